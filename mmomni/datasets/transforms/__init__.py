@@ -1,0 +1,16 @@
+from .boxes import MaskToBoxes
+from .crop import AlignedRandomCrop
+from .dct import ExtractDCT
+from .formatting import PackManipulationInputs
+from .jpeg import RandomJPEGCompress
+from .loading import LoadManipulationMask, LoadOriginalImage
+
+__all__ = [
+    'AlignedRandomCrop',
+    'ExtractDCT',
+    'LoadManipulationMask',
+    'LoadOriginalImage',
+    'MaskToBoxes',
+    'PackManipulationInputs',
+    'RandomJPEGCompress',
+]

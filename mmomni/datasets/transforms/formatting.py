@@ -1,0 +1,66 @@
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+from mmseg.datasets.transforms import PackSegInputs
+
+from mmomni.registry import TRANSFORMS
+
+from .pixels import check
+
+META_KEYS = (
+    'img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor', 'flip',
+    'flip_direction', 'reduce_zero_label', 'dataset_name', 'domain', 'dct_source',
+)  # fmt: skip
+
+
+@TRANSFORMS.register_module()
+class PackManipulationInputs(PackSegInputs):
+    """Pack a sample into the five planes that travel through the network as one image.
+
+    Planes 0-2 RGB, plane 3 ``|q|`` (0..20), plane 4 the quantisation step of that pixel's
+    frequency (the 8x8 table tiled); ``uint8``, (5, H, W). Boxes become
+    ``data_sample.gt_instances`` with one class, 0.
+
+    Required Keys: img, img_crc, dct, qtable; optional: gt_seg_map, gt_bboxes
+
+    Args:
+        meta_keys: Keys to keep in the data sample's meta data.
+    """
+
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
+        super().__init__(meta_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Raises ``ValueError`` when planes differ in size or pixels changed since extraction."""
+        packed = super().transform({**results, 'img': self._planes(results)})
+        if 'gt_bboxes' in results:
+            boxes = torch.from_numpy(results['gt_bboxes'])
+            labels = torch.zeros(len(boxes), dtype=torch.long)
+            packed['data_samples'].gt_instances = InstanceData(bboxes=boxes, labels=labels)
+        return packed
+
+    @staticmethod
+    def _planes(results: dict) -> np.ndarray:
+        if 'dct' not in results:
+            raise ValueError('PackManipulationInputs needs mmomni.ExtractDCT in the pipeline')
+        sizes = {key: results[key].shape[:2] for key in ('img', 'dct', 'gt_seg_map') if key in results}
+        if sizes.get('gt_seg_map') == tuple(results.get('ori_shape', ())):
+            del sizes['gt_seg_map']  # in testing the mask stays at the original size
+        if len(set(sizes.values())) > 1:
+            raise ValueError(
+                f'{results.get("img_path", "image")}: planes differ in size, {sizes}. A transform '
+                'between mmomni.ExtractDCT and PackManipulationInputs resized or cropped some of '
+                'them: resize before mmomni.RandomJPEGCompress and ExtractDCT, crop after '
+                'ExtractDCT only with mmomni.AlignedRandomCrop'
+            )
+        check(
+            results,
+            'PackManipulationInputs',
+            'only mmomni.AlignedRandomCrop may stand between mmomni.ExtractDCT and packing',
+        )
+        height, width = results['dct'].shape
+        table = np.tile(results['qtable'], (-(-height // 8), -(-width // 8)))[:height, :width]
+        rgb = results['img'][..., ::-1]
+        return np.dstack([rgb, results['dct'], table])

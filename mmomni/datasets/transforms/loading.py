@@ -1,0 +1,107 @@
+from io import BytesIO
+
+import mmengine.fileio as fileio
+import numpy as np
+from mmcv.transforms import BaseTransform
+from PIL import Image
+
+from mmomni.jpeg import ImageReadError, decode
+from mmomni.registry import TRANSFORMS
+
+from .pixels import sign
+
+# A JPEG cannot hold a clean mask: its ringing around edges is no ground truth.
+LOSSY_MASK_THRESHOLD = 127
+
+
+def read_file(path: str, backend_args: dict | None) -> bytes:
+    """All bytes of a file of any mmengine storage backend.
+
+    Raises:
+        ImageReadError: There is no such file, or it cannot be read.
+    """
+    try:
+        return fileio.get(path, backend_args=backend_args)
+    except OSError as error:
+        raise ImageReadError(
+            f'{path}: expected an image file, got {type(error).__name__} ({error}); check '
+            'data_root, data_prefix and the list file'
+        ) from error
+
+
+@TRANSFORMS.register_module()
+class LoadOriginalImage(BaseTransform):
+    """Load an image and keep the file's own bytes, the carrier of its compression history.
+
+    EXIF orientation is ignored: a rotated image would match neither its DCT coefficients nor
+    its mask.
+
+    Required Keys: img_path
+
+    Added Keys: img (BGR uint8, (H, W, 3)), img_bytes, img_crc, dct_source, img_shape, ori_shape
+
+    Args:
+        backend_args: Storage backend of :mod:`mmengine.fileio`.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Raises :class:`~mmomni.jpeg.ImageReadError` for a missing or broken file."""
+        path = results['img_path']
+        results['img_bytes'] = read_file(path, self.backend_args)
+        rgb = decode(results['img_bytes'], path)
+        results['img'] = np.ascontiguousarray(rgb[..., ::-1])
+        results['img_shape'] = results['ori_shape'] = rgb.shape[:2]
+        results['dct_source'] = 'file'
+        sign(results)
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadManipulationMask(BaseTransform):
+    """Load a ground-truth mask as 1 = tampered, 0 = authentic.
+
+    Whatever the file says with (0/1, 0/255, colours, a palette, 16 bits), a pixel is tampered
+    where any channel differs from 0; alpha is ignored. Masks saved as JPEG are cut at 127
+    instead, because compression leaves noise around the edges. An image whose
+    ``seg_map_path`` is ``None`` is authentic.
+
+    Required Keys: seg_map_path, ori_shape, seg_fields
+
+    Added Keys: gt_seg_map (uint8, (H, W))
+
+    Args:
+        backend_args: Storage backend of :mod:`mmengine.fileio`.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Raises :class:`~mmomni.jpeg.ImageReadError` for a broken or wrongly sized mask."""
+        path = results['seg_map_path']
+        if path is None:
+            mask = np.zeros(results['ori_shape'], dtype=np.uint8)
+        else:
+            mask = self._read(path)
+        if mask.shape != tuple(results['ori_shape']):
+            raise ImageReadError(
+                f'{path}: expected a mask of (height, width) {tuple(results["ori_shape"])}, the '
+                f'size of {results["img_path"]}, got {mask.shape}; check the pairing of images '
+                'and masks, or resize the mask with nearest-neighbour interpolation'
+            )
+        results['gt_seg_map'] = mask
+        results['seg_fields'].append('gt_seg_map')
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        data = read_file(path, self.backend_args)
+        values = decode(data, path).max(axis=2)
+        with Image.open(BytesIO(data)) as image:
+            if image.format in ('JPEG', 'MPO'):
+                return (values > LOSSY_MASK_THRESHOLD).astype(np.uint8)
+            if image.mode.startswith('I'):  # decode() keeps the high byte: a 16-bit 0/1 is lost
+                values = np.asarray(image)
+        return (values != 0).astype(np.uint8)

@@ -1,0 +1,31 @@
+"""Do the pixels still belong to the JPEG? A checksum travels with every sample.
+
+``results['img_crc']`` is the CRC-32 of the pixels that ``results['img_bytes']`` (and, once
+extracted, ``results['dct']``) describe. Transforms that keep the two in step call :func:`sign`;
+transforms that rely on it call :func:`check`, so that a resize, flip or colour change in the
+wrong place is an error instead of silently false coefficients.
+"""
+
+import zlib
+
+import numpy as np
+
+
+def sign(results: dict) -> None:
+    """Declare the present pixels to be those that the JPEG data of ``results`` describe."""
+    results['img_crc'] = _crc(results['img'])
+
+
+def check(results: dict, user: str, remedy: str) -> None:
+    """Raise ``ValueError`` naming ``user`` and the ``remedy`` if the pixels changed since."""
+    if 'img_crc' not in results:
+        raise ValueError(f'{user} needs an image loaded by mmomni.LoadOriginalImage')
+    if _crc(results['img']) != results['img_crc']:
+        raise ValueError(
+            f'{results.get("img_path", "image")}: the pixels that reach {user} are no longer '
+            f'those of the JPEG data beside them; {remedy}'
+        )
+
+
+def _crc(image: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(image))

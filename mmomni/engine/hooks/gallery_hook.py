@@ -1,0 +1,68 @@
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine import fileio
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+
+from mmomni.evaluation.functional import per_image_scores, pixel_counts
+from mmomni.jpeg import decode
+from mmomni.registry import HOOKS
+from mmomni.visualization import GalleryRow, draw_gallery
+
+
+@HOOKS.register_module()
+class GalleryHook(Hook):
+    """Draw the first tested images of every domain into ``<work_dir>/gallery.png``.
+
+    Args:
+        num_per_domain: Rows for each domain.
+    """
+
+    def __init__(self, num_per_domain: int = 3) -> None:
+        self.num_per_domain = num_per_domain
+        self._rows: dict[str, list[GalleryRow]] = defaultdict(list)
+
+    def before_test(self, runner: Runner) -> None:
+        """Start empty."""
+        self._rows.clear()
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[BaseDataElement] = (),
+    ) -> None:
+        """Keep a sample while its domain has room."""
+        for sample in outputs:
+            rows = self._rows[sample.metainfo.get('domain', 'all')]
+            if len(rows) < self.num_per_domain and 'unreadable' not in sample.metainfo:
+                rows.append(_row(sample))
+
+    def after_test(self, runner: Runner) -> None:
+        """Draw the picture (rank 0, from its own share of the images)."""
+        rows = [row for group in self._rows.values() for row in group]
+        if rows and runner.rank == 0:
+            path = Path(runner.work_dir) / 'gallery.png'
+            draw_gallery(rows, path)
+            print_log(f'gallery: {path}', logger='current')
+
+
+def _row(sample: BaseDataElement) -> GalleryRow:
+    path = sample.metainfo['img_path']
+    mask = sample.gt_sem_seg.data.squeeze(0).cpu()
+    prediction = sample.pred_sem_seg.data.squeeze(0).cpu()
+    chosen = {None: '', True: 'gate: vision', False: 'gate: vision + frequency'}
+    vision = sample.p_modal >= 0.5 if 'p_modal' in sample else None
+    return GalleryRow(
+        image=decode(fileio.get(path), path),
+        mask=mask.numpy(),
+        heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
+        label=f"{sample.metainfo.get('domain', '')}\n{Path(path).name}",
+        caption=f'IoU {per_image_scores(pixel_counts(prediction, mask))["IoU"]:.2f}  {chosen[vision]}',
+    )

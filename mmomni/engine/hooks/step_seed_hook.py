@@ -1,0 +1,24 @@
+from typing import Any
+
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmomni.randomness import seed_all
+from mmomni.registry import HOOKS
+
+
+@HOOKS.register_module()
+class StepSeedHook(Hook):
+    """Seed every training step by (seed, rank, iteration).
+
+    Dropout, stochastic depth and box sampling of a resumed run are then those of an
+    uninterrupted one. Together with :class:`mmomni.ReproducibleSampler` and at least one loader
+    worker, the two runs end with equal weights.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Stateless: depends on the place in the run alone."""
+        seed_all(runner.seed, get_rank(), runner.iter)

@@ -1,0 +1,3 @@
+from .manipulation_metric import ManipulationMetric
+
+__all__ = ['ManipulationMetric']

@@ -1,0 +1,165 @@
+"""JPEG bytes <-> pixels, luma DCT coefficients and quantisation table.
+
+Knows nothing of torch or OpenMMLab. Letters: ``H W`` image height and width in pixels.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+BACKENDS = ('jpeglib', 'jpegio')
+
+
+class ImageReadError(ValueError):
+    """An image or mask file that cannot be used; the message names the file and the remedy."""
+
+
+class Luma(NamedTuple):
+    """The luma plane of a JPEG, as stored.
+
+    Attributes:
+        coefficients: Quantised DCT coefficients, each 8x8 block in the place of its pixels;
+            ``int16``, (ceil(H/8)*8, ceil(W/8)*8).
+        table: Quantisation steps, row = vertical frequency; ``uint16``, (8, 8).
+    """
+
+    coefficients: np.ndarray
+    table: np.ndarray
+
+
+def decode(data: bytes, name: str = 'image') -> np.ndarray:
+    """Decode an image file of any common format to RGB, ignoring EXIF orientation.
+
+    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB.
+
+    Args:
+        data: The whole file.
+        name: What an error message calls it, usually the path.
+
+    Returns:
+        ``uint8`` (H, W, 3).
+
+    Raises:
+        ImageReadError: The bytes are no image, are truncated or exceed Pillow's pixel limit.
+    """
+    try:
+        with Image.open(BytesIO(data)) as image:
+            if image.mode.startswith('I'):
+                return _sixteen_bit_to_rgb(image)
+            return np.array(image.convert('RGB'))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageReadError(
+            f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP or BMP), got '
+            f'{len(data)} bytes that Pillow cannot decode ({error}); replace or remove the file'
+        ) from error
+
+
+def _sixteen_bit_to_rgb(image: Image.Image) -> np.ndarray:
+    grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def encode(rgb: np.ndarray, quality: int, subsampling: str = '4:4:4') -> bytes:
+    """Save RGB (or grey) pixels as a baseline JPEG in memory.
+
+    Args:
+        rgb: ``uint8`` (H, W, 3) or (H, W).
+        quality: libjpeg quality, 1 to 100.
+        subsampling: Chroma layout: ``'4:4:4'``, ``'4:2:2'`` or ``'4:2:0'``.
+    """
+    buffer = BytesIO()
+    Image.fromarray(rgb).save(buffer, 'JPEG', quality=int(quality), subsampling=subsampling)
+    return buffer.getvalue()
+
+
+def has_luma(data: bytes) -> bool:
+    """Whether ``data`` is a JPEG whose first component is luma (grey or YCbCr).
+
+    PNGs have no coefficients at all; the first component of RGB, CMYK and YCCK files is not the
+    luma of the image. The colour space is told apart as libjpeg does.
+    """
+    with Image.open(BytesIO(data)) as image:
+        if image.format not in ('JPEG', 'MPO') or image.mode not in ('L', 'RGB'):
+            return False
+        if image.mode == 'L' or 'jfif' in image.info:
+            return True
+        if 'adobe_transform' in image.info:
+            return image.info['adobe_transform'] != 0
+        return bytes(layer[0] for layer in image.layer) != b'RGB'  # type: ignore[attr-defined]
+
+
+def read_luma(data: bytes, backend: str = 'jpeglib') -> Luma:
+    """Read the quantised luma coefficients of a JPEG without decoding it.
+
+    Args:
+        data: A JPEG for which :func:`has_luma` holds.
+        backend: ``'jpeglib'``, or ``'jpegio'`` where that package is installed. Their native
+            parts cannot live in one process, so the first one used stays.
+
+    Raises:
+        ImageReadError: The reader rejects the bytes.
+        RuntimeError: Another backend was used before in this process.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}')
+    _claim_process_for(backend)
+    with _as_path(data) as path:
+        return _read_with_jpeglib(path) if backend == 'jpeglib' else _read_with_jpegio(path)
+
+
+_backend_in_use: str | None = None
+
+
+def _claim_process_for(backend: str) -> None:
+    global _backend_in_use
+    if _backend_in_use not in (None, backend):
+        raise RuntimeError(
+            f'this process already reads JPEGs with {_backend_in_use}; {backend} beside it would '
+            'crash. Use one backend for all datasets of a run'
+        )
+    _backend_in_use = backend
+
+
+@contextmanager
+def _as_path(data: bytes) -> Iterator[str]:
+    """Lend ``data`` to a library that reads paths only: in memory where the system can."""
+    if hasattr(os, 'memfd_create'):
+        with open(os.memfd_create('jpeg'), 'wb') as file:
+            file.write(data)
+            file.flush()
+            yield f'/proc/self/fd/{file.fileno()}'
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'image.jpg')
+            with open(path, 'wb') as file:
+                file.write(data)
+            yield path
+
+
+def _read_with_jpeglib(path: str) -> Luma:
+    import jpeglib
+
+    try:
+        jpeg = jpeglib.read_dct(path)
+        blocks = jpeg.Y
+    except OSError as error:
+        raise ImageReadError(f'jpeglib cannot read this JPEG ({error}); save it again') from error
+    rows, columns = blocks.shape[:2]
+    coefficients = blocks.transpose(0, 2, 1, 3).reshape(rows * 8, columns * 8)
+    return Luma(coefficients, np.asarray(jpeg.get_component_qt(0), dtype=np.uint16))
+
+
+def _read_with_jpegio(path: str) -> Luma:
+    try:
+        import jpegio
+    except ImportError as error:
+        raise ImportError("backend='jpegio' needs `pip install mmomni[jpegio]`") from error
+    jpeg = jpegio.read(path)
+    table = jpeg.quant_tables[jpeg.comp_info[0].quant_tbl_no]
+    return Luma(jpeg.coef_arrays[0].astype(np.int16), table.astype(np.uint16))

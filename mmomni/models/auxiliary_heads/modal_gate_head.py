@@ -1,0 +1,80 @@
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.models.losses import CrossEntropyLoss
+from mmseg.models.utils import resize
+from mmseg.utils import SampleList
+from torch import Tensor
+
+from mmomni.registry import MODELS
+
+
+def tampered_iou(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+    """IoU of the tampered class, per sample; 1 where both prediction and label are empty.
+
+    Args:
+        logits: (B, 2, H, W), thresholded by their larger class.
+        labels: (B, H, W): 1 tampered, 0 authentic, ``ignore_index`` neither.
+
+    Returns:
+        (B,) in [0, 1].
+    """
+    predicted = (logits.argmax(dim=1) == 1) & (labels != ignore_index)
+    tampered = labels == 1
+    intersection = (predicted & tampered).sum(dim=(1, 2))
+    union = (predicted | tampered).sum(dim=(1, 2))
+    return torch.where(union == 0, 1.0, intersection / union.clamp(min=1))
+
+
+def gate_label(p_rgb: Tensor, p_fused: Tensor, labels: Tensor, margin: float = 0.1) -> Tensor:
+    """``L_c`` = 1 (pure vision) where ``IoU(P_rgb, L) > IoU(P_fused, L) + margin``, else 0; (B,)."""
+    return (tampered_iou(p_rgb, labels) > tampered_iou(p_fused, labels) + margin).float()
+
+
+@MODELS.register_module()
+class ModalGateHead(BaseModule):
+    """The loss of the Modal Gate Encoder, in training only (paper, section 3.1).
+
+    ``L_MG = CE(P_rgb, L) + CE(P_fused, L) + CE(P_cls, L_c)``. Without a learned gate
+    (``P_cls`` is ``None``), or without frequency features (``P_fused`` is ``None``), the terms
+    that remain.
+
+    Args:
+        in_index: Places of ``P_rgb``, ``P_fused``, ``P_cls`` among the inputs.
+        margin: By how much vision alone must be better to be chosen.
+        init_cfg: mmengine's.
+    """
+
+    def __init__(
+        self,
+        in_index: Sequence[int] = (4, 5, 6),
+        margin: float = 0.1,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_index = tuple(in_index)
+        self.margin = margin
+        self.loss_decode = CrossEntropyLoss(avg_non_ignore=True)
+
+    def loss(
+        self, inputs: Sequence[Tensor | None], batch_data_samples: SampleList, train_cfg: dict
+    ) -> dict[str, Tensor]:
+        """Loss terms and, where the gate is learned, its accuracy against ``L_c``."""
+        p_rgb, p_fused, p_cls = (inputs[i] for i in self.in_index)
+        labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in batch_data_samples])
+        p_rgb = self._upsample(p_rgb, labels)
+        losses = {'loss_rgb': self.loss_decode(p_rgb, labels)}
+        if p_fused is not None:
+            p_fused = self._upsample(p_fused, labels)
+            losses['loss_fused'] = self.loss_decode(p_fused, labels)
+        if p_cls is not None:
+            target = gate_label(p_rgb, p_fused, labels, self.margin)
+            losses['loss_gate'] = F.binary_cross_entropy_with_logits(p_cls.float(), target)
+            losses['acc_gate'] = ((p_cls > 0) == target.bool()).float().mean() * 100
+        return losses
+
+    @staticmethod
+    def _upsample(logits: Tensor, labels: Tensor) -> Tensor:
+        return resize(logits.float(), labels.shape[1:], mode='bilinear', align_corners=False)

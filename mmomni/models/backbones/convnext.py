@@ -1,0 +1,104 @@
+"""ConvNeXt (Liu et al., CVPR 2022), with the parameter names of ``mmpretrain.ConvNeXt``."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks import DropPath
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmomni.registry import MODELS
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """Layer norm over the channels of (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ConvNeXtBlock(nn.Module):
+    """7x7 depthwise conv, norm, 1x1 to 4C, GELU, 1x1 to C, layer scale, stochastic depth."""
+
+    def __init__(self, channels: int, drop_path_rate: float, layer_scale_init_value: float) -> None:
+        super().__init__()
+        self.depthwise_conv = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+        self.pointwise_conv1 = nn.Linear(channels, 4 * channels)
+        self.pointwise_conv2 = nn.Linear(4 * channels, channels)
+        self.gamma = nn.Parameter(torch.full((channels,), layer_scale_init_value))
+        self.drop_path = DropPath(drop_path_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        y = self.norm(self.depthwise_conv(x).permute(0, 2, 3, 1))
+        y = self.gamma * self.pointwise_conv2(F.gelu(self.pointwise_conv1(y)))
+        return x + self.drop_path(y.permute(0, 3, 1, 2))
+
+
+@MODELS.register_module()
+class ConvNeXt(BaseModule):
+    """A pyramid of four stages at strides 4, 8, 16, 32.
+
+    Args:
+        arch: ``'atto'``, ``'femto'``, ``'pico'``, ``'nano'``, ``'tiny'``, ``'small'``, ``'base'``
+            or ``'large'``.
+        in_channels: Input planes.
+        drop_path_rate: Stochastic depth of the last block, growing linearly from 0.
+        layer_scale_init_value: Initial value of every block's scale.
+        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` to load weights.
+    """
+
+    ARCHITECTURES = {
+        'atto': ((2, 2, 6, 2), (40, 80, 160, 320)),
+        'femto': ((2, 2, 6, 2), (48, 96, 192, 384)),
+        'pico': ((2, 2, 6, 2), (64, 128, 256, 512)),
+        'nano': ((2, 2, 8, 2), (80, 160, 320, 640)),
+        'tiny': ((3, 3, 9, 3), (96, 192, 384, 768)),
+        'small': ((3, 3, 27, 3), (96, 192, 384, 768)),
+        'base': ((3, 3, 27, 3), (128, 256, 512, 1024)),
+        'large': ((3, 3, 27, 3), (192, 384, 768, 1536)),
+    }
+
+    def __init__(
+        self,
+        arch: str,
+        in_channels: int = 3,
+        drop_path_rate: float = 0.0,
+        layer_scale_init_value: float = 1e-6,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='TruncNormal', layer=['Conv2d', 'Linear'], std=0.02))
+        if arch not in self.ARCHITECTURES:
+            raise ValueError(f'arch must be one of {list(self.ARCHITECTURES)}, got {arch!r}')
+        depths, self.channels = self.ARCHITECTURES[arch]
+        rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
+        self.downsample_layers = nn.ModuleList()
+        self.stages = nn.ModuleList()
+        for index, (depth, channels) in enumerate(zip(depths, self.channels, strict=True)):
+            self.downsample_layers.append(self._downsampling(index, in_channels))
+            blocks = (
+                ConvNeXtBlock(channels, next(rates), layer_scale_init_value) for _ in range(depth)
+            )
+            self.stages.append(nn.Sequential(*blocks))
+            self.add_module(f'norm{index}', LayerNorm2d(channels, eps=1e-6))
+
+    def _downsampling(self, index: int, in_channels: int) -> nn.Sequential:
+        channels = self.channels[index]
+        if index == 0:
+            stem = nn.Conv2d(in_channels, channels, kernel_size=4, stride=4)
+            return nn.Sequential(stem, LayerNorm2d(channels, eps=1e-6))
+        previous = self.channels[index - 1]
+        conv = nn.Conv2d(previous, channels, kernel_size=2, stride=2)
+        return nn.Sequential(LayerNorm2d(previous, eps=1e-6), conv)
+
+    def forward(self, x: Tensor) -> Sequence[Tensor]:
+        """(B, in_channels, H, W) -> four maps (B, Ck, H / 2^(k+1), W / 2^(k+1)), k = 1..4."""
+        outputs = []
+        for index, (downsample, stage) in enumerate(
+            zip(self.downsample_layers, self.stages, strict=True)
+        ):
+            x = stage(downsample(x))
+            outputs.append(getattr(self, f'norm{index}')(x))
+        return tuple(outputs)

@@ -1,0 +1,134 @@
+"""Modal Gate Encoder (paper, section 3.1).
+
+Letters: ``B`` batch, ``H W`` image height and width, ``Ck`` channels of level k at stride 2^(k+1).
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmomni.registry import MODELS
+
+from ..layers import FrequencyPerceptionHead, ModalGate, ScSE, Stagewise, add_coordinates
+
+COORDINATE_PLANES = 3
+
+
+@MODELS.register_module()
+class ModalGateEncoder(BaseModule):
+    """A backbone that chooses, for each sample, between vision and vision + frequency.
+
+    ::
+
+        RGB ─ VPH (stages 1, 2) ─┬─ F_rgb ─ Aux1 ─ P_rgb ─┐
+                                 │                        ├ gate ─ P_cls ─ hard choice = F2
+        |q|, QT ─ FPH ─ F_freq ──┴─ Attn = F_fused ─ Aux2 ┘          │
+                                              P_fused                └─ stages 3, 4 ─ F3, F4
+
+    Args:
+        backbone: Config of a ConvNeXt or Swin Transformer (see :class:`Stagewise`), without
+            ``in_channels``.
+        gate: ``'learned'`` is the paper's model. ``'fused'`` always takes ``F_fused`` (ablation
+            *w.o. MG*), ``'vision'`` always ``F_rgb`` and builds no FPH (*w.o. MG\\**).
+        frequency_head: Arguments of :class:`FrequencyPerceptionHead`.
+        aux_channels: Hidden channels of the two auxiliary heads.
+        num_classes: Channels of the coarse predictions.
+        mean: Of R, G and B; they are normalised here because mmseg's data preprocessor may
+            refuse five planes, of which two are not to be normalised.
+        std: Likewise.
+        norm_cfg: Norm layer of fusion, auxiliary heads and gate.
+        init_cfg: mmengine's.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        gate: Literal['learned', 'fused', 'vision'] = 'learned',
+        frequency_head: dict | None = None,
+        aux_channels: int = 256,
+        num_classes: int = 2,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        norm_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if gate not in ('learned', 'fused', 'vision'):
+            raise ValueError(f"gate must be 'learned', 'fused' or 'vision', got {gate!r}")
+        norm_cfg = norm_cfg or dict(type='BN')
+        self.gate_mode = gate
+        for name, values in (('mean', mean), ('std', std)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+        self.backbone = Stagewise(backbone, in_channels=3 + COORDINATE_PLANES)
+        c2 = self.backbone.channels[1]
+        self.aux_rgb = _aux_head(c2, aux_channels, num_classes, norm_cfg)
+        if gate != 'vision':
+            self.fph = FrequencyPerceptionHead(**(frequency_head or {}))
+            concatenated = c2 + self.fph.out_channels
+            self.attention = nn.Sequential(
+                ScSE(concatenated),
+                ConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg),
+            )
+            self.aux_fused = _aux_head(c2, aux_channels, num_classes, norm_cfg)
+        if gate == 'learned':
+            self.gate = ModalGate(c2, num_classes, norm_cfg)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor | None, ...]:
+        """Encode a batch of five-plane images.
+
+        Args:
+            inputs: (B, 5, H, W): RGB (0..255), ``|q|`` (0..20) and quantisation steps; H and W
+                multiples of 32.
+
+        Returns:
+            ``F1, F2, F3, F4`` (B, Ck, H / 2^(k+1), W / 2^(k+1)), the coarse logits ``P_rgb`` and
+            ``P_fused`` (B, num_classes, H / 8, W / 8) and the gate's logit ``P_cls`` (B,).
+            ``P_cls`` is ``None`` without a learned gate, ``P_fused`` also in ``'vision'``.
+
+        Raises:
+            ValueError: The input has not five planes or not a fitting size.
+        """
+        self._check(inputs)
+        rgb = (inputs[:, :3] - self.mean) / self.std
+        x, f1 = self.backbone.stage(0, add_coordinates(rgb))
+        f_rgb = self.backbone.stage(1, x)[1]
+        p_rgb = self.aux_rgb(f_rgb)
+        f2, p_fused, p_cls = f_rgb, None, None
+        if self.gate_mode != 'vision':
+            f_freq = self.fph(inputs[:, 3], inputs[:, 4, :8, :8])
+            f2 = f_fused = self.attention(torch.cat([f_rgb, f_freq], dim=1))
+            p_fused = self.aux_fused(f_fused)
+        if self.gate_mode == 'learned':
+            p_cls = self.gate(f_rgb, f_fused, p_rgb, p_fused)
+            p_modal = p_cls.sigmoid().round()
+            f2 = torch.where(p_modal.view(-1, 1, 1, 1) == 1, f_rgb, f_fused)
+        x, f3 = self.backbone.stage(2, f2)
+        f4 = self.backbone.stage(3, x)[1]
+        return f1, f2, f3, f4, p_rgb, p_fused, p_cls
+
+    @staticmethod
+    def _check(inputs: Tensor) -> None:
+        planes, height, width = inputs.shape[1:]
+        if planes != 5:
+            raise ValueError(
+                f'expected 5 planes (RGB, |q|, quantisation steps), got {planes}; end the pipeline '
+                'with mmomni.ExtractDCT and mmomni.PackManipulationInputs'
+            )
+        if height % 32 or width % 32:
+            raise ValueError(
+                f'expected height and width as multiples of 32, got {(height, width)}; set '
+                'size_divisor=32 in data_preprocessor and in its test_cfg, which pads to '
+                f'{(-(-height // 32) * 32, -(-width // 32) * 32)}'
+            )
+
+
+def _aux_head(in_channels: int, channels: int, num_classes: int, norm_cfg: dict) -> nn.Sequential:
+    """Two conv layers: 3x3 with norm and ReLU, then 1x1 to the classes."""
+    return nn.Sequential(
+        ConvModule(in_channels, channels, 3, padding=1, norm_cfg=norm_cfg),
+        nn.Conv2d(channels, num_classes, 1),
+    )

@@ -1,0 +1,3 @@
+from .dynamic_weight_decoder import DynamicWeightDecoder
+
+__all__ = ['DynamicWeightDecoder']

@@ -1,0 +1,133 @@
+"""Dynamic Weight Decoder (paper, section 3.3, figure 5).
+
+Letters: ``B`` batch, ``h w`` height and width at stride 4, ``C`` decoder channels.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmcv.cnn import ConvModule
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.decode_heads.psp_head import PPM
+from mmseg.models.utils import resize
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+from mmomni.registry import MODELS
+
+from ..layers import DynamicFilter
+
+
+@MODELS.register_module()
+class DynamicWeightDecoder(BaseDecodeHead):
+    """UPerNet's pyramid, then filters chosen for each sample.
+
+    ::
+
+        PPM + FPN ─ F1..F4 ─┬─ F1 ─ conv = P_co ─ CNN = F_co ─┐
+                            └─────────────────────────────────┴─ concat, 1x1 = F_cat
+        F_cat ─ concat(Avg(F_cat), DWF_2, DWF_3, DWF_6, F_cat) = F_dec1 ─ 1x1
+              ─ DWF_2 ─ DWF_2 ─ conv = P_DWD                       all DWF are given V_g = Avg(F4)
+
+    Args:
+        in_channels: Channels of the four levels.
+        channels: ``C``.
+        dilations: Dilation of each filter of ``F_dw``.
+        coarse_channels: Channels of ``F_co``.
+        pool_scales: Of the pyramid pooling module.
+        dynamic: ``False``: static filters (ablation *w.o. DW*).
+        **kwargs: Those of mmseg's ``BaseDecodeHead``.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: int = 512,
+        dilations: Sequence[int] = (2, 3, 6),
+        coarse_channels: int = 64,
+        pool_scales: Sequence[int] = (1, 2, 3, 6),
+        dynamic: bool = True,
+        num_classes: int = 2,
+        in_index: Sequence[int] = (0, 1, 2, 3),
+        norm_cfg: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault('loss_decode', dict(type='CrossEntropyLoss', avg_non_ignore=True))
+        super().__init__(
+            in_channels,
+            channels,
+            num_classes=num_classes,
+            out_channels=num_classes,
+            in_index=in_index,
+            input_transform='multiple_select',
+            norm_cfg=norm_cfg or dict(type='BN'),
+            **kwargs,
+        )
+        self._build_pyramid(pool_scales)
+        self.coarse_seg = nn.Conv2d(channels, num_classes, 1)
+        self.coarse_cnn = nn.Sequential(
+            self._conv(num_classes, coarse_channels, 3), self._conv(coarse_channels, coarse_channels, 3)
+        )
+        self.reduce = self._conv(4 * channels + coarse_channels, channels, 1)
+        self.parallel = nn.ModuleList(self._dwf(dilation, dynamic) for dilation in dilations)
+        self.merge = self._conv((2 + len(dilations)) * channels, channels, 1)
+        self.serial = nn.ModuleList(self._dwf(2, dynamic) for _ in range(2))
+
+    def _build_pyramid(self, pool_scales: Sequence[int]) -> None:
+        *lower, top = self.in_channels
+        self.ppm = PPM(
+            pool_scales, top, self.channels, self.conv_cfg, self.norm_cfg, self.act_cfg,
+            self.align_corners,
+        )  # fmt: skip
+        self.ppm_conv = self._conv(top + len(pool_scales) * self.channels, self.channels, 3)
+        self.laterals = nn.ModuleList(self._conv(c, self.channels, 1) for c in lower)
+        self.fpn_convs = nn.ModuleList(self._conv(self.channels, self.channels, 3) for _ in lower)
+
+    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> ConvModule:
+        return ConvModule(
+            in_channels, out_channels, kernel, padding=kernel // 2,
+            conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
+        )  # fmt: skip
+
+    def _dwf(self, dilation: int, dynamic: bool) -> DynamicFilter:
+        return DynamicFilter(
+            self.channels, self.channels, dilation, self.norm_cfg, dynamic=dynamic
+        )
+
+    def _pyramid(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Backbone levels -> ``F1..F4``, each (B, C, h / 2^k, w / 2^k)."""
+        *lower, top = inputs
+        levels = [conv(x) for conv, x in zip(self.laterals, lower, strict=True)]
+        levels.append(self.ppm_conv(torch.cat([top, *self.ppm(top)], dim=1)))
+        for k in range(len(lower) - 1, -1, -1):
+            levels[k] = levels[k] + self._resize(levels[k + 1], levels[k])
+        return [conv(x) for conv, x in zip(self.fpn_convs, levels, strict=False)] + levels[-1:]
+
+    def decode(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Four levels (strides 4, 8, 16, 32) -> logits ``P_DWD`` and ``P_co``, (B, 2, h, w)."""
+        f = self._pyramid(self._transform_inputs(inputs))
+        v_g = f[-1].mean(dim=(2, 3))
+        p_co = self.coarse_seg(f[0])
+        f_co = self.coarse_cnn(p_co)
+        f_cat = self.reduce(torch.cat([f[0], *(self._resize(x, f[0]) for x in f[1:]), f_co], dim=1))
+        f_dw = [dwf(f_cat, v_g) for dwf in self.parallel]
+        average = f_cat.mean(dim=(2, 3), keepdim=True).expand_as(f_cat)
+        x = self.merge(torch.cat([average, *f_dw, f_cat], dim=1))
+        for dwf in self.serial:
+            x = dwf(x, v_g)
+        return self.cls_seg(x), p_co
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Four levels -> logits ``P_DWD``, (B, 2, h, w)."""
+        return self.decode(inputs)[0]
+
+    def loss(self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg: dict) -> dict:
+        """``L_DWD = CE(P_DWD, L) + CE(P_co, L)``."""
+        p_dwd, p_co = self.decode(inputs)
+        losses = self.loss_by_feat(p_dwd, batch_data_samples)
+        coarse = self.loss_by_feat(p_co, batch_data_samples)
+        return {**losses, 'loss_coarse': coarse['loss_ce']}
+
+    def _resize(self, x: Tensor, like: Tensor) -> Tensor:
+        return resize(x, like.shape[2:], mode='bilinear', align_corners=self.align_corners)

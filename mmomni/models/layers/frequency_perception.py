@@ -1,0 +1,88 @@
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from mmseg.models.utils import InvertedResidualV3
+from torch import Tensor, nn
+
+from .coordinates import add_coordinates
+
+MAX_STEP = 63
+"""Steps above are read as 63: DTD's table of 64 entries crashes there."""
+
+
+class FrequencyPerceptionHead(BaseModule):
+    """FPH of Document Tampering Detector: features from quantised DCT coefficients.
+
+    ::
+
+        |q| ─ one-hot (21) ─ 3x3, dilation 8 ─ 1x1 = X ─┬─ x embedding of QT ─┐
+                                                        └─────────────────────┴ concat + coordinates
+        ─ 8x8, stride 8 ─ three MBConv blocks = F_freq (stride 8)
+
+    Args:
+        hidden_channels: Channels of the first convolution.
+        embed_channels: Channels of ``X`` and of the table's embedding.
+        out_channels: Channels of ``F_freq``.
+        num_values: Distinct values of clipped ``|q|``.
+        num_blocks: MBConv blocks.
+        norm_cfg: Norm layer; DTD uses batch norm with momentum 0.01.
+        init_cfg: mmengine's.
+    """
+
+    def __init__(
+        self,
+        hidden_channels: int = 64,
+        embed_channels: int = 16,
+        out_channels: int = 256,
+        num_values: int = 21,
+        num_blocks: int = 3,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        norm_cfg = norm_cfg or dict(type='BN', momentum=0.01)
+        self.num_values = num_values
+        self.out_channels = out_channels
+        self.values_conv = ConvModule(
+            num_values, hidden_channels, 3, padding=8, dilation=8, norm_cfg=norm_cfg
+        )
+        self.embed_conv = ConvModule(hidden_channels, embed_channels, 1, norm_cfg=norm_cfg)
+        self.table_embedding = nn.Embedding(MAX_STEP + 1, embed_channels)
+        self.block_conv = ConvModule(
+            2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
+        )
+        self.blocks = nn.Sequential(
+            *(_mb_conv(out_channels, norm_cfg) for _ in range(num_blocks))
+        )
+
+    def forward(self, coefficients: Tensor, table: Tensor) -> Tensor:
+        """Source: paper, section 3.1 (architecture of DTD).
+
+        Args:
+            coefficients: ``|q|`` clipped to 0..20, (B, H, W), H and W multiples of 8.
+            table: Quantisation steps, (B, 8, 8).
+
+        Returns:
+            ``F_freq``, (B, out_channels, H / 8, W / 8).
+        """
+        one_hot = F.one_hot(coefficients.long(), self.num_values).permute(0, 3, 1, 2)
+        x = self.embed_conv(self.values_conv(one_hot.to(self.table_embedding.weight.dtype)))
+        x = torch.cat([self._weigh_by_table(x, table), x], dim=1)
+        return self.blocks(self.block_conv(add_coordinates(x)))
+
+    def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
+        """Multiply each frequency's embedded step onto that frequency's place in every block."""
+        height, width = x.shape[2:]
+        embedded = self.table_embedding(table.long().clamp(max=MAX_STEP)).permute(0, 3, 1, 2)
+        return x * embedded.repeat(1, 1, height // 8, width // 8)
+
+
+def _mb_conv(channels: int, norm_cfg: dict) -> nn.Module:
+    """EfficientNet's block: expand 6, 3x3 depthwise, SE 0.25 of the input's channels, skip."""
+    expanded = 6 * channels
+    swish, sigmoid = dict(type='SiLU'), dict(type='Sigmoid')
+    squeeze = dict(channels=expanded, ratio=expanded // (channels // 4), act_cfg=(swish, sigmoid))
+    return InvertedResidualV3(
+        channels, channels, expanded, 3, se_cfg=squeeze, norm_cfg=norm_cfg, act_cfg=swish
+    )

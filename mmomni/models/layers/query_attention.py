@@ -1,0 +1,45 @@
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class QueryAttention(nn.Module):
+    """Attention through a few learnable queries, linear in the number of pixels.
+
+    Queries gather (they attend over the pixels), then pixels read (they attend over what was
+    gathered): two matrix products with N queries each, never an (H W) x (H W) matrix.
+
+    Args:
+        channels: Channels of input and output, a multiple of ``num_heads``.
+        num_queries: N.
+        num_heads: Attention heads.
+    """
+
+    def __init__(self, channels: int, num_queries: int, num_heads: int) -> None:
+        super().__init__()
+        if channels % num_heads:
+            raise ValueError(
+                f'channels must be a multiple of num_heads={num_heads}, got {channels}'
+            )
+        self.num_heads = num_heads
+        self.queries = nn.Parameter(torch.empty(num_queries, channels))
+        nn.init.trunc_normal_(self.queries, std=0.02)
+        self.norm = nn.LayerNorm(channels)
+        self.gather = nn.Linear(channels, 2 * channels)
+        self.token_norm = nn.LayerNorm(channels)
+        self.read_query = nn.Linear(channels, channels)
+        self.read = nn.Linear(channels, 2 * channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        pixels = self.norm(x.flatten(2).transpose(1, 2))
+        queries = self.queries.expand(len(x), -1, -1)
+        tokens = self.token_norm(self._attend(queries, *self.gather(pixels).chunk(2, dim=-1)))
+        read = self._attend(self.read_query(pixels), *self.read(tokens).chunk(2, dim=-1))
+        return self.out(read).transpose(1, 2).reshape(x.shape)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Multi-head ``softmax(Q K^T / sqrt(d)) V``; (B, L, C), (B, S, C), (B, S, C) -> (B, L, C)."""
+        heads = (t.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for t in (query, key, value))
+        return F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)

@@ -1,0 +1,3 @@
+from .anomaly_enhancement import AnomalyEnhancement
+
+__all__ = ['AnomalyEnhancement']

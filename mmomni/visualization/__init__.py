@@ -1,0 +1,3 @@
+from .gallery import GalleryRow, draw_gallery, overlay
+
+__all__ = ['GalleryRow', 'draw_gallery', 'overlay']
