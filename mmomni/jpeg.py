@@ -14,6 +14,10 @@ import numpy as np
 from PIL import Image
 
 BACKENDS = ('jpeglib', 'jpegio')
+IMAGE_SUFFIXES = frozenset((
+    '.jpg', '.jpeg', '.jpe', '.jfif', '.mpo',
+    '.png', '.tif', '.tiff', '.webp', '.bmp', '.ppm', '.gif',
+))  # fmt: skip
 
 
 class ImageReadError(ValueError):
@@ -117,7 +121,7 @@ _backend_in_use: str | None = None
 
 
 def _claim_process_for(backend: str) -> None:
-    global _backend_in_use
+    global _backend_in_use  # noqa: PLW0603  (the crash is one of the process, too)
     if _backend_in_use not in (None, backend):
         raise RuntimeError(
             f'this process already reads JPEGs with {_backend_in_use}; {backend} beside it would '
@@ -158,8 +162,11 @@ def _read_with_jpeglib(path: str) -> Luma:
 def _read_with_jpegio(path: str) -> Luma:
     try:
         import jpegio
-    except ImportError as error:
-        raise ImportError("backend='jpegio' needs `pip install mmomni[jpegio]`") from error
+    except (ImportError, ValueError) as error:  # ValueError: built for another NumPy
+        raise ImportError(
+            f"backend='jpegio' needs a working jpegio, got {error}; `pip install mmomni[jpegio]`, "
+            "for its own wheels with Python 3.10 and 'numpy<2', or use backend='jpeglib'"
+        ) from error
     jpeg = jpegio.read(path)
     table = jpeg.quant_tables[jpeg.comp_info[0].quant_tbl_no]
     return Luma(jpeg.coef_arrays[0].astype(np.int16), table.astype(np.uint16))

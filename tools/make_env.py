@@ -26,6 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 HEARTBEAT = 30  # seconds between two signs of life where no terminal can show a running clock
 VERSION = '{}.{}'.format(*sys.version_info)
+STOP_PATIENCE = 10  # seconds a command has to clean up when it is interrupted
 LOG_TAIL = 25  # lines of the log shown when a step fails
 
 
@@ -118,7 +119,10 @@ class Console:
         """Begin a step."""
         self.title = title
         self.started = self.shown = time.monotonic()
-        self._show(end='' if self.live else '\n')
+        if self.live:
+            self._show(end='')
+        else:
+            self.say(title)
 
     def tick(self, detail: str) -> None:
         """Say that the step is still moving."""
@@ -140,7 +144,7 @@ class Console:
     def _show(self, detail: str = '', end: str = '\n') -> None:
         minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
         line = f'{self.title:<48} {minutes}:{seconds:02d}  {detail}'.rstrip()
-        if self.live:
+        if self.live:  # a line that wraps cannot be overwritten
             line = '\r\x1b[K' + line[: shutil.get_terminal_size().columns - 1]
         print(line, end=end, flush=True)
 
@@ -314,15 +318,17 @@ def compiled(output: str) -> str:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt a command and all that it started, and wait until it is gone."""
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGINT)
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """Interrupt a command and all that it started, and wait until they are gone."""
+    for request in (signal.SIGINT, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_PATIENCE
+        try:
+            os.killpg(process.pid, request)
+            while time.monotonic() < deadline:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+        except ProcessLookupError:
+            return
 
 
 def interrupt(*_: object) -> None:
@@ -334,7 +340,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Make the virtual environment of a checkout')
     parser.add_argument('--stack', choices=STACKS, default='onedl', help='the OpenMMLab packages')
     parser.add_argument('--venv', type=Path, default=Path('.venv'), help='folder to make')
-    parser.add_argument('--torch', default='', help='what pip gets for torch, if not the tested one')
+    parser.add_argument('--torch', default='', help='what pip gets for torch')
     return parser.parse_args()
 
 

@@ -14,8 +14,8 @@ box_supervision_head['fpns'][1].update(in_channels=[channels] * 5, out_channels=
 box_supervision_head['rpn_head'].update(in_channels=channels, feat_channels=channels)
 box_supervision_head['roi_head']['bbox_roi_extractor'].update(out_channels=channels)
 box_supervision_head['roi_head']['bbox_head'].update(in_channels=channels, fc_out_channels=128)
-box_supervision_head['roi_head']['train_cfg']['sampler'].update(num=64)
-box_supervision_head['proposal_cfg'].update(nms_pre=200, max_per_img=100)
+box_supervision_head['roi_head']['train_cfg']['sampler'].update(num=16)
+box_supervision_head['proposal_cfg'].update(nms_pre=200, max_per_img=50)
 
 norm_cfg = dict(type='BN')
 sync_bn = None

@@ -1,17 +1,13 @@
 import logging
 import os.path as osp
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmomni.jpeg import ImageReadError
+from mmomni.jpeg import IMAGE_SUFFIXES, ImageReadError
 from mmomni.registry import DATASETS
-
-IMAGE_SUFFIXES = frozenset(
-    '.bmp .gif .jfif .jpeg .jpg .jpe .mpo .png .ppm .tif .tiff .webp'.split()
-)
 
 
 @DATASETS.register_module()
@@ -39,7 +35,9 @@ class ManipulationDataset(BaseSegDataset):
         **kwargs: Those of :class:`mmseg.datasets.BaseSegDataset`.
     """
 
-    METAINFO = dict(classes=('authentic', 'tampered'), palette=[[0, 0, 0], [255, 255, 255]])
+    METAINFO: ClassVar[dict] = dict(
+        classes=('authentic', 'tampered'), palette=[[0, 0, 0], [255, 255, 255]]
+    )
 
     def __init__(
         self,

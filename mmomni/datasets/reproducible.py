@@ -30,7 +30,7 @@ class SeededIndex(int):
 
 @DATA_SAMPLERS.register_module()
 class ReproducibleSampler(InfiniteSampler):
-    """mmengine's ``InfiniteSampler``, its indices numbered for :class:`ReproducibleConcatDataset`."""
+    """mmengine's ``InfiniteSampler``, each index with its number in the run."""
 
     def _indices_of_rank(self) -> Iterator[int]:
         for draw, index in enumerate(super()._indices_of_rank()):

@@ -110,7 +110,6 @@ model = dict(
         norm_cfg=norm_cfg,
     ),
     auxiliary_head=[modal_gate_head, box_supervision_head],
-    train_cfg=dict(),
     # Large images pass in overlapping windows; crop and stride are multiples of the 8x8 blocks.
     test_cfg=dict(mode='slide', crop_size=(1024, 1024), stride=(768, 768)),
 )

@@ -45,7 +45,8 @@ class PackManipulationInputs(PackSegInputs):
     def _planes(results: dict) -> np.ndarray:
         if 'dct' not in results:
             raise ValueError('PackManipulationInputs needs mmomni.ExtractDCT in the pipeline')
-        sizes = {key: results[key].shape[:2] for key in ('img', 'dct', 'gt_seg_map') if key in results}
+        planes = ('img', 'dct', 'gt_seg_map')
+        sizes = {key: results[key].shape[:2] for key in planes if key in results}
         if sizes.get('gt_seg_map') == tuple(results.get('ori_shape', ())):
             del sizes['gt_seg_map']  # in testing the mask stays at the original size
         if len(set(sizes.values())) > 1:

@@ -1,8 +1,8 @@
 from io import BytesIO
 
-import mmengine.fileio as fileio
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine import fileio
 from PIL import Image
 
 from mmomni.jpeg import ImageReadError, decode
@@ -82,10 +82,7 @@ class LoadManipulationMask(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Raises :class:`~mmomni.jpeg.ImageReadError` for a broken or wrongly sized mask."""
         path = results['seg_map_path']
-        if path is None:
-            mask = np.zeros(results['ori_shape'], dtype=np.uint8)
-        else:
-            mask = self._read(path)
+        mask = np.zeros(results['ori_shape'], np.uint8) if path is None else self._read(path)
         if mask.shape != tuple(results['ori_shape']):
             raise ImageReadError(
                 f'{path}: expected a mask of (height, width) {tuple(results["ori_shape"])}, the '

@@ -28,4 +28,4 @@ def check(results: dict, user: str, remedy: str) -> None:
 
 
 def _crc(image: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(image))
+    return zlib.crc32(np.ascontiguousarray(image).data)

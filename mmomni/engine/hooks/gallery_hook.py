@@ -59,10 +59,11 @@ def _row(sample: BaseDataElement) -> GalleryRow:
     prediction = sample.pred_sem_seg.data.squeeze(0).cpu()
     chosen = {None: '', True: 'gate: vision', False: 'gate: vision + frequency'}
     vision = sample.p_modal >= 0.5 if 'p_modal' in sample else None
+    iou = per_image_scores(pixel_counts(prediction, mask))['IoU']
     return GalleryRow(
         image=decode(fileio.get(path), path),
         mask=mask.numpy(),
         heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
         label=f"{sample.metainfo.get('domain', '')}\n{Path(path).name}",
-        caption=f'IoU {per_image_scores(pixel_counts(prediction, mask))["IoU"]:.2f}  {chosen[vision]}',
+        caption=f'IoU {iou:.2f}  {chosen[vision]}',
     )

@@ -23,7 +23,8 @@ def pixel_counts(prediction: Tensor, target: Tensor, ignore_index: int = 255) ->
 
     Args:
         prediction: (H, W), non-zero = predicted as tampered.
-        target: (H, W), 1 = tampered, 0 = authentic, ``ignore_index`` = not counted.
+        target: (H, W), 1 = tampered, 0 = authentic.
+        ignore_index: Value of ``target`` whose pixels are not counted.
 
     Raises:
         ValueError: The two differ in size.

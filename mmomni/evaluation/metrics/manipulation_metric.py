@@ -7,9 +7,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
+from mmomni.evaluation.functional import per_image_scores, pixel_counts
 from mmomni.registry import METRICS
-
-from ..functional import per_image_scores, pixel_counts
 
 SCORES = ('IoU', 'F1', 'precision', 'recall', 'tampered_area', 'frequency_share')
 COUNTS = ('tampered', 'authentic', 'unreadable')
@@ -87,7 +86,7 @@ class ManipulationMetric(BaseMetric):
         _name_unreadable(results)
         rows = {f'datasets/{name}': row for name, row in datasets.items()}
         rows |= {f'domains/{name}': row for name, row in domains.items()} | {'average': average}
-        return {f'{group}/{key}': value for group, row in rows.items() for key, value in row.items()}
+        return {f'{group}/{key}': row[key] for group, row in rows.items() for key in row}
 
     def _print(self, datasets: dict, domains: dict, average: dict, domain_of: dict) -> None:
         columns = [key for key in (*SCORES, *COUNTS) if key in average]
@@ -133,4 +132,4 @@ def _cells(row: dict, columns: Sequence[str]) -> list[str]:
 def _name_unreadable(results: Sequence[dict]) -> None:
     paths = sorted(entry['path'] for entry in results if 'unreadable' in entry)
     if paths:
-        print_log(f'{len(paths)} unreadable images, not scored:\n  ' + '\n  '.join(paths), 'current')
+        print_log('\n  '.join([f'{len(paths)} unreadable images, not scored:', *paths]), 'current')

@@ -10,18 +10,20 @@ from torch import Tensor
 
 from mmomni.registry import MODELS
 
+IGNORE_INDEX = 255
 
-def tampered_iou(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+
+def tampered_iou(logits: Tensor, labels: Tensor) -> Tensor:
     """IoU of the tampered class, per sample; 1 where both prediction and label are empty.
 
     Args:
         logits: (B, 2, H, W), thresholded by their larger class.
-        labels: (B, H, W): 1 tampered, 0 authentic, ``ignore_index`` neither.
+        labels: (B, H, W): 1 tampered, 0 authentic, 255 neither.
 
     Returns:
         (B,) in [0, 1].
     """
-    predicted = (logits.argmax(dim=1) == 1) & (labels != ignore_index)
+    predicted = (logits.argmax(dim=1) == 1) & (labels != IGNORE_INDEX)
     tampered = labels == 1
     intersection = (predicted & tampered).sum(dim=(1, 2))
     union = (predicted | tampered).sum(dim=(1, 2))
@@ -29,7 +31,7 @@ def tampered_iou(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Ten
 
 
 def gate_label(p_rgb: Tensor, p_fused: Tensor, labels: Tensor, margin: float = 0.1) -> Tensor:
-    """``L_c`` = 1 (pure vision) where ``IoU(P_rgb, L) > IoU(P_fused, L) + margin``, else 0; (B,)."""
+    """``L_c`` (B,): 1 (vision) where ``IoU(P_rgb, L) > IoU(P_fused, L) + margin``, else 0."""
     return (tampered_iou(p_rgb, labels) > tampered_iou(p_fused, labels) + margin).float()
 
 
@@ -64,17 +66,17 @@ class ModalGateHead(BaseModule):
         """Loss terms and, where the gate is learned, its accuracy against ``L_c``."""
         p_rgb, p_fused, p_cls = (inputs[i] for i in self.in_index)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in batch_data_samples])
-        p_rgb = self._upsample(p_rgb, labels)
-        losses = {'loss_rgb': self.loss_decode(p_rgb, labels)}
-        if p_fused is not None:
-            p_fused = self._upsample(p_fused, labels)
-            losses['loss_fused'] = self.loss_decode(p_fused, labels)
+        coarse = {
+            name: resize(p.float(), labels.shape[1:], mode='bilinear', align_corners=False)
+            for name, p in (('rgb', p_rgb), ('fused', p_fused))
+            if p is not None
+        }
+        losses = {
+            f'loss_{name}': self.loss_decode(p, labels, ignore_index=IGNORE_INDEX)
+            for name, p in coarse.items()
+        }
         if p_cls is not None:
-            target = gate_label(p_rgb, p_fused, labels, self.margin)
+            target = gate_label(coarse['rgb'], coarse['fused'], labels, self.margin)
             losses['loss_gate'] = F.binary_cross_entropy_with_logits(p_cls.float(), target)
             losses['acc_gate'] = ((p_cls > 0) == target.bool()).float().mean() * 100
         return losses
-
-    @staticmethod
-    def _upsample(logits: Tensor, labels: Tensor) -> Tensor:
-        return resize(logits.float(), labels.shape[1:], mode='bilinear', align_corners=False)

@@ -1,6 +1,7 @@
 """ConvNeXt (Liu et al., CVPR 2022), with the parameter names of ``mmpretrain.ConvNeXt``."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +51,7 @@ class ConvNeXt(BaseModule):
         init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` to load weights.
     """
 
-    ARCHITECTURES = {
+    ARCHITECTURES: ClassVar[dict[str, tuple]] = {
         'atto': ((2, 2, 6, 2), (40, 80, 160, 320)),
         'femto': ((2, 2, 6, 2), (48, 96, 192, 384)),
         'pico': ((2, 2, 6, 2), (64, 128, 256, 512)),

@@ -11,9 +11,14 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmomni.models.layers import (
+    FrequencyPerceptionHead,
+    ModalGate,
+    ScSE,
+    Stagewise,
+    add_coordinates,
+)
 from mmomni.registry import MODELS
-
-from ..layers import FrequencyPerceptionHead, ModalGate, ScSE, Stagewise, add_coordinates
 
 COORDINATE_PLANES = 3
 
@@ -33,7 +38,7 @@ class ModalGateEncoder(BaseModule):
         backbone: Config of a ConvNeXt or Swin Transformer (see :class:`Stagewise`), without
             ``in_channels``.
         gate: ``'learned'`` is the paper's model. ``'fused'`` always takes ``F_fused`` (ablation
-            *w.o. MG*), ``'vision'`` always ``F_rgb`` and builds no FPH (*w.o. MG\\**).
+            *w.o. MG*), ``'vision'`` always ``F_rgb`` and builds no FPH (``w.o. MG*``).
         frequency_head: Arguments of :class:`FrequencyPerceptionHead`.
         aux_channels: Hidden channels of the two auxiliary heads.
         num_classes: Channels of the coarse predictions.

@@ -14,9 +14,8 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmomni.models.layers import DynamicFilter
 from mmomni.registry import MODELS
-
-from ..layers import DynamicFilter
 
 
 @MODELS.register_module()
@@ -67,7 +66,8 @@ class DynamicWeightDecoder(BaseDecodeHead):
         self._build_pyramid(pool_scales)
         self.coarse_seg = nn.Conv2d(channels, num_classes, 1)
         self.coarse_cnn = nn.Sequential(
-            self._conv(num_classes, coarse_channels, 3), self._conv(coarse_channels, coarse_channels, 3)
+            self._conv(num_classes, coarse_channels, 3),
+            self._conv(coarse_channels, coarse_channels, 3),
         )
         self.reduce = self._conv(4 * channels + coarse_channels, channels, 1)
         self.parallel = nn.ModuleList(self._dwf(dilation, dynamic) for dilation in dilations)
@@ -122,7 +122,9 @@ class DynamicWeightDecoder(BaseDecodeHead):
         """Four levels -> logits ``P_DWD``, (B, 2, h, w)."""
         return self.decode(inputs)[0]
 
-    def loss(self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg: dict) -> dict:
+    def loss(
+        self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg: dict
+    ) -> dict:
         """``L_DWD = CE(P_DWD, L) + CE(P_co, L)``."""
         p_dwd, p_co = self.decode(inputs)
         losses = self.loss_by_feat(p_dwd, batch_data_samples)

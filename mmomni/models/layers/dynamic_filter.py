@@ -5,7 +5,9 @@ from torch import Tensor, nn
 
 
 class DynamicFilter(nn.Module):
-    """Dynamic Weight Filter: a depthwise filter chosen for each sample. (Paper, section 3.3.)
+    """Dynamic Weight Filter: a depthwise filter chosen for each sample.
+
+    Paper, section 3.3.
 
     ``A = sigmoid(FC([V_c, V_g]))``, ``D_opt = sum_i A_i W_i``, depthwise convolution with
     ``D_opt``, then a 1x1 convolution (norm, ReLU).

@@ -4,7 +4,9 @@ from torch import Tensor, nn
 
 
 class ModalGate(nn.Module):
-    """Which modality serves this sample better? (Paper, section 3.1, figure 3.)
+    """Which modality serves this sample better?
+
+    Paper, section 3.1 and figure 3.
 
     ``F_cat = concat(F_rgb, F_fused, repeat(P_rgb), repeat(P_fused))``, several conv layers,
     global average pool, linear. The predictions enter as probabilities, repeated to as many

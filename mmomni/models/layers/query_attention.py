@@ -40,6 +40,6 @@ class QueryAttention(nn.Module):
         return self.out(read).transpose(1, 2).reshape(x.shape)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Multi-head ``softmax(Q K^T / sqrt(d)) V``; (B, L, C), (B, S, C), (B, S, C) -> (B, L, C)."""
+        """Multi-head ``softmax(Q K^T / sqrt(d)) V``; Q is (B, L, C), K and V are (B, S, C)."""
         heads = (t.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for t in (query, key, value))
         return F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)

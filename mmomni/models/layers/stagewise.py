@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -29,7 +30,7 @@ class Stagewise(BaseModule):
                 f"remove in_channels={backbone['in_channels']} from the backbone's config: the "
                 f'encoder sets it to {in_channels}'
             )
-        self.body = MODELS.build({**backbone, 'in_channels': in_channels})
+        self.body: Any = MODELS.build({**backbone, 'in_channels': in_channels})
         self.is_swin = hasattr(self.body, 'patch_embed') and hasattr(self.body, 'num_features')
         if not self.is_swin and not hasattr(self.body, 'downsample_layers'):
             raise TypeError(
@@ -71,7 +72,7 @@ def _to_map(tokens: Tensor, size: Sequence[int]) -> Tensor:
     return tokens.transpose(1, 2).unflatten(2, tuple(size)).contiguous()
 
 
-def _inflate_with_zeros(module: nn.Module, state_dict: dict, prefix: str, *_: object) -> None:
+def _inflate_with_zeros(module: nn.Conv2d, state_dict: dict, prefix: str, *_: object) -> None:
     """Let an RGB kernel fit a stem with further planes, which then start without influence."""
     loaded = state_dict.get(prefix + 'weight')
     if loaded is None or loaded.shape[1] >= module.weight.shape[1]:

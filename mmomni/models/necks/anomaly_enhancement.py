@@ -4,9 +4,8 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmomni.models.layers import QueryAttention
 from mmomni.registry import MODELS
-
-from ..layers import QueryAttention
 
 
 @MODELS.register_module()

@@ -1,0 +1,202 @@
+"""Forging operations on documents: words reprinted, copied, erased, inserted.
+
+Masks are rectangles around the changed words, as in DocTamper (Qu et al., CVPR 2023).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from . import fonts
+from .jpeg_history import on_same_grid
+from .scene import Edit, Scene, Word
+from .words import Box, cut, find_words, glyphs, ink_map, measure, padded, print_glyphs
+
+WORDS_CHANGED = (1, 6)
+SMALLEST_SHARE = 0.005
+PAD = 1
+PLACES_TRIED = 60
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """A page on a forger's desk.
+
+    Attributes:
+        canvas: The page being changed, ``uint8`` (H, W, 3).
+        image: The page as it was.
+        words: Its words.
+        font: Name of the font for pages whose own font is unknown.
+        blur: Softness of new print in pixels.
+    """
+
+    canvas: np.ndarray
+    image: np.ndarray
+    words: Sequence[Word]
+    font: str
+    blur: float
+    rng: np.random.Generator
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.canvas.shape[0], self.canvas.shape[1]
+
+    @property
+    def usual_height(self) -> int:
+        return round(float(np.median([word.height for word in self.words])))
+
+
+# Changes one word of the canvas and returns the box it changed, or None.
+_Change = Callable[[_Desk, Word], Box | None]
+
+
+def text_edit(scene: Scene, rng: np.random.Generator) -> Edit | None:
+    """Erase a few words and print other digits or words in their places."""
+    return _change_words(scene, rng, _reprint)
+
+
+def text_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
+    """Copy the pixels of other words over a few words."""
+    return _change_words(scene, rng, _copy_over)
+
+
+def text_removal(scene: Scene, rng: np.random.Generator) -> Edit | None:
+    """Erase a few words: paper of the local colour, slope and noise in their places."""
+    return _change_words(scene, rng, _erase)
+
+
+def text_insert(scene: Scene, rng: np.random.Generator) -> Edit | None:
+    """Print new words on blank paper, on the lines of the page."""
+    return _change_words(scene, rng, _insert)
+
+
+def _change_words(scene: Scene, rng: np.random.Generator, change: _Change) -> Edit | None:
+    """Apply ``change`` to 1-6 words; to more of them while the mask is below its least share."""
+    words = find_words(scene.image) if scene.words is None else scene.words
+    # As printed in one of four cases, else as soft as a scanned letter.
+    blur = 0.0 if rng.random() < 0.25 else float(rng.uniform(0.3, 0.8))
+    font = fonts.FONTS[rng.integers(len(fonts.FONTS))]
+    desk = _Desk(scene.image.copy(), scene.image, words, font, blur, rng)
+    mask = np.zeros(desk.size, bool)
+    wanted, changed = int(rng.integers(WORDS_CHANGED[0], WORDS_CHANGED[1] + 1)), 0
+    for index in rng.permutation(len(words)).tolist():
+        enough = changed >= wanted and mask.mean() >= SMALLEST_SHARE
+        if enough or changed == WORDS_CHANGED[1]:
+            break
+        if cut(mask, padded(words[index].box, PAD + 2, desk.size)).any():
+            continue
+        box = change(desk, words[index])
+        if box is not None:
+            cut(mask, box)[:] = True
+            changed += 1
+    return Edit(desk.canvas, mask, {'words': changed}) if changed else None
+
+
+def _erase(desk: _Desk, word: Word) -> Box:
+    box = padded(word.box, PAD, desk.size)
+    cut(desk.canvas, box)[:] = measure(desk.image, word.box).blank(box, desk.rng)
+    return box
+
+
+def _reprint(desk: _Desk, word: Word) -> Box | None:
+    coverage, top = _new_glyphs(desk, word)
+    coverage = _narrowed(coverage, word.width + _room_right(desk, word))
+    x, y = word.box[0], word.box[1] + top
+    height, width = coverage.shape
+    if y < 0 or y + height > desk.size[0]:
+        return None
+    x1, y1, x2, y2 = word.box
+    box = padded((x1, min(y1, y), max(x2, x + width), max(y2, y + height)), PAD, desk.size)
+    style = measure(desk.image, word.box)
+    cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
+    print_glyphs(desk.canvas, (x, y), coverage, style.ink, desk.blur)
+    return box
+
+
+def _copy_over(desk: _Desk, word: Word) -> Box | None:
+    fitting = _look_alikes(desk, word)
+    if not fitting:
+        return None
+    source = fitting[int(desk.rng.integers(len(fitting)))]
+    old, taken = (padded(box, PAD, desk.size) for box in (word.box, source.box))
+    height, width = taken[3] - taken[1], taken[2] - taken[0]
+    x, y = old[0], max(old[3] - height, 0)
+    if on_same_grid(y - taken[1], x - taken[0]):
+        x += 1
+    if x + width > desk.size[1]:
+        return None
+    here, there = measure(desk.image, word.box), measure(desk.image, source.box)
+    cut(desk.canvas, old)[:] = here.blank(old, desk.rng)
+    offset = np.round(here.level(old) - there.level(taken))
+    patch = cut(desk.image, taken) + (offset if np.abs(offset).max() > 2 else 0)
+    desk.canvas[y : y + height, x : x + width] = patch.clip(0, 255).astype(np.uint8)
+    return min(old[0], x), min(old[1], y), max(old[2], x + width), max(old[3], y + height)
+
+
+def _look_alikes(desk: _Desk, word: Word) -> list[Word]:
+    """Other words of about the same height that fit into the place of ``word``."""
+    room = word.width + _room_right(desk, word)
+    return [
+        other
+        for other in desk.words
+        if other.box != word.box
+        and 0.85 <= other.height / word.height <= 1.18
+        and 0.5 * word.width <= other.width <= room
+    ]
+
+
+def _insert(desk: _Desk, word: Word) -> Box | None:
+    coverage, top = _new_glyphs(desk, word)
+    height, width = coverage.shape
+    ink = cv2.dilate(ink_map(desk.canvas), np.ones((5, 7), np.uint8))
+    busy = cv2.integral(ink)
+    last_y, last_x = desk.size[0] - height - PAD - 1, desk.size[1] - width - PAD - 1
+    if last_x <= PAD:
+        return None
+    for _ in range(PLACES_TRIED):
+        y = desk.words[int(desk.rng.integers(len(desk.words)))].box[1] + top
+        x = int(desk.rng.integers(PAD, last_x))
+        if not PAD <= y < last_y:
+            continue
+        x1, y1, x2, y2 = box = padded((x, y, x + width, y + height), PAD, desk.size)
+        if busy[y2, x2] - busy[y1, x2] - busy[y2, x1] + busy[y1, x1] == 0:
+            ink_colour = measure(desk.image, word.box).ink
+            print_glyphs(desk.canvas, (x, y), coverage, ink_colour, desk.blur)
+            return box
+    return None
+
+
+def _new_glyphs(desk: _Desk, word: Word) -> tuple[np.ndarray, int]:
+    """New text in the manner of ``word``.
+
+    Returns:
+        Coverage (h, w) in [0, 1], and its first row relative to the word's.
+    """
+    if word.text is not None and word.font is not None:
+        coverage, above = glyphs(fonts.altered(word.text, desk.rng), word.font)
+        return coverage, -fonts.ink_box(word.text, word.font)[1] - above
+    # A box that is higher than usual holds ascenders with descenders, or dirt.
+    height = min(word.height, desk.usual_height)
+    # A letter is about 0.7 times as wide as a word is high.
+    text = fonts.text_of_length(max(1, round(word.width / (0.7 * height))), desk.rng)
+    _, y1, _, y2 = fonts.ink_box(text, fonts.load_font(desk.font, 64))
+    font = fonts.load_font(desk.font, max(4, round(64 * height / max(y2 - y1, 1))))
+    return glyphs(text, font)[0], (word.height - height) // 2
+
+
+def _narrowed(coverage: np.ndarray, room: int) -> np.ndarray:
+    """Letters condensed to at most ``room`` pixels."""
+    if coverage.shape[1] <= room:
+        return coverage
+    return cv2.resize(coverage, (room, coverage.shape[0]), interpolation=cv2.INTER_AREA)
+
+
+def _room_right(desk: _Desk, word: Word) -> int:
+    """Free pixels up to the next word on the line, or the border; at most half the word's width."""
+    _, y1, x2, y2 = word.box
+    line = [other.box for other in desk.words if other.box[1] < y2 and other.box[3] > y1]
+    starts = [box[0] for box in line if box[0] >= x2]
+    gap = min([*starts, desk.size[1]]) - x2 - 2 * PAD - 2
+    return max(0, min(gap, word.width // 2))

@@ -1,0 +1,124 @@
+"""Shapes of tampered regions: contours, soft mattes, and the boxes of a mask.
+
+A *contour* is ``float64`` (N, 2), points (x, y) in pixels. A *matte* is ``float32`` (H, W) in
+[0, 1]: the share of the forged content in a pixel. A mask is where the matte exceeds 0.5.
+"""
+
+import cv2
+import numpy as np
+
+AREA = (0.03, 0.25)
+FEATHER = (1, 4)
+
+
+def ellipse(rng: np.random.Generator) -> np.ndarray:
+    """A contour around the origin, longest half-axis 1, aspect up to 2.5, any rotation."""
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    points = np.stack([np.cos(angle), np.sin(angle) / rng.uniform(1, 2.5)], axis=1)
+    return _rotate(points, rng.uniform(0, np.pi))
+
+
+def rectangle(rng: np.random.Generator) -> np.ndarray:
+    """A contour around the origin: a rectangle, two times in three upright."""
+    points = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]]) / [1, rng.uniform(1, 2.5)]
+    upright = rng.random() < 2 / 3
+    return _rotate(points, rng.integers(2) * np.pi / 2 if upright else rng.uniform(0, np.pi))
+
+
+def blob(rng: np.random.Generator) -> np.ndarray:
+    """A contour around the origin: an irregular smooth outline, a few Fourier terms."""
+    angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    radius = np.ones_like(angle)
+    for frequency in range(2, 8):
+        size = rng.normal(0, 0.32 / frequency)
+        radius += size * np.cos(frequency * angle + rng.uniform(0, 2 * np.pi))
+    radius = radius.clip(0.25)
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
+    points[:, 1] /= rng.uniform(1, 1.8)
+    return _rotate(points, rng.uniform(0, np.pi))
+
+
+SHAPES = (blob, ellipse, rectangle)
+
+
+def _rotate(points: np.ndarray, angle: float) -> np.ndarray:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return points @ np.array([[cos, sin], [-sin, cos]])
+
+
+def random_contour(
+    size: tuple[int, int], rng: np.random.Generator, area: tuple[float, float] = AREA
+) -> np.ndarray | None:
+    """A random shape of a random area that fits into (H, W), its bounding box at the origin.
+
+    Args:
+        size: (H, W) of the image.
+        rng: Source of all draws.
+        area: Smallest and largest share of the image's area.
+
+    Returns:
+        Contour, or ``None`` when the drawn shape is too long for the image.
+    """
+    height, width = size
+    points = SHAPES[rng.choice(len(SHAPES), p=(0.6, 0.2, 0.2))](rng)
+    share = np.exp(rng.uniform(*np.log(area)))
+    points *= np.sqrt(share * height * width / _area(points))
+    points -= points.min(axis=0)
+    extent = points.max(axis=0)
+    return points if extent[0] < width - 2 and extent[1] < height - 2 else None
+
+
+def _area(points: np.ndarray) -> float:
+    x, y = points.T
+    return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+
+
+def place(
+    contour: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[int, int]:
+    """A random (y, x) at which a contour with its bounding box at the origin fits into (H, W)."""
+    room = np.array(size) - np.ceil(contour.max(axis=0))[::-1].astype(int) - 1
+    return int(rng.integers(max(room[0], 0) + 1)), int(rng.integers(max(room[1], 0) + 1))
+
+
+def matte_of(contour: np.ndarray, size: tuple[int, int], feather: int) -> np.ndarray:
+    """Fill a contour softly.
+
+    Args:
+        contour: Points in pixels of the matte.
+        size: (H, W) of the matte.
+        feather: Width of the soft border in pixels, half of it on either side; 0: hard.
+
+    Returns:
+        Matte, exactly 0 beyond ``feather`` pixels outside of the contour.
+    """
+    filled = np.zeros(size, np.uint8)
+    cv2.fillPoly(filled, [np.round(contour).astype(np.int32)], 255)
+    matte = filled.astype(np.float32) / 255
+    if feather:
+        kernel = (2 * feather + 1, 2 * feather + 1)
+        cv2.GaussianBlur(matte, kernel, max(feather / 2, 0.6), dst=matte)
+        # Less than half a grey level is no blending.
+        matte[matte < 1 / 512], matte[matte > 1 - 1 / 512] = 0, 1
+    return matte
+
+
+def blend(image: np.ndarray, content: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """``content`` over ``image``; ``uint8`` (H, W, 3), untouched exactly where the matte is 0."""
+    alpha = matte[..., None]
+    mixed = image.astype(np.float32) * (1 - alpha) + content.astype(np.float32) * alpha
+    return np.round(mixed).clip(0, 255).astype(np.uint8)
+
+
+def boxes_of(mask: np.ndarray) -> list[list[int]]:
+    """Boxes of the 8-connected regions of a mask.
+
+    Args:
+        mask: ``bool`` (H, W).
+
+    Returns:
+        [x1, y1, x2, y2] in pixels, right and bottom exclusive, from the top down.
+    """
+    stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2][1:]
+    boxes = [[int(x), int(y), int(x + w), int(y + h)] for x, y, w, h, _ in stats]
+    return sorted(boxes, key=lambda box: (box[1], box[0], box[3], box[2]))

@@ -1,0 +1,66 @@
+"""What a forging operation gets and gives back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import ImageFont
+
+
+class Word(NamedTuple):
+    """A word on a page.
+
+    Attributes:
+        box: (x1, y1, x2, y2) in pixels, right and bottom exclusive, tight around the ink.
+        text: What it says, or ``None`` on a scanned page.
+        font: What it is printed in, or ``None`` on a scanned page.
+    """
+
+    box: tuple[int, int, int, int]
+    text: str | None = None
+    font: ImageFont.FreeTypeFont | None = None
+
+    @property
+    def width(self) -> int:
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image about to be forged. No operation writes into its arrays.
+
+    Attributes:
+        image: ``uint8`` (H, W, 3), RGB, with the first compression already in its pixels.
+        donor: Another image, ``uint8`` (H', W', 3), or ``None``.
+        words: Known words of a rendered page, or ``None``: look for them.
+    """
+
+    image: np.ndarray
+    donor: np.ndarray | None = None
+    words: Sequence[Word] | None = None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one operation made of a scene.
+
+    Attributes:
+        image: ``uint8`` (H, W, 3); equal to the scene's outside of the edit's feathered border.
+        mask: ``bool`` (H, W), true where tampered.
+        details: Anything worth a place in the meta data; JSON types only.
+        used_donor: Whether there is content of the donor in it.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    details: dict[str, Any] = field(default_factory=dict)
+    used_donor: bool = False
+
+
+# None: not possible with these draws (no room, no word, no donor); the caller draws again.
+Operation = Callable[[Scene, np.random.Generator], Edit | None]

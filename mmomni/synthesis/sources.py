@@ -1,0 +1,120 @@
+"""Authentic images: finding them, reading them, and random views of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmomni.jpeg import ImageReadError, decode
+
+SUFFIXES = frozenset(
+    ('.bmp', '.gif', '.jfif', '.jpe', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
+)
+LEAST_SIDE = 64
+VIEW_SIDE = 192
+LARGEST_UPSCALE = 1.5
+
+
+def list_sources(sources: Sequence[Path]) -> list[Path]:
+    """All image files of some folders (with their subfolders) and single files, sorted in each.
+
+    Raises:
+        FileNotFoundError: A source does not exist, or there is no image in any.
+    """
+    found: list[Path] = []
+    for source in map(Path, sources):
+        if source.is_dir():
+            found += sorted(p for p in source.rglob('*') if p.suffix.lower() in SUFFIXES)
+        elif source.is_file():
+            found.append(source)
+        else:
+            raise FileNotFoundError(
+                f'expected a folder or an image at {source}, found nothing; check the path'
+            )
+    if not found:
+        raise FileNotFoundError(
+            f'expected images ({" ".join(sorted(SUFFIXES))}) in '
+            f'{", ".join(map(str, sources))}, found none; give a folder that holds some'
+        )
+    return list(dict.fromkeys(found))
+
+
+def read_source(path: Path) -> np.ndarray:
+    """Read any image as RGB, ``uint8`` (H, W, 3).
+
+    Raises:
+        ImageReadError: It cannot be read, or a side is shorter than 64 pixels.
+    """
+    try:
+        image = decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
+    if min(image.shape[:2]) < LEAST_SIDE:
+        raise ImageReadError(
+            f'{path}: expected at least {LEAST_SIDE} px a side, got '
+            f'{image.shape[1]}x{image.shape[0]}; leave it out'
+        )
+    return image
+
+
+def random_view(
+    image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int = 512
+) -> np.ndarray:
+    """A random crop, flip and size of an image, so that one source gives many forgeries.
+
+    Documents are never flipped, and cut out at (nearly) their own scale: shrunk to ``max_side``,
+    a page cannot be read any more. Of faces, at most 15 % of each side is cut off.
+
+    Args:
+        image: ``uint8`` (H, W, 3).
+        domain: ``'natural'``, ``'document'`` or ``'face'``.
+        rng: Source of all draws.
+        max_side: Longest side of the view in pixels.
+
+    Returns:
+        ``uint8`` (H', W', 3), enlarged 1.5 times at most, both sides 192 px or more where that
+        and the source allow it.
+    """
+    if domain == 'document':
+        return _page_window(image, rng, max_side)
+    smallest = 0.85 if domain == 'face' else 0.6
+    view = _crop(image, rng, rng.uniform(smallest, 1, 2) * image.shape[:2])
+    if rng.random() < 0.5:
+        view = view[:, ::-1]
+    return _resize(view, _scale(view.shape, rng, max_side))
+
+
+def _page_window(image: np.ndarray, rng: np.random.Generator, max_side: int) -> np.ndarray:
+    """The most inked of four windows, shrunk to 0.7 of its size at most."""
+    scale = 1.0 if rng.random() < 0.5 else float(rng.uniform(0.7, 1))
+    sides = rng.uniform(0.7, 1, 2) * max_side / scale
+    windows = [_crop(image, rng, sides) for _ in range(4)]
+    window = max(windows, key=lambda view: float((view.max(axis=2) < 128).mean()))
+    return _resize(window, scale)
+
+
+def _crop(image: np.ndarray, rng: np.random.Generator, sides: np.ndarray) -> np.ndarray:
+    size = np.array(image.shape[:2])
+    height, width = (int(side) for side in np.clip(sides, np.minimum(size, VIEW_SIDE), size))
+    y = int(rng.integers(size[0] - height + 1))
+    x = int(rng.integers(size[1] - width + 1))
+    return image[y : y + height, x : x + width]
+
+
+def _scale(size: tuple[int, ...], rng: np.random.Generator, max_side: int) -> float:
+    """A random scale that respects the longest side, the shortest side and the upscale limit."""
+    longest, shortest = max(size[:2]), min(size[:2])
+    if longest <= max_side and rng.random() < 0.3:
+        return 1.0
+    scale = rng.uniform(0.7, 1) * max_side / longest
+    scale = max(scale, VIEW_SIDE / shortest)
+    return float(min(scale, LARGEST_UPSCALE, max_side / longest))
+
+
+def _resize(image: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1:
+        return np.ascontiguousarray(image)
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=method)
