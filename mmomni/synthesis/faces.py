@@ -17,6 +17,8 @@ from .scene import Edit, Scene
 Box = tuple[int, int, int, int]
 # Longest side at which faces are looked for, in pixels.
 DETECTION_SIDE = 400
+# Longest half-axis of a face's matte, as a share of the image's side.
+LARGEST_AXIS = 0.42
 CASCADE = 'haarcascade_frontalface_alt2.xml'
 
 
@@ -98,7 +100,9 @@ def _face_matte(size: tuple[int, ...], box: Box, rng: np.random.Generator) -> np
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     radius = rng.uniform(0.9, 1.1, angle.shape)
     points = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
-    points *= [width * rng.uniform(0.33, 0.44), height * rng.uniform(0.42, 0.54)]
+    axes = np.array([width * rng.uniform(0.33, 0.44), height * rng.uniform(0.42, 0.54)])
+    # Around the face, something authentic stays.
+    points *= np.minimum(axes, LARGEST_AXIS * np.array(size[1::-1]))
     points += [(x1 + x2) / 2, y1 + height * rng.uniform(0.53, 0.58)]
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
     return matte_of(hull, (size[0], size[1]), max(1, round(width * rng.uniform(0.02, 0.1))))

@@ -1,0 +1,112 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmomni.cli import main
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    for name in 'ab':
+        noise = rng.integers(0, 256, (50, 60, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((240, 200), Image.Resampling.BICUBIC).save(
+            folder / f'{name}.png'
+        )
+    return folder
+
+
+def test_synthesize_writes_and_sums_up(photos, tmp_path, capsys):
+    out = tmp_path / 'out'
+    command = ['synthesize', str(photos), str(out), '--domain', 'natural', '--num', '5']
+    assert main([*command, '--seed', '3', '--max-side', '200']) == 0
+    lines = (out / 'meta.jsonl').read_text().splitlines()
+    assert len(lines) == 5
+    captured = capsys.readouterr()
+    (summary,) = captured.out.splitlines()
+    assert summary.startswith(f'5 tampered images in {out}: ')
+    for operation in {json.loads(line)['operation'] for line in lines}:
+        count = sum(json.loads(line)['operation'] == operation for line in lines)
+        assert f'{operation} {count}' in summary
+    assert 'synthesize 5/5' in captured.err
+
+
+def test_several_sources_go_before_the_folder(photos, tmp_path):
+    sources = [str(photos / 'a.png'), str(photos / 'b.png')]
+    out = tmp_path / 'out'
+    assert main(['synthesize', *sources, str(out), '--domain', 'face', '--num', '1']) == 0
+    assert len(list((out / 'images').iterdir())) == 1
+
+
+def test_rendered_pages_need_no_files(tmp_path):
+    out = tmp_path / 'out'
+    command = ['synthesize', 'rendered', str(out), '--domain', 'document', '--num', '2']
+    assert main([*command, '--max-side', '256', '--first-quality', '60', '60']) == 0
+    for line in (out / 'meta.jsonl').read_text().splitlines():
+        assert json.loads(line)['qualities'][0] == 60
+
+
+def test_unreadable_sources_are_counted(photos, tmp_path, capsys):
+    (photos / 'broken.jpg').write_bytes(b'no image')
+    out = tmp_path / 'out'
+    main(['synthesize', str(photos), str(out), '--domain', 'natural', '--num', '8'])
+    assert '1 unreadable sources left out' in capsys.readouterr().out
+
+
+def test_errors_of_the_user_end_in_one_line(photos, tmp_path, capsys):
+    command = ['synthesize', str(photos), str(photos), '--domain', 'natural', '--num', '1']
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert error.startswith('mmomni synthesize: expected a new or empty folder')
+    assert len(error.splitlines()) == 1
+
+
+def test_rendered_cannot_be_mixed_with_folders(photos, tmp_path, capsys):
+    command = ['synthesize', 'rendered', str(photos), str(tmp_path / 'out')]
+    assert main([*command, '--domain', 'document', '--num', '1']) == 1
+    assert './rendered' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['synthesize', 'a', 'b', '--domain', 'video', '--num', '1'], 'invalid choice'),
+        (['synthesize', 'a', 'b', '--domain', 'face'], '--num'),
+        (['synthesize', 'a', '--domain', 'face', '--num', '1'], 'OUT'),
+        ([], 'command'),
+    ],
+)
+def test_usage_errors(argv, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_domains_of_the_command_are_those_of_the_library():
+    from mmomni.cli import DOMAINS as listed
+    from mmomni.synthesis import DOMAINS
+
+    assert listed == DOMAINS
+
+
+def test_neither_command_nor_synthesis_loads_torch():
+    # mmomni/__init__.py imports mmengine.config; a bare package stands in for it here.
+    code = (
+        'import sys, types, importlib.util as u\n'
+        'package = types.ModuleType("mmomni")\n'
+        'package.__path__ = list(u.find_spec("mmomni").submodule_search_locations)\n'
+        'sys.modules["mmomni"] = package\n'
+        'import mmomni.cli, mmomni.synthesis\n'
+        'loaded = {name.split(".")[0] for name in sys.modules}\n'
+        'sys.exit(str(loaded & {"torch", "mmengine", "mmcv", "mmseg", "mmdet", "matplotlib"})'
+        ' if loaded & {"torch", "mmengine", "mmcv", "mmseg", "mmdet", "matplotlib"} else 0)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,193 @@
+import cv2
+import numpy as np
+import pytest
+
+from mmomni.synthesis import OPERATIONS, ForgeryError, forge
+from mmomni.synthesis.documents import WORDS_CHANGED
+from mmomni.synthesis.faces import centre_box, find_face
+from mmomni.synthesis.natural import copy_move, splice
+from mmomni.synthesis.pages import render_page
+from mmomni.synthesis.regions import FEATHER
+from mmomni.synthesis.scene import Scene
+
+# What an edit may change around its mask, in pixels: half of the matte is under 0.5.
+BORDER = {'natural': 2 * FEATHER[1] + 1, 'document': 0, 'face': 61}
+EVERY_OPERATION = [(domain, name) for domain in OPERATIONS for name in OPERATIONS[domain]]
+
+
+def first_edit(operation, scene, seed=0):
+    rng = np.random.default_rng(seed)
+    edits = (operation(scene, rng) for _ in range(50))
+    return next(edit for edit in edits if edit is not None)
+
+
+@pytest.fixture
+def scene(request, photo, other_photo, page):
+    domain = request.node.callspec.params['domain']
+    return Scene(page) if domain == 'document' else Scene(photo, other_photo)
+
+
+@pytest.mark.parametrize(('domain', 'name'), EVERY_OPERATION)
+@pytest.mark.parametrize('seed', range(3))
+def test_only_pixels_at_the_mask_change(domain, name, seed, scene):
+    before = scene.image.copy()
+    edit = first_edit(OPERATIONS[domain][name], scene, seed)
+    assert np.array_equal(scene.image, before), 'the source was written into'
+    assert edit.image.dtype == np.uint8
+    assert edit.image.shape == before.shape
+    assert edit.mask.dtype == bool
+    size = BORDER[domain]
+    reach = cv2.dilate(edit.mask.astype(np.uint8), np.ones((size, size), np.uint8)) if size else 0
+    outside = ~edit.mask & (reach == 0)
+    assert outside.any()
+    assert np.array_equal(edit.image[outside], before[outside])
+    difference = np.abs(edit.image.astype(int) - before).max(axis=2)
+    assert difference[edit.mask].mean() > 1
+
+
+@pytest.mark.parametrize('domain', OPERATIONS)
+def test_forge_uses_every_operation_of_its_domain(domain, scene):
+    rng = np.random.default_rng(0)
+    seen = {
+        forge(scene.image, scene.donor, domain, rng, scene.words).operation for _ in range(40)
+    }
+    assert seen == set(OPERATIONS[domain])
+
+
+def test_forge_is_a_function_of_the_generator(photo, other_photo):
+    one, same, other = (
+        forge(photo, other_photo, 'natural', np.random.default_rng(seed)) for seed in (5, 5, 6)
+    )
+    assert np.array_equal(one.image, same.image)
+    assert np.array_equal(one.mask, same.mask)
+    assert not np.array_equal(one.image, other.image)
+
+
+def test_without_a_donor_nothing_is_spliced(photo):
+    rng = np.random.default_rng(0)
+    forgeries = [forge(photo, None, 'natural', rng) for _ in range(30)]
+    assert {forgery.operation for forgery in forgeries} == {'copy_move', 'removal'}
+    assert not any(forgery.used_donor for forgery in forgeries)
+
+
+def test_unknown_domain_is_named(photo):
+    with pytest.raises(ValueError, match=r"must be one of.*'natural'.*got 'video'"):
+        forge(photo, None, 'video', np.random.default_rng(0))
+
+
+@pytest.mark.parametrize('domain', OPERATIONS)
+def test_a_flat_image_cannot_be_forged_without_a_donor(domain):
+    flat = np.full((200, 200, 3), 128, np.uint8)
+    rng = np.random.default_rng(0)
+    if domain == 'face':  # a change of its colours is a trace
+        assert forge(flat, None, domain, rng).mask.any()
+        return
+    with pytest.raises(ForgeryError, match='no operation changed anything'):
+        forge(flat, None, domain, rng)
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_exact_copies_equal_their_source_and_leave_the_grid(seed, photo):
+    rng = np.random.default_rng(seed)
+    edits = (copy_move(Scene(photo), rng) for _ in range(100))
+    edit = next(e for e in edits if e is not None and e.details['exact'])
+    dy, dx = np.subtract(edit.details['target_at'], edit.details['source_at'])
+    assert dy % 8 or dx % 8
+    core = cv2.erode(edit.mask.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
+    ys, xs = np.nonzero(core)
+    assert ys.size > 100
+    # All but those at notches of the outline that the feather fills in.
+    assert (edit.image[ys, xs] == photo[ys - dy, xs - dx]).mean() > 0.97
+    assert not edit.mask[ys - dy, xs - dx].any(), 'the copy covers its own source'
+
+
+def test_transformed_copies_come_from_the_source_region(photo):
+    rng = np.random.default_rng(0)
+    edits = (copy_move(Scene(photo), rng) for _ in range(200))
+    edit = next(e for e in edits if e is not None and not e.details['exact'])
+    ys, xs = np.nonzero(edit.mask)
+    y, x = edit.details['source_at']
+    # Its mean colour is that of a place near the source, not that of what it covers.
+    inside = edit.image[edit.mask].mean(axis=0)
+    source = photo[y : y + np.ptp(ys), x : x + np.ptp(xs)].mean(axis=(0, 1))
+    covered = photo[edit.mask].mean(axis=0)
+    assert np.linalg.norm(inside - source) < np.linalg.norm(inside - covered)
+
+
+def test_splices_hold_the_donor(photo):
+    donor = np.full_like(photo, (200, 30, 60))
+    edits = [first_edit(splice, Scene(photo, donor), seed) for seed in range(10)]
+    for edit in edits:
+        core = cv2.erode(edit.mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        assert np.ptp(edit.image[core], axis=0).max() <= 1, 'a flat donor stays flat'
+    assert all(edit.used_donor for edit in edits)
+
+
+def test_a_small_donor_is_enlarged(photo, other_photo):
+    edit = first_edit(splice, Scene(photo, other_photo[:80, :70]))
+    assert edit.mask.mean() > 0.02
+
+
+@pytest.mark.parametrize('name', OPERATIONS['document'])
+def test_document_masks_are_few_rectangles_on_words(name):
+    rng = np.random.default_rng(1)
+    page = render_page(rng, 512)
+    for _ in range(10):
+        edit = OPERATIONS['document'][name](Scene(page.image, words=page.words), rng)
+        if edit is None:
+            continue
+        count, labels = cv2.connectedComponents(edit.mask.astype(np.uint8))
+        assert 1 <= count - 1 <= edit.details['words'] <= WORDS_CHANGED[1]
+        assert edit.mask.mean() < 0.2
+        assert labels.shape == page.image.shape[:2]
+
+
+def test_removed_words_leave_no_ink():
+    rng = np.random.default_rng(2)
+    page = render_page(rng, 512)
+    edit = OPERATIONS['document']['text_removal'](Scene(page.image, words=page.words), rng)
+    grey = page.image.mean(axis=2)
+    assert grey[edit.mask].min() < np.median(grey) - 60, 'there was ink'
+    assert edit.image.mean(axis=2)[edit.mask].min() > np.median(grey) - 40
+
+
+def test_a_blank_page_has_nothing_to_forge():
+    blank = np.full((300, 300, 3), 250, np.uint8)
+    with pytest.raises(ForgeryError, match='without words'):
+        forge(blank, None, 'document', np.random.default_rng(0))
+
+
+def test_where_no_face_is_found_the_centre_is_blended_and_said_so(photo, other_photo):
+    assert find_face(photo) is None
+    forgery = forge(photo, other_photo, 'face', np.random.default_rng(0))
+    assert forgery.details == {'variant': 'self_blend', 'face_box': 'centre'}
+    x1, y1, x2, y2 = centre_box(photo)
+    assert forgery.mask[(y1 + y2) // 2, (x1 + x2) // 2] == 255
+
+
+def test_a_missing_cascade_is_no_error(photo, monkeypatch):
+    from mmomni.synthesis import faces
+
+    monkeypatch.setattr(faces, 'CASCADE', 'missing.xml')
+    faces._cascade.cache_clear()
+    try:
+        assert faces.find_face(photo) is None
+    finally:
+        faces._cascade.cache_clear()
+
+
+def test_a_found_face_is_swapped_or_blended_with_itself(photo, other_photo, monkeypatch):
+    from mmomni.synthesis import faces
+
+    monkeypatch.setattr(faces, 'find_face', lambda image: (80, 60, 200, 180))
+    rng = np.random.default_rng(0)
+    forgeries = [forge(photo, other_photo, 'face', rng) for _ in range(20)]
+    assert {forgery.details['variant'] for forgery in forgeries} == {'swap', 'self_blend'}
+    for forgery in forgeries:
+        assert forgery.details['face_box'] == 'found'
+        assert forgery.used_donor == (forgery.details['variant'] == 'swap')
+        (x1, y1, x2, y2), *others = forgery.boxes
+        assert not others
+        assert 70 <= x1 < x2 <= 210
+        assert 45 <= y1 < y2 <= 205
+        assert forgery.mask[120, 140] == 255

@@ -1,0 +1,253 @@
+import json
+import logging
+import random
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmomni.jpeg import decode
+from mmomni.synthesis import Synthesizer, synthesize_folder
+from mmomni.synthesis.sources import list_sources, random_view, read_source
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
+
+
+def metas(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / 'meta.jsonl').read_text().splitlines()]
+
+
+@pytest.mark.parametrize('domain', ['natural', 'face'])
+def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
+    out = tmp_path / 'out'
+    summary = synthesize_folder([folder], out, domain, num=8, seed=0, max_side=256)
+    assert summary.num == sum(summary.operations.values()) == 8
+    assert sorted(contents(out)) == sorted(
+        ['meta.jsonl']
+        + [f'images/{i:06d}.jpg' for i in range(8)]
+        + [f'masks/{i:06d}.png' for i in range(8)]
+    )
+    for meta in metas(out):
+        image = Image.open(out / 'images' / meta['file'])
+        mask = np.asarray(Image.open(out / 'masks' / meta['file'].replace('.jpg', '.png')))
+        assert image.format == 'JPEG'
+        assert max(image.size) <= 256
+        assert mask.shape == image.size[::-1]
+        assert mask.dtype == np.uint8
+        assert set(np.unique(mask)) == {0, 255}
+        stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, :4]
+        expected = {(x, y, x + w, y + h) for x, y, w, h in stats.tolist()}
+        assert {tuple(box) for box in meta['boxes']} == expected
+        assert meta['domain'] == domain
+        assert meta['seed'] == 0
+        assert set(meta['sources']) <= {'a.png', 'b.jpg', 'c.tif'}
+        assert len(meta['sources']) == 1 + (meta['operation'] == 'splice')
+        assert 50 <= meta['qualities'][0] <= 80
+        assert 85 <= meta['qualities'][1] <= 97
+
+
+def test_files_have_the_quality_and_subsampling_that_meta_tells(folder, tmp_path):
+    out = tmp_path / 'out'
+    synthesize_folder(
+        folder, out, 'natural', 6, 0, max_side=200, first_quality=(70, 70), second_quality=(88, 92)
+    )
+    for meta in metas(out):
+        assert meta['qualities'][0] == 70
+        written = Image.open(out / 'images' / meta['file'])
+        reference = out / 'reference.jpg'
+        written.convert('RGB').save(reference, quality=meta['qualities'][1])
+        assert written.quantization == Image.open(reference).quantization
+        sampling = {'4:4:4': (1, 1), '4:2:0': (2, 2)}[meta['subsampling'][1]]
+        assert tuple(written.layer[0][1:3]) == sampling
+
+
+@pytest.mark.parametrize(
+    ('domain', 'rendered'), [('natural', False), ('face', False), ('document', True)]
+)
+def test_the_same_seed_gives_the_same_bytes(domain, rendered, folder, tmp_path):
+    sources = 'rendered' if rendered else [folder]
+    outs = [tmp_path / name for name in ('one', 'same', 'other')]
+    for out, seed, noise in zip(outs, (4, 4, 5), (0, 1, 2), strict=True):
+        np.random.seed(noise)  # noqa: NPY002  the global generators must not matter
+        random.seed(noise)
+        synthesize_folder(sources, out, domain, 4, seed, max_side=224)
+    one, same, other = map(contents, outs)
+    assert one == same
+    assert all(one[name] != other[name] for name in one if name.startswith('images'))
+
+
+def test_an_image_does_not_depend_on_how_many_there_are(folder):
+    paths = list_sources([folder])
+    alone = Synthesizer(paths, 'natural', 1, 224)(3)
+    make = Synthesizer(paths, 'natural', 1, 224)
+    assert [make(index) for index in range(4)][3] == alone
+
+
+def test_global_generators_are_left_alone(folder, tmp_path):
+    np.random.seed(0)  # noqa: NPY002
+    random.seed(0)
+    before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    synthesize_folder(folder, tmp_path / 'out', 'natural', 2, 0, max_side=200)
+    assert np.array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert random.getstate() == before[1]
+
+
+def test_untouched_pixels_are_those_of_the_first_generation(folder, monkeypatch):
+    from mmomni.synthesis import synthesizer
+
+    seen = {}
+    forge = synthesizer.forge
+
+    def spy(image, *args):
+        seen['first'], seen['forgery'] = image, forge(image, *args)
+        return seen['forgery']
+
+    monkeypatch.setattr(synthesizer, 'forge', spy)
+    sample = Synthesizer(list_sources([folder]), 'natural', 0, 224)(0)
+    first, forgery = seen['first'], seen['forgery']
+    far = cv2.dilate(forgery.mask, np.ones((9, 9), np.uint8)) == 0
+    assert np.array_equal(forgery.image[far], first[far])
+    assert np.array_equal(decode(sample.mask)[..., 0], forgery.mask)
+    assert np.abs(decode(sample.jpeg).astype(int) - forgery.image).mean() < 6
+
+
+def test_rendered_documents(tmp_path):
+    out = tmp_path / 'out'
+    summary = synthesize_folder('rendered', out, 'document', 30, 0, max_side=256)
+    assert set(summary.operations) == {'text_edit', 'text_copy', 'text_removal', 'text_insert'}
+    assert all(meta['sources'] == ['rendered'] for meta in metas(out))
+
+
+def test_scanned_documents_keep_their_scale(page, tmp_path):
+    Image.fromarray(page).save(tmp_path / 'page.png')
+    summary = synthesize_folder(tmp_path / 'page.png', tmp_path / 'out', 'document', 5, 0)
+    assert summary.num == 5
+    for path in (tmp_path / 'out' / 'images').iterdir():
+        assert min(decode(path.read_bytes()).shape[:2]) >= 0.45 * min(page.shape[:2])
+
+
+def test_a_single_source_gives_no_splices(folder, tmp_path):
+    summary = synthesize_folder(folder / 'a.png', tmp_path / 'out', 'natural', 12, 0, max_side=200)
+    assert set(summary.operations) == {'copy_move', 'removal'}
+
+
+def test_a_folder_that_holds_files_is_refused(folder, tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    (out / 'precious.txt').write_text('mine')
+    with pytest.raises(FileExistsError, match=r'choose another\s+folder'):
+        synthesize_folder([folder], out, 'natural', 1, 0)
+    assert contents(out) == {'precious.txt': b'mine'}
+
+
+def test_unreadable_sources_are_left_out_and_named(folder, tmp_path, caplog):
+    (folder / 'broken.jpg').write_bytes(b'no image')
+    (folder / 'cut.jpg').write_bytes((folder / 'b.jpg').read_bytes()[:900])
+    Image.new('RGB', (20, 20)).save(folder / 'tiny.png')
+    out = tmp_path / 'out'
+    with caplog.at_level(logging.WARNING):
+        summary = synthesize_folder([folder], out, 'natural', 20, 0, max_side=200)
+    assert {Path(path).name for path in summary.unreadable} == {'broken.jpg', 'cut.jpg', 'tiny.png'}
+    for name in ('broken.jpg', 'cut.jpg', 'tiny.png'):
+        assert sum(name in record.getMessage() for record in caplog.records) == 1
+    used = {name for meta in metas(out) for name in meta['sources']}
+    assert used == {'a.png', 'b.jpg', 'c.tif'}
+
+
+def test_no_readable_source_fails_and_leaves_nothing_behind(tmp_path):
+    source = tmp_path / 'in'
+    source.mkdir()
+    (source / 'broken.jpg').write_bytes(b'no image')
+    with pytest.raises(ValueError, match=r'none can be read.*broken\.jpg'):
+        synthesize_folder([source], tmp_path / 'out', 'natural', 1, 0)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_sources_without_words_fail_and_are_named(tmp_path):
+    Image.new('RGB', (300, 300), 'white').save(tmp_path / 'blank.png')
+    with pytest.raises(ValueError, match=r'could not be forged.*blank\.png'):
+        synthesize_folder(tmp_path / 'blank.png', tmp_path / 'out', 'document', 1, 0)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(domain='video'), 'domain must be one of'),
+        (dict(num=0), 'num must be 1 or more, got 0'),
+        (dict(seed=-1), 'seed must be 0 or more, got -1'),
+        (dict(max_side=8), 'max_side must be 64 or more'),
+        (dict(first_quality=(80, 50)), 'low <= high'),
+        (dict(second_quality=(90, 101)), 'low <= high'),
+        (dict(sources='rendered'), "choose the domain 'document'"),
+    ],
+)
+def test_bad_arguments_are_named(change, message, folder, tmp_path):
+    arguments = dict(sources=[folder], out_dir=tmp_path / 'out', domain='natural', num=1, seed=0)
+    with pytest.raises(ValueError, match=message):
+        synthesize_folder(**(arguments | change))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_missing_and_empty_sources_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        synthesize_folder([tmp_path / 'nowhere'], tmp_path / 'out', 'natural', 1, 0)
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(FileNotFoundError, match='found none'):
+        synthesize_folder([tmp_path / 'empty'], tmp_path / 'out', 'natural', 1, 0)
+
+
+def test_progress_counts_to_the_end(folder, tmp_path):
+    calls = []
+    synthesize_folder(
+        [folder], tmp_path / 'out', 'natural', 3, 0, 200, progress=lambda *call: calls.append(call)
+    )
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGBA', 'P', 'CMYK', 'I;16', '1'])
+def test_sources_of_any_mode_become_rgb(mode, tmp_path, photo):
+    image = Image.fromarray(photo)
+    path = tmp_path / ('image.tif' if mode in ('CMYK', 'I;16') else 'image.png')
+    if mode == 'I;16':
+        Image.fromarray(photo[..., 0].astype(np.uint16) * 256).save(path)
+    else:
+        image.convert(mode).save(path)
+    read = read_source(path)
+    assert read.shape == photo.shape
+    assert read.dtype == np.uint8
+    if mode == 'I;16':
+        assert np.array_equal(read[..., 1], photo[..., 0])
+
+
+@pytest.mark.parametrize('size', [(70, 90), (200, 640), (900, 1300)])
+@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+def test_views_respect_their_limits(size, domain):
+    image = np.zeros((*size, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    views = [random_view(image, domain, rng, 512) for _ in range(30)]
+    assert max(max(view.shape[:2]) for view in views) <= 512
+    if domain == 'document':
+        return
+    shortest = min(min(view.shape[:2]) for view in views)
+    assert shortest >= (130 if min(size) >= 192 else min(size))
+
+
+def test_documents_are_not_mirrored_and_photos_are():
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 256, axis=0).repeat(3, axis=2)
+    rng = np.random.default_rng(0)
+    slopes = {
+        domain: {
+            bool(view[0, 0, 0] < view[0, -1, 0])
+            for view in (random_view(ramp, domain, rng, 256) for _ in range(20))
+        }
+        for domain in ('natural', 'document')
+    }
+    assert slopes == {'natural': {True, False}, 'document': {True}}
