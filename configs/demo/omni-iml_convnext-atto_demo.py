@@ -4,7 +4,7 @@ _base_ = ['../_base_/models/omni-iml_convnext.py', '../_base_/default_runtime.py
 data_root = 'work_dirs/demo/data/'
 domains = ['natural', 'document', 'face']
 crop_size = (256, 256)
-max_iters = 300
+max_iters = 150
 c1, c2, c3, c4 = 40, 80, 160, 320
 channels = 64
 

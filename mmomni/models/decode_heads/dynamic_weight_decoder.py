@@ -53,6 +53,9 @@ class DynamicWeightDecoder(BaseDecodeHead):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault('loss_decode', dict(type='CrossEntropyLoss', avg_non_ignore=True))
+        # torch's own initialisation. With mmseg's (std 0.01 for the last convolution) the rare
+        # tampered pixels first switch all features off and then, behind the ReLU, learn no more.
+        kwargs.setdefault('init_cfg', None)
         super().__init__(
             in_channels,
             channels,
