@@ -83,7 +83,10 @@ test_dataloader = dict(
 test_evaluator = dict(type='mmomni.ManipulationMetric')
 
 optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05)
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    # The box heads have no norm layers and diverge at such a learning rate.
+    paramwise_cfg=dict(custom_keys={'auxiliary_head': dict(lr_mult=0.1)}),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=20),
