@@ -37,6 +37,25 @@ def test_synthesize_writes_and_sums_up(photos, tmp_path, capsys):
     assert 'synthesize 5/5' in captured.err
 
 
+def test_synthesize_resumes_with_workers_and_authentic_images(photos, tmp_path, capsys):
+    out = tmp_path / 'out'
+    command = ['synthesize', str(photos), str(out), '--domain', 'natural', '--max-side', '200']
+    command += ['--authentic', '0.5', '--post-probability', '1']
+    assert main([*command, '--num', '3']) == 0
+    first = (out / 'meta.jsonl').read_bytes()
+    assert main([*command, '--num', '8']) == 1
+    assert '--resume' in capsys.readouterr().err
+    assert main([*command, '--num', '8', '--resume', '--workers', '2']) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f'8 images in {out}: authentic ')
+    assert 'images/s' in captured.err
+    assert (out / 'meta.jsonl').read_bytes().startswith(first)
+    metas = [json.loads(line) for line in (out / 'meta.jsonl').read_text().splitlines()]
+    assert all(meta['post'] for meta in metas)
+    assert main([*command, '--num', '8', '--resume', '--seed', '1']) == 1
+    assert 'its seed is 0, got 1' in capsys.readouterr().err
+
+
 def test_several_sources_go_before_the_folder(photos, tmp_path):
     sources = [str(photos / 'a.png'), str(photos / 'b.png')]
     out = tmp_path / 'out'
@@ -89,11 +108,14 @@ def test_usage_errors(argv, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_domains_of_the_command_are_those_of_the_library():
+def test_domains_and_defaults_of_the_command_are_those_of_the_library():
     from mmomni.cli import DOMAINS as listed
-    from mmomni.synthesis import DOMAINS
+    from mmomni.cli import parse_args
+    from mmomni.synthesis import DOMAINS, POST_PROBABILITY
 
     assert listed == DOMAINS
+    args = parse_args(['synthesize', 'a', 'b', '--domain', 'face', '--num', '1'])
+    assert args.post_probability == POST_PROBABILITY
 
 
 def test_neither_command_nor_synthesis_loads_torch():

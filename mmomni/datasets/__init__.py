@@ -1,4 +1,13 @@
+from .doctamper import DocTamperDataset, LMDBFiles
+from .domain_balanced_sampler import DomainBalancedSampler
 from .manipulation import ManipulationDataset
 from .reproducible import ReproducibleConcatDataset, ReproducibleSampler
 
-__all__ = ['ManipulationDataset', 'ReproducibleConcatDataset', 'ReproducibleSampler']
+__all__ = [
+    'DocTamperDataset',
+    'DomainBalancedSampler',
+    'LMDBFiles',
+    'ManipulationDataset',
+    'ReproducibleConcatDataset',
+    'ReproducibleSampler',
+]

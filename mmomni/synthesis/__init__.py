@@ -3,12 +3,17 @@
 NumPy, OpenCV and Pillow only.
 """
 
+from .folder import Summary, synthesize_folder
 from .operations import DOMAINS, OPERATIONS, Forgery, ForgeryError, forge
-from .synthesizer import RENDERED, Sample, Summary, Synthesizer, synthesize_folder
+from .publishing import POST, POST_PROBABILITY
+from .synthesizer import AUTHENTIC, RENDERED, Sample, Synthesizer
 
 __all__ = [
+    'AUTHENTIC',
     'DOMAINS',
     'OPERATIONS',
+    'POST',
+    'POST_PROBABILITY',
     'RENDERED',
     'Forgery',
     'ForgeryError',

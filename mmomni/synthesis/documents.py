@@ -1,4 +1,4 @@
-"""Forging operations on documents: words reprinted, copied, erased, inserted.
+"""Forging operations on documents: words reprinted, copied, erased, inserted; letters copied.
 
 Masks are rectangles around the changed words, as in DocTamper (Qu et al., CVPR 2023).
 """
@@ -11,13 +11,17 @@ import numpy as np
 
 from . import fonts
 from .jpeg_history import on_same_grid
-from .scene import Edit, Scene, Word
-from .words import Box, cut, find_words, glyphs, ink_map, measure, padded, print_glyphs
+from .print_style import PrintStyle, letter_spans, match_print
+from .scene import Box, Edit, Scene, Word
+from .words import cut, find_words, glyphs, ink_map, measure, padded, print_glyphs
 
 WORDS_CHANGED = (1, 6)
 SMALLEST_SHARE = 0.005
 PAD = 1
 PLACES_TRIED = 60
+LETTERS_CHANGED = 4
+# The neighbourhood that tells ink from paper, in pixels.
+INK_ROOM = 18
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,13 @@ class _Desk:
         canvas: The page being changed, ``uint8`` (H, W, 3).
         image: The page as it was.
         words: Its words.
-        font: Name of the font for pages whose own font is unknown.
-        blur: Softness of new print in pixels.
+        style: What new print must look like.
     """
 
     canvas: np.ndarray
     image: np.ndarray
     words: Sequence[Word]
-    font: str
-    blur: float
+    style: PrintStyle
     rng: np.random.Generator
 
     @property
@@ -62,6 +64,11 @@ def text_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
     return _change_words(scene, rng, _copy_over)
 
 
+def char_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
+    """Copy single letters from one line over letters of another."""
+    return _change_words(scene, rng, _copy_letters)
+
+
 def text_removal(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Erase a few words: paper of the local colour, slope and noise in their places."""
     return _change_words(scene, rng, _erase)
@@ -75,10 +82,10 @@ def text_insert(scene: Scene, rng: np.random.Generator) -> Edit | None:
 def _change_words(scene: Scene, rng: np.random.Generator, change: _Change) -> Edit | None:
     """Apply ``change`` to 1-6 words; to more of them while the mask is below its least share."""
     words = find_words(scene.image) if scene.words is None else scene.words
-    # As printed in one of four cases, else as soft as a scanned letter.
-    blur = 0.0 if rng.random() < 0.25 else float(rng.uniform(0.3, 0.8))
-    font = fonts.FONTS[rng.integers(len(fonts.FONTS))]
-    desk = _Desk(scene.image.copy(), scene.image, words, font, blur, rng)
+    if not words:
+        return None
+    style = match_print(scene.image, words, rng)
+    desk = _Desk(scene.image.copy(), scene.image, words, style, rng)
     mask = np.zeros(desk.size, bool)
     wanted, changed = int(rng.integers(WORDS_CHANGED[0], WORDS_CHANGED[1] + 1)), 0
     for index in rng.permutation(len(words)).tolist():
@@ -102,16 +109,16 @@ def _erase(desk: _Desk, word: Word) -> Box:
 
 def _reprint(desk: _Desk, word: Word) -> Box | None:
     coverage, top = _new_glyphs(desk, word)
-    coverage = _narrowed(coverage, word.width + _room_right(desk, word))
-    x, y = word.box[0], word.box[1] + top
+    coverage = _narrowed(coverage, word.width + 2 * PAD + _room_right(desk, word))
+    x, y = word.box[0] - PAD, word.box[1] + top
     height, width = coverage.shape
-    if y < 0 or y + height > desk.size[0]:
+    if min(x, y) < 0 or y + height > desk.size[0] or x + width > desk.size[1]:
         return None
     x1, y1, x2, y2 = word.box
     box = padded((x1, min(y1, y), max(x2, x + width), max(y2, y + height)), PAD, desk.size)
     style = measure(desk.image, word.box)
     cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
-    print_glyphs(desk.canvas, (x, y), coverage, style.ink, desk.blur)
+    print_glyphs(desk.canvas, (x, y), coverage, style, desk.style.blur_for(coverage), desk.rng)
     return box
 
 
@@ -120,16 +127,58 @@ def _copy_over(desk: _Desk, word: Word) -> Box | None:
     if not fitting:
         return None
     source = fitting[int(desk.rng.integers(len(fitting)))]
-    old, taken = (padded(box, PAD, desk.size) for box in (word.box, source.box))
-    height, width = taken[3] - taken[1], taken[2] - taken[0]
-    x, y = old[0], max(old[3] - height, 0)
-    if on_same_grid(y - taken[1], x - taken[0]):
-        x += 1
-    if x + width > desk.size[1]:
+    return _move_patch(desk, word.box, source.box)
+
+
+def _copy_letters(desk: _Desk, word: Word) -> Box | None:
+    """Copy up to ``LETTERS_CHANGED`` letters of other lines over letters of ``word``."""
+    lines = [
+        other
+        for other in desk.words
+        if 0.88 <= other.height / word.height <= 1.14
+        and (other.box[1] >= word.box[3] or other.box[3] <= word.box[1])
+    ]
+    spans = _spans(desk, word)
+    if not lines or not spans:
         return None
-    here, there = measure(desk.image, word.box), measure(desk.image, source.box)
-    cut(desk.canvas, old)[:] = here.blank(old, desk.rng)
-    offset = np.round(here.level(old) - there.level(taken))
+    changed: list[Box] = []
+    wanted = int(desk.rng.integers(1, LETTERS_CHANGED + 1))
+    for index in desk.rng.permutation(len(spans))[:wanted].tolist():
+        source = lines[int(desk.rng.integers(len(lines)))]
+        here = spans[index]
+        fitting = [there for there in _spans(desk, source) if _as_wide(here, there)]
+        if fitting:
+            there = fitting[int(desk.rng.integers(len(fitting)))]
+            changed.append(_move_patch(desk, here, there))
+    if not changed:
+        return None
+    x1, y1, x2, y2 = zip(*changed, strict=True)
+    return min(x1), min(y1), max(x2), max(y2)
+
+
+def _spans(desk: _Desk, word: Word) -> list[Box]:
+    """Boxes of the letters of a word, as high as the word."""
+    x1, y1, x2, y2 = word.box
+    room = padded(word.box, INK_ROOM, desk.size)
+    ink = ink_map(cut(desk.image, room))[y1 - room[1] : y2 - room[1], x1 - room[0] : x2 - room[0]]
+    return [(x1 + a, y1, x1 + b, y2) for a, b in letter_spans(ink)]
+
+
+def _as_wide(here: Box, there: Box) -> bool:
+    return abs((here[2] - here[0]) - (there[2] - there[0])) <= max(1, (here[2] - here[0]) // 8)
+
+
+def _move_patch(desk: _Desk, here: Box, there: Box) -> Box:
+    """Blank the paper ``here`` and put the pixels of ``there`` on it, off their JPEG grid."""
+    old, taken = (padded(box, PAD, desk.size) for box in (here, there))
+    height, width = taken[3] - taken[1], taken[2] - taken[0]
+    x = min(old[0], desk.size[1] - width)
+    y = min(max(old[3] - height, 0), desk.size[0] - height)
+    if on_same_grid(y - taken[1], x - taken[0]):
+        x += 1 if x + width < desk.size[1] else -1
+    style = measure(desk.image, here)
+    offset = np.round(style.level(old) - measure(desk.image, there).level(taken))
+    cut(desk.canvas, old)[:] = style.blank(old, desk.rng)
     patch = cut(desk.image, taken) + (offset if np.abs(offset).max() > 2 else 0)
     desk.canvas[y : y + height, x : x + width] = patch.clip(0, 255).astype(np.uint8)
     return min(old[0], x), min(old[1], y), max(old[2], x + width), max(old[3], y + height)
@@ -150,7 +199,9 @@ def _look_alikes(desk: _Desk, word: Word) -> list[Word]:
 def _insert(desk: _Desk, word: Word) -> Box | None:
     coverage, top = _new_glyphs(desk, word)
     height, width = coverage.shape
-    ink = cv2.dilate(ink_map(desk.canvas), np.ones((5, 7), np.uint8))
+    # A blank's width stays free on both sides.
+    gap = max(7, 2 * (desk.usual_height // 3) + 1)
+    ink = cv2.dilate(ink_map(desk.canvas), np.ones((5, gap), np.uint8))
     busy = cv2.integral(ink)
     last_y, last_x = desk.size[0] - height - PAD - 1, desk.size[1] - width - PAD - 1
     if last_x <= PAD:
@@ -162,8 +213,8 @@ def _insert(desk: _Desk, word: Word) -> Box | None:
             continue
         x1, y1, x2, y2 = box = padded((x, y, x + width, y + height), PAD, desk.size)
         if busy[y2, x2] - busy[y1, x2] - busy[y2, x1] + busy[y1, x1] == 0:
-            ink_colour = measure(desk.image, word.box).ink
-            print_glyphs(desk.canvas, (x, y), coverage, ink_colour, desk.blur)
+            style, blur = measure(desk.image, word.box), desk.style.blur_for(coverage)
+            print_glyphs(desk.canvas, (x, y), coverage, style, blur, desk.rng)
             return box
     return None
 
@@ -172,18 +223,20 @@ def _new_glyphs(desk: _Desk, word: Word) -> tuple[np.ndarray, int]:
     """New text in the manner of ``word``.
 
     Returns:
-        Coverage (h, w) in [0, 1], and its first row relative to the word's.
+        Coverage (h, w) in [0, 1] with ``PAD`` empty pixels around, and its first row relative to
+        the word's.
     """
     if word.text is not None and word.font is not None:
         coverage, above = glyphs(fonts.altered(word.text, desk.rng), word.font)
-        return coverage, -fonts.ink_box(word.text, word.font)[1] - above
+        return np.pad(coverage, PAD), -fonts.ink_box(word.text, word.font)[1] - above - PAD
     # A box that is higher than usual holds ascenders with descenders, or dirt.
     height = min(word.height, desk.usual_height)
     # A letter is about 0.7 times as wide as a word is high.
     text = fonts.text_of_length(max(1, round(word.width / (0.7 * height))), desk.rng)
-    _, y1, _, y2 = fonts.ink_box(text, fonts.load_font(desk.font, 64))
-    font = fonts.load_font(desk.font, max(4, round(64 * height / max(y2 - y1, 1))))
-    return glyphs(text, font)[0], (word.height - height) // 2
+    _, y1, _, y2 = fonts.ink_box(text, fonts.load_font(desk.style.font, 64))
+    font = fonts.load_font(desk.style.font, max(4, round(64 * height / max(y2 - y1, 1))))
+    coverage = desk.style.as_wide(glyphs(text, font)[0])
+    return np.pad(coverage, PAD), (word.height - height) // 2 - PAD
 
 
 def _narrowed(coverage: np.ndarray, room: int) -> np.ndarray:
@@ -198,5 +251,5 @@ def _room_right(desk: _Desk, word: Word) -> int:
     _, y1, x2, y2 = word.box
     line = [other.box for other in desk.words if other.box[1] < y2 and other.box[3] > y1]
     starts = [box[0] for box in line if box[0] >= x2]
-    gap = min([*starts, desk.size[1]]) - x2 - 2 * PAD - 2
+    gap = min([*starts, desk.size[1]]) - x2 - 2 * PAD - max(2, word.height // 3)
     return max(0, min(gap, word.width // 2))

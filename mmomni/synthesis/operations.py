@@ -5,21 +5,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .documents import text_copy, text_edit, text_insert, text_removal
-from .faces import face_blend
-from .natural import copy_move, removal, splice
+from .documents import char_copy, text_copy, text_edit, text_insert, text_removal
+from .face_boxes import find_face
+from .faces import face_blend, region_swap
+from .natural import copy_move, object_jitter, removal, splice
 from .regions import boxes_of
-from .scene import Edit, Operation, Scene, Word
+from .retouching import local_resave, regenerate
+from .scene import Box, Edit, Operation, Scene, Word
+from .words import find_words
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
-    'natural': {'copy_move': copy_move, 'splice': splice, 'removal': removal},
+    'natural': {
+        'copy_move': copy_move,
+        'splice': splice,
+        'removal': removal,
+        'object_jitter': object_jitter,
+        'regenerate': regenerate,
+        'local_resave': local_resave,
+    },
     'document': {
         'text_edit': text_edit,
         'text_copy': text_copy,
+        'char_copy': char_copy,
         'text_removal': text_removal,
         'text_insert': text_insert,
     },
-    'face': {'face_blend': face_blend},
+    'face': {'face_blend': face_blend, 'region_swap': region_swap},
 }
 DOMAINS = tuple(OPERATIONS)
 TRIES = 20
@@ -57,6 +68,8 @@ def forge(
     domain: str,
     rng: np.random.Generator,
     words: Sequence[Word] | None = None,
+    face: Box | None = None,
+    donor_face: Box | None = None,
 ) -> Forgery:
     """Forge an image with a random operation of its domain.
 
@@ -70,13 +83,15 @@ def forge(
         domain: ``'natural'``, ``'document'`` or ``'face'``.
         rng: Source of all draws.
         words: Words of a rendered page, else they are looked for.
+        face: Box (x1, y1, x2, y2) of a portrait's face, else it is looked for.
+        donor_face: The same of the donor.
 
     Raises:
         ForgeryError: Nothing can be forged here, such as a document without words.
         ValueError: The domain is unknown.
     """
     check_domain(domain)
-    scene = Scene(image, donor, words)
+    scene = _scene(image, donor, domain, words, face, donor_face)
     for operation in rng.permutation(list(OPERATIONS[domain])):
         for _ in range(TRIES):
             edit = OPERATIONS[domain][str(operation)](scene, rng)
@@ -91,6 +106,24 @@ def forge(
         f'{image.shape[1]}x{image.shape[0]} px in which no operation changed anything '
         '(flat, or without words); choose another image or domain'
     )
+
+
+def _scene(
+    image: np.ndarray,
+    donor: np.ndarray | None,
+    domain: str,
+    words: Sequence[Word] | None,
+    face: Box | None,
+    donor_face: Box | None,
+) -> Scene:
+    """The scene with what its domain needs looked for, once for all tries."""
+    if domain == 'document' and words is None:
+        words = find_words(image)
+    if domain == 'face':
+        face = face or find_face(image)
+        if donor is not None and face is not None:
+            donor_face = donor_face or find_face(donor)
+    return Scene(image, donor, words, face, donor_face)
 
 
 def check_domain(domain: str) -> None:

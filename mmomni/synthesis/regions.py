@@ -93,8 +93,13 @@ def matte_of(contour: np.ndarray, size: tuple[int, int], feather: int) -> np.nda
         Matte, exactly 0 beyond ``feather`` pixels outside of the contour.
     """
     filled = np.zeros(size, np.uint8)
-    cv2.fillPoly(filled, [np.round(contour).astype(np.int32)], 255)
-    matte = filled.astype(np.float32) / 255
+    cv2.fillPoly(filled, [np.round(contour).astype(np.int32)], 1)
+    return soften(filled > 0, feather)
+
+
+def soften(mask: np.ndarray, feather: int) -> np.ndarray:
+    """The matte of a mask, ``bool`` (H, W), with a soft border as in :func:`matte_of`."""
+    matte = mask.astype(np.float32)
     if feather:
         kernel = (2 * feather + 1, 2 * feather + 1)
         cv2.GaussianBlur(matte, kernel, max(feather / 2, 0.6), dst=matte)
@@ -108,6 +113,37 @@ def blend(image: np.ndarray, content: np.ndarray, matte: np.ndarray) -> np.ndarr
     alpha = matte[..., None]
     mixed = image.astype(np.float32) * (1 - alpha) + content.astype(np.float32) * alpha
     return np.round(mixed).clip(0, 255).astype(np.uint8)
+
+
+def poisson(image: np.ndarray, content: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``content`` with its gradients kept and its colours fitted to ``image`` around a mask.
+
+    Perez et al., "Poisson Image Editing", 2003, in OpenCV's form.
+
+    Args:
+        image: ``uint8`` (H, W, 3).
+        content: ``uint8`` (H, W, 3), in place.
+        mask: ``bool`` (H, W).
+
+    Returns:
+        ``uint8`` (H, W, 3): ``image`` outside of the mask; ``content`` as it is when nothing of
+        the mask is left two pixels from the border, where the equation has no boundary.
+    """
+    inner = np.zeros(mask.shape, np.uint8)
+    inner[2:-2, 2:-2] = mask[2:-2, 2:-2]
+    if cv2.countNonZero(inner) < 16:
+        return content
+    x, y, w, h = cv2.boundingRect(inner)
+    y1, x1 = max(y - 4, 0), max(x - 4, 0)
+    window = np.s_[y1 : y + h + 4, x1 : x + w + 4]
+    source, target = (np.ascontiguousarray(array[window]) for array in (content, image))
+    centre = (x - x1 + w // 2, y - y1 + h // 2)
+    result = np.where(mask[..., None], content, image)
+    cloned = cv2.seamlessClone(
+        source, target, np.ascontiguousarray(inner[window]) * 255, centre, cv2.NORMAL_CLONE
+    )
+    result[window] = np.where(inner[window][..., None] > 0, cloned, result[window])
+    return result
 
 
 def boxes_of(mask: np.ndarray) -> list[list[int]]:

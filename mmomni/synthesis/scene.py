@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ImageFont
+
+# (x1, y1, x2, y2) in pixels, right and bottom exclusive.
+Box = tuple[int, int, int, int]
 
 
 class Word(NamedTuple):
@@ -17,7 +21,7 @@ class Word(NamedTuple):
         font: What it is printed in, or ``None`` on a scanned page.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     text: str | None = None
     font: ImageFont.FreeTypeFont | None = None
 
@@ -37,12 +41,17 @@ class Scene:
     Attributes:
         image: ``uint8`` (H, W, 3), RGB, with the first compression already in its pixels.
         donor: Another image, ``uint8`` (H', W', 3), or ``None``.
-        words: Known words of a rendered page, or ``None``: look for them.
+        words: Words of a document, or ``None``: the operation looks for them.
+        face: Box of the face of a portrait, partly outside of an image that it fills, or
+            ``None``: not known.
+        donor_face: The same of the donor.
     """
 
     image: np.ndarray
     donor: np.ndarray | None = None
     words: Sequence[Word] | None = None
+    face: Box | None = None
+    donor_face: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -50,16 +59,21 @@ class Edit:
     """What one operation made of a scene.
 
     Attributes:
-        image: ``uint8`` (H, W, 3); equal to the scene's outside of the edit's feathered border.
-        mask: ``bool`` (H, W), true where tampered.
+        image: ``uint8`` (H, W, 3); equal to the scene's where the matte is 0.
+        matte: Share of the forged content in a pixel, ``float32`` (H, W) in [0, 1], or ``bool``.
         details: Anything worth a place in the meta data; JSON types only.
         used_donor: Whether there is content of the donor in it.
     """
 
     image: np.ndarray
-    mask: np.ndarray
+    matte: np.ndarray
     details: dict[str, Any] = field(default_factory=dict)
     used_donor: bool = False
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """``bool`` (H, W), true where tampered: the forged content prevails."""
+        return self.matte > 0.5
 
 
 # None: not possible with these draws (no room, no word, no donor); the caller draws again.

@@ -1,59 +1,42 @@
-"""From authentic images to a folder of forgeries with masks and meta data."""
+"""One forgery with its mask and meta data, made from authentic images and an index."""
 
-import json
-import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import ImageReadError, encode
+from mmomni.jpeg import ImageReadError
 
 from .jpeg_history import FIRST_QUALITY, SECOND_QUALITY, compress, draw_history
 from .operations import Forgery, ForgeryError, check_domain, forge
 from .pages import render_page
+from .publishing import POST_PROBABILITY, draw_post, publish
+from .regions import boxes_of
 from .scene import Word
-from .sources import LEAST_SIDE, list_sources, random_view, read_source
+from .sources import LEAST_SIDE, random_view, read_source
 
 RENDERED = 'rendered'
+AUTHENTIC = 'authentic'
 # Images in a row in which nothing can be forged, until the whole folder is given up.
 VIEWS_TRIED = 20
 
-logger = logging.getLogger(__name__)
-
 
 class Sample(NamedTuple):
-    """One forgery, ready to be written.
+    """One image, ready to be written.
 
     Attributes:
-        jpeg: The forged image after its second compression.
-        mask: A PNG, 0 and 255, one channel, of the image's size.
+        image: The file of the image as published, a JPEG or (screenshots) a PNG.
+        mask: A PNG, 0 and 255, one channel, of the image's size; ``None``: authentic.
         meta: One line of ``meta.jsonl``.
     """
 
-    jpeg: bytes
-    mask: bytes
+    image: bytes
+    mask: bytes | None
     meta: dict[str, Any]
-
-
-class Summary(NamedTuple):
-    """What :func:`synthesize_folder` made.
-
-    Attributes:
-        num: Number of forgeries.
-        operations: How many of them per operation.
-        unreadable: Why, by path, sources were left out.
-    """
-
-    num: int
-    operations: Counter[str]
-    unreadable: dict[str, str]
 
 
 class _View(NamedTuple):
@@ -69,8 +52,8 @@ class Synthesizer:
 
     ::
 
-        source ─► random view ─► JPEG q1 ─► forge ─► JPEG q2 ─► images/NNNNNN.jpg
-        donor  ─► random view ───────────────┘  └──► mask ────► masks/NNNNNN.png
+        source ─► random view ─► JPEG q1 ─► forge ─► publish: JPEG q2 ─► images/NNNNNN.jpg
+        donor  ─► random view ───────────────┘  └──► mask, resized with ─► masks/NNNNNN.png
 
     Args:
         paths: Authentic images, or ``None``: pages rendered here.
@@ -79,6 +62,8 @@ class Synthesizer:
         max_side: Longest side in pixels, 64 or more.
         first_quality: Lowest and highest libjpeg quality of the first compression.
         second_quality: The same of the second.
+        post_probability: Share of the images that are post-processed (see ``publishing``).
+        authentic: Share of the images that pass through all this without a forgery.
     """
 
     paths: Sequence[Path] | None
@@ -87,6 +72,8 @@ class Synthesizer:
     max_side: int = 512
     first_quality: tuple[int, int] = FIRST_QUALITY
     second_quality: tuple[int, int] = SECOND_QUALITY
+    post_probability: float = POST_PROBABILITY
+    authentic: float = 0.0
     unreadable: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -107,34 +94,49 @@ class Synthesizer:
                     f'{low} to {high}'
                 )
 
+        for name in ('post_probability', 'authentic'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f'{name} must lie in [0, 1], got {getattr(self, name)}')
+
     def __call__(self, index: int) -> Sample:
-        """The forgery of an index.
+        """The sample of an index.
 
         Raises:
             ValueError: No source can be read, or nothing can be forged in them.
         """
         rng = np.random.default_rng([self.seed, index])
         history = draw_history(rng, self.first_quality, self.second_quality)
-        view, forgery = self._forged_view(history.qualities[0], history.subsampling[0], rng)
+        post = draw_post(rng, self.post_probability)
+        make = self._authentic_view if rng.random() < self.authentic else self._forged_view
+        view, forgery = make(history.qualities[0], history.subsampling[0], rng)
+        found = publish(forgery.image, forgery.mask, history, post, rng, self.max_side)
         meta = {
-            'file': f'{index:06d}.jpg',
+            'file': f'{index:06d}{found.suffix}',
             'sources': view.names if forgery.used_donor else view.names[:1],
             'domain': self.domain,
             'operation': forgery.operation,
-            'boxes': forgery.boxes,
-            'qualities': list(history.qualities),
-            'subsampling': list(history.subsampling),
+            'boxes': boxes_of(found.mask > 0),
+            'qualities': found.qualities,
+            'subsampling': found.subsampling,
+            'post': found.post,
             'seed': self.seed,
             **forgery.details,
         }
-        jpeg = encode(forgery.image, history.qualities[1], history.subsampling[1])
-        return Sample(jpeg, _png(forgery.mask), meta)
+        return Sample(found.data, _png(found.mask) if forgery.boxes else None, meta)
+
+    def _authentic_view(
+        self, quality: int, subsampling: str, rng: np.random.Generator
+    ) -> tuple[_View, Forgery]:
+        view = self._rendered(rng) if self.paths is None else self._photographed(rng, 1)
+        image = compress(view.image, quality, subsampling)
+        return view, Forgery(image, np.zeros(image.shape[:2], np.uint8), AUTHENTIC, [], {})
 
     def _forged_view(
         self, quality: int, subsampling: str, rng: np.random.Generator
     ) -> tuple[_View, Forgery]:
+        wanted = 1 if self.domain == 'document' else 2
         for _ in range(VIEWS_TRIED):
-            view = self._rendered(rng) if self.paths is None else self._photographed(rng)
+            view = self._rendered(rng) if self.paths is None else self._photographed(rng, wanted)
             first = compress(view.image, quality, subsampling)
             try:
                 return view, forge(first, view.donor, self.domain, rng, view.words)
@@ -148,9 +150,9 @@ class Synthesizer:
         page = render_page(rng, self.max_side)
         return _View(page.image, None, page.words, [RENDERED])
 
-    def _photographed(self, rng: np.random.Generator) -> _View:
+    def _photographed(self, rng: np.random.Generator, wanted: int) -> _View:
         images, names = [], []
-        for path, image in self._readable(rng, 1 if self.domain == 'document' else 2):
+        for path, image in self._readable(rng, wanted):
             images.append(random_view(image, self.domain, rng, self.max_side))
             names.append(path.name)
         return _View(images[0], images[1] if len(images) > 1 else None, None, names)
@@ -172,77 +174,12 @@ class Synthesizer:
                 images.append((path, read_source(path)))
             except ImageReadError as error:
                 self.unreadable[str(path)] = str(error)
-                logger.warning('left out: %s', error)
         if not images:
             raise ValueError(
                 f'expected readable images, got {len(paths)} of which none can be read, such as '
                 f'{next(iter(self.unreadable.values()), "none")}'
             )
         return images
-
-
-def synthesize_folder(
-    sources: Sequence[Path] | Path | str,
-    out_dir: Path | str,
-    domain: str,
-    num: int,
-    seed: int,
-    max_side: int = 512,
-    first_quality: tuple[int, int] = FIRST_QUALITY,
-    second_quality: tuple[int, int] = SECOND_QUALITY,
-    progress: Callable[[int, int], None] | None = None,
-) -> Summary:
-    """Write ``num`` forgeries: ``images/*.jpg``, ``masks/*.png`` and ``meta.jsonl``.
-
-    Sources that cannot be read are logged and left out.
-
-    Args:
-        sources: Folders and files of authentic images, or ``'rendered'``: documents made here.
-        out_dir: A new or empty folder.
-        domain: ``'natural'``, ``'document'`` or ``'face'``.
-        num: How many, 1 or more.
-        seed: 0 or more; the same seed and sources give the same files.
-        max_side: Longest side in pixels.
-        first_quality: Lowest and highest libjpeg quality before the tampering.
-        second_quality: The same after it.
-        progress: Called with (made, num) after each image.
-
-    Raises:
-        FileExistsError: ``out_dir`` holds something.
-        FileNotFoundError: A source does not exist or holds no images.
-        ValueError: An argument is out of range, or no source can be read or forged.
-    """
-    if num < 1:
-        raise ValueError(f'num must be 1 or more, got {num}')
-    paths = None if sources == RENDERED else list_sources(_as_sequence(sources))
-    make = Synthesizer(paths, domain, seed, max_side, first_quality, second_quality)
-    out = _checked_free(Path(out_dir))
-    first = make(0)  # before any folder exists: a failure here leaves nothing behind
-    for name in ('images', 'masks'):
-        (out / name).mkdir(parents=True, exist_ok=True)
-    operations: Counter[str] = Counter()
-    with open(out / 'meta.jsonl', 'w', encoding='utf-8') as lines:
-        for index, sample in enumerate(chain([first], map(make, range(1, num)))):
-            (out / 'images' / f'{index:06d}.jpg').write_bytes(sample.jpeg)
-            (out / 'masks' / f'{index:06d}.png').write_bytes(sample.mask)
-            lines.write(json.dumps(sample.meta, ensure_ascii=False) + '\n')
-            operations[sample.meta['operation']] += 1
-            if progress is not None:
-                progress(index + 1, num)
-    return Summary(num, operations, make.unreadable)
-
-
-def _as_sequence(sources: Sequence[Path] | Path | str) -> Sequence[Path]:
-    return [Path(sources)] if isinstance(sources, str | Path) else sources
-
-
-def _checked_free(out: Path) -> Path:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(
-            f'expected a new or empty folder at {out}, got one that holds files; choose another '
-            'folder or remove it first'
-        )
-    return out
 
 
 def _png(mask: np.ndarray) -> bytes:

@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .fonts import ink_box
-from .scene import Word
+from .scene import Box, Word
 
-Box = tuple[int, int, int, int]
 # Heights of letters that can be read and retouched, in pixels.
 LETTER_HEIGHT = (7, 64)
 
@@ -163,7 +162,12 @@ def glyphs(text: str, font: ImageFont.FreeTypeFont) -> tuple[np.ndarray, int]:
 
 
 def print_glyphs(
-    image: np.ndarray, at: tuple[int, int], coverage: np.ndarray, ink: np.ndarray, blur: float
+    image: np.ndarray,
+    at: tuple[int, int],
+    coverage: np.ndarray,
+    style: Print,
+    blur: float,
+    rng: np.random.Generator,
 ) -> None:
     """Print in place.
 
@@ -171,13 +175,20 @@ def print_glyphs(
         image: ``uint8`` (H, W, 3), changed.
         at: (x, y) of the top left corner; the coverage must fit.
         coverage: ``float32`` (h, w) in [0, 1].
-        ink: (3,), RGB, 0 to 255.
+        style: Whose ink, and whose noise, also on the ink.
         blur: Standard deviation of the blur in pixels; 0: none. It stays inside of (h, w).
+        rng: Source of the noise.
     """
     x, y = at
     height, width = coverage.shape
     if blur:
-        coverage = cv2.GaussianBlur(coverage, (0, 0), blur, borderType=cv2.BORDER_CONSTANT)
+        blurred = cv2.GaussianBlur(coverage, (0, 0), blur, borderType=cv2.BORDER_CONSTANT)
+        soft = np.asarray(blurred, np.float32)
+        # The ink was measured where it is darkest, that is after the page's own blur.
+        strokes = soft[soft > 0.2]
+        peak = float(np.quantile(strokes, 0.9)) if strokes.size else 1.0
+        coverage = (soft / max(peak, 0.3)).clip(0, 1)
     place = image[y : y + height, x : x + width]
     alpha = coverage[..., None]
+    ink = style.ink + rng.standard_normal((height, width, 1)) * style.paper[3]
     place[:] = np.round(place * (1 - alpha) + ink * alpha).clip(0, 255).astype(np.uint8)

@@ -1,7 +1,11 @@
-# The paper's training and test sets (section 4.1). Every set is a list file under data/<set>/:
-# one line `image mask` for a tampered image, `image -` for an authentic one.
+# The paper's training and test sets (section 4.1). docs/datasets.md says where they are asked for
+# and which command writes the list files; DocTamper is read from its LMDBs as they are.
 data_root = 'data/'
 crop_size = (512, 512)
+# How DocTamper is compressed before it is tested, and from which lowest quality: see
+# mmomni.DocTamperJPEG for the four readings of its protocol.
+doctamper_schedule = 'official'
+doctamper_min_quality = 75
 
 keep_history = [  # the file's own coefficients, crops on the block grid
     dict(type='mmomni.ExtractDCT'),
@@ -13,30 +17,43 @@ new_history = [  # free augmentation, then a new JPEG history
     dict(type='mmomni.RandomJPEGCompress', quality=(70, 100), times=(1, 3)),
     dict(type='mmomni.ExtractDCT'),
 ]
+doctamper_history = [  # free augmentation, then a history as in its test
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='mmomni.DocTamperJPEG', schedule=doctamper_schedule,
+        min_quality=doctamper_min_quality,
+    ),
+]
+load = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]
+pack_boxes = [dict(type='mmomni.MaskToBoxes'), dict(type='mmomni.PackManipulationInputs')]
 train_pipeline = [
-    dict(type='mmomni.LoadOriginalImage'),
-    dict(type='mmomni.LoadManipulationMask'),
+    *load,
     dict(type='RandomChoice', transforms=[keep_history, new_history], prob=[0.5, 0.5]),
-    dict(type='mmomni.MaskToBoxes'),
-    dict(type='mmomni.PackManipulationInputs'),
+    *pack_boxes,
+]
+doctamper_train_pipeline = [
+    *load,
+    dict(type='RandomChoice', transforms=[new_history, doctamper_history], prob=[0.5, 0.5]),
+    *pack_boxes,
 ]
 test_pipeline = [
-    dict(type='mmomni.LoadOriginalImage'),
-    dict(type='mmomni.LoadManipulationMask'),
+    *load,
     dict(type='mmomni.ExtractDCT'),
     dict(type='mmomni.PackManipulationInputs'),
 ]
 
 train_sets = dict(
     natural=['tampCOCO', 'CASIAv2', 'MIML', 'COCO'],
-    document=['SACP', 'DocTamper'],
+    document=['SACP'],
     face=['FaceShifter', 'CelebA-HQ'],
 )
 test_sets = dict(
     natural=['CASIAv1', 'Coverage', 'NIST16', 'IMD20', 'CocoGlide'],
-    document=['SACP', 'DocTamper-TestingSet', 'DocTamper-FCD', 'DocTamper-SCD'],
+    document=['SACP'],
     face=['FaceShifter'],
 )
+doctamper_test_sets = ['TestingSet', 'FCD', 'SCD']
 
 train_dataloader = dict(
     batch_size=2,
@@ -46,11 +63,18 @@ train_dataloader = dict(
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
         datasets=[
+            *(
+                dict(
+                    type='mmomni.ManipulationDataset', domain=domain, name=name,
+                    data_root=data_root + name, ann_file='train.txt', pipeline=train_pipeline,
+                )
+                for domain, names in train_sets.items() for name in names
+            ),
             dict(
-                type='mmomni.ManipulationDataset', domain=domain, name=name,
-                data_root=data_root + name, ann_file='train.txt', pipeline=train_pipeline,
-            )
-            for domain, names in train_sets.items() for name in names
+                type='mmomni.DocTamperDataset', domain='document', name='DocTamper',
+                data_root=data_root + 'DocTamper/DocTamperV1-TrainingSet',
+                pipeline=doctamper_train_pipeline,
+            ),
         ],
     ),
 )
@@ -62,12 +86,31 @@ test_dataloader = dict(
     dataset=dict(
         type='ConcatDataset',
         datasets=[
-            dict(
-                type='mmomni.ManipulationDataset', domain=domain, name=name,
-                data_root=data_root + name, ann_file='test.txt', pipeline=test_pipeline,
-                test_mode=True,
-            )
-            for domain, names in test_sets.items() for name in names
+            *(
+                dict(
+                    type='mmomni.ManipulationDataset', domain=domain, name=name,
+                    data_root=data_root + name, ann_file='test.txt', pipeline=test_pipeline,
+                    test_mode=True,
+                )
+                for domain, names in test_sets.items() for name in names
+            ),
+            *(
+                dict(
+                    type='mmomni.DocTamperDataset', domain='document', name=f'DocTamper-{subset}',
+                    data_root=f'{data_root}DocTamper/DocTamperV1-{subset}',
+                    pipeline=[
+                        *load,
+                        dict(
+                            type='mmomni.DocTamperJPEG', schedule=doctamper_schedule,
+                            factors=f'{data_root}DocTamper/pks/DocTamperV1-{subset}'
+                            f'_{doctamper_min_quality}.pk',
+                        ),
+                        dict(type='mmomni.PackManipulationInputs'),
+                    ],
+                    test_mode=True,
+                )
+                for subset in doctamper_test_sets
+            ),
         ],
     ),
 )

@@ -3,10 +3,12 @@ from .crop import AlignedRandomCrop
 from .dct import ExtractDCT
 from .formatting import PackManipulationInputs
 from .jpeg import RandomJPEGCompress
+from .jpeg_schedule import DocTamperJPEG
 from .loading import LoadManipulationMask, LoadOriginalImage
 
 __all__ = [
     'AlignedRandomCrop',
+    'DocTamperJPEG',
     'ExtractDCT',
     'LoadManipulationMask',
     'LoadOriginalImage',

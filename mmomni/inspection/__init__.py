@@ -1,0 +1,25 @@
+"""A doctor for data sets: what is wrong with images and masks before a network sees them.
+
+Needs NumPy, OpenCV and Pillow; mmengine only for configs, matplotlib only for ``report.html``.
+"""
+
+from .doctor import Diagnosis, check_data, write_reports
+from .kinds import KINDS, LEVELS, Kind
+from .quality import estimate_quality
+from .records import Finding
+from .similarity import look_of, similar_groups
+from .terminal import render_text
+
+__all__ = [
+    'KINDS',
+    'LEVELS',
+    'Diagnosis',
+    'Finding',
+    'Kind',
+    'check_data',
+    'estimate_quality',
+    'look_of',
+    'render_text',
+    'similar_groups',
+    'write_reports',
+]

@@ -1,0 +1,42 @@
+"""Images that are there more than once, inside sets and on both sides of the split."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from .records import Finding, ImageFacts, Record, Sample
+from .similarity import Look, similar_groups
+
+
+def check_duplicates(records: Sequence[Record]) -> list[Finding]:
+    """One finding for each group of equal files and each of look-alikes.
+
+    A group that holds training images and others is named by one of the others.
+    """
+    by_digest: dict[str, list[Sample]] = {}
+    looks: dict[str, Look] = {}
+    for record in records:
+        if isinstance(record.image, ImageFacts):
+            by_digest.setdefault(record.image.digest, []).append(record.sample)
+            if record.image.look is not None:
+                looks[record.image.digest] = record.image.look
+    exact = [_finding(group, 'exact') for group in by_digest.values() if len(group) > 1]
+    digests = list(looks)
+    similar = [
+        _finding(list(chain.from_iterable(by_digest[digests[index]] for index in group)), 'similar')
+        for group in similar_groups(list(looks.values()))
+    ]
+    return exact + similar
+
+
+def _finding(group: Iterable[Sample], likeness: str) -> Finding:
+    group = sorted(group, key=lambda sample: (not sample.held_out, sample.dataset, sample.image))
+    training = sum(not sample.held_out for sample in group)
+    crosses = 0 < training < len(group)
+    files = list(dict.fromkeys(sample.image for sample in group))
+    sets = sorted({f'{sample.dataset} ({sample.split})' for sample in group})
+    message = f'{len(group)} images' if len(files) > 1 else f'listed {len(group)} times'
+    message += f' in {" and ".join(sets)}'
+    if crosses:
+        message += f', {training} for training'
+    kind = f'train-test-{likeness}' if crosses else f'duplicate-{likeness}'
+    return Finding.of(group[0], kind, files[0], message, tuple(files[1:]))

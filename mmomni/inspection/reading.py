@@ -1,0 +1,160 @@
+"""From the files of a sample to a record. One bad file yields a fault, never an exception."""
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mmomni.jpeg import decode
+
+from .quality import estimate_quality
+from .records import Fault, ImageFacts, JPEGFacts, MaskFacts, Record, Sample
+from .similarity import look_of
+
+JPEG_FORMATS = ('JPEG', 'MPO')
+LOSSY_MASK_THRESHOLD = 127  # as mmomni.LoadManipulationMask
+ORIENTATION_TAG = 0x0112
+BITS_PER_SAMPLE_TAG = 258
+EDGE_WIDTH = 2
+
+Facts = TypeVar('Facts', ImageFacts, MaskFacts)
+
+
+def read_record(sample: Sample) -> Record:
+    """Open, decode and measure the files of a sample."""
+    image = _facts_or_fault(read_image, sample.image)
+    mask = None if sample.mask is None else _facts_or_fault(read_mask, sample.mask)
+    return Record(sample, image, mask)
+
+
+def read_bytes(path: str) -> bytes:
+    """A whole file, of the disk or of any storage backend of mmengine (``lmdb://...``)."""
+    if '://' not in path:
+        return Path(path).read_bytes()
+    from mmengine import fileio
+
+    import mmomni.datasets  # noqa: F401  (registers lmdb://)
+
+    return fileio.get(path)
+
+
+def read_image(path: str) -> ImageFacts:
+    """Raises whatever the file makes Pillow or the storage raise."""
+    data = read_bytes(path)
+    grey = cv2.cvtColor(decode(data, path), cv2.COLOR_RGB2GRAY)
+    with Image.open(BytesIO(data)) as image:
+        return ImageFacts(
+            width=image.width,
+            height=image.height,
+            format=image.format or '',
+            mode=image.mode,
+            alpha=image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info,
+            bits=_bits(image, data),
+            orientation=_orientation(image),
+            digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
+            look=look_of(grey),
+            jpeg=_jpeg_facts(image),
+        )
+
+
+def read_mask(path: str) -> MaskFacts:
+    """Raises whatever the file makes Pillow or the storage raise."""
+    data = read_bytes(path)
+    with Image.open(BytesIO(data)) as image:
+        is_jpeg = image.format in JPEG_FORMATS
+    rgb = decode(data, path)
+    tampered = _tampered(rgb, data)
+    height, width = tampered.shape
+    border = np.concatenate(
+        (tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1])
+    )
+    soft, stray = (0.0, 0.0) if is_jpeg else _soft_shares(rgb)
+    return MaskFacts(
+        width, height, is_jpeg, float(tampered.mean()), float(border.mean()), soft, stray
+    )
+
+
+def tampered_pixels(data: bytes, name: str = 'mask') -> np.ndarray:
+    """Which pixels :class:`mmomni.LoadManipulationMask` takes as tampered; boolean (H, W)."""
+    return _tampered(decode(data, name), data)
+
+
+def _tampered(rgb: np.ndarray, data: bytes) -> np.ndarray:
+    values = rgb.max(axis=2)
+    with Image.open(BytesIO(data)) as image:
+        if image.format in JPEG_FORMATS:
+            return values > LOSSY_MASK_THRESHOLD
+        if image.mode.startswith('I'):
+            values = np.asarray(image)
+    return values != 0
+
+
+def _facts_or_fault(read: Callable[[str], Facts], path: str) -> Facts | Fault:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # Pillow warns of odd EXIF in files it reads well
+        try:
+            return read(path)
+        except FileNotFoundError as error:
+            return Fault(True, f'no such file ({error.strerror or error})')
+        except Exception as error:  # noqa: BLE001  (a broken file makes decoders raise anything)
+            return Fault(False, _reason(error, path))
+
+
+def _reason(error: Exception, path: str) -> str:
+    cause = error.__cause__ or error
+    if isinstance(cause, UnidentifiedImageError):  # its text holds an address in memory
+        return 'not an image file, or its header is broken'
+    reason = str(cause).replace(f"'{path}'", 'the file') or type(cause).__name__
+    return ' '.join(reason.split())
+
+
+def _soft_shares(rgb: np.ndarray) -> tuple[float, float]:
+    """Shares of pixels of a third colour, and of those away from any edge of the mask."""
+    codes, counts = _count_colours(rgb)
+    counts[0] = 0
+    if np.count_nonzero(counts) < 2:
+        return 0.0, 0.0
+    soft = (codes != 0) & (codes != np.argmax(counts))
+    values = rgb.max(axis=2)
+    region = (values > int(values.max()) / 2).astype(np.uint8)
+    kernel = np.ones((2 * EDGE_WIDTH + 1,) * 2, np.uint8)
+    edge = cv2.dilate(region, kernel) != cv2.erode(region, kernel)
+    return float(soft.mean()), float((soft & ~edge).mean())
+
+
+def _count_colours(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A number for each pixel's colour, 0 for black, (H, W), and how often each occurs."""
+    grey = rgb[..., 0]
+    if np.array_equal(grey, rgb[..., 1]) and np.array_equal(grey, rgb[..., 2]):
+        return grey, np.bincount(grey.ravel(), minlength=1)
+    codes = rgb.astype(np.int32) @ np.array((1 << 16, 1 << 8, 1), dtype=np.int32)
+    return codes, np.bincount(codes.ravel(), minlength=1)
+
+
+def _jpeg_facts(image: Image.Image) -> JPEGFacts | None:
+    if image.format not in JPEG_FORMATS:
+        return None
+    number = image.layer[0][3]  # type: ignore[attr-defined]
+    table = np.array(image.quantization[number])  # type: ignore[attr-defined]
+    return JPEGFacts(estimate_quality(table), int(table.max()))
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(ORIENTATION_TAG, 1)
+    return value if value in range(1, 9) else 1
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    if image.mode.startswith('I') or image.mode == 'F':
+        return 32 if image.mode in ('F', 'I') and image.format != 'PNG' else 16
+    if image.format == 'PNG':
+        return max(8, data[24])  # Pillow gives 16-bit colour as 8 bits without a word
+    if image.format == 'TIFF':
+        return max(8, *np.ravel(image.tag_v2.get(BITS_PER_SAMPLE_TAG, 8)))  # type: ignore[attr-defined]
+    return 8

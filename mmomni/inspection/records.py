@@ -1,0 +1,168 @@
+"""What is known of one image and its mask: plain values that travel between processes."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .kinds import KINDS
+from .similarity import Look
+
+HELD_OUT = ('val', 'test')
+"""Words of a split that no training image may be in."""
+
+
+class Finding(NamedTuple):
+    """One thing found.
+
+    Attributes:
+        kind: Key of :data:`~mmomni.inspection.kinds.KINDS`.
+        dataset: Name of the set.
+        split: Its split.
+        file: Path of the file, or of the set where no file is to blame.
+        message: The facts of this case.
+        related: Other files it concerns: the mask, or copies of an image.
+        level: Of :data:`~mmomni.inspection.kinds.LEVELS`.
+    """
+
+    kind: str
+    dataset: str
+    split: str
+    file: str
+    message: str
+    related: tuple[str, ...] = ()
+    level: str = ''
+
+    @classmethod
+    def of(
+        cls, where: 'Sample | DataSet', kind: str, file: str, message: str,
+        related: tuple[str, ...] = (), level: str | None = None,
+    ) -> 'Finding':
+        """With the set and split of ``where``, at the usual level of its kind."""
+        dataset = where.name if isinstance(where, DataSet) else where.dataset
+        level = level or KINDS[kind].level
+        return cls(kind, dataset, where.split, file, message, related, level)  # fmt: skip
+
+
+class Sample(NamedTuple):
+    """An image, and the mask it is paired with if it is tampered."""
+
+    dataset: str
+    domain: str
+    split: str
+    image: str
+    mask: str | None
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it is for validation or testing."""
+        return self.split.split('/')[0] in HELD_OUT
+
+
+@dataclass
+class DataSet:
+    """One set: its pairs, and what was wrong before any image was opened.
+
+    Args:
+        name: What tables call it.
+        domain: ``'natural'``, ``'document'``, ``'face'``, another, or ``'-'`` if unknown.
+        split: ``'train'``, ``'val'``, ``'test'`` or ``'val/test'``.
+        root: The folder or list file.
+        pairs: ``(image, mask or None)``.
+        findings: Of :class:`Finding`.
+    """
+
+    name: str
+    domain: str
+    split: str
+    root: str
+    pairs: list[tuple[str, str | None]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, kind: str, file: str, message: str, related: tuple[str, ...] = ()) -> None:
+        self.findings.append(Finding.of(self, kind, file, message, related))
+
+    def samples(self) -> list[Sample]:
+        return [
+            Sample(self.name, self.domain, self.split, image, mask) for image, mask in self.pairs
+        ]
+
+
+class Fault(NamedTuple):
+    """Why there is nothing to know of a file.
+
+    Attributes:
+        missing: There is no such file; else it cannot be read.
+        reason: In words.
+    """
+
+    missing: bool
+    reason: str
+
+
+class JPEGFacts(NamedTuple):
+    """Of the luma quantisation table.
+
+    Attributes:
+        quality: libjpeg quality, 1 to 100, or ``None`` for a table of other making.
+        largest_step: Its largest entry.
+    """
+
+    quality: int | None
+    largest_step: int
+
+
+class ImageFacts(NamedTuple):
+    """Of a readable image.
+
+    Attributes:
+        width: In pixels, as stored.
+        height: In pixels, as stored.
+        format: Pillow's name of the file format.
+        mode: Pillow's mode.
+        alpha: Whether it has transparency.
+        bits: Bits a channel.
+        orientation: EXIF orientation, 1 to 8; 1 is upright.
+        digest: Of the bytes of the file.
+        look: What it looks like, ``None`` for a flat image.
+        jpeg: ``None`` for other formats.
+    """
+
+    width: int
+    height: int
+    format: str
+    mode: str
+    alpha: bool
+    bits: int
+    orientation: int
+    digest: str
+    look: Look | None
+    jpeg: JPEGFacts | None
+
+
+class MaskFacts(NamedTuple):
+    """Of a readable mask, seen as :class:`mmomni.LoadManipulationMask` sees it.
+
+    Attributes:
+        width: In pixels.
+        height: In pixels.
+        jpeg: Whether it was saved as JPEG.
+        tampered: Share of tampered pixels.
+        border: Share of tampered pixels in the outermost rows and columns.
+        soft: Share of pixels that are neither 0 nor the most frequent other colour.
+        stray: Share of such pixels more than two pixels away from an edge.
+    """
+
+    width: int
+    height: int
+    jpeg: bool
+    tampered: float
+    border: float
+    soft: float
+    stray: float
+
+
+class Record(NamedTuple):
+    """Everything known of one sample; ``mask`` is ``None`` for an authentic image."""
+
+    sample: Sample
+    image: ImageFacts | Fault
+    mask: MaskFacts | Fault | None

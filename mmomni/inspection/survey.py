@@ -1,0 +1,85 @@
+"""Read all samples, over several processes, whatever single files do to them."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+import cv2
+
+from .reading import read_record
+from .records import Fault, Record, Sample
+
+CHUNK = 32
+Progress = Callable[[int, int], None]
+
+
+def read_all(
+    samples: Sequence[Sample], workers: int = 1, progress: Progress | None = None
+) -> list[Record]:
+    """The records of all samples, in their order.
+
+    Args:
+        samples: What to read.
+        workers: Number of processes; with 1, everything happens in this one.
+        progress: Called with (done, total) at the start and after every sample.
+
+    Raises:
+        ValueError: ``workers`` is less than 1.
+    """
+    if workers < 1:
+        raise ValueError(f'workers must be 1 or more, got {workers}')
+    records: list[Record | None] = [None] * len(samples)
+    if progress is not None and samples:
+        progress(0, len(samples))
+    numbered = _read_here(samples) if workers == 1 else _read_in_processes(samples, workers)
+    for done, (index, record) in enumerate(numbered, 1):
+        records[index] = record
+        if progress is not None:
+            progress(done, len(samples))
+    return [record for record in records if record is not None]
+
+
+def _read_here(samples: Sequence[Sample]) -> Iterator[tuple[int, Record]]:
+    return ((index, read_record(sample)) for index, sample in enumerate(samples))
+
+
+def _read_in_processes(samples: Sequence[Sample], workers: int) -> Iterator[tuple[int, Record]]:
+    crashed = []
+    pool = _pool(workers)
+    try:
+        chunks = {
+            pool.submit(_read_chunk, samples[start : start + CHUNK]): start
+            for start in range(0, len(samples), CHUNK)
+        }
+        for future in as_completed(chunks):
+            try:
+                yield from enumerate(future.result(), chunks[future])
+            except BrokenProcessPool:
+                crashed.append(chunks[future])
+    finally:  # an interrupted run does not wait for all the rest
+        pool.shutdown(cancel_futures=True)
+    for start in sorted(crashed):
+        for index in range(start, min(start + CHUNK, len(samples))):
+            yield index, _read_alone(samples[index])
+
+
+def _read_chunk(samples: Sequence[Sample]) -> list[Record]:
+    return [read_record(sample) for sample in samples]
+
+
+def _read_alone(sample: Sample) -> Record:
+    """In a process of its own, so that a file which kills its reader harms no other."""
+    try:
+        with _pool(1) as pool:
+            return pool.submit(read_record, sample).result()
+    except BrokenProcessPool:
+        fault = Fault(False, 'reading it killed the process (memory, or a fault of the decoder)')
+        return Record(sample, fault, None)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Threads of OpenCV do not survive a fork, and the cores are busy with processes anyway.
+    return ProcessPoolExecutor(
+        workers, multiprocessing.get_context(), initializer=cv2.setNumThreads, initargs=(0,)
+    )

@@ -1,0 +1,86 @@
+"""Small pictures of suspicious images, as data URIs."""
+
+import base64
+from io import BytesIO
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from mmomni.jpeg import decode
+
+from .reading import read_bytes, tampered_pixels
+
+SIDE = 168
+OUTLINE = (255, 0, 200)
+HALO = (255, 255, 255)
+
+
+def image_thumbnail(image: str, mask: str | None = None) -> str | None:
+    """An image with the outline of its mask; ``None`` if it cannot be read."""
+    pixels = _pixels(image)
+    if pixels is None:
+        return None
+    small = _shrink(pixels)
+    tampered = None if mask is None else _tampered(mask)
+    if tampered is not None:
+        small = _outlined(small, tampered)
+    return _data_uri(small)
+
+
+def upright_thumbnail(image: str) -> str | None:
+    """An image turned as viewers turn it, by its EXIF orientation."""
+    try:
+        with Image.open(BytesIO(read_bytes(image))) as opened:
+            pixels = np.array(ImageOps.exif_transpose(opened).convert('RGB'))
+    except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
+        return None
+    return _data_uri(_shrink(pixels))
+
+
+def mask_thumbnail(mask: str) -> str | None:
+    """A mask as it is stored, brightened to full range; ``None`` if it cannot be read."""
+    pixels = _pixels(mask)
+    if pixels is None:
+        return None
+    small = _shrink(pixels)
+    peak = int(small.max())
+    return _data_uri((small.astype(np.uint16) * 255 // max(peak, 1)).astype(np.uint8))
+
+
+def _pixels(path: str) -> np.ndarray | None:
+    try:
+        return decode(read_bytes(path), path)
+    except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
+        return None
+
+
+def _tampered(path: str) -> np.ndarray | None:
+    try:
+        return tampered_pixels(read_bytes(path), path)
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _shrink(pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _outlined(image: np.ndarray, tampered: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    region = cv2.resize(tampered.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    edges = (region > 0.5).astype(np.uint8)
+    if tampered.any() and not edges.any():  # a speck is still worth an outline
+        edges = (region > 0).astype(np.uint8)
+    contours = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
+    image = cv2.drawContours(np.ascontiguousarray(image), contours, -1, HALO, 3)
+    return cv2.drawContours(image, contours, -1, OUTLINE, 1)
+
+
+def _data_uri(pixels: np.ndarray) -> str:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, 'JPEG', quality=80)
+    return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode('ascii')

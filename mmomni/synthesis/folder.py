@@ -1,0 +1,293 @@
+"""A folder of forgeries: written in order, by any number of processes, and resumable."""
+
+import json
+import logging
+import multiprocessing
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import PIL
+
+from mmomni.version import __version__
+
+from .jpeg_history import FIRST_QUALITY, SECOND_QUALITY
+from .publishing import POST_PROBABILITY
+from .sources import list_sources
+from .synthesizer import RENDERED, Sample, Synthesizer
+
+HEADER, META, LIST = 'synthesis.json', 'meta.jsonl', 'list.txt'
+# Images given out to the workers before the next one is written, per worker.
+AHEAD = 4
+
+logger = logging.getLogger(__name__)
+
+# A sample, and why, by path, sources turned out to be unreadable while it was made.
+_Made = tuple[Sample, dict[str, str]]
+
+
+class Summary(NamedTuple):
+    """What :func:`synthesize_folder` made.
+
+    Attributes:
+        num: Number of images in the folder.
+        operations: How many of them per operation, ``'authentic'`` among them.
+        unreadable: Why, by path, sources were left out.
+    """
+
+    num: int
+    operations: Counter[str]
+    unreadable: dict[str, str]
+
+
+def synthesize_folder(
+    sources: Sequence[Path] | Path | str,
+    out_dir: Path | str,
+    domain: str,
+    num: int,
+    seed: int,
+    max_side: int = 512,
+    first_quality: tuple[int, int] = FIRST_QUALITY,
+    second_quality: tuple[int, int] = SECOND_QUALITY,
+    progress: Callable[[int, int], None] | None = None,
+    post_probability: float = POST_PROBABILITY,
+    authentic: float = 0.0,
+    workers: int = 1,
+    resume: bool = False,
+) -> Summary:
+    """Write ``num`` images, their masks, ``meta.jsonl``, ``list.txt`` and ``synthesis.json``.
+
+    Sources that cannot be read are logged and left out. ``list.txt`` pairs images with masks in
+    the form that the datasets read (``-``: authentic). The number of workers changes no byte.
+
+    Args:
+        sources: Folders and files of authentic images, or ``'rendered'``: documents made here.
+        out_dir: A new or empty folder, or one to resume.
+        domain: ``'natural'``, ``'document'`` or ``'face'``.
+        num: How many, 1 or more.
+        seed: 0 or more; the same seed and sources give the same files.
+        max_side: Longest side in pixels.
+        first_quality: Lowest and highest libjpeg quality before the tampering.
+        second_quality: The same after it.
+        progress: Called with (made, num) after each image.
+        post_probability: Share of the images that are post-processed, 0 to 1.
+        authentic: Share of the images that are not forged, 0 to 1.
+        workers: Processes, 1 or more; 1: this one.
+        resume: Go on with what an interrupted run left in ``out_dir``; ``num`` may have grown.
+
+    Raises:
+        FileExistsError: ``out_dir`` holds something that is not to be, or cannot be resumed.
+        FileNotFoundError: A source does not exist or holds no images.
+        OSError: A worker died.
+        ValueError: An argument is out of range or not that of the run to resume, or no source
+            can be read or forged.
+    """
+    if num < 1 or workers < 1:
+        name, value = ('num', num) if num < 1 else ('workers', workers)
+        raise ValueError(f'{name} must be 1 or more, got {value}')
+    paths = None if sources == RENDERED else list_sources(_as_sequence(sources))
+    make = Synthesizer(
+        paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic
+    )
+    out, header = Path(out_dir), _header(make)
+    metas = _resumed(out, header, num) if resume else _checked_free(out)
+    operations = Counter(meta['operation'] for meta in metas)
+    unreadable: dict[str, str] = {}
+    with closing(_samples(make, range(len(metas), num), workers)) as samples:
+        for sample, news in samples:  # before any folder exists: a failure leaves nothing behind
+            _write(out, header, sample)
+            operations[sample.meta['operation']] += 1
+            _note(unreadable, news)
+            if progress is not None:
+                progress(sum(operations.values()), num)
+    _write_list(out)
+    return Summary(num, operations, unreadable)
+
+
+def _as_sequence(sources: Sequence[Path] | Path | str) -> Sequence[Path]:
+    return [Path(sources)] if isinstance(sources, str | Path) else sources
+
+
+# What is made, one after the other
+
+
+def _samples(
+    make: Synthesizer, indices: range, workers: int
+) -> Generator[_Made, None, None]:
+    """The samples in order, made by this process or by others."""
+    if workers == 1 or len(indices) < 2:
+        yield from (_make(make, index) for index in indices)
+        return
+    # Not `fork`: OpenCV's threads do not survive it.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context('forkserver' if 'forkserver' in methods else 'spawn')
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make,))
+    pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
+    try:
+        for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
+            yield pending.popleft().result()
+            if index is not None:
+                pending.append(pool.submit(_make_here, index))
+    except BrokenProcessPool as error:
+        raise OSError(
+            'expected all workers to live, but one was killed (out of memory?); start again with '
+            'fewer workers, and with --resume to keep what is made'
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _make(make: Synthesizer, index: int) -> _Made:
+    known = len(make.unreadable)
+    sample = make(index)
+    return sample, dict(list(make.unreadable.items())[known:])
+
+
+_synthesizer: Synthesizer
+
+
+def _start_worker(make: Synthesizer) -> None:
+    global _synthesizer  # noqa: PLW0603  (sent to a process once, not with each index)
+    _synthesizer = make
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that gives it work was killed, which it would not notice."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _make_here(index: int) -> _Made:
+    return _make(_synthesizer, index)
+
+
+# What is written
+
+
+def _write(out: Path, header: dict[str, Any], sample: Sample) -> None:
+    """Write a sample, its line of the meta data last: what has a line is whole."""
+    name = Path(sample.meta['file'])
+    for folder in ('images', 'masks'):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    if not (out / HEADER).exists():
+        text = json.dumps(header, indent=2) + '\n'
+        (out / f'{HEADER}.new').write_text(text, encoding='utf-8')
+        os.replace(out / f'{HEADER}.new', out / HEADER)
+    (out / 'images' / name).write_bytes(sample.image)
+    if sample.mask is not None:
+        (out / 'masks' / name.with_suffix('.png')).write_bytes(sample.mask)
+    with open(out / META, 'a', encoding='utf-8') as lines:
+        lines.write(json.dumps(sample.meta, ensure_ascii=False) + '\n')
+
+
+def _write_list(out: Path) -> None:
+    with open(out / META, encoding='utf-8') as lines:
+        rows = [_row(json.loads(line)) for line in lines]
+    (out / LIST).write_text('\n'.join([*rows, '']), encoding='utf-8')
+
+
+def _row(meta: dict[str, Any]) -> str:
+    mask = _mask_of(meta)
+    return f'images/{meta["file"]}\t{mask or "-"}'
+
+
+def _mask_of(meta: dict[str, Any]) -> str | None:
+    return f'masks/{Path(meta["file"]).stem}.png' if meta['boxes'] else None
+
+
+def _note(unreadable: dict[str, str], news: dict[str, str]) -> None:
+    for path, reason in news.items():
+        if path not in unreadable:
+            unreadable[path] = reason
+            logger.warning('left out: %s', reason)
+
+
+# What is resumed
+
+
+def _header(make: Synthesizer) -> dict[str, Any]:
+    """All that the bytes depend on."""
+    digest = sha256()
+    for path in make.paths or []:
+        digest.update(f'{path.name}\t{path.stat().st_size}\n'.encode())
+    return {
+        'domain': make.domain,
+        'seed': make.seed,
+        'max_side': make.max_side,
+        'first_quality': list(make.first_quality),
+        'second_quality': list(make.second_quality),
+        'post_probability': make.post_probability,
+        'authentic': make.authentic,
+        'sources': RENDERED if make.paths is None else f'{len(make.paths)} {digest.hexdigest()}',
+        'versions': {
+            'mmomni': __version__,
+            'numpy': np.__version__,
+            'opencv': cv2.__version__,
+            'Pillow': PIL.__version__,
+        },
+    }
+
+
+def _checked_free(out: Path) -> list[dict[str, Any]]:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        hint = ', or resume it (--resume)' if (out / HEADER).is_file() else ''
+        raise FileExistsError(
+            f'expected a new or empty folder at {out}, got one that holds files; choose another '
+            f'folder or remove it first{hint}'
+        )
+    return []
+
+
+def _resumed(out: Path, header: dict[str, Any], num: int) -> list[dict[str, Any]]:
+    """The meta data of what is whole; cuts off what is not."""
+    if not (out / HEADER).is_file():
+        return _checked_free(out)
+    before = json.loads((out / HEADER).read_text(encoding='utf-8'))
+    for name, value in header.items():
+        if before.get(name) == value:
+            continue
+        if name == 'versions':
+            logger.warning('resuming with %s a run of %s: bytes may differ', value, before[name])
+            continue
+        raise ValueError(
+            f'cannot resume {out}: its {name} is {before.get(name)!r}, got {value!r}; give the '
+            'same sources and options, or choose another folder'
+        )
+    metas = _whole(out)
+    if len(metas) > num:
+        raise ValueError(f'{out} already holds {len(metas)} images, got num {num}; give more')
+    return metas
+
+
+def _whole(out: Path) -> list[dict[str, Any]]:
+    """Read the meta data up to the first line that is torn or whose files are missing."""
+    path, metas, kept = out / META, [], 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
+        if not line.endswith(b'\n'):
+            break
+        meta = json.loads(line)
+        files = [f'images/{meta["file"]}', *filter(None, [_mask_of(meta)])]
+        if not all((out / name).is_file() for name in files):
+            break
+        metas.append(meta)
+        kept += len(line)
+    if path.exists():
+        os.truncate(path, kept)
+    # A later draw may give the image another suffix, and then the torn one would stay.
+    for file in [*out.glob('images/*'), *out.glob('masks/*')]:
+        if file.stem.isdigit() and int(file.stem) >= len(metas):
+            file.unlink()
+    return metas

@@ -1,0 +1,336 @@
+import json
+import os
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from planting import SIZE, Builder, make_mask, make_picture, save
+
+from mmomni.cli import main
+from mmomni.inspection import KINDS, LEVELS, check_data, survey
+from mmomni.inspection.reading import read_record, tampered_pixels
+from mmomni.inspection.records import Fault, Sample
+
+
+def found(diagnosis):
+    """``{(kind, file name)}``."""
+    return {(finding.kind, Path(finding.file).name) for finding in diagnosis.findings}
+
+
+def test_every_planted_defect_is_found_and_named(planted):
+    train, test, files = planted
+    diagnosis = check_data([str(train)], [str(test)])
+    assert len(files) >= 12
+    missed = set(files.items()) - found(diagnosis)
+    assert not missed
+    invented = {(kind, name) for kind, name in found(diagnosis) if files.get(kind) != name}
+    assert not invented
+
+
+def test_copies_are_named_with_their_originals(planted):
+    train, test, _ = planted
+    by_kind = {f.kind: f for f in check_data([str(train)], [str(test)]).findings}
+    assert by_kind['train-test-similar'].related == (str(train / 'images' / 'seen_source.png'),)
+    assert by_kind['train-test-exact'].related == (str(train / 'images' / 'leak_source.jpg'),)
+    assert by_kind['train-test-exact'].split == 'test'
+    assert by_kind['duplicate-exact'].related == (str(train / 'images' / 'copy_b.png'),)
+
+
+def test_nothing_is_found_in_clean_sets(clean):
+    diagnosis = check_data([str(clean[0])], [str(clean[1])])
+    assert diagnosis.findings == []
+    train, test = diagnosis.sets
+    assert (train.images, train.tampered, train.authentic, train.unreadable) == (5, 4, 1, 0)
+    assert train.jpeg_quality == {75: 1, 90: 4}
+    assert (train.non_jpeg_share, test.non_jpeg_share) == (0, 1)
+    assert sum(test.area) == 4
+    assert test.median_area == pytest.approx(29 * 38 / (96 * 128))
+
+
+def test_list_files_with_bad_lines_missing_files_and_shared_stems(tmp_path):
+    build = Builder(tmp_path)
+    for name in ('a.png', 'a.tif', 'b.png'):
+        build.add(name)
+    (tmp_path / 'train.txt').write_text(
+        '# a comment\n'
+        'images/a.png masks/a.png\nimages/a.tif -\n'
+        'images/b.png masks/lost.png\nimages/lost.png -\n'
+        'images/a.png\n'
+    )
+    diagnosis = check_data([str(tmp_path / 'train.txt')])
+    assert found(diagnosis) == {
+        ('list-line', 'train.txt'), ('image-missing', 'lost.png'), ('mask-missing', 'lost.png'),
+        ('stem-shared', 'a.png'),
+    }  # fmt: skip
+    assert 'line 6' in diagnosis.findings[0].message
+    assert diagnosis.sets[0].images == 4
+
+
+def test_listed_twice_is_a_duplicate(tmp_path):
+    Builder(tmp_path).add('a.png')
+    (tmp_path / 'list.txt').write_text('images/a.png masks/a.png\nimages/a.png -\n')
+    (finding,) = check_data([str(tmp_path / 'list.txt')]).findings
+    assert finding.kind == 'duplicate-exact'
+    assert 'listed 2 times' in finding.message
+
+
+def test_report_is_the_same_for_any_number_of_workers(planted, tmp_path):
+    train, test, _ = planted
+    for workers in (1, 2):
+        argv = ['check-data', str(train), '--test', str(test), '--workers', str(workers)]
+        assert main([*argv, '--out', str(tmp_path / str(workers))]) == 2
+    for name in ('report.json', 'report.html'):
+        assert (tmp_path / '1' / name).read_bytes() == (tmp_path / '2' / name).read_bytes()
+
+
+def test_a_file_that_kills_its_reader_ends_nothing(clean, monkeypatch):
+    monkeypatch.setattr(survey, 'read_record', read_or_die)
+    monkeypatch.setattr(survey, 'CHUNK', 3)
+    monkeypatch.setattr(survey, '_pool', forking_pool)
+    diagnosis = check_data([str(clean[0])], workers=2)
+    assert found(diagnosis) == {('image-unreadable', '2.jpg')}
+
+
+def read_or_die(sample):
+    if sample.image.endswith('2.jpg'):
+        os._exit(1)
+    return read_record(sample)
+
+
+def forking_pool(workers):
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(workers, get_context('fork'))
+
+
+# ---- masks ---------------------------------------------------------------------------------
+
+
+def write_grey(path):
+    save(path, make_mask(value=3))
+
+
+def write_jpeg(path):
+    save(path.with_suffix('.jpg'), make_mask(), quality=80)
+
+
+def write_sixteen_bit(path):
+    Image.fromarray(make_mask(value=1).astype(np.uint16)).save(path)
+
+
+def write_palette(path):
+    image = Image.fromarray(make_mask(value=1)).convert('P')
+    image.save(path)
+
+
+def write_colour(path):
+    save(path, make_mask()[..., None] * np.array([1, 0, 0], dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    'write', [write_grey, write_jpeg, write_sixteen_bit, write_palette, write_colour]
+)
+def test_masks_are_seen_as_the_loader_sees_them(write, tmp_path):
+    from mmomni.datasets.transforms import LoadManipulationMask
+
+    write(tmp_path / 'mask.png')
+    (path,) = tmp_path.iterdir()
+    results = dict(seg_map_path=str(path), ori_shape=SIZE, seg_fields=[], img_path='image')
+    loaded = LoadManipulationMask()(results)['gt_seg_map']
+    np.testing.assert_array_equal(tampered_pixels(path.read_bytes()), loaded)
+    assert 0 < loaded.mean() < 0.5
+
+
+def test_a_colour_pair_is_binary_and_a_large_inner_region_not_inverted(tmp_path):
+    build = Builder(tmp_path)
+    build.add('colour.png', mask=np.dstack([make_mask()] * 3) // np.array([1, 2, 5], np.uint8))
+    large = np.zeros(SIZE, np.uint8)
+    large[8:-8, 8:-8] = 255
+    build.add('large.png', mask=large)
+    assert check_data([str(tmp_path)]).findings == []
+
+
+def test_swapped_sides_point_at_the_orientation(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Builder(tmp_path).add('a.jpg', mask=make_mask((128, 96)), exif=exif.tobytes())
+    size = check_data([str(tmp_path)]).findings[0]
+    assert size.kind == 'mask-size'
+    assert 'EXIF orientation 8' in size.message
+
+
+# ---- configs -------------------------------------------------------------------------------
+
+CONFIG = """
+def a_set(root, **kwargs):
+    return dict(type='mmomni.ManipulationDataset', domain='face', data_root=root, **kwargs)
+
+train_dataloader = dict(dataset=dict(type='mmomni.ReproducibleConcatDataset', datasets=[
+    dict(type='RepeatDataset', times=2, dataset=a_set({train!r})),
+    dict(type='CityscapesDataset', data_root='elsewhere'),
+]))
+test_dataloader = dict(dataset=a_set({test!r}, name='held', ann_file='test.txt'))
+val_dataloader = test_dataloader
+"""
+
+
+@pytest.fixture
+def config(clean, tmp_path):
+    train, test = clean
+    lines = [f'images/{index}.png\tmasks/{index}.png' for index in range(4)]
+    (test / 'test.txt').write_text('\n'.join(lines))
+    path = tmp_path / 'config.py'
+    text = CONFIG.replace('{train!r}', repr(str(train)))
+    path.write_text(text.replace('{test!r}', repr(str(test))))
+    return path
+
+
+def test_config_brings_its_sets_splits_and_domains(config):
+    diagnosis = check_data([str(config)])
+    rows = [(row.name, row.domain, row.split, row.images) for row in diagnosis.sets]
+    assert rows == [
+        ('clean', 'face', 'train', 5), ('elsewhere', '-', 'train', 0),
+        ('held', 'face', 'val/test', 4),
+    ]  # fmt: skip
+    assert [finding.kind for finding in diagnosis.findings] == ['set-unchecked']
+
+
+def test_missing_sets_of_a_config_are_findings(config, clean, capsys):
+    (clean[1] / 'test.txt').unlink()
+    assert main(['check-data', str(config), '--workers', '1']) == 2
+    captured = capsys.readouterr().out
+    assert '[set-missing]' in captured
+    assert 'test.txt' in captured
+
+
+def test_a_set_that_trains_and_tests_leaks_all_its_images(config, clean):
+    config.write_text(config.read_text().replace(repr(str(clean[0])), repr(str(clean[1]))))
+    leaks = [f for f in check_data([str(config)]).findings if f.kind == 'train-test-exact']
+    assert len(leaks) == 4
+
+
+def test_lmdb_sets_are_read(tmp_path):
+    lmdb = pytest.importorskip('lmdb')
+    Builder(tmp_path).add('a.jpg')
+    with lmdb.open(str(tmp_path / 'db'), map_size=1 << 24) as db, db.begin(write=True) as txn:
+        txn.put(b'num-samples', b'1')
+        txn.put(b'image-000000000', (tmp_path / 'images' / 'a.jpg').read_bytes())
+        txn.put(b'label-000000000', b'no mask')
+    config = tmp_path / 'config.json'
+    dataset = dict(type='mmomni.DocTamperDataset', data_root=str(tmp_path / 'db'))
+    config.write_text(json.dumps(dict(test_dataloader=dict(dataset=dataset))))
+    diagnosis = check_data([str(config)])
+    assert [f.kind for f in diagnosis.findings] == ['mask-unreadable']
+    assert diagnosis.sets[0].formats == {'JPEG': 1}
+
+
+# ---- command line and reports --------------------------------------------------------------
+
+
+def test_exit_status(clean, planted, tmp_path, capsys):
+    run = ['check-data', '--workers', '1']
+    assert main([*run, str(clean[0])]) == 0
+    assert main([*run, str(planted[0])]) == 2
+    Builder(tmp_path / 'empty').add('a.png', mask=np.zeros(SIZE, np.uint8))
+    assert main([*run, str(tmp_path / 'empty')]) == 0
+    assert main([*run, '--strict', str(tmp_path / 'empty')]) == 2
+    for wrong in ([], [str(tmp_path / 'nowhere')], [str(clean[0]), '--workers', '0']):
+        assert main([*run, *wrong]) == 1
+    (tmp_path / 'broken.py').write_text('1 +')
+    assert main([*run, str(tmp_path / 'broken.py')]) == 1
+    assert 'cannot be read as a config' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('wrong', [['--workers', 'many'], ['--unknown']])
+def test_wrong_options_end_with_one(wrong, clean, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(['check-data', str(clean[0]), *wrong])
+    assert stopped.value.code == 1
+    assert 'mmomni check-data: error' in capsys.readouterr().err
+
+
+def test_terminal_names_sets_kinds_and_files(planted, capsys):
+    main(['check-data', str(planted[0]), '--test', str(planted[1]), '--workers', '1'])
+    captured = capsys.readouterr()
+    assert 'mask looks inverted [mask-inverted]: 1' in captured.out
+    assert str(planted[0] / 'masks' / 'inverted.png') in captured.out
+    assert captured.out.splitlines()[-1].endswith('notes')
+    assert 'check-data' in captured.err
+
+
+def test_reports_are_whole_and_load_nothing(planted, tmp_path):
+    out = tmp_path / 'out'
+    main(['check-data', str(planted[0]), '--test', str(planted[1]), '--out', str(out)])
+    report = json.loads((out / 'report.json').read_text())
+    assert report['levels']['error'] == sum(f['level'] == 'error' for f in report['findings'])
+    assert set(report['kinds']) == set(planted[2])
+    page = (out / 'report.html').read_text()
+    assert page.count('<svg') == 3
+    assert 'data:image/jpeg;base64,' in page
+    for outside in ('src="http', 'href="http', '@import', 'url(http', '<script'):
+        assert outside not in page
+
+
+def test_names_from_outside_are_escaped(tmp_path, capsys):
+    name = '<img src=x onerror=alert(1)>&"\x1b[31m'
+    root = tmp_path / '<b>set'
+    Builder(root).add(f'{name}.png', mask=np.zeros(SIZE, np.uint8))
+    out = tmp_path / 'out'
+    assert main(['check-data', str(root), '--workers', '1', '--out', str(out)]) == 0
+    page = (out / 'report.html').read_text()
+    assert '<img src=x' not in page
+    assert '<b>set' not in page
+    assert escape('<img src=x onerror=alert(1)>&"\\x1b[31m') in page
+    assert '\x1b' not in page + capsys.readouterr().out
+    assert name in json.loads((out / 'report.json').read_text())['findings'][0]['file']
+
+
+def test_names_in_broken_encodings_are_reported(tmp_path, capsys):
+    Builder(tmp_path).add('a.png')
+    path = os.fsencode(tmp_path / 'images') + b'/\xff.png'
+    Path(os.fsdecode(path)).write_bytes(b'broken')
+    out = tmp_path / 'out'
+    assert main(['check-data', str(tmp_path), '--workers', '1', '--out', str(out)]) == 2
+    assert '\\udcff.png' in capsys.readouterr().out
+    assert '\\udcff.png' in (out / 'report.html').read_text()
+
+
+def test_every_kind_is_documented():
+    text = (Path(__file__).parents[2] / 'docs' / 'check-data.md').read_text()
+    for kind, (level, _, remedy) in KINDS.items():
+        assert f'`{kind}`' in text
+        assert level in LEVELS
+        assert remedy.endswith('.')
+
+
+def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
+    (tmp_path / 'broken.png').write_bytes(b'')
+    missing, broken = (
+        read_record(Sample('', '', 'train', str(tmp_path / name), None)).image
+        for name in ('missing.png', 'broken.png')
+    )
+    assert isinstance(missing, Fault)
+    assert missing.missing
+    assert isinstance(broken, Fault)
+    assert not broken.missing
+
+
+def test_import_is_light():
+    heavy = 'print([name in sys.modules for name in ("torch", "matplotlib", "mmseg")])'
+    outputs = [
+        subprocess.run(
+            [sys.executable, '-c', f'import sys, {module}; {heavy}'],
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for module in ('mmomni.inspection', 'mmomni')
+    ]  # fmt: skip
+    assert outputs[0] == outputs[1]
+
+
+def test_pictures_of_the_fixtures_differ():
+    assert not np.array_equal(make_picture(0), make_picture(1))

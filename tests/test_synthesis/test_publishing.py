@@ -1,0 +1,104 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmomni.jpeg import decode, encode, read_luma
+from mmomni.synthesis.jpeg_history import JpegHistory, compress
+from mmomni.synthesis.publishing import POST, draw_post, publish
+
+HISTORY = JpegHistory((60, 90), ('4:4:4', '4:2:0'))
+
+
+@pytest.fixture
+def mask(photo):
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[60:140, 100:220] = 255
+    return mask
+
+
+def published(photo, mask, kind, seed=0, max_side=512):
+    return publish(compress(photo, 60), mask, HISTORY, kind, np.random.default_rng(seed), max_side)
+
+
+@pytest.mark.parametrize('kind', [None, *POST])
+@pytest.mark.parametrize('seed', range(3))
+def test_masks_follow_the_image(kind, seed, photo, mask):
+    # White inside and black outside, so that the picture itself says where its mask is.
+    told = np.repeat(mask[..., None], 3, axis=2)
+    found = published(told, mask, kind, seed)
+    image = decode(found.data)
+    assert found.mask.shape == image.shape[:2]
+    assert found.mask.dtype == np.uint8
+    assert set(np.unique(found.mask)) == {0, 255}
+    assert ((image[..., 1] > 127) == (found.mask > 0)).mean() > 0.985
+    assert (found.post or {}).get('kind') == kind
+
+
+@pytest.mark.parametrize('kind', [None, *POST])
+def test_generations_are_all_told(kind, photo, mask):
+    for seed in range(4):
+        found = published(photo, mask, kind, seed)
+        assert found.qualities[:2] == [60, 90]
+        assert len(found.subsampling) == len(found.qualities)
+        extra = len(found.qualities) - 2
+        assert extra in {'social': (1,), 'resave': (1, 2)}.get(str(kind), (0,))
+        if found.suffix == '.jpg':
+            reference = Image.open(BytesIO(encode(photo, found.qualities[-1])))
+            assert Image.open(BytesIO(found.data)).quantization == reference.quantization
+        else:
+            assert kind == 'screenshot'
+            assert found.data.startswith(b'\x89PNG')
+
+
+def test_platforms_shrink_what_is_too_large():
+    image = np.random.default_rng(0).integers(0, 256, (300, 1500, 3), dtype=np.uint8)
+    found = published(image, np.full((300, 1500), 255, np.uint8), 'social')
+    assert max(decode(found.data).shape) == found.post['side'] in (1080, 960)
+    assert 70 <= found.qualities[-1] <= 85
+    assert found.subsampling[-1] == '4:2:0'
+
+
+def test_nothing_is_enlarged_beyond_the_longest_side(photo, mask):
+    for seed in range(12):
+        found = published(photo, mask, 'resize', seed, max_side=300)
+        assert max(found.mask.shape) <= 300
+        assert min(found.mask.shape) >= 64
+
+
+def test_a_mask_too_small_for_the_new_size_keeps_the_old_one(photo):
+    dot = np.zeros(photo.shape[:2], np.uint8)
+    dot[51, 51] = 255
+    for kind in ('resize', 'screenshot'):
+        for seed in range(6):
+            assert published(photo, dot, kind, seed).mask.any()
+
+
+def test_post_processing_is_drawn_as_often_as_asked():
+    rng = np.random.default_rng(0)
+    kinds = [draw_post(rng, 0.25) for _ in range(2000)]
+    share = np.mean([kind is not None for kind in kinds])
+    assert 0.22 < share < 0.28
+    assert set(kinds) == {None, *POST}
+    assert {draw_post(rng, 0) for _ in range(50)} == {None}
+    assert None not in {draw_post(rng, 1) for _ in range(50)}
+
+
+@pytest.mark.parametrize('kind', [None, 'resave', 'social', 'noise', 'resize', 'blur'])
+def test_traces_of_the_first_compression_stay_where_the_grid_does(kind, photo, mask):
+    data = published(photo, mask, kind).data
+    step = int(read_luma(encode(photo, 60)).table[1, 0])
+    # The first generation's comb, on the pixels of the last: without its own quantisation.
+    pixels = Image.open(BytesIO(data)).convert('L')
+    blocks = np.asarray(pixels, np.float64)
+    rows, columns = blocks.shape[0] // 8, blocks.shape[1] // 8
+    blocks = blocks[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)
+    basis = np.outer(np.cos((2 * np.arange(8) + 1) * np.pi / 16), np.full(8, 1 / np.sqrt(8))) / 2
+    values = (blocks * basis).sum(axis=(2, 3)).ravel()
+    values = values[np.abs(values) > step / 2]
+    on_comb = (np.abs(values - step * np.round(values / step)) < step / 5).mean()
+    if kind in (None, 'resave', 'social'):
+        assert on_comb > 0.6
+    elif kind in ('resize', 'blur'):
+        assert on_comb < 0.55
