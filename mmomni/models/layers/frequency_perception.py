@@ -67,7 +67,9 @@ class FrequencyPerceptionHead(BaseModule):
             ``F_freq``, (B, out_channels, H / 8, W / 8).
         """
         one_hot = F.one_hot(coefficients.long(), self.num_values).permute(0, 3, 1, 2)
-        x = self.embed_conv(self.values_conv(one_hot.to(self.table_embedding.weight.dtype)))
+        # Contiguous: oneDNN's bfloat16 gradient of a dilated conv is NaN for channels-last input.
+        one_hot = one_hot.to(self.table_embedding.weight.dtype).contiguous()
+        x = self.embed_conv(self.values_conv(one_hot))
         x = torch.cat([self._weigh_by_table(x, table), x], dim=1)
         return self.blocks(self.block_conv(add_coordinates(x)))
 
