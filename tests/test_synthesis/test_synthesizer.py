@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_bytes(domain, rendered, folder, tmp_path):
     sources = 'rendered' if rendered else [folder]
     outs = [tmp_path / name for name in ('one', 'same', 'other')]
     for out, seed, noise in zip(outs, (4, 4, 5), (0, 1, 2), strict=True):
-        np.random.seed(noise)  # noqa: NPY002  the global generators must not matter
+        np.random.seed(noise)
         random.seed(noise)
         synthesize_folder(sources, out, domain, 4, seed, max_side=224)
     one, same, other = map(contents, outs)
@@ -92,11 +92,11 @@ def test_an_image_does_not_depend_on_how_many_there_are(folder):
 
 
 def test_global_generators_are_left_alone(folder, tmp_path):
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     random.seed(0)
-    before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    before = np.random.get_state()[1].copy(), random.getstate()
     synthesize_folder(folder, tmp_path / 'out', 'natural', 2, 0, max_side=200)
-    assert np.array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert np.array_equal(np.random.get_state()[1], before[0])
     assert random.getstate() == before[1]
 
 
