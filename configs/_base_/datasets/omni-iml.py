@@ -8,7 +8,7 @@ keep_history = [  # the file's own coefficients, crops on the block grid
     dict(type='mmomni.AlignedRandomCrop', crop_size=crop_size),
 ]
 new_history = [  # free augmentation, then a new JPEG history
-    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='mmseg.RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='mmomni.RandomJPEGCompress', quality=(70, 100), times=(1, 3)),
     dict(type='mmomni.ExtractDCT'),

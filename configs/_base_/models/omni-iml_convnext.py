@@ -98,6 +98,7 @@ box_supervision_head = dict(
 
 model = dict(
     type='EncoderDecoder',
+    _scope_='mmseg',  # for configs elsewhere with _base_ = 'mmomni::...'
     data_preprocessor=data_preprocessor,
     backbone=dict(
         type='mmomni.ModalGateEncoder',
