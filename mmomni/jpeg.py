@@ -16,10 +16,6 @@ from PIL import Image
 BACKENDS = ('jpeglib', 'jpegio')
 LONGEST_SIDE = 65_500
 _backend_in_use: str | None = None
-IMAGE_SUFFIXES = frozenset((
-    '.jpg', '.jpeg', '.jpe', '.jfif', '.mpo',
-    '.png', '.tif', '.tiff', '.webp', '.bmp', '.ppm', '.gif',
-))  # fmt: skip
 
 
 class ImageReadError(ValueError):
@@ -42,7 +38,8 @@ class Luma(NamedTuple):
 def decode(data: bytes, name: str = 'image') -> np.ndarray:
     """Decode an image file of any common format to RGB, ignoring EXIF orientation.
 
-    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB.
+    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB;
+    pixels of floats or of 32 bits are refused, because nothing says what their white is.
 
     Args:
         data: The whole file.
@@ -56,7 +53,7 @@ def decode(data: bytes, name: str = 'image') -> np.ndarray:
     """
     try:
         with Image.open(BytesIO(data)) as image:
-            if image.mode.startswith('I'):
+            if image.mode.startswith(('I', 'F')):
                 return _sixteen_bit_to_rgb(image)
             return np.array(image.convert('RGB'))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -67,8 +64,10 @@ def decode(data: bytes, name: str = 'image') -> np.ndarray:
 
 
 def _sixteen_bit_to_rgb(image: Image.Image) -> np.ndarray:
-    grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    values = np.asarray(image)
+    if image.mode == 'F' or (image.mode == 'I' and image.format != 'PNG'):
+        raise ValueError(f'its pixels are of {values.dtype}, not of 8 or 16 bits')
+    return np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def encode(

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
@@ -218,18 +218,24 @@ def synthesize_folder(
     make = Synthesizer(paths, domain, seed, max_side, first_quality, second_quality)
     out = _checked_free(Path(out_dir))
     first = make(0)  # before any folder exists: a failure here leaves nothing behind
+    operations: Counter[str] = Counter()
+    for sample in _write(chain([first], map(make, range(1, num))), out):
+        operations[sample.meta['operation']] += 1
+        if progress is not None:
+            progress(operations.total(), num)
+    return Summary(num, operations, make.unreadable)
+
+
+def _write(samples: Iterable[Sample], out: Path) -> Iterator[Sample]:
+    """Write samples as they come and hand them on."""
     for name in ('images', 'masks'):
         (out / name).mkdir(parents=True, exist_ok=True)
-    operations: Counter[str] = Counter()
     with open(out / 'meta.jsonl', 'w', encoding='utf-8') as lines:
-        for index, sample in enumerate(chain([first], map(make, range(1, num)))):
+        for index, sample in enumerate(samples):
             (out / 'images' / f'{index:06d}.jpg').write_bytes(sample.jpeg)
             (out / 'masks' / f'{index:06d}.png').write_bytes(sample.mask)
             lines.write(json.dumps(sample.meta, ensure_ascii=False) + '\n')
-            operations[sample.meta['operation']] += 1
-            if progress is not None:
-                progress(index + 1, num)
-    return Summary(num, operations, make.unreadable)
+            yield sample
 
 
 def _as_sequence(sources: Sequence[Path] | Path | str) -> Sequence[Path]:

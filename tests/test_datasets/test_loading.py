@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -158,3 +159,18 @@ def test_truncated_mask_is_named(tmp_path):
     path.write_bytes(buffer.getvalue()[:200])
     with pytest.raises(ImageReadError, match=r'mask\.png'):
         load_mask(str(path), noise.shape)
+
+
+@pytest.mark.parametrize('dtype', [np.float32, np.int32])
+def test_pixels_without_a_known_white_are_refused(dtype, load, save):
+    path = save('a.tif', np.ones((16, 16), dtype=dtype))
+    with pytest.raises(ImageReadError, match=rf'a\.tif.*{np.dtype(dtype)}'):
+        load(path)
+
+
+def test_mask_of_16_bit_colours_and_small_values(load, photo, save, tmp_path):
+    mask = np.zeros((48, 80, 3), dtype=np.uint16)
+    mask[8:16, 8:24, 1] = 1
+    cv2.imwrite(str(tmp_path / 'mask.png'), mask)
+    found = load(save('a.png', photo()), str(tmp_path / 'mask.png'))['gt_seg_map']
+    assert np.array_equal(found, mask.max(axis=2))

@@ -178,6 +178,12 @@ def test_counts_are_logged(touch, tmp_path, log):
 # ---- list file -----------------------------------------------------------------------------
 
 
+@pytest.fixture
+def files_exist(monkeypatch):
+    """The list may name files that nobody made."""
+    monkeypatch.setattr('mmomni.datasets.manipulation.osp.isfile', lambda path: True)
+
+
 def listed(tmp_path, text):
     (tmp_path / 'list.txt').write_text(text, encoding='utf-8')
     return pairs(dataset(tmp_path, ann_file='list.txt'), tmp_path)
@@ -195,26 +201,26 @@ def listed(tmp_path, text):
         ('ä/ö.jpg ü.png', 'ä/ö.jpg', 'ü.png'),
     ],
 )
-def test_line_of_a_list(line, image, mask, tmp_path):
+def test_line_of_a_list(line, image, mask, files_exist, tmp_path):
     assert listed(tmp_path, line) == {image: mask}
 
 
-def test_blank_lines_and_comments_are_passed_over(tmp_path):
+def test_blank_lines_and_comments_are_passed_over(files_exist, tmp_path):
     text = '# image mask\n\na.jpg -\n   \n# b.jpg -\nc.jpg c.png\n'
     assert listed(tmp_path, text) == {'a.jpg': None, 'c.jpg': 'c.png'}
 
 
-def test_windows_line_ends(tmp_path):
+def test_windows_line_ends(files_exist, tmp_path):
     (tmp_path / 'list.txt').write_bytes(b'a.jpg a.png\r\nb.jpg -\r\n')
     found = pairs(dataset(tmp_path, ann_file='list.txt'), tmp_path)
     assert found == {'a.jpg': 'a.png', 'b.jpg': None}
 
 
-def test_order_of_the_list_is_kept(tmp_path):
+def test_order_of_the_list_is_kept(files_exist, tmp_path):
     assert list(listed(tmp_path, 'b.jpg -\na.jpg -\nc.jpg -')) == ['b.jpg', 'a.jpg', 'c.jpg']
 
 
-def test_absolute_paths_stay(tmp_path):
+def test_absolute_paths_stay(files_exist, tmp_path):
     assert listed(tmp_path, f'{tmp_path}/x/a.jpg -') == {'x/a.jpg': None}
 
 
@@ -224,6 +230,32 @@ def test_bad_line_is_named_with_its_number(line, tmp_path):
     with pytest.raises(ValueError, match=message) as error:
         listed(tmp_path, f'# comment\na.jpg -\n{line}\n')
     assert repr(line) in str(error.value)
+
+
+def test_some_missing_files_are_counted_and_named(touch, log, tmp_path):
+    touch('a.jpg')
+    assert set(listed(tmp_path, 'a.jpg -\ngone.jpg gone.png\n')) == {'a.jpg', 'gone.jpg'}
+    assert any('2 files' in line and 'gone.jpg' in line for line in log)
+
+
+def test_a_list_without_one_existing_file_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'3 files of .*list\.txt do not exist.*data_root'):
+        listed(tmp_path, 'a.jpg a.png\nb.jpg -\n')
+
+
+def test_a_prefix_beside_a_list_is_refused(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.jpg -')
+    with pytest.raises(ValueError, match='relative to data_root; remove data_prefix'):
+        dataset(tmp_path, ann_file='list.txt', data_prefix=dict(img_path='images'))
+
+
+def test_linked_subfolders_are_followed_once(touch, tmp_path):
+    touch('elsewhere/a.jpg')
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / 'linked').symlink_to(tmp_path / 'elsewhere')
+    (tmp_path / 'elsewhere' / 'loop').symlink_to(tmp_path / 'elsewhere')
+    found = pairs(dataset(tmp_path, data_prefix=dict(img_path='images')), tmp_path)
+    assert found == {'images/linked/a.jpg': None}
 
 
 def test_missing_list_is_named(tmp_path):

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,3 +139,12 @@ def test_seeding_covers_all_generators_and_takes_large_numbers():
     assert drawn[0] == drawn[1]
     seed_all(2**40, 0, 4)
     assert random.random() != drawn[0][0]
+
+
+def test_two_sets_of_one_domain_and_name_are_refused():
+    def sets(*names):
+        return [SimpleNamespace(domain='natural', name=name) for name in names]
+
+    ReproducibleConcatDataset._refuse_equal_names(sets('test', 'train'))
+    with pytest.raises(ValueError, match=r"2 data sets of domain 'natural' are called 'test'"):
+        ReproducibleConcatDataset._refuse_equal_names(sets('test', 'train', 'test'))

@@ -103,6 +103,21 @@ def test_the_choice_written_is_the_gates_own(whole):
     assert found == (logits[0] > 0).float().tolist()
 
 
+def test_the_segmentor_inside_of_test_time_augmentation_is_heard(whole, script):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        wrapped = MODELS.build(dict(type='SegTTAModel', module=whole))
+    script(whole, [[1.0], [-1.0, 1.0]])
+    assert choices(wrapped, batch(1)) == [1.0]
+    assert choices(whole, batch(2)) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(('key', 'size'), [('stride', (42, 64)), ('crop_size', (64, 63))])
+def test_windows_off_the_block_grid_are_refused(key, size, sliding, monkeypatch):
+    monkeypatch.setitem(sliding.test_cfg, key, size)
+    with pytest.raises(ValueError, match=rf'test_cfg\.{key} must be multiples of 8'):
+        ModalGateHook().before_test(SimpleNamespace(model=sliding))
+
+
 def test_one_batch_does_not_leak_into_the_next(whole, script):
     script(whole, [[1.0], [-1.0]])
     hook = ModalGateHook()
@@ -246,3 +261,13 @@ def test_second_test_starts_empty(tested, tmp_path, drawn):
     for _ in range(2):
         show(hook, [tested(), tested('face')], tmp_path)
     assert [len(rows) for rows in drawn] == [2, 2]
+
+
+def test_a_resumed_run_whose_sampler_drew_another_seed_is_refused():
+    def runner(sampler):
+        return SimpleNamespace(seed=7, train_dataloader=SimpleNamespace(sampler=sampler))
+
+    StepSeedHook().before_train(runner(SimpleNamespace(seed=7)))
+    StepSeedHook().before_train(runner(SimpleNamespace()))
+    with pytest.raises(ValueError, match=r'--cfg-options randomness\.seed=7'):
+        StepSeedHook().before_train(runner(SimpleNamespace(seed=8)))

@@ -20,7 +20,9 @@ class ManipulationMetric(BaseMetric):
 
     Every image is scored at its original size, then averaged over the images of its dataset; a
     domain is the mean of its datasets and ``average`` the mean of the domains, as in the paper's
-    tables. Keys: ``per_image/datasets/<domain>/<name>/<score>``,
+    tables (which score DocTamper by a protocol of its own).
+
+    Keys: ``per_image/datasets/<domain>/<name>/<score>``,
     ``per_image/domains/<domain>/<score>`` and ``per_image/average/<score>``.
 
     Beside IoU, F1, precision and recall: ``tampered_area`` (mean share of tampered pixels, which is

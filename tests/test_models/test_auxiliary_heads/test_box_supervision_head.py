@@ -6,6 +6,7 @@ import torch
 from mmdet.registry import MODELS as DET_MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 
 from mmomni.registry import MODELS
 
@@ -166,3 +167,17 @@ def test_picks_its_maps(cfg, maps, tampered):
     expected = losses_of(head, inputs, [tampered, tampered])
     head.in_index = (0, 1)
     assert losses_of(head, maps, [tampered, tampered]) == expected
+
+
+@pytest.mark.parametrize('size', [(4, 4), (8, 8), (10, 14), (24, 10), (18, 18), (200, 300)])
+def test_every_target_has_a_positive_anchor(size, mmseg_scope):
+    """Words and digits of a few pixels must not be trained as background."""
+    base = Config.fromfile(ROOT / 'configs/_base_/models/omni-iml_convnext.py')
+    rpn = MODELS.build(base.box_supervision_head.rpn_head)
+    sizes = [(512 // s, 512 // s) for s in base.box_strides]
+    anchors = torch.cat(rpn.prior_generator.grid_priors(sizes, device='cpu'))
+    for corner in torch.randint(0, 200, (10, 2)).tolist():
+        box = torch.tensor([[*corner, corner[0] + size[0], corner[1] + size[1]]]).float()
+        truth = InstanceData(bboxes=box, labels=torch.zeros(1, dtype=torch.long))
+        assigned = rpn.assigner.assign(InstanceData(priors=anchors), truth)
+        assert 0 < (assigned.gt_inds > 0).sum() < 300
