@@ -5,7 +5,7 @@ Knows nothing of torch or OpenMMLab. Letters: ``H W`` image height and width in 
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import NamedTuple
@@ -14,10 +14,8 @@ import numpy as np
 from PIL import Image
 
 BACKENDS = ('jpeglib', 'jpegio')
-IMAGE_SUFFIXES = frozenset((
-    '.jpg', '.jpeg', '.jpe', '.jfif', '.mpo',
-    '.png', '.tif', '.tiff', '.webp', '.bmp', '.ppm', '.gif',
-))  # fmt: skip
+LONGEST_SIDE = 65_500
+_backend_in_use: str | None = None
 
 
 class ImageReadError(ValueError):
@@ -40,7 +38,8 @@ class Luma(NamedTuple):
 def decode(data: bytes, name: str = 'image') -> np.ndarray:
     """Decode an image file of any common format to RGB, ignoring EXIF orientation.
 
-    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB.
+    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB;
+    pixels of floats or of 32 bits are refused, because nothing says what their white is.
 
     Args:
         data: The whole file.
@@ -54,7 +53,7 @@ def decode(data: bytes, name: str = 'image') -> np.ndarray:
     """
     try:
         with Image.open(BytesIO(data)) as image:
-            if image.mode.startswith('I'):
+            if image.mode.startswith(('I', 'F')):
                 return _sixteen_bit_to_rgb(image)
             return np.array(image.convert('RGB'))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -65,18 +64,31 @@ def decode(data: bytes, name: str = 'image') -> np.ndarray:
 
 
 def _sixteen_bit_to_rgb(image: Image.Image) -> np.ndarray:
-    grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    values = np.asarray(image)
+    if image.mode == 'F' or (image.mode == 'I' and image.format != 'PNG'):
+        raise ValueError(f'its pixels are of {values.dtype}, not of 8 or 16 bits')
+    return np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def encode(rgb: np.ndarray, quality: int, subsampling: str = '4:4:4') -> bytes:
+def encode(
+    rgb: np.ndarray, quality: int, subsampling: str = '4:4:4', name: str = 'image'
+) -> bytes:
     """Save RGB (or grey) pixels as a baseline JPEG in memory.
 
     Args:
         rgb: ``uint8`` (H, W, 3) or (H, W).
         quality: libjpeg quality, 1 to 100.
         subsampling: Chroma layout: ``'4:4:4'``, ``'4:2:2'`` or ``'4:2:0'``.
+        name: What an error message calls the image, usually its path.
+
+    Raises:
+        ImageReadError: A side is longer than a JPEG can be.
     """
+    if max(rgb.shape[:2]) > LONGEST_SIDE:
+        raise ImageReadError(
+            f'{name}: expected sides of at most {LONGEST_SIDE} px, the limit of JPEG, got '
+            f'{rgb.shape[1]} x {rgb.shape[0]}; shrink or tile the image'
+        )
     buffer = BytesIO()
     Image.fromarray(rgb).save(buffer, 'JPEG', quality=int(quality), subsampling=subsampling)
     return buffer.getvalue()
@@ -98,13 +110,14 @@ def has_luma(data: bytes) -> bool:
         return bytes(layer[0] for layer in image.layer) != b'RGB'  # type: ignore[attr-defined]
 
 
-def read_luma(data: bytes, backend: str = 'jpeglib') -> Luma:
+def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Luma:
     """Read the quantised luma coefficients of a JPEG without decoding it.
 
     Args:
         data: A JPEG for which :func:`has_luma` holds.
         backend: ``'jpeglib'``, or ``'jpegio'`` where that package is installed. Their native
             parts cannot live in one process, so the first one used stays.
+        name: What an error message calls the file, usually its path.
 
     Raises:
         ImageReadError: The reader rejects the bytes.
@@ -112,22 +125,21 @@ def read_luma(data: bytes, backend: str = 'jpeglib') -> Luma:
     """
     if backend not in BACKENDS:
         raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}')
-    _claim_process_for(backend)
-    with _as_path(data) as path:
-        return _read_with_jpeglib(path) if backend == 'jpeglib' else _read_with_jpegio(path)
-
-
-_backend_in_use: str | None = None
-
-
-def _claim_process_for(backend: str) -> None:
     global _backend_in_use  # noqa: PLW0603  (the crash is one of the process, too)
     if _backend_in_use not in (None, backend):
         raise RuntimeError(
             f'this process already reads JPEGs with {_backend_in_use}; {backend} beside it would '
             'crash. Use one backend for all datasets of a run'
         )
+    read = _jpeglib_reader() if backend == 'jpeglib' else _jpegio_reader()
     _backend_in_use = backend
+    with _as_path(data) as path:
+        try:
+            return read(path)
+        except OSError as error:
+            raise ImageReadError(
+                f'{name}: {backend} cannot read this JPEG ({error}); save the image again'
+            ) from error
 
 
 @contextmanager
@@ -146,20 +158,20 @@ def _as_path(data: bytes) -> Iterator[str]:
             yield path
 
 
-def _read_with_jpeglib(path: str) -> Luma:
+def _jpeglib_reader() -> Callable[[str], Luma]:
     import jpeglib
 
-    try:
+    def read(path: str) -> Luma:
         jpeg = jpeglib.read_dct(path)
         blocks = jpeg.Y
-    except OSError as error:
-        raise ImageReadError(f'jpeglib cannot read this JPEG ({error}); save it again') from error
-    rows, columns = blocks.shape[:2]
-    coefficients = blocks.transpose(0, 2, 1, 3).reshape(rows * 8, columns * 8)
-    return Luma(coefficients, np.asarray(jpeg.get_component_qt(0), dtype=np.uint16))
+        rows, columns = blocks.shape[:2]
+        coefficients = blocks.transpose(0, 2, 1, 3).reshape(rows * 8, columns * 8)
+        return Luma(coefficients, np.asarray(jpeg.get_component_qt(0), dtype=np.uint16))
+
+    return read
 
 
-def _read_with_jpegio(path: str) -> Luma:
+def _jpegio_reader() -> Callable[[str], Luma]:
     try:
         import jpegio
     except (ImportError, ValueError) as error:  # ValueError: built for another NumPy
@@ -167,6 +179,10 @@ def _read_with_jpegio(path: str) -> Luma:
             f"backend='jpegio' needs a working jpegio, got {error}; `pip install mmomni[jpegio]`, "
             "for its own wheels with Python 3.10 and 'numpy<2', or use backend='jpeglib'"
         ) from error
-    jpeg = jpegio.read(path)
-    table = jpeg.quant_tables[jpeg.comp_info[0].quant_tbl_no]
-    return Luma(jpeg.coef_arrays[0].astype(np.int16), table.astype(np.uint16))
+
+    def read(path: str) -> Luma:
+        jpeg = jpegio.read(path)
+        table = jpeg.quant_tables[jpeg.comp_info[0].quant_tbl_no]
+        return Luma(jpeg.coef_arrays[0].astype(np.int16), table.astype(np.uint16))
+
+    return read

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import IMAGE_SUFFIXES, ImageReadError, decode
+from mmomni.image_files import IMAGE_SUFFIXES
+from mmomni.jpeg import ImageReadError, decode
 
 MASK_FOLDER = 'mmomni_masks'
 HEADER = '# Written by mmomni: image <tab> mask, or - for an authentic image'

@@ -10,5 +10,5 @@ def seed_all(*entropy: int) -> None:
     """Seed Python, NumPy and torch (all devices) of this process from non-negative integers."""
     words = np.random.SeedSequence(entropy).generate_state(3)
     random.seed(int(words[0]))
-    np.random.seed(int(words[1]))  # noqa: NPY002  (the host's transforms draw from it)
+    np.random.seed(int(words[1]))
     torch.manual_seed(int(words[2]))

@@ -107,6 +107,10 @@ class MakeEnvError(Exception):
     """The environment cannot be made; the message says why and what to do."""
 
 
+class StepError(MakeEnvError):
+    """A command ended with an error; what it said is at the end of the log."""
+
+
 class Console:
     """Shows one line a step; its clock runs on a terminal and ticks now and then elsewhere."""
 
@@ -165,7 +169,9 @@ class Environment:
         self.python = path / 'bin' / 'python'
         self.log = path / 'make_env.log'
         self.stamp = path / 'make_env.stamp'
+        self.lock_file = path / 'make_env.lock'
         self.console = Console()
+        self.digest = self._digest()  # now: the sources may change while the steps run
         self.lock = -1
         self.ours = False
 
@@ -174,7 +180,7 @@ class Environment:
         return (
             os.access(self.python, os.X_OK)
             and self.stamp.is_file()
-            and self.stamp.read_text() == self._digest()
+            and self.stamp.read_text() == self.digest
         )
 
     def make(self) -> None:
@@ -198,7 +204,7 @@ class Environment:
             self.console.start(f'[{number}/{len(steps)}] {title}')
             work()
             self.console.finish()
-        self.stamp.write_text(self._digest())
+        self.stamp.write_text(self.digest)
 
     def _digest(self) -> str:
         # Of pyproject.toml only what pip reads: settings of the linters change nothing here.
@@ -214,9 +220,8 @@ class Environment:
         left behind instead of installing beside it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = self.path / 'make_env.lock'
-        self.ours = lock.exists() or not any(self.path.iterdir())
-        self.lock = os.open(lock, os.O_CREAT | os.O_RDWR)
+        self.ours = self.lock_file.exists() or not any(self.path.iterdir())
+        self.lock = os.open(self.lock_file, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -230,6 +235,8 @@ class Environment:
                 raise MakeEnvError(f'{self.path} is not of Python {VERSION}: {OTHER_VENV}')
             return
         if not self.ours:
+            self.log.unlink()
+            self.lock_file.unlink()  # or the next run would take the folder for ours
             raise MakeEnvError(f'{self.path} has no working pip and is not ours: {OTHER_VENV}')
         for entry in self.path.iterdir():
             if entry.is_dir() and not entry.is_symlink():
@@ -257,8 +264,8 @@ class Environment:
                 self.console.say('That mmcv has no operators for this torch: compiling it anew')
                 self._pip('--no-cache-dir', '--force-reinstall', '--no-deps', *install, **env)
             self._run(self.python, '-c', CHECK_OPS)
-        except MakeEnvError as error:
-            raise MakeEnvError(f'{error}\n{COMPILE_HINT}') from error
+        except StepError as error:
+            raise StepError(f'{error}\n{COMPILE_HINT}') from error
 
     def _check(self) -> None:
         self._run(self.python, '-c', CHECK_IMPORTS)
@@ -270,7 +277,7 @@ class Environment:
     def _succeeds(self, *command: str | Path) -> bool:
         try:
             self._run(*command)
-        except (MakeEnvError, OSError):
+        except (StepError, OSError):  # OSError: no such interpreter, or one that cannot run
             return False
         return True
 
@@ -295,7 +302,7 @@ class Environment:
                 stop(process)
                 raise
         if process.returncode:
-            raise MakeEnvError(f'{self.console.title}: this ended with an error, see {self.log}')
+            raise StepError(f'{self.console.title}: this ended with an error, see {self.log}')
 
     def _environ(self) -> dict[str, str]:
         # torch finds ninja by the PATH; without it the compile is not parallel.
@@ -356,9 +363,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print('\nInterrupted; the same command goes on from here', file=sys.stderr)
         return 130
-    except MakeEnvError as error:
+    except StepError as error:
         lines = environment.log.read_text(errors='replace').splitlines()
         print('', *lines[-LOG_TAIL:], '', error, sep='\n', file=sys.stderr)
+        return 1
+    except MakeEnvError as error:
+        print(error, file=sys.stderr)
         return 1
     print(f'Ready: {args.venv}')
     return 0

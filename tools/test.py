@@ -10,6 +10,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.engine.launch import allow_cpu_ranks
 from mmomni.evaluation.results import nest
 
 
@@ -47,6 +48,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    allow_cpu_ranks(cfg)
     results = Runner.from_cfg(cfg).test()
     if is_main_process():
         path = osp.join(cfg.work_dir, 'results.json')

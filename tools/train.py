@@ -8,6 +8,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.engine.launch import allow_cpu_ranks
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,6 +50,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    allow_cpu_ranks(cfg)
     Runner.from_cfg(cfg).train()
 
 

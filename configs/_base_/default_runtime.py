@@ -5,9 +5,10 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(type='mmseg.SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
+randomness = dict(seed=0)  # a seed drawn at random could not be resumed exactly
 load_from = None
 resume = False
 
@@ -20,8 +21,6 @@ default_hooks = dict(
         by_epoch=False,
         interval=5000,
         max_keep_ckpts=3,
-        save_best='per_image/average/IoU',
-        rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )

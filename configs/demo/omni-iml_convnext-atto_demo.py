@@ -70,7 +70,7 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='ConcatDataset',
+        type='mmomni.ReproducibleConcatDataset',
         datasets=[
             dict(
                 type='mmomni.ManipulationDataset', domain=domain,
@@ -94,8 +94,7 @@ param_scheduler = [
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 test_cfg = dict(type='TestLoop')
-randomness = dict(seed=0)
 default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=50, save_best=None, max_keep_ckpts=1)
+    logger=dict(interval=10), checkpoint=dict(interval=50, max_keep_ckpts=1)
 )
 custom_hooks = [*_base_.custom_hooks, dict(type='mmomni.GalleryHook')]

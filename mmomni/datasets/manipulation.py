@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmomni.jpeg import IMAGE_SUFFIXES, ImageReadError
+from mmomni.image_files import find_images
+from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
 
 
@@ -49,6 +50,11 @@ class ManipulationDataset(BaseSegDataset):
         self.domain = domain
         self.name = name or Path(kwargs.get('data_root') or domain).name
         self._named_unreadable: set[str] = set()
+        if data_prefix is not None and kwargs.get('ann_file'):
+            raise ValueError(
+                f'{self.name}: paths of a list file (ann_file) are relative to data_root; remove '
+                f'data_prefix={data_prefix}'
+            )
         if data_prefix is None and not kwargs.get('ann_file'):
             data_prefix = dict(img_path='images', seg_map_path='masks')
         super().__init__(data_prefix=data_prefix or {}, **kwargs)
@@ -91,6 +97,12 @@ class ManipulationDataset(BaseSegDataset):
                 )
             image, mask = (osp.join(self.data_root or '', column) for column in columns)
             pairs.append((image, None if columns[1] == '-' else mask))
+        missing = [file for pair in pairs for file in pair if file and not osp.isfile(file)]
+        if missing:
+            message = f'{self.name}: {len(missing)} files of {path} do not exist: {missing[:3]}...'
+            if len(missing) == sum(file is not None for pair in pairs for file in pair):
+                raise FileNotFoundError(f'{message}; check data_root={self.data_root!r}')
+            print_log(message, logger='current', level=logging.ERROR)
         return pairs
 
     def _pairs_of_folders(self) -> list[tuple[str, str | None]]:
@@ -110,9 +122,7 @@ class ManipulationDataset(BaseSegDataset):
         if not osp.isdir(folder):
             raise FileNotFoundError(f'{self.name}: expected a folder at {folder}, found none')
         found: dict[str, str] = {}
-        for path in sorted(Path(folder).rglob('*')):
-            if path.suffix.lower() not in IMAGE_SUFFIXES:
-                continue
+        for path in find_images(Path(folder)):
             stem = path.relative_to(folder).with_suffix('').as_posix()
             if stem in found:
                 raise ValueError(

@@ -5,7 +5,8 @@ uninterrupted one. Here the sampler numbers its draws and the dataset seeds ever
 number: a run that was killed and resumed sees, bit for bit, the data it would have seen.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.dataset import ConcatDataset, InfiniteSampler
@@ -39,7 +40,25 @@ class ReproducibleSampler(InfiniteSampler):
 
 @DATASETS.register_module()
 class ReproducibleConcatDataset(ConcatDataset):
-    """Datasets one after another; indices of :class:`ReproducibleSampler` seed their draw."""
+    """Datasets one after another; indices of :class:`ReproducibleSampler` seed their draw.
+
+    Raises:
+        ValueError: Two data sets of one domain share a name: their scores would be mixed.
+    """
+
+    def __init__(self, datasets: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(datasets, **kwargs)
+        self._refuse_equal_names(self.datasets)
+
+    @staticmethod
+    def _refuse_equal_names(datasets: Sequence[Any]) -> None:
+        names = Counter((d.domain, d.name) for d in datasets if hasattr(d, 'domain'))
+        for (domain, name), count in names.items():
+            if count > 1:
+                raise ValueError(
+                    f'{count} data sets of domain {domain!r} are called {name!r}; give each a '
+                    'name of its own, `name=...`'
+                )
 
     def __getitem__(self, idx: int) -> Any:
         if isinstance(idx, SeededIndex):

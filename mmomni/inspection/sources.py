@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmomni.jpeg import IMAGE_SUFFIXES
+from mmomni.image_files import IMAGE_SUFFIXES, find_images
 
 from .records import DataSet
 
@@ -197,10 +197,9 @@ def _by_stem(data_set: DataSet, folder: str) -> dict[str, list[str]]:
         data_set.add('set-missing', folder, 'expected a folder, found none')
         return {}
     found: dict[str, list[str]] = {}
-    for path in sorted(Path(folder).rglob('*')):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            stem = path.relative_to(folder).with_suffix('').as_posix()
-            found.setdefault(stem, []).append(str(path))
+    for path in find_images(Path(folder)):
+        stem = path.relative_to(folder).with_suffix('').as_posix()
+        found.setdefault(stem, []).append(str(path))
     for stem, paths in found.items():
         if len(paths) > 1:
             message = f'{len(paths)} files have the stem {stem!r}'

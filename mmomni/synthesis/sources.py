@@ -6,11 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmomni.image_files import IMAGE_SUFFIXES, find_images
 from mmomni.jpeg import ImageReadError, decode
 
-SUFFIXES = frozenset(
-    ('.bmp', '.gif', '.jfif', '.jpe', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
-)
 LEAST_SIDE = 64
 VIEW_SIDE = 192
 LARGEST_UPSCALE = 1.5
@@ -25,7 +23,7 @@ def list_sources(sources: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for source in map(Path, sources):
         if source.is_dir():
-            found += sorted(p for p in source.rglob('*') if p.suffix.lower() in SUFFIXES)
+            found += find_images(source)
         elif source.is_file():
             found.append(source)
         else:
@@ -34,7 +32,7 @@ def list_sources(sources: Sequence[Path]) -> list[Path]:
             )
     if not found:
         raise FileNotFoundError(
-            f'expected images ({" ".join(sorted(SUFFIXES))}) in '
+            f'expected images ({" ".join(sorted(IMAGE_SUFFIXES))}) in '
             f'{", ".join(map(str, sources))}, found none; give a folder that holds some'
         )
     return list(dict.fromkeys(found))

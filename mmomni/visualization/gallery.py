@@ -44,11 +44,11 @@ def draw_gallery(rows: Sequence[GalleryRow], path: Path) -> None:
         axis.set_title(title)
     for (first, truth, heat, last), row in zip(axes, rows, strict=True):
         first.imshow(row.image)
-        first.set_ylabel(row.label)
+        first.set_ylabel(row.label, parse_math=False)
         truth.imshow(row.mask == 1, cmap='gray', vmin=0, vmax=1)
         heat.imshow(row.heat, cmap='inferno', vmin=0, vmax=1)
         last.imshow(overlay(row.image, row.heat))
-        last.set_xlabel(row.caption)
+        last.set_xlabel(row.caption, parse_math=False)
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])

@@ -65,7 +65,7 @@ def measure(reader: str, images: list[str], repeats: int) -> dict[str, float]:
     for repeat in range(-1, repeats):  # the first pass warms caches up and is not counted
         for number, path in enumerate(images):
             seed_all(repeat + 1, number)
-            results = dict(img_path=path, seg_map_path=None, seg_fields=[])
+            results: dict = dict(img_path=path, seg_map_path=None, seg_fields=[])
             for stage, step in steps:
                 start = time.perf_counter()
                 results = step(results)

@@ -13,7 +13,7 @@ data_preprocessor = dict(
 )
 
 # Heads of training only. An ablation without box supervision is
-#   model = dict(neck=None, auxiliary_head=[{{_base_.modal_gate_head}}])
+#   model = dict(neck=None, auxiliary_head=[_base_.modal_gate_head])
 modal_gate_head = dict(type='mmomni.ModalGateHead', in_index=(4, 5, 6))
 
 box_channels = 256
@@ -38,14 +38,15 @@ box_supervision_head = dict(
         in_channels=box_channels,
         feat_channels=box_channels,
         anchor_generator=dict(
-            type='AnchorGenerator', scales=[4], ratios=[0.5, 1.0, 2.0], strides=box_strides
+            type='AnchorGenerator', scales=[2, 4], ratios=[0.5, 1.0, 2.0], strides=box_strides
         ),
         bbox_coder=dict(**delta_coder, target_stds=[1.0, 1.0, 1.0, 1.0]),
         loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
         loss_bbox=dict(type='L1Loss', loss_weight=1.0),
         train_cfg=dict(
             assigner=dict(
-                type='MaxIoUAssigner', pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.3,
+                # min_pos_iou: the best anchor of a word of 4 px overlaps it by 6 %
+                type='MaxIoUAssigner', pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.01,
                 match_low_quality=True, ignore_iof_thr=-1,
             ),
             sampler=dict(
@@ -98,6 +99,7 @@ box_supervision_head = dict(
 
 model = dict(
     type='EncoderDecoder',
+    _scope_='mmseg',  # for configs elsewhere with _base_ = 'mmomni::...'
     data_preprocessor=data_preprocessor,
     backbone=dict(
         type='mmomni.ModalGateEncoder',

@@ -39,15 +39,15 @@ class ExtractDCT(BaseTransform):
             'ExtractDCT',
             'put mmomni.RandomJPEGCompress after the last transform that changes pixels',
         )
-        data = results['img_bytes']
+        data, name = results['img_bytes'], results.get('img_path', 'image')
         if not has_luma(data):
-            data = encode(np.ascontiguousarray(results['img'][..., ::-1]), 100, '4:4:4')
+            data = encode(np.ascontiguousarray(results['img'][..., ::-1]), 100, '4:4:4', name)
             results['dct_source'] = 'transcoded'
-        luma = read_luma(data, self.backend)
+        luma = read_luma(data, self.backend, name)
         height, width = results['img'].shape[:2]
         if luma.coefficients.shape[0] < height or luma.coefficients.shape[1] < width:
             raise ImageReadError(
-                f'{results.get("img_path", "image")}: expected luma at full resolution '
+                f'{name}: expected luma at full resolution '
                 f'{(height, width)}, got {luma.coefficients.shape}; save the image again'
             )
         magnitude = np.abs(luma.coefficients[:height, :width])

@@ -47,8 +47,9 @@ class PackManipulationInputs(PackSegInputs):
             raise ValueError('PackManipulationInputs needs mmomni.ExtractDCT in the pipeline')
         planes = ('img', 'dct', 'gt_seg_map')
         sizes = {key: results[key].shape[:2] for key in planes if key in results}
-        if sizes.get('gt_seg_map') == tuple(results.get('ori_shape', ())):
-            del sizes['gt_seg_map']  # in testing the mask stays at the original size
+        resized = 'scale_factor' in results
+        if resized and sizes.get('gt_seg_map') == tuple(results['ori_shape']):
+            del sizes['gt_seg_map']  # in testing the mask may stay at the original size
         if len(set(sizes.values())) > 1:
             raise ValueError(
                 f'{results.get("img_path", "image")}: planes differ in size, {sizes}. A transform '

@@ -47,7 +47,8 @@ class RandomJPEGCompress(BaseTransform):
         """Replace pixels and bytes by those of the last save."""
         rgb = np.ascontiguousarray(results['img'][..., ::-1])
         for _ in range(random.randint(*self.times)):
-            data = encode(rgb, random.randint(*self.quality), random.choice(self.subsampling))
+            quality, subsampling = random.randint(*self.quality), random.choice(self.subsampling)
+            data = encode(rgb, quality, subsampling, results.get('img_path', 'image'))
             rgb = decode(data)
         results['img'] = np.ascontiguousarray(rgb[..., ::-1])
         results['img_bytes'] = data

@@ -1,5 +1,6 @@
 from io import BytesIO
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
@@ -99,6 +100,12 @@ class LoadManipulationMask(BaseTransform):
         with Image.open(BytesIO(data)) as image:
             if image.format in ('JPEG', 'MPO'):
                 return (values > LOSSY_MASK_THRESHOLD).astype(np.uint8)
-            if image.mode.startswith('I'):  # decode() keeps the high byte: a 16-bit 0/1 is lost
+            # Values of 16 bits may all lie in the byte that decode() drops.
+            if image.mode.startswith('I'):
                 values = np.asarray(image)
+            elif image.format == 'PNG' and image.mode in ('RGB', 'RGBA'):
+                raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+                if raw is None:
+                    raise ImageReadError(f'{path}: OpenCV cannot decode this PNG; save it again')
+                values = raw[..., :3].max(axis=2)
         return (values != 0).astype(np.uint8)

@@ -3,12 +3,12 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
+from mmseg.models import BaseSegmentor
 from torch import Tensor, nn
 
-from mmomni.models.layers import ModalGate
+from mmomni.models.layers import FrequencyPerceptionHead, ModalGate
 from mmomni.registry import HOOKS
 
 
@@ -18,7 +18,7 @@ class ModalGateHook(Hook):
 
     ``data_sample.p_modal`` is the paper's ``P_modal``: 1 for pure vision, 0 for vision +
     frequency; with sliding windows the mean over the windows of the image. Models without a
-    learned gate are left alone.
+    learned gate are left alone; windows off the 8x8 grid of JPEG are refused.
     """
 
     def __init__(self) -> None:
@@ -27,8 +27,11 @@ class ModalGateHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Listen to the gate and to the segmentor's predictions."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        # Inside of the wrappers of DDP and of test-time augmentation.
+        model = next(m for m in runner.model.modules() if isinstance(m, BaseSegmentor))
         gates = [module for module in model.modules() if isinstance(module, ModalGate)]
+        self._logits = []
+        _check_windows(model)
         if gates:
             self._handles = [
                 gates[0].register_forward_hook(self._remember),
@@ -52,3 +55,17 @@ class ModalGateHook(Hook):
         self._logits = []
         for sample, value in zip(outputs, p_modal, strict=True):
             sample.set_field(value, 'p_modal', dtype=float)
+
+
+def _check_windows(model: BaseSegmentor) -> None:
+    """Raise ``ValueError`` if sliding windows would cut through JPEG blocks."""
+    if not any(isinstance(module, FrequencyPerceptionHead) for module in model.modules()):
+        return
+    for key in ('crop_size', 'stride'):
+        size = (model.test_cfg or {}).get(key, (0, 0))
+        if any(side % 8 for side in size):
+            nearest = tuple(side // 8 * 8 for side in size)
+            raise ValueError(
+                f'test_cfg.{key} must be multiples of 8, the JPEG block size, got {tuple(size)}; '
+                f'use {nearest}'
+            )

@@ -20,7 +20,10 @@ class ManipulationMetric(BaseMetric):
 
     Every image is scored at its original size, then averaged over the images of its dataset; a
     domain is the mean of its datasets and ``average`` the mean of the domains, as in the paper's
-    tables. Keys: ``per_image/{datasets,domains}/<name>/<score>`` and ``per_image/average/<score>``.
+    tables (which score DocTamper by a protocol of its own).
+
+    Keys: ``per_image/datasets/<domain>/<name>/<score>``,
+    ``per_image/domains/<domain>/<score>`` and ``per_image/average/<score>``.
 
     Beside IoU, F1, precision and recall: ``tampered_area`` (mean share of tampered pixels, which is
     the IoU of answering "tampered" everywhere) and, where :class:`mmomni.ModalGateHook` is on,
@@ -71,30 +74,27 @@ class ManipulationMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the entries of all ranks and print one table."""
-        domain_of: dict[str, str] = {}
-        entries = defaultdict(list)
+        entries: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
         for entry in results:
-            entries[entry['dataset']].append(entry)
-            domain_of[entry['dataset']] = entry['domain']
-        datasets = {name: _mean_of_images(group) for name, group in entries.items()}
-        domains = {
-            domain: _mean_of_groups([row for n, row in datasets.items() if domain_of[n] == domain])
-            for domain in dict.fromkeys(domain_of.values())
+            entries[entry['domain']][entry['dataset']].append(entry)
+        datasets = {
+            domain: {name: _mean_of_images(group) for name, group in members.items()}
+            for domain, members in entries.items()
         }
+        domains = {d: _mean_of_groups(list(members.values())) for d, members in datasets.items()}
         average = _mean_of_groups(list(domains.values()))
-        self._print(datasets, domains, average, domain_of)
+        self._print(datasets, domains, average)
         _name_unreadable(results)
-        rows = {f'datasets/{name}': row for name, row in datasets.items()}
-        rows |= {f'domains/{name}': row for name, row in domains.items()} | {'average': average}
+        rows = {f'datasets/{d}/{name}': datasets[d][name] for d in datasets for name in datasets[d]}
+        rows |= {f'domains/{d}': row for d, row in domains.items()} | {'average': average}
         return {f'{group}/{key}': row[key] for group, row in rows.items() for key in row}
 
-    def _print(self, datasets: dict, domains: dict, average: dict, domain_of: dict) -> None:
+    def _print(self, datasets: dict, domains: dict, average: dict) -> None:
         columns = [key for key in (*SCORES, *COUNTS) if key in average]
         table = PrettyTable([self.prefix or 'protocol', *columns])
         table.align = 'r'
         for domain, domain_row in domains.items():
-            members = {n: row for n, row in datasets.items() if domain_of[n] == domain}
-            for name, row in members.items():
+            for name, row in datasets[domain].items():
                 table.add_row([name, *_cells(row, columns)])
             table.add_row([f'= {domain}', *_cells(domain_row, columns)], divider=True)
         table.add_row(['= average', *_cells(average, columns)])

@@ -132,7 +132,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         p_dwd, p_co = self.decode(inputs)
         losses = self.loss_by_feat(p_dwd, batch_data_samples)
         coarse = self.loss_by_feat(p_co, batch_data_samples)
-        return {**losses, 'loss_coarse': coarse['loss_ce']}
+        return losses | {f'coarse_{key}': coarse[key] for key in coarse if key != 'acc_seg'}
 
     def _resize(self, x: Tensor, like: Tensor) -> Tensor:
         return resize(x, like.shape[2:], mode='bilinear', align_corners=self.align_corners)

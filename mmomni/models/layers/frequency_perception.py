@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from .coordinates import add_coordinates
 
+NUM_VALUES = 21
+"""``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
 MAX_STEP = 63
 """Steps above are read as 63: DTD's table of 64 entries crashes there."""
 
@@ -24,7 +26,6 @@ class FrequencyPerceptionHead(BaseModule):
         hidden_channels: Channels of the first convolution.
         embed_channels: Channels of ``X`` and of the table's embedding.
         out_channels: Channels of ``F_freq``.
-        num_values: Distinct values of clipped ``|q|``.
         num_blocks: MBConv blocks.
         norm_cfg: Norm layer; DTD uses batch norm with momentum 0.01.
         init_cfg: mmengine's.
@@ -35,17 +36,15 @@ class FrequencyPerceptionHead(BaseModule):
         hidden_channels: int = 64,
         embed_channels: int = 16,
         out_channels: int = 256,
-        num_values: int = 21,
         num_blocks: int = 3,
         norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         norm_cfg = norm_cfg or dict(type='BN', momentum=0.01)
-        self.num_values = num_values
         self.out_channels = out_channels
         self.values_conv = ConvModule(
-            num_values, hidden_channels, 3, padding=8, dilation=8, norm_cfg=norm_cfg
+            NUM_VALUES, hidden_channels, 3, padding=8, dilation=8, norm_cfg=norm_cfg
         )
         self.embed_conv = ConvModule(hidden_channels, embed_channels, 1, norm_cfg=norm_cfg)
         self.table_embedding = nn.Embedding(MAX_STEP + 1, embed_channels)
@@ -66,8 +65,10 @@ class FrequencyPerceptionHead(BaseModule):
         Returns:
             ``F_freq``, (B, out_channels, H / 8, W / 8).
         """
-        one_hot = F.one_hot(coefficients.long(), self.num_values).permute(0, 3, 1, 2)
-        x = self.embed_conv(self.values_conv(one_hot.to(self.table_embedding.weight.dtype)))
+        one_hot = F.one_hot(coefficients.long().clamp(max=NUM_VALUES - 1), NUM_VALUES)
+        # Contiguous: oneDNN's bfloat16 gradient of a dilated conv is NaN for channels-last input.
+        one_hot = one_hot.permute(0, 3, 1, 2).to(self.table_embedding.weight.dtype).contiguous()
+        x = self.embed_conv(self.values_conv(one_hot))
         x = torch.cat([self._weigh_by_table(x, table), x], dim=1)
         return self.blocks(self.block_conv(add_coordinates(x)))
 

@@ -41,5 +41,8 @@ class QueryAttention(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Multi-head ``softmax(Q K^T / sqrt(d)) V``; Q is (B, L, C), K and V are (B, S, C)."""
-        heads = (t.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for t in (query, key, value))
+        heads = (
+            t.to(value.dtype).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for t in (query, key, value)
+        )
         return F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)

@@ -59,6 +59,8 @@ class Stagewise(BaseModule):
             return x, norm(x)
         if index == 0:
             tokens, size = self.body.patch_embed(x)
+            if self.body.use_abs_pos_embed:
+                tokens = tokens + self.body.absolute_pos_embed
             tokens = self.body.drop_after_pos(tokens)
         else:
             tokens, size = x.flatten(2).transpose(1, 2), x.shape[2:]

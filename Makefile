@@ -1,0 +1,53 @@
+# `make help` lists the targets. What one can set:
+#
+#   STACK   onedl (default): the maintained onedl-* packages; openmmlab: the originals
+#   VENV    where the environment is made (.venv, or .venv-openmmlab)
+#   PYTHON  the interpreter it is made with (3.10, 3.11 or 3.12; found if not given)
+#   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
+#           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
+#   ARGS    more arguments for `demo` and `test`: make test ARGS='-m slow'
+
+STACK ?= onedl
+VENV_onedl := .venv
+VENV_openmmlab := .venv-openmmlab
+VENV ?= $(or $(VENV_$(STACK)),$(error STACK is onedl or openmmlab, not '$(STACK)'))
+TORCH ?=
+ARGS ?=
+
+# The originals need torch 2.1, which has no build for Python 3.12.
+NEWEST_onedl := 12
+NEWEST_openmmlab := 11
+NEWEST = $(NEWEST_$(STACK))
+FITS = -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))'
+# Each candidate is run, because a version manager's stand-in can exist and still not work. The
+# environment's own interpreter comes first: what was made with 3.12 stays with 3.12.
+CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
+# (`true`, because make drops the output of a command that ends with 127, "not found".)
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+    $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
+
+.PHONY: help env demo test lint clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST)
+
+env:  ## make the virtual environment; about ten minutes once, a second when it is there
+	@python="$(PYTHON)"; $${python:-false} $(FITS) 2>/dev/null || { \
+	    echo "make env: $${python:-no Python here} is no Python 3.10 to 3.$(NEWEST) with the modules" \
+	        "venv and ensurepip; name one: make env PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	$$python tools/make_env.py --stack $(STACK) --venv '$(VENV)' --torch '$(TORCH)'
+
+demo: env  ## forge images, train on them, test and draw the result: work_dirs/demo
+	$(VENV)/bin/python tools/demo.py $(ARGS)
+
+test: env  ## run the tests
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: env  ## ruff and mypy
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m mypy
+
+clean:  ## remove caches and build products; environments and work_dirs stay
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache
+	find mmomni configs tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+import torch
+from mmengine.config import Config
+
+
+def allow_cpu_ranks(cfg: Config) -> None:
+    """Let ``--launcher pytorch`` start processes on a machine without CUDA.
+
+    mmengine would set a CUDA device in every process and hand its number to DDP, which refuses
+    one for modules on the CPU. The config must name a backend for CPUs:
+    ``env_cfg.dist_cfg.backend=gloo``.
+
+    Raises:
+        ValueError: The config names a backend for GPUs.
+    """
+    if cfg.launcher != 'pytorch' or torch.cuda.is_available():
+        return
+    backend = cfg.env_cfg.dist_cfg.backend
+    if backend == 'nccl':
+        raise ValueError(
+            "backend 'nccl' needs GPUs and there are none here; on CPUs add --cfg-options "
+            'env_cfg.dist_cfg.backend=gloo'
+        )
+    torch.distributed.init_process_group(backend)
+    wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+    wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
+    cfg.model_wrapper_cfg = {**wrapper, **cfg.get('model_wrapper_cfg', {}), 'device_ids': None}

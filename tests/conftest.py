@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
+
+
+@pytest.fixture(autouse=True, scope='session')
+def one_thread():
+    """Tiny tensors gain nothing from threads, and threads waiting for each other cost a lot."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture
+def mmseg_scope():
+    """The default scope every config of ours sets; given back afterwards."""
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        yield
+
+
+@pytest.fixture
+def make_sample():
+    """A data sample as the pipelines pack it: mask (H, W), boxes [[x1, y1, x2, y2], ...]."""
+
+    def make(mask, boxes=()):
+        mask = torch.as_tensor(mask).long()
+        shape = tuple(mask.shape)
+        sample = SegDataSample(metainfo=dict(img_shape=shape, ori_shape=shape, pad_shape=shape))
+        sample.gt_sem_seg = PixelData(data=mask[None])
+        boxes = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+        labels = torch.zeros(len(boxes), dtype=torch.long)
+        sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
+        return sample
+
+    return make
+
+
+@pytest.fixture
+def make_planes():
+    """Five uint8 planes (5, H, W): RGB, ``|q|`` (0..20), an 8x8 table of steps tiled."""
+
+    def make(height, width):
+        rgb = torch.randint(0, 256, (3, height, width))
+        coefficients = torch.randint(0, 21, (1, height, width))
+        table = torch.randint(1, 100, (8, 8)).repeat(-(-height // 8), -(-width // 8))
+        return torch.cat([rgb, coefficients, table[None, :height, :width]]).to(torch.uint8)
+
+    return make

@@ -1,0 +1,213 @@
+"""Every config under ``configs/`` says what it means and builds what it says."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import HOOKS, PARAM_SCHEDULERS, DefaultScope
+from mmseg.models import EncoderDecoder
+from mmseg.registry import METRICS, MODELS, TRANSFORMS
+
+from mmomni import registry as ours
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
+REGISTRIES = [ours.MODELS, ours.DATASETS, ours.DATA_SAMPLERS, ours.TRANSFORMS, ours.METRICS,
+              ours.HOOKS]  # fmt: skip
+PAPER = 'omni-iml_convnext-{}_8xb2-370k_iml-512x512'
+
+
+def name_of(path):
+    return path.stem
+
+
+@pytest.fixture(scope='module', params=CONFIGS, ids=name_of)
+def cfg(request):
+    return Config.fromfile(request.param)
+
+
+@pytest.fixture(scope='module')
+def model(cfg):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(cfg.model)
+
+
+def dicts_of(node):
+    """All dicts within, at any depth."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, (dict, list, tuple)):
+            yield from dicts_of(child)
+
+
+def our_names():
+    for registry in REGISTRIES:
+        registry.import_from_location()
+    return {name for registry in REGISTRIES for name in registry.module_dict}
+
+
+def test_there_are_configs():
+    assert {path.parent.name for path in CONFIGS} >= {'demo', 'omni_iml'}
+
+
+def test_our_types_carry_our_prefix(cfg):
+    names = our_names()
+    types = [d['type'] for d in dicts_of(cfg.to_dict()) if isinstance(d.get('type'), str)]
+    assert len(types) > 40
+    assert [t for t in types if t.split('.')[-1] in names and not t.startswith('mmomni.')] == []
+    unknown = [t for t in types if t.startswith('mmomni.') and t[len('mmomni.') :] not in names]
+    assert unknown == []
+
+
+def test_needs_no_custom_imports(cfg):
+    assert not [d for d in dicts_of(cfg.to_dict()) if 'custom_imports' in d]
+    assert cfg.default_scope == 'mmseg'
+
+
+def test_every_pipeline_builds(cfg):
+    pipelines = [d['pipeline'] for d in dicts_of(cfg.to_dict()) if 'pipeline' in d]
+    assert pipelines
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        for pipeline in pipelines:
+            assert all(callable(TRANSFORMS.build(transform)) for transform in pipeline)
+
+
+def test_pipelines_begin_with_the_bytes_and_end_with_the_planes(cfg):
+    for d in dicts_of(cfg.to_dict()):
+        if 'pipeline' in d:
+            types = [transform['type'] for transform in d['pipeline']]
+            assert types[0] == 'mmomni.LoadOriginalImage'
+            assert types[-1] == 'mmomni.PackManipulationInputs'
+
+
+def test_evaluators_hooks_and_schedulers_build(cfg):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        for key in {'val_evaluator', 'test_evaluator'} & set(cfg):
+            assert METRICS.build(cfg[key])
+        for hook in [*cfg.default_hooks.values(), *cfg.custom_hooks]:
+            assert HOOKS.build(hook)
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=1)
+        for scheduler in cfg.param_scheduler:
+            assert PARAM_SCHEDULERS.build(scheduler, default_args=dict(optimizer=optimizer))
+
+
+def test_type_is_the_stock_segmentor(model):
+    assert type(model) is EncoderDecoder
+
+
+@torch.no_grad()
+def test_channels_fit(cfg, model):
+    """A delta that changes the size must change every number that follows from it."""
+    model.eval()
+    inputs = torch.randint(0, 21, (1, 5, 64, 64)).float()
+    features = model.extract_feat(inputs)
+    assert model.decode_head(features).shape == (1, 2, 16, 16)
+    for head in model.auxiliary_head if model.with_auxiliary_head else ():
+        if hasattr(head, 'fpns'):
+            maps = [features[i] for i in head.in_index]
+            for fpn in head.fpns:
+                maps = fpn(maps)
+            strides = head.rpn_head.prior_generator.strides
+            assert len(head.rpn_head(maps)[0]) == len(strides) == len(maps)
+            assert [x.shape[-1] for x in maps] == [max(1, 64 // s) for s, _ in strides]
+
+
+def test_two_output_channels(model):
+    """One channel would mean mmseg's threshold of 0.3 and a double sigmoid in its TTA."""
+    assert (model.decode_head.num_classes, model.decode_head.out_channels) == (2, 2)
+
+
+def test_windows_lie_on_the_block_grid(cfg):
+    test_cfg = cfg.model.test_cfg
+    if test_cfg.mode == 'slide':
+        assert all(n % 8 == 0 for n in (*test_cfg.crop_size, *test_cfg.stride))
+        assert all(n % 32 == 0 for n in test_cfg.crop_size)
+
+
+def test_optimizer_builds(cfg, model):
+    wrapper = dict(cfg.optim_wrapper, type='OptimWrapper')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        optimizer = build_optim_wrapper(model, wrapper).optimizer
+    assert sum(len(g['params']) for g in optimizer.param_groups) == len(list(model.parameters()))
+
+
+@pytest.fixture(scope='module')
+def paper():
+    return Config.fromfile(ROOT / f'configs/omni_iml/{PAPER.format("base")}.py')
+
+
+def test_no_decay_on_norms_biases_and_layer_scale(paper):
+    """On a small model with every kind of layer the large ones have."""
+    demo = Config.fromfile(next((ROOT / 'configs/demo').glob('*.py')))
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(demo.model)
+        optimizer = build_optim_wrapper(model, paper.optim_wrapper).optimizer
+    decay = {id(p): g['weight_decay'] for g in optimizer.param_groups for p in g['params']}
+    norms = (torch.nn.LayerNorm, torch.nn.modules.batchnorm._BatchNorm)
+    free = {id(p) for m in model.modules() if isinstance(m, norms) for p in m.parameters()}
+    free |= {id(p) for n, p in model.named_parameters() if n.endswith(('.bias', '.gamma'))}
+    wrong = [n for n, p in model.named_parameters() if decay[id(p)] != 0.05 * (id(p) not in free)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize('size', ['small', 'base', 'large'])
+def test_recipe_of_the_paper(size):
+    cfg = Config.fromfile(ROOT / f'configs/omni_iml/{PAPER.format(size)}.py')
+    assert cfg.model.backbone.backbone.arch == size
+    assert cfg.model.backbone.get('gate', 'learned') == 'learned'
+    assert cfg.train_cfg.max_iters == 370_000
+    assert cfg.train_dataloader.batch_size * 8 == 16
+    assert cfg.model.data_preprocessor.size == cfg.crop_size == (512, 512)
+    assert cfg.optim_wrapper.optimizer.type == 'AdamW'
+    assert cfg.optim_wrapper.optimizer.weight_decay == 0.05
+
+
+def lr_at(cfg, iterations):
+    """The learning rate after some iterations, by mmengine's own schedulers."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=cfg.optim_wrapper.optimizer.lr)
+    schedulers = [
+        PARAM_SCHEDULERS.build(dict(s), default_args=dict(optimizer=optimizer))
+        for s in cfg.param_scheduler
+    ]
+    rates = []
+    for _ in range(max(iterations) + 1):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    return [rates[i] for i in iterations]
+
+
+def test_learning_rate_falls_linearly(paper):
+    """1e-4 after 1,500 iterations, then linearly to 1e-6 at 370k; here in 1/100 of the time."""
+    cfg = paper.copy()
+    assert [(s.begin, s.end) for s in cfg.param_scheduler] == [(0, 1500), (1500, 370_000)]
+    for scheduler in cfg.param_scheduler:
+        scheduler.update(begin=scheduler.begin // 100, end=scheduler.end // 100)
+    start, warm, middle, end = lr_at(cfg, [0, 15, 15 + (3700 - 15) // 2, 3700])
+    assert start < 1e-5
+    assert warm == pytest.approx(1e-4, rel=0.02)
+    assert middle == pytest.approx((1e-4 + 1e-6) / 2, rel=0.02)
+    assert end == pytest.approx(1e-6, rel=0.05)
+
+
+def test_data_sets_of_the_paper(paper):
+    """The paper's eight training sets and ten test sets, by domain."""
+    sets = {
+        split: [(d['domain'], d['name']) for d in paper[f'{split}_dataloader'].dataset.datasets]
+        for split in ('train', 'test')
+    }
+    assert sorted(sets['train']) == [
+        ('document', 'DocTamper'), ('document', 'SACP'), ('face', 'CelebA-HQ'),
+        ('face', 'FaceShifter'), ('natural', 'CASIAv2'), ('natural', 'COCO'),
+        ('natural', 'MIML'), ('natural', 'tampCOCO'),
+    ]  # fmt: skip
+    assert sorted(sets['test']) == [
+        ('document', 'DocTamper-FCD'), ('document', 'DocTamper-SCD'),
+        ('document', 'DocTamper-TestingSet'), ('document', 'SACP'), ('face', 'FaceShifter'),
+        ('natural', 'CASIAv1'), ('natural', 'CocoGlide'), ('natural', 'Coverage'),
+        ('natural', 'IMD20'), ('natural', 'NIST16'),
+    ]  # fmt: skip

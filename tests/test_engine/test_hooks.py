@@ -1,0 +1,273 @@
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from PIL import Image
+from torch import nn
+
+from mmomni.engine.hooks import GalleryHook, ModalGateHook, StepSeedHook, gallery_hook
+from mmomni.models.layers import ModalGate
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / 'configs' / 'demo' / 'omni-iml_convnext-atto_demo.py'
+
+
+def modules_with_hooks(model):
+    return [name for name, module in model.named_modules() if module._forward_hooks]
+
+
+# ---- the gate's choice -----------------------------------------------------------------------
+
+
+def build(gate='learned', slide=False):
+    """The demo's network without its heads of training."""
+    cfg = Config.fromfile(DEMO).model
+    cfg.auxiliary_head = None
+    cfg.backbone.gate = gate
+    if slide:
+        cfg.test_cfg = dict(mode='slide', crop_size=(64, 64), stride=(64, 64))
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(cfg).eval()
+
+
+@pytest.fixture(scope='module')
+def whole():
+    return build()
+
+
+@pytest.fixture(scope='module')
+def sliding():
+    return build(slide=True)
+
+
+@pytest.fixture
+def script():
+    """Let the gate answer what a list of logits says, one entry a forward pass."""
+    handles = []
+
+    def let_gate_say(model, logits):
+        answers = iter(logits)
+        (gate,) = (module for module in model.modules() if isinstance(module, ModalGate))
+        hook = gate.register_forward_hook(lambda *_: torch.tensor(next(answers)))
+        handles.append(hook)
+
+    yield let_gate_say
+    for handle in handles:
+        handle.remove()
+
+
+def batch(number=2, height=64, width=64):
+    shape = dict(ori_shape=(height, width), img_shape=(height, width))
+    return dict(
+        inputs=[torch.zeros(5, height, width, dtype=torch.uint8) for _ in range(number)],
+        data_samples=[SegDataSample(metainfo=dict(shape)) for _ in range(number)],
+    )
+
+
+def choices(model, data, hook=None, phase='test'):
+    hook = hook or ModalGateHook()
+    runner = SimpleNamespace(model=model)
+    getattr(hook, f'before_{phase}')(runner)
+    with torch.no_grad():
+        outputs = (model.module if hasattr(model, 'module') else model).test_step(data)
+    getattr(hook, f'after_{phase}')(runner)
+    return [sample.p_modal for sample in outputs]
+
+
+@pytest.mark.parametrize('phase', ['test', 'val'])
+def test_choice_of_each_image(phase, whole, script):
+    script(whole, [[0.1, -0.1, 5.0]])
+    assert choices(whole, batch(3), phase=phase) == [1.0, 0.0, 1.0]
+
+
+def test_choice_of_windows_is_averaged_per_image(sliding, script):
+    """Four windows of two images."""
+    script(sliding, [[1.0, -1.0], [1.0, 1.0], [1.0, -1.0], [1.0, -1.0]])
+    assert choices(sliding, batch(2, 128, 128)) == [1.0, 0.25]
+
+
+def test_the_choice_written_is_the_gates_own(whole):
+    logits = []
+    (gate,) = (module for module in whole.modules() if isinstance(module, ModalGate))
+    handle = gate.register_forward_hook(lambda module, inputs, output: logits.append(output))
+    found = choices(whole, batch(2))
+    handle.remove()
+    assert found == (logits[0] > 0).float().tolist()
+
+
+def test_the_segmentor_inside_of_test_time_augmentation_is_heard(whole, script):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        wrapped = MODELS.build(dict(type='SegTTAModel', module=whole))
+    script(whole, [[1.0], [-1.0, 1.0]])
+    assert choices(wrapped, batch(1)) == [1.0]
+    assert choices(whole, batch(2)) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(('key', 'size'), [('stride', (42, 64)), ('crop_size', (64, 63))])
+def test_windows_off_the_block_grid_are_refused(key, size, sliding, monkeypatch):
+    monkeypatch.setitem(sliding.test_cfg, key, size)
+    with pytest.raises(ValueError, match=rf'test_cfg\.{key} must be multiples of 8'):
+        ModalGateHook().before_test(SimpleNamespace(model=sliding))
+
+
+def test_one_batch_does_not_leak_into_the_next(whole, script):
+    script(whole, [[1.0], [-1.0]])
+    hook = ModalGateHook()
+    assert choices(whole, batch(1), hook) == [1.0]
+    assert choices(whole, batch(1), hook) == [0.0]
+
+
+def test_model_in_a_wrapper(whole, script):
+    script(whole, [[1.0]])
+    assert choices(nn.DataParallel(whole), batch(1)) == [1.0]
+
+
+def test_no_hook_stays_behind(whole):
+    assert modules_with_hooks(whole) == []
+    choices(whole, batch(1))
+    assert modules_with_hooks(whole) == []
+
+
+@pytest.mark.parametrize('gate', ['fused', 'vision'])
+def test_models_without_a_learned_gate_are_left_alone(gate):
+    model = build(gate)
+    hook = ModalGateHook()
+    hook.before_test(SimpleNamespace(model=model))
+    assert modules_with_hooks(model) == []
+    with torch.no_grad():
+        (sample,) = model.test_step(batch(1))
+    assert 'p_modal' not in sample
+    hook.after_test(SimpleNamespace(model=model))
+
+
+# ---- seeds of training steps -------------------------------------------------------------------
+
+
+def draws_at(step, seed=3):
+    StepSeedHook().before_train_iter(SimpleNamespace(seed=seed, iter=step), batch_idx=0)
+    return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+
+def test_draws_depend_on_the_step_alone():
+    first = draws_at(7)
+    draws_at(8)
+    random.random()
+    torch.rand(100)
+    assert draws_at(7) == first
+
+
+def test_steps_seeds_and_ranks_draw_differently(monkeypatch):
+    drawn = [draws_at(7), draws_at(8), draws_at(7, seed=4)]
+    monkeypatch.setattr('mmomni.engine.hooks.step_seed_hook.get_rank', lambda: 1)
+    drawn.append(draws_at(7))
+    for generator in range(3):
+        assert len({draw[generator] for draw in drawn}) == 4
+
+
+# ---- gallery -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tested(tmp_path):
+    """An output of testing: 20 x 30 pixels, the right half tampered, found or not."""
+
+    def make(domain='natural', found=True, p_modal=None, **meta):
+        path = tmp_path / f'{domain}.png'
+        Image.fromarray(np.full((20, 30, 3), 80, dtype=np.uint8)).save(path)
+        sample = SegDataSample(metainfo=dict(img_path=str(path), domain=domain) | meta)
+        mask = torch.zeros(1, 20, 30, dtype=torch.uint8)
+        mask[..., 15:] = 1
+        predicted = mask if found else 1 - mask
+        sample.gt_sem_seg = PixelData(data=mask)
+        sample.pred_sem_seg = PixelData(data=predicted)
+        sample.seg_logits = PixelData(data=torch.cat([-3.0 * predicted, 3.0 * predicted]))
+        if p_modal is not None:
+            sample.set_field(p_modal, 'p_modal', dtype=float)
+        return sample
+
+    return make
+
+
+def show(hook, samples, folder, rank=0):
+    runner = SimpleNamespace(work_dir=str(folder), rank=rank)
+    hook.before_test(runner)
+    for number, sample in enumerate(samples):
+        hook.after_test_iter(runner, number, outputs=[sample])
+    hook.after_test(runner)
+    return folder / 'gallery.png'
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The rows of every gallery, instead of pictures."""
+    galleries = []
+    monkeypatch.setattr(gallery_hook, 'draw_gallery', lambda rows, path: galleries.append(rows))
+    return galleries
+
+
+def test_gallery_of_the_first_images_of_each_domain(tested, tmp_path):
+    samples = [tested('natural') for _ in range(4)] + [tested('face')]
+    with Image.open(show(GalleryHook(num_per_domain=2), samples, tmp_path)) as picture:
+        assert picture.format == 'PNG'
+        assert picture.height == pytest.approx(3 * 2.6 * 80, abs=2)
+        assert picture.width == 880
+
+
+@pytest.mark.parametrize(
+    ('p_modal', 'gate'),
+    [(1.0, 'gate: vision'), (0.0, 'gate: vision + frequency'), (0.75, 'gate: vision'), (None, '')],
+)
+def test_row_tells_score_and_choice(p_modal, gate, tested, tmp_path, drawn):
+    show(GalleryHook(), [tested('face', p_modal=p_modal)], tmp_path)
+    ((row,),) = drawn
+    assert row.caption == f'IoU 1.00  {gate}'
+    assert row.label == 'face\nface.png'
+
+
+def test_row_holds_image_mask_and_probability(tested, tmp_path, drawn):
+    show(GalleryHook(), [tested(found=False)], tmp_path)
+    ((row,),) = drawn
+    assert row.image.shape == (20, 30, 3)
+    assert (row.image == 80).all()
+    np.testing.assert_array_equal(row.mask[:, 15:], 1)
+    np.testing.assert_allclose(row.heat[:, :15], 1 / (1 + np.exp(-6)), rtol=1e-5)
+    np.testing.assert_allclose(row.heat[:, 15:], 0.5)
+    assert row.caption.startswith('IoU 0.00')
+
+
+def test_unreadable_images_are_not_shown(tested, tmp_path, drawn):
+    show(GalleryHook(), [tested(unreadable='broken'), tested('face')], tmp_path)
+    assert [row.label for row in drawn[0]] == ['face\nface.png']
+
+
+def test_nothing_to_show_no_picture(tmp_path):
+    assert not show(GalleryHook(), [], tmp_path).exists()
+
+
+def test_other_ranks_draw_nothing(tested, tmp_path):
+    assert not show(GalleryHook(), [tested()], tmp_path, rank=1).exists()
+
+
+def test_second_test_starts_empty(tested, tmp_path, drawn):
+    hook = GalleryHook()
+    for _ in range(2):
+        show(hook, [tested(), tested('face')], tmp_path)
+    assert [len(rows) for rows in drawn] == [2, 2]
+
+
+def test_a_resumed_run_whose_sampler_drew_another_seed_is_refused():
+    def runner(sampler):
+        return SimpleNamespace(seed=7, train_dataloader=SimpleNamespace(sampler=sampler))
+
+    StepSeedHook().before_train(runner(SimpleNamespace(seed=7)))
+    StepSeedHook().before_train(runner(SimpleNamespace()))
+    with pytest.raises(ValueError, match=r'--cfg-options randomness\.seed=7'):
+        StepSeedHook().before_train(runner(SimpleNamespace(seed=8)))

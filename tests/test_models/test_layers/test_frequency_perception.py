@@ -1,0 +1,190 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from mmomni.models.layers import FrequencyPerceptionHead
+from test_models.references import (
+    array,
+    batch_norm,
+    conv,
+    conv_bn_relu,
+    randomise,
+    relu,
+    sigmoid,
+    silu,
+)
+
+
+@pytest.fixture
+def head():
+    sizes = dict(hidden_channels=5, embed_channels=3, out_channels=32, num_blocks=2)
+    return randomise(FrequencyPerceptionHead(**sizes))
+
+
+@pytest.fixture
+def coefficients():
+    return torch.randint(0, 21, (2, 24, 16))
+
+
+@pytest.fixture
+def table():
+    return torch.randint(1, 64, (2, 8, 8))
+
+
+def values_conv_by_look_up(head, q):
+    """A 3x3 conv (dilation 8) on a one-hot: each of its 9 taps looks one kernel column up."""
+    weight = array(head.values_conv.conv.weight)
+    B, H, W = q.shape
+    out = np.zeros((B, len(weight), H, W))
+    for b, y, x in np.ndindex(B, H, W):
+        for u in range(3):
+            for v in range(3):
+                row, column = y + 8 * (u - 1), x + 8 * (v - 1)
+                if 0 <= row < H and 0 <= column < W:
+                    out[b, :, y, x] += weight[:, q[b, row, column], u, v]
+    return relu(batch_norm(out, head.values_conv.bn))
+
+
+def times_table(head, x, table):
+    embedding = array(head.table_embedding.weight)
+    out = np.zeros_like(x)
+    for b, y, column in np.ndindex(len(x), *x.shape[2:]):
+        step = min(int(table[b, y % 8, column % 8]), 63)
+        out[b, :, y, column] = x[b, :, y, column] * embedding[step]
+    return out
+
+
+def coordinates(B, H, W):
+    y, x = np.meshgrid(np.linspace(-1, 1, H), np.linspace(-1, 1, W), indexing='ij')
+    planes = np.stack([x, y, np.sqrt((x - 0.5) ** 2 + (y - 0.5) ** 2)])
+    return np.broadcast_to(planes, (B, 3, H, W))
+
+
+def mb_conv(x, block):
+    y = silu(batch_norm(conv(x, block.expand_conv.conv.weight), block.expand_conv.bn))
+    depthwise = block.depthwise_conv
+    y = conv(y, depthwise.conv.weight, padding=1, groups=6 * x.shape[1])
+    y = silu(batch_norm(y, depthwise.bn))
+    squeeze, excite = block.se.conv1.conv, block.se.conv2.conv
+    scale = silu(conv(y.mean((2, 3), keepdims=True), squeeze.weight, squeeze.bias))
+    y = y * sigmoid(conv(scale, excite.weight, excite.bias))
+    return x + batch_norm(conv(y, block.linear_conv.conv.weight), block.linear_conv.bn)
+
+
+def reference(head, q, table):
+    x = conv_bn_relu(values_conv_by_look_up(head, q.numpy()), head.embed_conv)
+    x = np.concatenate([times_table(head, x, table), x, coordinates(len(x), *x.shape[2:])], 1)
+    x = conv_bn_relu(x, head.block_conv, stride=8)
+    for block in head.blocks:
+        x = mb_conv(x, block)
+    return x
+
+
+def test_equals_reference(head, coefficients, table):
+    expected = reference(head, coefficients, table)
+    np.testing.assert_allclose(array(head(coefficients, table)), expected, rtol=1e-9, atol=1e-11)
+
+
+def test_equals_reference_with_steps_above_63(head, coefficients):
+    table = torch.randint(50, 256, (2, 8, 8))
+    expected = reference(head, coefficients, table)
+    np.testing.assert_allclose(array(head(coefficients, table)), expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize('step', [64, 99, 255])
+def test_step_above_63_is_63(head, coefficients, table, step):
+    table[0, 2, 5] = 63
+    expected = head(coefficients, table)
+    table[0, 2, 5] = step
+    assert torch.equal(head(coefficients, table), expected)
+
+
+def test_steps_up_to_63_differ(head, coefficients, table):
+    table[:] = 62
+    expected = head(coefficients, table)
+    table[:] = 63
+    assert not torch.allclose(head(coefficients, table), expected)
+
+
+def test_float_planes_equal_integers(head, coefficients, table):
+    expected = head(coefficients, table)
+    assert torch.equal(head(coefficients.double(), table.double()), expected)
+
+
+@pytest.mark.parametrize('dim', [1, 2])
+def test_order_of_steps_matters(head, coefficients, table, dim):
+    assert not torch.allclose(head(coefficients, table.flip(dim)), head(coefficients, table))
+
+
+def test_order_of_coefficients_within_a_block_matters(head, coefficients, table):
+    shuffled = coefficients.clone()
+    shuffled[:, 8:16, 8:16] = shuffled[:, 8:16, 8:16].transpose(1, 2)
+    assert not torch.allclose(head(shuffled, table), head(coefficients, table))
+
+
+def test_table_belongs_to_its_sample(head, coefficients, table):
+    expected = head(coefficients, table)
+    table[1] = table[1].flip(0)
+    outputs = head(coefficients, table)
+    assert torch.equal(outputs[0], expected[0])
+    assert not torch.allclose(outputs[1], expected[1])
+
+
+@pytest.mark.parametrize(('height', 'width'), [(8, 8), (32, 64), (40, 8)])
+def test_stride_is_8(head, height, width):
+    q = torch.zeros(1, height, width, dtype=torch.long)
+    assert head(q, torch.ones(1, 8, 8)).shape == (1, 32, height // 8, width // 8)
+
+
+@pytest.mark.parametrize(
+    ('name', 'shape'),
+    [
+        ('values_conv.conv.weight', (64, 21, 3, 3)),
+        ('embed_conv.conv.weight', (16, 64, 1, 1)),
+        ('table_embedding.weight', (64, 16)),
+        ('block_conv.conv.weight', (256, 35, 8, 8)),
+        ('blocks.2.expand_conv.conv.weight', (1536, 256, 1, 1)),
+        ('blocks.2.se.conv1.conv.weight', (64, 1536, 1, 1)),
+    ],
+)
+def test_sizes_of_the_paper(name, shape):
+    parameters = dict(FrequencyPerceptionHead().named_parameters())
+    assert parameters[name].shape == shape
+
+
+def test_three_blocks_and_momentum_of_the_paper():
+    head = FrequencyPerceptionHead()
+    norms = [m for m in head.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(head.blocks) == 3
+    assert {norm.momentum for norm in norms} == {0.01}
+
+
+def test_every_parameter_receives_a_gradient(head, coefficients, table):
+    head.train()(coefficients, table).square().sum().backward()
+    without = [n for n, p in head.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+TRAIN_UNDER_AUTOCAST = """
+import torch
+from mmomni.models.layers import FrequencyPerceptionHead
+torch.manual_seed(0)
+head = FrequencyPerceptionHead(hidden_channels=16, embed_channels=8, out_channels=32)
+with torch.autocast('cpu', dtype=torch.bfloat16):
+    out = head(torch.randint(0, 21, (2, 64, 64)), torch.randint(1, 64, (2, 8, 8)))
+out.float().square().sum().backward()
+print([n for n, p in head.named_parameters() if not p.grad.isfinite().all()])
+"""
+
+
+def test_gradients_under_autocast():
+    """A dilated bfloat16 conv on channels-last one-hots gives NaN or a crash (oneDNN, CPU).
+
+    In a process of its own, because a crash would end all tests.
+    """
+    command = [sys.executable, '-W', 'ignore', '-c', TRAIN_UNDER_AUTOCAST]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stdout.strip()) == (0, '[]'), result.stderr

@@ -1,0 +1,159 @@
+"""The package as people install it, and the script that makes the environment."""
+
+import configparser
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ('mmomni', 'configs', 'tools')
+FILES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'LICENSE', 'README.md', 'model-index.yml')
+STRAYS = (
+    'build/lib/mmomni/old.py',
+    'data/a.jpg',
+    'mmomni/.mim/configs/old.py',
+    'mmomni/a.jpg',
+    'tests/test_a.py',
+    'work_dirs/a.py',
+)
+NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__')
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """The wheel of a copy of this tree, in which an older build and other work lie about."""
+    folder = tmp_path_factory.mktemp('packaging')
+    tree = folder / 'tree'
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, tree / name, ignore=NO_BUILD)
+    for name in FILES:
+        shutil.copy(ROOT / name, tree / name)
+    for stray in STRAYS:
+        (tree / stray).parent.mkdir(parents=True, exist_ok=True)
+        (tree / stray).touch()
+    command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-index']
+    command += ['--no-build-isolation', '--wheel-dir', str(folder), str(tree)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    (path,) = folder.glob('*.whl')
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def files_of(folder):
+    """The files below a folder of this tree that belong to the package."""
+    paths = {path.relative_to(ROOT) for path in (ROOT / folder).rglob('*') if path.is_file()}
+    return {str(path) for path in paths if not {'.mim', '__pycache__'} & set(path.parts)}
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel):
+    modules = {name for name in files_of('mmomni') if name.endswith('.py')}
+    staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
+    expected = modules | {f'mmomni/.mim/{name}' for name in staged}
+    names = {name for name in wheel.namelist() if '.dist-info/' not in name}
+    assert names == expected
+
+
+def test_wheel_metadata(wheel):
+    (info,) = {name.split('/')[0] for name in wheel.namelist() if '.dist-info/' in name}
+    metadata = wheel.read(f'{info}/METADATA').decode()
+    version = re.search(r'^Version: (.*)$', metadata, re.MULTILINE).group(1)
+    assert f'version: {version}\n' in (ROOT / 'CITATION.cff').read_text()
+    assert 'Requires-Python: >=3.10' in metadata
+    required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
+    assert set(required) == {'jpeglib', 'numpy', 'Pillow', 'tensorboard', 'torch'}
+    scripts = configparser.ConfigParser()
+    scripts.read_string(wheel.read(f'{info}/entry_points.txt').decode())
+    assert dict(scripts['console_scripts']) == {'mmomni': 'mmomni.cli:main'}
+    licence = next(name for name in wheel.namelist() if name.endswith('LICENSE'))
+    assert 'Apache License' in wheel.read(licence).decode()
+
+
+def test_configs_of_the_installed_package_are_found_by_name(wheel, tmp_path):
+    wheel.extractall(tmp_path)
+    bases = [name.partition('/')[2] for name in files_of('configs') if name.endswith('.py')]
+    for number, base in enumerate(bases):
+        (tmp_path / f'{number}.py').write_text(f"_base_ = ['mmomni::{base}']\n")
+    code = """if True:
+        from glob import glob
+        import mmomni
+        from mmengine import Config
+        from mmengine.registry import MODELS, VISUALIZERS, init_default_scope
+        print(mmomni.__file__)
+        for path in glob('*.py'):
+            cfg = Config.fromfile(path)
+            if 'demo' in open(path).read():  # what mmengine puts into scope mmomni still builds
+                init_default_scope(cfg.default_scope)
+                MODELS.build(cfg.model)
+                VISUALIZERS.build(cfg.visualizer)
+    """
+    command = [sys.executable, '-c', code]
+    output = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert output.stdout.startswith(str(tmp_path))
+
+
+@pytest.fixture(scope='module')
+def make_env():
+    spec = importlib.util.spec_from_file_location('make_env', ROOT / 'tools' / 'make_env.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ('output', 'expected'),
+    [
+        pytest.param('Collecting mmcv\n', '', id='not compiling'),
+        pytest.param('  [1/7] c++ a.cpp\n  [2/7] c++ b.cpp\n', '2 of 7 files compiled', id='count'),
+        pytest.param('[1/7] c++ a.cpp\nwarning: [3/7] \n', '1 of 7 files compiled', id='warning'),
+    ],
+)
+def test_progress_is_read_from_ninja(make_env, output, expected):
+    assert make_env.compiled(output) == expected
+
+
+def test_environment_meets_the_floors_of_the_extra(make_env):
+    text = (ROOT / 'pyproject.toml').read_text()
+    floors = dict(re.findall(r'"(onedl-\w+)>=([\d.]+)"', text))
+    stack = make_env.STACKS['onedl']
+    pins = dict(name.split('==') for name in (*stack.host, stack.mmcv) if name.startswith('onedl'))
+    assert floors.keys() == pins.keys()
+
+    def number(version):
+        return [int(part) for part in version.split('.')]
+
+    assert all(number(pins[name]) >= number(floors[name]) for name in floors)
+
+
+def test_environment_is_ready_until_its_inputs_change(make_env, tmp_path):
+    stack = make_env.STACKS['onedl']
+    environment = make_env.Environment(tmp_path, stack, stack.torch)
+    assert not environment.is_ready()
+    (tmp_path / 'bin').mkdir()
+    environment.python.symlink_to(sys.executable)
+    environment.stamp.write_text(environment.digest)
+    assert environment.is_ready()
+    assert not make_env.Environment(tmp_path, stack, 'torch==2.12.0').is_ready()
+
+
+def test_a_failed_step_names_the_log(make_env, tmp_path):
+    stack = make_env.STACKS['onedl']
+    environment = make_env.Environment(tmp_path, stack, stack.torch)
+    environment._take_lock()
+    with pytest.raises(make_env.StepError, match=r'make_env\.log'):
+        environment._run(sys.executable, '-c', 'raise SystemExit("no luck")')
+    assert 'no luck' in environment.log.read_text()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(make_env, tmp_path):
+    (tmp_path / 'theirs.txt').touch()
+    stack = make_env.STACKS['onedl']
+    for _ in range(2):
+        with pytest.raises(make_env.MakeEnvError, match='choose another folder'):
+            make_env.Environment(tmp_path, stack, stack.torch).make()
+        assert [path.name for path in tmp_path.iterdir()] == ['theirs.txt']

@@ -1,0 +1,390 @@
+"""``tools/train.py`` and ``tools/test.py`` as a person runs them, on a tiny set of forged images.
+
+Every run is a process of its own and starts with some seconds of imports, so all tests here look
+at the same few runs, two at a time.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+DOMAINS = ('natural', 'document', 'face')
+MAX_ITERS = 6
+TRUNCATED = {'train': 'natural', 'test': 'face'}
+
+CONFIG = """
+_base_ = [{base!r}]
+custom_imports = dict(imports=['spies'])
+train_dataloader = _base_.train_dataloader
+train_dataloader['batch_size'] = 3
+train_dataloader['dataset']['datasets'] = [
+    dict(
+        each,
+        pipeline=[
+            dict(step, crop_size=(64, 64)) if 'crop_size' in step else step
+            for step in each['pipeline']
+        ],
+    )
+    for each in train_dataloader['dataset']['datasets']
+]
+model = dict(data_preprocessor=dict(size=(64, 64)))
+train_cfg = dict(max_iters={max_iters})
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
+custom_hooks = [*_base_.custom_hooks, dict(type='SpyHook')]
+"""
+
+SPIES = '''
+"""Die at a given iteration; leave behind what every rank starts from and what it learns."""
+import os
+import signal
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+@HOOKS.register_module()
+class SpyHook(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == int(os.environ.get('DIE_AFTER', 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def before_train(self, runner):
+        self.save(runner, 'before')
+
+    def after_train(self, runner):
+        self.save(runner, 'after')
+
+    def save(self, runner, when):
+        weights = {
+            name.removeprefix('module.'): value.detach()
+            for name, value in runner.model.named_parameters()
+        }
+        torch.save(weights, os.path.join(runner.work_dir, f'{when}_{runner.rank}.pth'))
+'''
+
+
+# ---- the data and the runs -------------------------------------------------------------------
+
+
+def forge(folder, number, rng):
+    """A smooth JPEG with a noisy rectangle, and its mask; the last one of a set is authentic."""
+    y, x, _ = np.mgrid[:72, :80, :1] / 11.0
+    image = 127 + 60 * np.sin(y * rng.uniform(0.5, 1.5) + [0, 1, 2]) * np.cos(x)
+    top, left = rng.integers(0, 40, 2)
+    image[top : top + 24, left : left + 32] += rng.normal(0, 40, (24, 32, 3))
+    mask = np.zeros((72, 80), dtype=np.uint8)
+    mask[top : top + 24, left : left + 32] = 255
+    for part in ('images', 'masks'):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    pixels = image.clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(folder / f'images/{number}.jpg', quality=int(rng.integers(60, 95)))
+    Image.fromarray(mask).save(folder / f'masks/{number}.png')
+
+
+def make_data(root):
+    """Three images a domain for training, three for testing; one of each is cut short."""
+    rng = np.random.default_rng(0)
+    for split in ('train', 'test'):
+        for domain in DOMAINS:
+            for number in range(3):
+                forge(root / split / domain, number, rng)
+        (root / split / 'document/masks/2.png').unlink()  # authentic
+        broken = root / split / TRUNCATED[split] / 'images/1.jpg'
+        broken.write_bytes(broken.read_bytes()[:600])
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """A working directory with data, a config and the spying hook."""
+    folder = tmp_path_factory.mktemp('tools')
+    make_data(folder / 'work_dirs/demo/data')
+    base = ROOT / 'configs/demo/omni-iml_convnext-atto_demo.py'
+    (folder / 'tiny.py').write_text(CONFIG.format(base=str(base), max_iters=MAX_ITERS))
+    (folder / 'spies.py').write_text(SPIES)
+    return folder
+
+
+class Run:
+    """A tool in a process of its own; the log goes to a file, as orphans may hold a pipe open."""
+
+    def __init__(self, place, name, *command, **environment):
+        self.log_file = place / f'{name}.log'
+        path = os.pathsep.join([str(ROOT), str(place)])
+        env = {**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', **environment}
+        with self.log_file.open('w') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *map(str, command)],
+                cwd=place, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def wait(self, expected=0):
+        try:
+            code = self.process.wait(timeout=150)
+        finally:
+            self._end_group()
+        assert code == expected, self.log
+        return self
+
+    def _end_group(self):
+        """Loader workers of a killed run, and a run that hangs."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    @property
+    def log(self):
+        return self.log_file.read_text()
+
+
+def train(place, name, *arguments, **environment):
+    tool = ROOT / 'tools/train.py'
+    work_dir = place / 'work_dirs' / name.split('-')[0]
+    return Run(place, name, tool, 'tiny.py', '--work-dir', work_dir, *arguments, **environment)
+
+
+@pytest.fixture(scope='module')
+def runs(place):
+    """All processes, two at a time."""
+    work_dirs = place / 'work_dirs'
+    killed = train(place, 'resumed-killed', DIE_AFTER='5')
+    whole = train(place, 'whole')
+    killed.wait(expected=-signal.SIGKILL)
+    kept = sorted(path.name for path in (work_dirs / 'resumed').glob('iter_*.pth'))
+    resumed = train(place, 'resumed-again', '--resume')
+    whole.wait()
+    checkpoint = work_dirs / f'whole/iter_{MAX_ITERS}.pth'
+    test = Run(
+        place, 'test', ROOT / 'tools/test.py', 'tiny.py', checkpoint,
+        '--work-dir', work_dirs / 'test', '--cfg-options', 'test_dataloader.num_workers=0',
+        'test_dataloader.persistent_workers=False',
+    )  # fmt: skip
+    resumed.wait()
+    test.wait()
+    return dict(whole=whole, killed=killed, kept=kept, resumed=resumed, test=test)
+
+
+@pytest.fixture(scope='module')
+def two_ranks(place):
+    """Two processes on the CPU."""
+    launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
+    run = Run(
+        place, 'ranks', *launcher, ROOT / 'tools/train.py', 'tiny.py', '--launcher', 'pytorch',
+        '--work-dir', place / 'work_dirs/ranks', '--cfg-options',
+        'env_cfg.dist_cfg.backend=gloo', 'train_cfg.max_iters=2',
+    )  # fmt: skip
+    return run.wait()
+
+
+def load(path):
+    return torch.load(path, map_location='cpu', weights_only=False)
+
+
+def assert_equal(first, second, path=''):
+    """Bit for bit, however nested."""
+    assert type(first) is type(second), path
+    if isinstance(first, dict):
+        assert list(first) == list(second), path
+        for key in first:
+            assert_equal(first[key], second[key], f'{path}/{key}')
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), path
+        for number, pair in enumerate(zip(first, second, strict=True)):
+            assert_equal(*pair, f'{path}/{number}')
+    elif isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), path
+    else:
+        assert first == second, path
+
+
+# ---- training --------------------------------------------------------------------------------
+
+
+def test_training_leaves_a_checkpoint_and_a_tensorboard_log(runs, place):
+    folder = place / 'work_dirs/whole'
+    assert (folder / f'iter_{MAX_ITERS}.pth').is_file()
+    assert (folder / 'last_checkpoint').read_text().endswith(f'iter_{MAX_ITERS}.pth')
+    assert list(folder.glob('*/vis_data/events.out.tfevents*'))
+
+
+def test_every_loss_is_logged_and_finite(runs, place):
+    (path,) = (place / 'work_dirs/whole').glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    steps = [line for line in lines if 'loss' in line]
+    assert [line['step'] for line in steps] == list(range(1, MAX_ITERS + 1))
+    losses = [key for key in steps[0] if 'loss' in key]
+    assert len(losses) > 5
+    assert all(np.isfinite(line[key]) for line in steps for key in losses)
+
+
+def test_training_changes_every_part(runs, place):
+    """Also the heads that only training has."""
+    before, after = (load(place / f'work_dirs/whole/{when}_0.pth') for when in ('before', 'after'))
+    changed = {name.split('.')[0] for name in after if not torch.equal(before[name], after[name])}
+    assert changed == {'backbone', 'neck', 'decode_head', 'auxiliary_head'}
+
+
+def test_killed_run_kept_its_checkpoint_before_the_end(runs):
+    assert runs['kept'] == ['iter_4.pth']
+
+
+def test_resumed_run_starts_at_the_checkpoint(runs):
+    assert 'resumed epoch: 0, iter: 4' in runs['resumed'].log
+    assert f'Iter(train) [5/{MAX_ITERS}]' in runs['resumed'].log
+    assert f'Iter(train) [4/{MAX_ITERS}]' not in runs['resumed'].log
+
+
+@pytest.mark.parametrize('part', ['state_dict', 'optimizer', 'param_schedulers'])
+def test_resumed_run_ends_as_the_uninterrupted_one(part, runs, place):
+    name = f'iter_{MAX_ITERS}.pth'
+    whole, resumed = (load(place / 'work_dirs' / run / name)[part] for run in ('whole', 'resumed'))
+    assert_equal(whole, resumed, part)
+
+
+def test_truncated_training_image_is_named(runs):
+    assert 'unreadable: work_dirs/demo/data/train/natural/images/1.jpg' in runs['whole'].log
+
+
+def test_two_processes_learn_the_same_weights(two_ranks, place):
+    ranks = [load(place / f'work_dirs/ranks/after_{rank}.pth') for rank in (0, 1)]
+    assert_equal(*ranks)
+
+
+def test_checkpoint_of_two_processes_holds_those_weights(two_ranks, place):
+    saved = load(place / 'work_dirs/ranks/iter_2.pth')['state_dict']
+    ranks = load(place / 'work_dirs/ranks/after_0.pth')
+    assert_equal({name: saved[name] for name in ranks}, ranks)
+
+
+# ---- testing ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def results(runs, place):
+    return json.loads((place / 'work_dirs/test/results.json').read_text())['per_image']
+
+
+def test_results_hold_every_domain_and_the_average(results):
+    assert set(results) == {'datasets', 'domains', 'average'}
+    assert set(results['domains']) == set(DOMAINS)
+    scores = {'IoU', 'F1', 'precision', 'recall', 'tampered_area', 'frequency_share'}
+    for row in (*results['domains'].values(), results['average']):
+        assert set(row) == scores | {'tampered', 'authentic', 'unreadable'}
+        assert all(0 <= row[key] <= 1 for key in scores)
+
+
+def test_results_count_images(results):
+    counts = {
+        name: (row['tampered'], row['authentic'], row['unreadable'])
+        for name, row in results['domains'].items()
+    }
+    assert counts == {'natural': (3, 0, 0), 'document': (2, 1, 0), 'face': (2, 0, 1)}
+
+
+def test_tampered_area_is_that_of_the_masks(results):
+    share = 24 * 32 / (72 * 80)
+    assert results['domains']['natural']['tampered_area'] == pytest.approx(share)
+    assert results['domains']['document']['tampered_area'] == pytest.approx(share * 2 / 3)
+
+
+def test_truncated_test_image_is_named(runs):
+    assert '1 unreadable images, not scored' in runs['test'].log
+    assert 'test/face/images/1.jpg' in runs['test'].log
+
+
+def test_gallery_shows_the_readable_images(runs, place):
+    with Image.open(place / 'work_dirs/test/gallery.png') as picture:
+        assert picture.format == 'PNG'
+        assert picture.height == pytest.approx(8 * 2.6 * 80, abs=4)
+
+
+def test_the_person_is_told_where_the_results_are(runs):
+    assert 'work_dirs/test/results.json' in runs['test'].log
+
+
+# ---- arguments -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def merged(place, monkeypatch):
+    """The config as ``tools/<tool>.py`` makes it of its arguments."""
+
+    def merge(tool, *arguments, extra=''):
+        monkeypatch.setenv('LOCAL_RANK', '0')
+        monkeypatch.syspath_prepend(str(place))
+        spec = importlib.util.spec_from_file_location(f'tools_{tool}', ROOT / f'tools/{tool}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        config = place / 'other.py'
+        config.write_text(f"_base_ = ['tiny.py']\n{extra}\n")
+        monkeypatch.setattr(sys, 'argv', [f'{tool}.py', str(config), *arguments])
+        args = module.parse_args()
+        return module.merge_args(Config.fromfile(args.config, import_custom_modules=False), args)
+
+    return merge
+
+
+@pytest.mark.parametrize(('extra', 'expected'), [('resume = True', True), ('', False)])
+def test_resume_of_the_config_is_kept(extra, expected, merged):
+    assert merged('train', extra=extra).resume is expected
+
+
+def test_resume_of_the_command_line(merged):
+    assert merged('train', '--resume').resume is True
+
+
+TOOLS = {'train': [], 'test': ['some.pth']}
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_work_dir_of_the_command_line_beats_the_configs(tool, merged):
+    arguments = [*TOOLS[tool], '--work-dir', 'there']
+    assert merged(tool, *arguments, extra="work_dir = 'here'").work_dir == 'there'
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_work_dir_of_the_config_beats_the_default(tool, merged):
+    assert merged(tool, *TOOLS[tool], extra="work_dir = 'here'").work_dir == 'here'
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_default_work_dir_is_named_after_the_config(tool, merged):
+    assert merged(tool, *TOOLS[tool]).work_dir == os.path.join('work_dirs', 'other')
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_options_override_the_config(tool, merged):
+    options = ['train_dataloader.batch_size=7', 'randomness.seed=9']
+    cfg = merged(tool, *TOOLS[tool], '--cfg-options', *options)
+    assert (cfg.train_dataloader.batch_size, cfg.randomness.seed) == (7, 9)
+    assert cfg.train_dataloader.num_workers == 1
+
+
+def test_checkpoint_is_loaded_by_the_test(merged):
+    assert merged('test', 'some.pth').load_from == 'some.pth'
+
+
+@pytest.mark.parametrize('extra', ['', "optim_wrapper = dict(type='AmpOptimWrapper')"])
+def test_amp(extra, merged):
+    wrapper = merged('train', '--amp', extra=extra).optim_wrapper
+    assert (wrapper.type, wrapper.loss_scale) == ('AmpOptimWrapper', 'dynamic')
+    assert wrapper.optimizer.type == 'AdamW'
+
+
+def test_amp_keeps_a_loss_scale_of_the_config(merged):
+    extra = 'optim_wrapper = dict(loss_scale=512.0)'
+    assert merged('train', '--amp', extra=extra).optim_wrapper.loss_scale == 512.0
+
+
+def test_launcher(merged):
+    assert merged('train', '--launcher', 'slurm').launcher == 'slurm'
+    assert merged('train').launcher == 'none'
