@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 BACKENDS = ('jpeglib', 'jpegio')
 LONGEST_SIDE = 65_500
@@ -57,9 +57,11 @@ def decode(data: bytes, name: str = 'image') -> np.ndarray:
                 return _sixteen_bit_to_rgb(image)
             return np.array(image.convert('RGB'))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        unknown = isinstance(error, UnidentifiedImageError)
         raise ImageReadError(
-            f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP or BMP), got '
-            f'{len(data)} bytes that Pillow cannot decode ({error}); replace or remove the file'
+            f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
+            f'{len(data)} bytes that cannot be decoded '
+            f'({"no known image format" if unknown else error}); replace or remove the file'
         ) from error
 
 

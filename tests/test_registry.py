@@ -18,13 +18,13 @@ TYPES = {
         'ModalGateEncoder', 'ModalGateHead',
     ],
     'TRANSFORMS': [
-        'AlignedRandomCrop', 'ExtractDCT', 'LoadManipulationMask', 'LoadOriginalImage',
-        'MaskToBoxes', 'PackManipulationInputs', 'RandomJPEGCompress',
+        'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'LoadManipulationMask',
+        'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs', 'RandomJPEGCompress',
     ],
-    'DATASETS': ['ManipulationDataset', 'ReproducibleConcatDataset'],
-    'DATA_SAMPLERS': ['ReproducibleSampler'],
+    'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
+    'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],
     'METRICS': ['ManipulationMetric'],
-    'HOOKS': ['GalleryHook', 'ModalGateHook', 'StepSeedHook'],
+    'HOOKS': ['GalleryHook', 'MinQualityHook', 'ModalGateHook', 'StepSeedHook'],
 }  # fmt: skip
 
 

@@ -120,7 +120,10 @@ class ManipulationDataset(BaseSegDataset):
 
     def _files_by_stem(self, folder: str) -> dict[str, str]:
         if not osp.isdir(folder):
-            raise FileNotFoundError(f'{self.name}: expected a folder at {folder}, found none')
+            raise FileNotFoundError(
+                f'{self.name}: expected a folder at {folder}, found none; check data_root, or, if '
+                "all images are authentic, set data_prefix=dict(img_path='images')"
+            )
         found: dict[str, str] = {}
         for path in find_images(Path(folder)):
             stem = path.relative_to(folder).with_suffix('').as_posix()

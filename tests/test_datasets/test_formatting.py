@@ -128,3 +128,11 @@ def test_every_pixel_changed_by_one_is_noticed(extracted):
     results['img'][0, 0, 0] ^= 1
     with pytest.raises(ValueError, match=r'image\.jpg.*no longer'):
         pack(results)
+
+
+def test_mask_whose_tampered_pixels_would_be_ignored_is_refused(extracted):
+    """As mmseg's own LoadAnnotations gives a 0/255 mask."""
+    results = extracted(20, 30)
+    results['gt_seg_map'] *= 255
+    with pytest.raises(ValueError, match=r'image\.jpg.*LoadManipulationMask'):
+        pack(results)

@@ -174,3 +174,14 @@ def test_mask_of_16_bit_colours_and_small_values(load, photo, save, tmp_path):
     cv2.imwrite(str(tmp_path / 'mask.png'), mask)
     found = load(save('a.png', photo()), str(tmp_path / 'mask.png'))['gt_seg_map']
     assert np.array_equal(found, mask.max(axis=2))
+
+
+def test_inference_needs_no_mask(photo, save):
+    results = load_image(save('a.png', photo()))
+    assert 'gt_seg_map' not in LoadManipulationMask()(results)
+
+
+def test_error_of_an_unknown_format_names_no_object(tmp_path):
+    (tmp_path / 'a.jpg').write_text('no image')
+    with pytest.raises(ImageReadError, match=r'a\.jpg.*no known image format\); replace'):
+        load_image(str(tmp_path / 'a.jpg'))

@@ -7,6 +7,9 @@ from mmomni.registry import TRANSFORMS
 from .pixels import check, sign
 
 BLOCK = 8
+REMEDY = (
+    'change pixels before mmomni.ExtractDCT, and put mmomni.RandomJPEGCompress between the two'
+)
 
 
 @TRANSFORMS.register_module()
@@ -21,10 +24,11 @@ class AlignedRandomCrop(BaseTransform):
     Modified Keys: img, dct, img_crc, img_shape, every map of seg_fields
 
     Args:
-        crop_size: Height and width in pixels, multiples of 8.
+        crop_size: Height and width in pixels (one number for both), multiples of 8.
     """
 
-    def __init__(self, crop_size: tuple[int, int]) -> None:
+    def __init__(self, crop_size: int | tuple[int, int]) -> None:
+        crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size
         if any(side <= 0 or side % BLOCK for side in crop_size):
             nearest = tuple(max(BLOCK, round(side / BLOCK) * BLOCK) for side in crop_size)
             raise ValueError(
@@ -37,7 +41,7 @@ class AlignedRandomCrop(BaseTransform):
         """Raises ``ValueError`` when the coefficients are missing or no longer the image's."""
         if 'dct' not in results:
             raise ValueError('AlignedRandomCrop must come after mmomni.ExtractDCT')
-        check(results, 'AlignedRandomCrop', 'change pixels before mmomni.ExtractDCT, not after it')
+        check(results, 'AlignedRandomCrop', REMEDY)
         window = tuple(
             self._interval(full, wanted)
             for full, wanted in zip(results['img'].shape[:2], self.crop_size, strict=True)

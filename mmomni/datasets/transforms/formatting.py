@@ -34,6 +34,12 @@ class PackManipulationInputs(PackSegInputs):
 
     def transform(self, results: dict) -> dict:
         """Raises ``ValueError`` when planes differ in size or pixels changed since extraction."""
+        mask = results.get('gt_seg_map')
+        if mask is not None and (mask == 255).any() and not (mask == 1).any():
+            raise ValueError(
+                f'{results.get("img_path", "image")}: the mask holds 255, which mmseg ignores, and '
+                'no 1, which is "tampered"; load masks with mmomni.LoadManipulationMask'
+            )
         packed = super().transform({**results, 'img': self._planes(results)})
         if 'gt_bboxes' in results:
             boxes = torch.from_numpy(results['gt_bboxes'])

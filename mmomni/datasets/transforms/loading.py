@@ -67,9 +67,9 @@ class LoadManipulationMask(BaseTransform):
     Whatever the file says with (0/1, 0/255, colours, a palette, 16 bits), a pixel is tampered
     where any channel differs from 0; alpha is ignored. Masks saved as JPEG are cut at 127
     instead, because compression leaves noise around the edges. An image whose
-    ``seg_map_path`` is ``None`` is authentic.
+    ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
 
-    Required Keys: seg_map_path, ori_shape, seg_fields
+    Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields
 
     Added Keys: gt_seg_map (uint8, (H, W))
 
@@ -82,6 +82,8 @@ class LoadManipulationMask(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Raises :class:`~mmomni.jpeg.ImageReadError` for a broken or wrongly sized mask."""
+        if 'seg_map_path' not in results:
+            return results
         path = results['seg_map_path']
         mask = np.zeros(results['ori_shape'], np.uint8) if path is None else self._read(path)
         if mask.shape != tuple(results['ori_shape']):

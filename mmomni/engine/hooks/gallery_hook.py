@@ -14,6 +14,8 @@ from mmomni.jpeg import decode
 from mmomni.registry import HOOKS
 from mmomni.visualization import GalleryRow, draw_gallery
 
+LABEL_LENGTH = 20  # characters of a file name that fit beside its row
+
 
 @HOOKS.register_module()
 class GalleryHook(Hook):
@@ -64,6 +66,6 @@ def _row(sample: BaseDataElement) -> GalleryRow:
         image=decode(fileio.get(path), path),
         mask=mask.numpy(),
         heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
-        label=f"{sample.metainfo.get('domain', '')}\n{Path(path).name}",
+        label=f"{sample.metainfo.get('domain', '')}\n{Path(path).name[-LABEL_LENGTH:]}",
         caption=f'IoU {iou:.2f}  {chosen[vision]}',
     )

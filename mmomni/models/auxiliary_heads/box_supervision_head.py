@@ -50,12 +50,17 @@ class BoxSupervisionHead(BaseModule):
         """The four terms of ``L_AE``, keys ``loss_{rpn,roi}_{cls,bbox}``.
 
         Raises:
-            ValueError: A sample carries no boxes.
+            ValueError: A sample carries no boxes, or no neck makes ``Fa`` and ``Fb``.
         """
         if any('gt_instances' not in sample for sample in batch_data_samples):
             raise ValueError(
                 'BoxSupervisionHead needs gt_instances in every data sample; put '
                 'mmomni.MaskToBoxes and mmomni.PackManipulationInputs into the training pipeline'
+            )
+        if max(self.in_index) >= len(inputs):
+            raise ValueError(
+                f'BoxSupervisionHead expects Fa and Fb at in_index={self.in_index}, got '
+                f'{len(inputs)} inputs; add the neck mmomni.AnomalyEnhancement or remove this head'
             )
         maps = [inputs[i].float() for i in self.in_index]
         with torch.autocast(maps[0].device.type, enabled=False):

@@ -181,3 +181,9 @@ def test_every_target_has_a_positive_anchor(size, mmseg_scope):
         truth = InstanceData(bboxes=box, labels=torch.zeros(1, dtype=torch.long))
         assigned = rpn.assigner.assign(InstanceData(priors=anchors), truth)
         assert 0 < (assigned.gt_inds > 0).sum() < 300
+
+
+def test_without_the_neck_is_refused(cfg, make_sample):
+    head = MODELS.build(dict(cfg, in_index=(7, 8)))
+    with pytest.raises(ValueError, match=r'got 7 inputs; add the neck mmomni\.AnomalyEnhancement'):
+        head.loss([None] * 7, [make_sample([[0]])], {})
