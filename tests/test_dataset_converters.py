@@ -8,14 +8,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
 from PIL import Image
 
 from mmomni.datasets import ManipulationDataset
 from mmomni.list_files import HEADER
 
 FOLDER = Path(__file__).resolve().parents[1] / 'tools' / 'dataset_converters'
+DEMO = FOLDER.parents[1] / 'configs' / 'demo' / 'omni-iml_convnext-atto_demo.py'
 PIPELINE = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]
+TRAIN_PIPELINE = [
+    *PIPELINE,
+    dict(type='mmomni.ExtractDCT'),
+    dict(type='mmomni.AlignedRandomCrop', crop_size=32),
+    dict(type='mmomni.MaskToBoxes'),
+    dict(type='mmomni.PackManipulationInputs'),
+]
 HEIGHT, WIDTH = 16, 24
 MMLogger.get_current_instance()  # made here, it does not hold the captured stream of one test
 FORGED = np.zeros((HEIGHT, WIDTH), bool)
@@ -55,6 +69,15 @@ def loaded(root, list_file):
     return dict(zip(names, [sample['gt_seg_map'] for sample in samples], strict=True))
 
 
+@pytest.fixture(scope='module')
+def network():
+    """The demo's whole network, heads of training included, for images of 32 x 32."""
+    cfg = Config.fromfile(DEMO).model
+    cfg.data_preprocessor.size = (32, 32)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(cfg)
+
+
 class Contract:
     """Subclasses say what a set looks like and what must come out of it."""
 
@@ -89,6 +112,18 @@ class Contract:
             masks = loaded(root, list_file)
             assert sorted(masks) == sorted(images)
             assert not any(values.any() for values in masks.values())
+
+    def test_a_batch_trains(self, root, printed, network):
+        list_file = next(iter({**self.tampered, **self.authentic}))
+        data = ManipulationDataset(
+            domain='any', data_root=str(root), ann_file=list_file, pipeline=TRAIN_PIPELINE
+        )
+        batch = pseudo_collate([data[0], data[len(data) - 1]])
+        optimizer = OptimWrapper(torch.optim.SGD(network.parameters(), lr=1e-3))
+        before = network.decode_head.conv_seg.weight.clone()
+        losses = network.train().train_step(batch, optimizer)
+        assert all(value.isfinite() for value in losses.values())
+        assert not torch.equal(network.decode_head.conv_seg.weight, before)
 
     def test_writes_these_lists_and_no_other(self, root, printed):
         assert {path.name for path in root.glob('*.txt') if path.read_text().startswith(HEADER)} \
