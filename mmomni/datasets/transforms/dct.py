@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -41,7 +42,8 @@ class ExtractDCT(BaseTransform):
         )
         data, name = results['img_bytes'], results.get('img_path', 'image')
         if not has_luma(data):
-            data = encode(np.ascontiguousarray(results['img'][..., ::-1]), 100, '4:4:4', name)
+            rgb = cv2.cvtColor(results['img'], cv2.COLOR_BGR2RGB)
+            data = encode(rgb, 100, '4:4:4', name)
             results['dct_source'] = 'transcoded'
         luma = read_luma(data, self.backend, name)
         height, width = results['img'].shape[:2]

@@ -69,6 +69,8 @@ class PackManipulationInputs(PackSegInputs):
             'only mmomni.AlignedRandomCrop may stand between mmomni.ExtractDCT and packing',
         )
         height, width = results['dct'].shape
-        table = np.tile(results['qtable'], (-(-height // 8), -(-width // 8)))[:height, :width]
-        rgb = results['img'][..., ::-1]
-        return np.dstack([rgb, results['dct'], table])
+        planes = np.empty((5, height, width), dtype=np.uint8)
+        planes[:3] = results['img'][..., ::-1].transpose(2, 0, 1)
+        planes[3] = results['dct']
+        planes[4] = np.tile(results['qtable'], (-(-height // 8), -(-width // 8)))[:height, :width]
+        return planes.transpose(1, 2, 0)  # a view as mmseg wants it; packing it copies nothing

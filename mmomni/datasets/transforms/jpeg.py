@@ -1,10 +1,11 @@
 import random
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmomni.jpeg import decode, encode
+from mmomni.jpeg import encode
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
@@ -45,12 +46,14 @@ class RandomJPEGCompress(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Replace pixels and bytes by those of the last save."""
-        rgb = np.ascontiguousarray(results['img'][..., ::-1])
+        image = results['img']
         for _ in range(random.randint(*self.times)):
             quality, subsampling = random.randint(*self.quality), random.choice(self.subsampling)
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
             data = encode(rgb, quality, subsampling, results.get('img_path', 'image'))
-            rgb = decode(data)
-        results['img'] = np.ascontiguousarray(rgb[..., ::-1])
+            # Of streams known to be whole, OpenCV makes the same pixels as Pillow, twice as fast.
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        results['img'] = image
         results['img_bytes'] = data
         results['dct_source'] = 'recompressed'
         sign(results)

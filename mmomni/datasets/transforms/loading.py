@@ -53,7 +53,7 @@ class LoadOriginalImage(BaseTransform):
         path = results['img_path']
         results['img_bytes'] = read_file(path, self.backend_args)
         rgb = decode(results['img_bytes'], path)
-        results['img'] = np.ascontiguousarray(rgb[..., ::-1])
+        results['img'] = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
         results['img_shape'] = results['ori_shape'] = rgb.shape[:2]
         results['dct_source'] = 'file'
         sign(results)
