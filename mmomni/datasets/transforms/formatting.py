@@ -51,8 +51,8 @@ class PackManipulationInputs(PackSegInputs):
     def _planes(results: dict) -> np.ndarray:
         if 'dct' not in results:
             raise ValueError('PackManipulationInputs needs mmomni.ExtractDCT in the pipeline')
-        planes = ('img', 'dct', 'gt_seg_map')
-        sizes = {key: results[key].shape[:2] for key in planes if key in results}
+        keys = ('img', 'dct', 'gt_seg_map')
+        sizes = {key: results[key].shape[:2] for key in keys if key in results}
         resized = 'scale_factor' in results
         if resized and sizes.get('gt_seg_map') == tuple(results['ori_shape']):
             del sizes['gt_seg_map']  # in testing the mask may stay at the original size
