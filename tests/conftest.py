@@ -1,6 +1,9 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
@@ -53,3 +56,22 @@ def make_planes():
         return torch.cat([rgb, coefficients, table[None, :height, :width]]).to(torch.uint8)
 
     return make
+
+
+@pytest.fixture
+def log():
+    """Lines that mmengine logs as errors, by any logger of this process."""
+
+    class Lines(logging.Handler):
+        def __init__(self):
+            super().__init__()
+            self.lines = []
+
+        def emit(self, record):
+            self.lines.append(record.getMessage())
+
+    handler = Lines()
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield handler.lines
+    logger.removeHandler(handler)

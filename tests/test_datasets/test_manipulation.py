@@ -1,12 +1,10 @@
 """``ManipulationDataset``: pairing of files, list files, files that cannot be read."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.dataset import pseudo_collate
-from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
 from mmomni.datasets import ManipulationDataset
@@ -30,25 +28,6 @@ def touch(tmp_path):
             (tmp_path / name).touch()
 
     return touch_files
-
-
-@pytest.fixture
-def log():
-    """Lines that mmengine logs as errors, by any logger of this process."""
-
-    class Lines(logging.Handler):
-        def __init__(self):
-            super().__init__()
-            self.lines = []
-
-        def emit(self, record):
-            self.lines.append(record.getMessage())
-
-    handler = Lines()
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield handler.lines
-    logger.removeHandler(handler)
 
 
 def dataset(root, **options):

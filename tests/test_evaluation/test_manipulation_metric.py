@@ -1,12 +1,10 @@
 """Entries of images -> datasets -> domains -> average, and what is counted but not scored."""
 
-import logging
 import math
 
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
@@ -39,23 +37,6 @@ def iou(numerator, denominator, **options):
     target = [[1] * denominator + [0] * (12 - denominator)]
     prediction = [[1] * numerator + [0] * (12 - numerator)]
     return sample(prediction, target, **options)
-
-
-@pytest.fixture
-def log():
-    class Lines(logging.Handler):
-        def __init__(self):
-            super().__init__()
-            self.lines = []
-
-        def emit(self, record):
-            self.lines.append(record.getMessage())
-
-    handler = Lines()
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield handler.lines
-    logger.removeHandler(handler)
 
 
 # ---- averages ------------------------------------------------------------------------------
