@@ -98,6 +98,8 @@ def test_rendered_cannot_be_mixed_with_folders(photos, tmp_path, capsys):
         (['synthesize', 'a', 'b', '--domain', 'video', '--num', '1'], 'invalid choice'),
         (['synthesize', 'a', 'b', '--domain', 'face'], '--num'),
         (['synthesize', 'a', '--domain', 'face', '--num', '1'], 'OUT'),
+        (['calibrate', 'a.py', 'b.pth'], 'AUTHENTIC'),
+        (['calibrate', 'a.py', 'b.pth', 'c', '--pooling', 'median'], 'invalid choice'),
         ([], 'command'),
     ],
 )
@@ -116,6 +118,13 @@ def test_domains_and_defaults_of_the_command_are_those_of_the_library():
     assert listed == DOMAINS
     args = parse_args(['synthesize', 'a', 'b', '--domain', 'face', '--num', '1'])
     assert args.post_probability == POST_PROBABILITY
+
+
+def test_poolings_of_the_command_are_those_of_the_library():
+    from mmomni.cli import POOLINGS
+    from mmomni.evaluation.functional import IMAGE_POOLINGS
+
+    assert POOLINGS == IMAGE_POOLINGS
 
 
 def test_neither_command_nor_synthesis_loads_torch():

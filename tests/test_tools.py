@@ -5,9 +5,11 @@ at the same few runs, two at a time.
 """
 
 import contextlib
+import csv
 import importlib.util
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +77,10 @@ class SpyHook(Hook):
 '''
 
 
+PAPER = 'configs/omni_iml/omni-iml_convnext-base_8xb2-370k_iml-512x512'
+PRESENT = ('CASIAv1', 'SACP')  # of the paper's sets, and DocTamper-FCD
+
+
 # ---- the data and the runs -------------------------------------------------------------------
 
 
@@ -102,6 +109,41 @@ def make_data(root):
         (root / split / 'document/masks/2.png').unlink()  # authentic
         broken = root / split / TRUNCATED[split] / 'images/1.jpg'
         broken.write_bytes(broken.read_bytes()[:600])
+
+
+def make_sets_of_the_paper(root):
+    """Two images of each set that is there; NIST16 lacks its list file, the others everything."""
+    rng = np.random.default_rng(1)
+    for name in (*PRESENT, 'NIST16'):
+        for number in range(2):
+            forge(root / name, number, rng)
+        lines = [f'images/{number}.jpg\tmasks/{number}.png\n' for number in range(2)]
+        if name in PRESENT:
+            (root / name / 'test.txt').write_text(''.join(lines))
+    make_doctamper(root / 'DocTamper')
+
+
+def make_doctamper(root):
+    """The subset FCD: the images of SACP once more, in its published form."""
+    lmdb = pytest.importorskip('lmdb')
+    folder = root / 'DocTamperV1-FCD'
+    folder.mkdir(parents=True)
+    with lmdb.open(str(folder), map_size=1 << 22) as env, env.begin(write=True) as transaction:
+        transaction.put(b'num-samples', b'2')
+        for number in range(2):
+            for key, file in (('image', f'images/{number}.jpg'), ('label', f'masks/{number}.png')):
+                data = (root.parent / 'SACP' / file).read_bytes()
+                transaction.put(f'{key}-{number:09d}'.encode(), data)
+    (root / 'pks').mkdir()
+    (root / 'pks/DocTamperV1-FCD_75.pk').write_bytes(pickle.dumps([[80], [75, 90]]))
+
+
+def paper_config(place, model, suffix=''):
+    """A reading of the paper's test as it is published, with a smaller network."""
+    cfg = Config.fromfile(ROOT / f'{PAPER}{suffix}.py')
+    cfg.model, cfg.sync_bn = model, None  # torch's SyncBN wants GPUs
+    cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.dump(place / f'paper{suffix}.py')
 
 
 @pytest.fixture(scope='module')
@@ -183,6 +225,32 @@ def two_ranks(place):
         'env_cfg.dist_cfg.backend=gloo', 'train_cfg.max_iters=2',
     )  # fmt: skip
     return run.wait()
+
+
+@pytest.fixture(scope='module')
+def paper(place):
+    """Both readings of the paper's test, native by two processes; and a metric of mmseg's."""
+    make_sets_of_the_paper(place / 'data')
+    demo = Config.fromfile(ROOT / 'configs/demo/omni-iml_convnext-atto_demo.py').model
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        weights = MODELS.build(demo).state_dict()
+    checkpoint = place / 'untrained.pth'
+    torch.save(dict(state_dict=weights), checkpoint)
+    for suffix in ('', '_resized-test'):
+        paper_config(place, demo, suffix)
+    tool = ROOT / 'tools/test.py'
+    launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
+    native = Run(
+        place, 'native', *launcher, tool, 'paper.py', checkpoint, '--launcher', 'pytorch',
+        '--cfg-options', 'env_cfg.dist_cfg.backend=gloo',
+    ).wait()  # fmt: skip
+    resized = Run(place, 'resized', tool, 'paper_resized-test.py', checkpoint)
+    (place / 'stock.py').write_text(
+        "_base_ = ['tiny.py']\n"
+        "test_evaluator = dict(_delete_=True, type='IoUMetric', iou_metrics=['mIoU'])\n"
+    )
+    stock = Run(place, 'stock', tool, 'stock.py', checkpoint)
+    return dict(native=native, resized=resized.wait(), stock=stock.wait())
 
 
 def load(path):
@@ -278,7 +346,7 @@ def test_results_hold_every_domain_and_the_average(results):
     assert set(results['domains']) == set(DOMAINS)
     scores = {'IoU', 'F1', 'precision', 'recall', 'tampered_area', 'frequency_share'}
     for row in (*results['domains'].values(), results['average']):
-        assert set(row) == scores | {'tampered', 'authentic', 'unreadable'}
+        assert set(row) == scores | {'tampered', 'authentic', 'unreadable', 'skipped'}
         assert all(0 <= row[key] <= 1 for key in scores)
 
 
@@ -309,6 +377,102 @@ def test_gallery_shows_the_readable_images(runs, place):
 
 def test_the_person_is_told_where_the_results_are(runs):
     assert 'work_dirs/test/results.json' in runs['test'].log
+
+
+# ---- the paper's sets --------------------------------------------------------------------------
+
+
+READINGS = {'native': ('paper', 'native'), 'resized': ('paper_resized-test', 'resized 512x512')}
+
+
+@pytest.fixture(params=READINGS)
+def reading(request, paper, place):
+    """The log of one reading, its folder and what it calls its input."""
+    name, test_input = READINGS[request.param]
+    return paper[request.param].log, place / 'work_dirs' / name, test_input
+
+
+def test_table_of_the_paper_scores_each_set_by_its_protocol(reading):
+    _, folder, test_input = reading
+    content = json.loads((folder / 'results.json').read_text())
+    assert content['test_input'] == test_input
+    (table,) = content['tables']
+    rows = {row['name']: row for row in table['rows']}
+    protocols = {'CASIAv1': 'per_image', 'SACP': 'per_image', 'DocTamper-FCD': 'doctamper'}
+    domains = {'CASIAv1': 'natural', 'SACP': 'document', 'DocTamper-FCD': 'document'}
+    for name, protocol in protocols.items():
+        expected = content[protocol]['datasets'][domains[name]][name]
+        row = rows[name]
+        assert (row['protocol'], row['test_input']) == (protocol, test_input)
+        assert row['scores']['IoU'] == expected['IoU']
+        assert row['difference']['IoU'] == pytest.approx(expected['IoU'] - row['paper']['IoU'])
+        assert row['counts']['tampered'] == 2
+    ious = [rows[name]['scores']['IoU'] for name in ('SACP', 'DocTamper-FCD')]
+    assert rows['document']['scores']['IoU'] == pytest.approx(sum(ious) / 2)
+    assert rows['document']['note'] == 'over 2 of 4 sets'
+    assert rows['document']['paper'] == {}
+
+
+def test_missing_sets_are_named_at_the_start_in_the_table_and_in_the_files(reading):
+    log, folder, _ = reading
+    content = json.loads((folder / 'results.json').read_text())
+    expected = {each['name']: each['expected'] for each in content['missing']}
+    assert expected['NIST16'] == 'data/NIST16/test.txt'
+    assert expected['DocTamper-SCD'] == 'data/DocTamper/DocTamperV1-SCD/data.mdb'
+    assert len(expected) == 7
+    start, end = log.split('Iter(test)')[0], log.rsplit('Iter(test)')[-1]
+    for part in (start, end, (folder / 'results.md').read_text()):
+        assert '7 of 10 test sets left out' in part
+        assert 'natural/NIST16: expected data/NIST16/test.txt' in part
+    with (folder / 'results.csv').open(newline='') as file:
+        notes = {row['name']: row['note'] for row in csv.DictReader(file)}
+    assert [name for name, note in notes.items() if note == 'missing'] == [
+        'Coverage', 'CocoGlide', 'NIST16', 'IMD20',
+        'DocTamper-TestingSet', 'DocTamper-SCD', 'FaceShifter',
+    ]  # fmt: skip
+
+
+def test_only_one_of_two_processes_prints(paper):
+    assert paper['native'].log.count('paper: Omni-IML, test input: native') == 1
+    assert paper['native'].log.count('results: ') == 1
+
+
+def test_gate_is_reported(reading):
+    _, folder, _ = reading
+    gate = json.loads((folder / 'results.json').read_text())['gate']
+    row = gate['datasets']['natural']['CASIAv1']
+    assert row['vision_share'] + row['frequency_share'] == 1
+    assert row['IoU_best'] >= max(row['IoU_rgb'], row['IoU_fused'])
+    assert set(gate['domains']) == {'natural', 'document'}
+
+
+def test_a_metric_of_mmseg_alone_still_works(paper, place):
+    folder = place / 'work_dirs/stock'
+    content = json.loads((folder / 'results.json').read_text())
+    assert 0 <= content['mIoU'] <= 100
+    assert content['tables'] == []
+    assert not (folder / 'results.md').exists()
+
+
+def test_samples_of_the_resized_reading(paper, place, monkeypatch):
+    """512 x 512 planes, masks at their size, coefficients of one save in memory."""
+    monkeypatch.chdir(place)
+    cfg = Config.fromfile('paper_resized-test.py').test_dataloader.dataset
+    entries = {each['name']: each for each in cfg.datasets}
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        photo = DATASETS.build(entries['CASIAv1'])[0]
+        tile = DATASETS.build(entries['DocTamper-FCD'])[0]
+    for packed, source in ((photo, 'recompressed'), (tile, 'doctamper-official')):
+        assert packed['inputs'].shape == (5, 512, 512)
+        sample = packed['data_samples']
+        assert sample.gt_sem_seg.shape == sample.ori_shape == (72, 80)
+        assert sample.dct_source == source
+    table = photo['inputs'][4, :8, :8]
+    assert (table == 1).all(), 'quality 100'
+    with Image.open(place / 'data/CASIAv1/images/0.jpg') as file:
+        pixels = np.asarray(file.resize((512, 512), Image.Resampling.BILINEAR)).astype(int)
+    difference = np.abs(pixels - photo['inputs'][:3].permute(1, 2, 0).numpy())
+    assert np.median(difference) <= 1
 
 
 # ---- arguments -------------------------------------------------------------------------------

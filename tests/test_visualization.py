@@ -1,8 +1,21 @@
 import numpy as np
 import pytest
+import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
-from mmomni.visualization import GalleryRow, draw_gallery, overlay
+from mmomni.evaluation.functional import score_histogram
+from mmomni.visualization import (
+    GalleryRow,
+    Panel,
+    draw_area_plot,
+    draw_gallery,
+    draw_robustness,
+    draw_score_curves,
+    overlay,
+    running_median,
+    shrink,
+)
 
 
 def row(height=40, width=60, label='natural\na.jpg', caption='IoU 0.50  gate: vision'):
@@ -90,3 +103,142 @@ def test_gallery_takes_any_file_name(tmp_path):
     """Dollar signs are no formula."""
     draw_gallery([row(label='natural\n$\\frac_$.jpg')], tmp_path / 'gallery.png')
     assert (tmp_path / 'gallery.png').is_file()
+
+
+def test_large_rows_shrink():
+    large = row(600, 1200)
+    small = shrink(large)
+    for part in (small.image[..., 0], small.mask, small.heat):
+        assert part.shape == (256, 512)
+    assert set(np.unique(small.mask)) == {0, 1}
+    assert small.mask.mean() == pytest.approx(0.25, abs=0.01)
+    assert small.heat.max() == pytest.approx(0.9)
+    assert small.caption == large.caption
+
+
+def test_small_rows_stay():
+    small = row(512, 300)
+    assert shrink(small) is small
+
+
+def test_thin_rows_keep_a_pixel():
+    assert shrink(row(1, 3000)).image.shape == (1, 512, 3)
+
+
+# ---- curves ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def axes(monkeypatch):
+    """The axes of every picture that is saved."""
+    saved = []
+    save = Figure.savefig
+
+    def recording(figure, path, **options):
+        saved.append(figure.axes)
+        save(figure, path, **options)
+
+    monkeypatch.setattr(Figure, 'savefig', recording)
+    return saved
+
+
+def saved_as_png(path):
+    with Image.open(path) as picture:
+        return picture.format == 'PNG' and len(set(picture.convert('L').tobytes())) > 20
+
+
+def curve(axis, number=0):
+    lines = [line for line in axis.lines if len(line.get_xdata()) > 2]
+    return lines[number].get_xydata()
+
+
+def test_curves_go_through_every_threshold(axes, tmp_path):
+    scores, labels = torch.rand(500), torch.rand(500) < 0.3
+    scores[labels] = scores[labels].sqrt()
+    histogram = torch.stack(score_histogram(scores, labels, bins=20))
+    path = tmp_path / 'new' / 'pr_roc.png'
+    draw_score_curves({'natural': histogram}, path)
+    assert saved_as_png(path)
+    recall_precision, roc = curve(axes[0][0]), curve(axes[0][1])
+    for number, threshold in enumerate(np.arange(19, -1, -1) / 20):
+        called = scores >= threshold
+        hits, alarms = int((called & labels).sum()), int((called & ~labels).sum())
+        expected = hits / labels.sum(), hits / max(1, hits + alarms)
+        np.testing.assert_allclose(recall_precision[number], expected, rtol=1e-6)
+        expected = alarms / (~labels).sum(), hits / labels.sum()
+        np.testing.assert_allclose(roc[number], expected, rtol=1e-6)
+        if threshold == 0.5:
+            points = [line.get_xydata() for line in axes[0][1].lines]
+            marks = [point[0] for point in points if len(point) == 1]
+            np.testing.assert_allclose(marks, [expected], rtol=1e-6)
+
+
+def test_legend_tells_the_areas(axes, tmp_path):
+    """One positive above, one below the only negative."""
+    histogram = torch.tensor([[1, 0, 1], [0, 1, 0]])
+    draw_score_curves({'face': histogram}, tmp_path / 'a.png')
+    texts = [axis.get_legend_handles_labels()[1] for axis in axes[0]]
+    assert texts == [['face: AP 0.833'], ['face: AUC 0.500']]
+
+
+@pytest.mark.parametrize('empty', [0, 1])
+def test_no_curve_without_positives_or_negatives(empty, axes, tmp_path):
+    histogram = torch.ones(2, 10, dtype=torch.int64)
+    histogram[empty] = 0
+    draw_score_curves({'natural': histogram}, tmp_path / 'a.png')
+    labels = [axis.get_legend_handles_labels()[1] for axis in axes[0]]
+    assert labels == [[], []] if empty == 0 else [['natural: AP 1.000'], []]
+
+
+# ---- area --------------------------------------------------------------------------------------
+
+
+def test_running_median_by_hand():
+    """Windows of five of the areas in order: 1 2 3 4 5, 2 3 4 5 6."""
+    areas = np.array([3, 1, 2, 6, 5, 4]) / 10
+    ious = np.array([0.9, 0.1, 0.2, 0.8, 0.3, 0.4])
+    x, y = running_median(areas, ious)
+    np.testing.assert_allclose(x, [0.3, 0.4])
+    np.testing.assert_allclose(y, [0.3, 0.4])
+
+
+def test_running_median_takes_a_fifth_of_the_images():
+    x, _ = running_median(np.linspace(0.01, 1, 100), np.ones(100))
+    assert len(x) == 100 - 20 + 1
+
+
+def test_running_median_of_too_few_images_is_empty():
+    x, y = running_median(np.ones(4), np.ones(4))
+    assert len(x) == len(y) == 0
+
+
+def test_area_plot_shows_every_image(axes, tmp_path):
+    points = dict(natural=[(0.01 * n, 0.1 * n) for n in range(1, 8)], face=[(0.3, 0.5)])
+    draw_area_plot(points, tmp_path / 'new' / 'area.png')
+    assert saved_as_png(tmp_path / 'new' / 'area.png')
+    ((axis,),) = axes
+    shown = [dots.get_offsets().tolist() for dots in axis.collections]
+    assert shown == [[list(point) for point in points[name]] for name in points]
+    assert [len(line.get_xdata()) for line in axis.lines] == [3, 0]
+    assert axis.get_legend_handles_labels()[1] == ['natural (7 images)', 'face (1 images)']
+
+
+# ---- robustness --------------------------------------------------------------------------------
+
+
+def test_robustness_has_a_column_for_each_panel(axes, tmp_path):
+    values = dict(IoU=[0.1, 0.2], F1=[0.3, float('nan')])
+    panels = [
+        Panel('JPEG quality', ['50', '60'], dict(a=values, average=values)),
+        Panel('scale', ['0.5', '1'], dict(b=values)),
+    ]
+    draw_robustness(panels, ('IoU', 'F1'), 'protocol per_image', tmp_path / 'new' / 'a.png')
+    assert saved_as_png(tmp_path / 'new' / 'a.png')
+    (drawn,) = axes
+    assert [len(axis.lines) for axis in drawn] == [2, 1, 2, 1]
+    assert [axis.get_ylabel() for axis in drawn] == ['IoU', '', 'F1', '']
+    assert [axis.get_xlabel() for axis in drawn] == ['', '', 'JPEG quality', 'scale']
+    assert [text.get_text() for text in drawn[3].get_xticklabels()] == ['0.5', '1']
+    np.testing.assert_array_equal(drawn[2].lines[0].get_ydata(), values['F1'])
+    legend = drawn[0].figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == ['a', 'b', 'average']

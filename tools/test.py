@@ -1,24 +1,29 @@
-"""Test a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``; writes ``results.json``."""
+"""Test a checkpoint on all sets of a config: ``python tools/test.py CONFIG CHECKPOINT``.
+
+Sets of the paper that are not there are left out and named. The tables beside the paper's
+figures go to ``results.json``, ``results.csv`` and ``results.md`` in the work dir.
+"""
 
 import argparse
 import os
 import os.path as osp
 
-import mmengine
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.launch import allow_cpu_ranks
-from mmomni.evaluation.results import nest
+from mmomni.evaluation.paper_tables import PAPER_SETS
+from mmomni.evaluation.results import Report
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test a model')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='folder of logs and of results.json')
+    parser.add_argument('--work-dir', help='folder of logs and results')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override config entries, e.g. test_dataloader.num_workers=2',
@@ -48,12 +53,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
     allow_cpu_ranks(cfg)
-    results = Runner.from_cfg(cfg).test()
+    runner = Runner.from_cfg(cfg)
+    report.name_absent()
+    metrics = runner.test()
     if is_main_process():
-        path = osp.join(cfg.work_dir, 'results.json')
-        mmengine.dump(nest(results), path, indent=2)
-        print(f'results: {path}')
+        report.write(metrics)
 
 
 if __name__ == '__main__':

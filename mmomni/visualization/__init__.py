@@ -1,3 +1,16 @@
-from .gallery import GalleryRow, draw_gallery, overlay
+from .area import draw_area_plot, running_median
+from .gallery import GalleryRow, draw_gallery, overlay, shrink
+from .robustness import Panel, draw_robustness
+from .score_curves import draw_score_curves
 
-__all__ = ['GalleryRow', 'draw_gallery', 'overlay']
+__all__ = [
+    'GalleryRow',
+    'Panel',
+    'draw_area_plot',
+    'draw_gallery',
+    'draw_robustness',
+    'draw_score_curves',
+    'overlay',
+    'running_median',
+    'shrink',
+]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+LONGEST_SIDE = 512
+
 
 class GalleryRow(NamedTuple):
     """One image of a gallery.
@@ -22,6 +24,23 @@ class GalleryRow(NamedTuple):
     heat: np.ndarray
     label: str
     caption: str
+
+
+def shrink(row: GalleryRow) -> GalleryRow:
+    """Make sides longer than ``LONGEST_SIDE`` so long: rows wait in memory and are drawn small."""
+    scale = LONGEST_SIDE / max(row.image.shape[:2])
+    if scale >= 1:
+        return row
+    height, width = (max(1, round(side * scale)) for side in row.image.shape[:2])
+
+    def resize(array: np.ndarray, interpolation: int) -> np.ndarray:
+        return cv2.resize(array, (width, height), interpolation=interpolation)
+
+    return row._replace(
+        image=resize(row.image, cv2.INTER_AREA),
+        mask=resize(row.mask.astype(np.uint8), cv2.INTER_NEAREST_EXACT),
+        heat=resize(row.heat.astype(np.float32), cv2.INTER_AREA),
+    )
 
 
 def overlay(image: np.ndarray, heat: np.ndarray, threshold: float = 0.5) -> np.ndarray:

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+import torch.nn.functional as F
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -137,15 +138,146 @@ def test_no_hook_stays_behind(whole):
 
 
 @pytest.mark.parametrize('gate', ['fused', 'vision'])
-def test_models_without_a_learned_gate_are_left_alone(gate):
+def test_models_without_a_learned_gate_have_no_choice(gate):
     model = build(gate)
+    (sample,) = outputs_of(model, batch(1))
+    assert 'p_modal' not in sample
+    assert 'coarse_chosen' not in sample
+    assert ('coarse_fused' in sample) == (gate == 'fused')
+    assert sample.coarse_rgb.shape == (64, 64)
+    assert modules_with_hooks(model) == []
+
+
+def test_models_without_the_encoder_are_left_alone():
+    cfg = ConfigDict(
+        type='EncoderDecoder',
+        data_preprocessor=dict(type='SegDataPreProcessor'),
+        backbone=dict(type='mmomni.ConvNeXt', arch='atto', in_channels=5),
+        decode_head=dict(
+            type='FCNHead', in_channels=320, in_index=3, channels=8, num_convs=1, num_classes=2,
+        ),
+        test_cfg=dict(mode='whole'),
+    )  # fmt: skip
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg).eval()
+    (sample,) = outputs_of(model, batch(1))
+    assert not [key for key in sample.keys() if key == 'p_modal' or 'coarse' in key]  # noqa: SIM118
+
+
+# ---- the coarse predictions --------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def overlapping():
+    """Windows of 64 x 64 at every 48 pixels."""
+    model = build(slide=True)
+    model.test_cfg['stride'] = (48, 48)
+    return model
+
+
+def scatter(model):
+    """Let the coarse predictions of an untrained model show both classes, in small regions."""
+    for head in (model.backbone.aux_rgb, model.backbone.aux_fused):
+        nn.init.normal_(head[-1].weight)
+
+
+def random_batch(make_planes, number=2, height=64, width=64, ori_shape=None):
+    data = batch(number, height, width)
+    data['inputs'] = [make_planes(height, width) for _ in range(number)]
+    for sample in data['data_samples']:
+        sample.set_metainfo(dict(ori_shape=ori_shape or (height, width)))
+    return data
+
+
+def outputs_of(model, data):
     hook = ModalGateHook()
     hook.before_test(SimpleNamespace(model=model))
-    assert modules_with_hooks(model) == []
     with torch.no_grad():
-        (sample,) = model.test_step(batch(1))
-    assert 'p_modal' not in sample
+        outputs = model.test_step(data)
     hook.after_test(SimpleNamespace(model=model))
+    return outputs
+
+
+def encoded(model, planes):
+    """P_rgb, P_fused (upsampled to the image) and P_cls of the encoder, called directly."""
+    with torch.no_grad():
+        p_rgb, p_fused, p_cls = model.backbone(planes)[-3:]
+    size = planes.shape[2:]
+    up = [F.interpolate(p, size, mode='bilinear', align_corners=False) for p in (p_rgb, p_fused)]
+    return [*up, p_cls]
+
+
+def assert_coarse(samples, part, expected):
+    """Predictions equal the larger class of the ``expected`` logits (B, 2, H, W)."""
+    for sample, logits in zip(samples, expected, strict=True):
+        prediction = sample.get(f'coarse_{part}').data
+        assert 0 < prediction.float().mean() < 1, 'a map of one class shows nothing'
+        torch.testing.assert_close(prediction, (logits[1] > logits[0]).long()[None])
+
+
+@pytest.mark.parametrize('number', [1, 3])
+def test_coarse_predictions_of_whole_images(number, whole, make_planes, script):
+    scatter(whole)
+    data = random_batch(make_planes, number)
+    logits = [1.0, -1.0, 1.0][:number]
+    script(whole, [logits, logits])
+    samples = outputs_of(whole, data)
+    p_rgb, p_fused, _ = encoded(whole, torch.stack(data['inputs']).float())
+    assert_coarse(samples, 'rgb', p_rgb)
+    assert_coarse(samples, 'fused', p_fused)
+    vision = torch.tensor(logits).view(-1, 1, 1, 1) > 0
+    assert_coarse(samples, 'chosen', torch.where(vision, p_rgb, p_fused))
+
+
+def test_padding_is_removed_from_coarse_predictions(whole, make_planes):
+    """40 x 72 pixels pass as 64 x 96."""
+    scatter(whole)
+    data = random_batch(make_planes, 2, 40, 72)
+    samples = outputs_of(whole, data)
+    padded = torch.stack([F.pad(planes, (0, 24, 0, 24)) for planes in data['inputs']]).float()
+    p_rgb, p_fused, _ = encoded(whole, padded)
+    assert_coarse(samples, 'rgb', p_rgb[..., :40, :72])
+    assert_coarse(samples, 'fused', p_fused[..., :40, :72])
+
+
+def test_coarse_predictions_of_a_resized_image_have_its_original_size(whole, make_planes):
+    scatter(whole)
+    data = random_batch(make_planes, ori_shape=(100, 50))
+    samples = outputs_of(whole, data)
+    p_rgb = encoded(whole, torch.stack(data['inputs']).float())[0]
+    original = F.interpolate(p_rgb, (100, 50), mode='bilinear', align_corners=False)
+    assert_coarse(samples, 'rgb', original)
+
+
+def test_coarse_predictions_of_windows_are_averaged_where_they_overlap(
+    overlapping, make_planes, script
+):
+    """96 x 160 pixels; windows begin at 0 and 32 from above, at 0, 48 and 96 from the left."""
+    scatter(overlapping)
+    data = random_batch(make_planes, 2, 96, 160)
+    choices = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [1.0, -1.0]] + 2 * [[1.0, 1.0]])
+    script(overlapping, 2 * choices.tolist())
+    samples = outputs_of(overlapping, data)
+    planes = torch.stack(data['inputs']).float()
+    total = torch.zeros(3, 2, 2, 96, 160, dtype=torch.float64)
+    count = torch.zeros(96, 160)
+    for top, left in [(0, 0), (0, 48), (0, 96), (32, 0), (32, 48), (32, 96)]:
+        place = (..., slice(top, top + 64), slice(left, left + 64))
+        p_rgb, p_fused, p_cls = encoded(overlapping, planes[place])
+        chosen = torch.where(p_cls.view(-1, 1, 1, 1) > 0, p_rgb, p_fused)
+        total[place] += torch.stack([p_rgb, p_fused, chosen])
+        count[place] += 1
+    for part, expected in zip(('rgb', 'fused', 'chosen'), total / count, strict=True):
+        assert_coarse(samples, part, expected)
+    assert [sample.p_modal for sample in samples] == pytest.approx([5 / 6, 3 / 6])
+
+
+def test_what_the_segmentor_predicts_stays_the_same(overlapping, make_planes):
+    data = random_batch(make_planes, 1, 96, 96)
+    with torch.no_grad():
+        (before,) = overlapping.test_step(data)
+    (after,) = outputs_of(overlapping, random_batch(lambda *_: data['inputs'][0], 1, 96, 96))
+    torch.testing.assert_close(after.seg_logits.data, before.seg_logits.data)
 
 
 # ---- seeds of training steps -------------------------------------------------------------------

@@ -7,18 +7,22 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from reference_scores import SETS, random_map
 
+from mmomni.evaluation.functional import PROTOCOLS
 from mmomni.evaluation.metrics import ManipulationMetric
 from mmomni.registry import METRICS
 
 
 def sample(prediction, target, dataset='a', domain='natural', p_modal=None, **meta):
-    """One tested image; maps are lists of rows."""
+    """One tested image; maps are lists of rows, predictions 0 and 1 or probabilities."""
     data = SegDataSample(
         metainfo=dict(img_path='x.jpg', dataset_name=dataset, domain=domain) | meta
     )
-    data.gt_sem_seg = PixelData(data=torch.tensor([target], dtype=torch.uint8))
-    data.pred_sem_seg = PixelData(data=torch.tensor([prediction]))
+    data.gt_sem_seg = PixelData(data=torch.as_tensor(target, dtype=torch.uint8)[None])
+    probability = torch.as_tensor(prediction, dtype=torch.float64)[None]
+    data.seg_logits = PixelData(data=torch.cat([1 - probability, probability]).log())
+    data.pred_sem_seg = PixelData(data=data.seg_logits.data.argmax(dim=0, keepdim=True))
     if p_modal is not None:
         data.set_field(p_modal, 'p_modal', dtype=float)
     return data
@@ -93,7 +97,7 @@ def test_samples_without_meta_form_one_group():
 def test_keys_are_the_documented_ones():
     found = evaluate([iou(1, 2)])
     scores = {'IoU', 'F1', 'precision', 'recall', 'tampered_area'}
-    keys = scores | {'tampered', 'authentic', 'unreadable'}
+    keys = scores | {'tampered', 'authentic', 'unreadable', 'skipped'}
     groups = ('datasets/natural/a', 'domains/natural', 'average')
     assert set(found) == {f'per_image/{group}/{key}' for group in groups for key in keys}
 
@@ -175,6 +179,90 @@ def test_table_holds_every_row_and_number(log):
     (table,) = [line for line in log if 'IoU' in line]
     for part in ('a', '= natural', '= face', '= average', '0.500', '0.250', '0.375', 'per_image'):
         assert part in table
+
+
+# ---- protocols -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('protocol', PROTOCOLS)
+def test_protocol_names_all_keys_and_scores_as_its_functions_do(protocol):
+    images = [random_map(seed) for seed in range(40)]
+    samples = [sample(*image, sample_idx=index) for index, image in enumerate(images)]
+    found = evaluate(samples, batch_size=7, protocol=protocol)
+    assert {key.split('/')[0] for key in found} == {protocol}
+    for name, value in SETS[protocol](images).items():
+        score = found[f'{protocol}/datasets/natural/a/{name}']
+        assert score == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+def test_protocol_of_ones_own():
+    choices = dict(name='mine', base='per_image', threshold=0.9, scores=['IoU'])
+    found = evaluate([sample([[0.8, 0.95]], [[1, 1]])], protocol=choices)
+    assert found['mine/average/IoU'] == pytest.approx(1 / 2, abs=1e-6)
+    assert 'mine/average/F1' not in found
+
+
+def test_skipped_images_are_counted():
+    samples = [iou(1, 2), iou(0, 0), iou(2, 0), iou(1, 2, unreadable='broken')]
+    found = evaluate(samples, protocol='doctamper')
+    kinds = ('tampered', 'authentic', 'unreadable', 'skipped')
+    assert [found[f'doctamper/average/{kind}'] for kind in kinds] == [1, 2, 1, 2]
+
+
+def test_batches_are_those_of_a_dataset_in_its_order():
+    """p is 1 for numbers 0 to 5 and 0 for number 6: batches of 1 and 0."""
+    wrong = sample([[1, 0]], [[0, 1]], sample_idx=6)
+    samples = [wrong, *(iou(1, 1, sample_idx=index) for index in range(6))]
+    other = [iou(1, 1, sample_idx=0, dataset='b')]
+    found = evaluate(samples + other, protocol='doctamper_batch6')
+    assert found['doctamper_batch6/datasets/natural/a/precision'] == pytest.approx(1 / 2)
+    assert found['doctamper_batch6/datasets/natural/b/precision'] == pytest.approx(1)
+
+
+def test_batches_need_the_place_in_the_dataset():
+    with pytest.raises(ValueError, match="add 'sample_idx' to meta_keys"):
+        evaluate([iou(1, 2)], protocol='doctamper_batch6')
+
+
+def test_unknown_protocol_is_refused():
+    with pytest.raises(ValueError, match="got 'f1'"):
+        ManipulationMetric(protocol='f1')
+
+
+def test_several_protocols_in_one_evaluation():
+    evaluator = Evaluator([ManipulationMetric(protocol=name) for name in ('trufor', 'catnet')])
+    evaluator.process([iou(1, 2)])
+    assert {key.split('/')[0] for key in evaluator.evaluate(1)} == {'trufor', 'catnet'}
+
+
+@pytest.mark.parametrize('protocol', ['per_image', 'doctamper', 'catnet'])
+def test_decision_is_enough_where_nothing_else_is_asked_for(protocol):
+    """Test-time augmentation of mmseg merges predictions, but leaves the logits of one view."""
+    data = iou(1, 1)
+    data.seg_logits = PixelData(data=-data.seg_logits.data)
+    found = evaluate([data], protocol=protocol)
+    assert found[f'{protocol}/average/{PROTOCOLS[protocol].scores[0]}'] == pytest.approx(1)
+
+
+def test_logits_of_another_prediction_are_an_error():
+    data = iou(1, 1)
+    data.seg_logits = PixelData(data=-data.seg_logits.data)
+    with pytest.raises(ValueError, match=r'x\.jpg: .*Test-time augmentation'):
+        evaluate([data], protocol='imdlbenco')
+
+
+def test_missing_logits_are_an_error():
+    data = iou(1, 1)
+    del data.seg_logits
+    with pytest.raises(ValueError, match=r'x\.jpg: .*two channels.*got none'):
+        evaluate([data], protocol='imdlbenco')
+
+
+def test_logits_of_one_channel_are_an_error():
+    data = iou(1, 1)
+    data.seg_logits = PixelData(data=data.seg_logits.data[1:])
+    with pytest.raises(ValueError, match=r'got the shape \(1, 1, 12\).*out_channels=2'):
+        evaluate([data], protocol='imdlbenco')
 
 
 # ---- contract with mmengine ----------------------------------------------------------------

@@ -1,53 +1,57 @@
-"""``per_image`` against an independent loop written from the table of protocols."""
+"""Counts and the ignored band against loops over pixels."""
 
 import numpy as np
 import pytest
 import torch
+from reference_scores import random_map
+from scipy.ndimage import maximum_filter, minimum_filter
 
-from mmomni.evaluation.functional import PixelCounts, per_image_scores, pixel_counts
+from mmomni.evaluation.functional import PixelCounts, ignore_band, per_image_scores, pixel_counts
 
 
-def reference(prediction, target):
-    """Pixel by pixel: I, P, G, U and the scores of one image; 255 is not counted."""
-    i = p = g = u = 0
+def count(prediction, target):
+    """Pixel by pixel: I, P, G, N, U; 255 is not counted."""
+    i = p = g = n = u = 0
     for predicted, real in zip(prediction.ravel().tolist(), target.ravel().tolist(), strict=True):
         if real == 255:
             continue
         i += bool(predicted) and real == 1
         p += bool(predicted)
         g += real == 1
+        n += 1
         u += bool(predicted) or real == 1
-    precision, recall = i / (p + 1e-6), i / (g + 1e-6)
-    f1 = 2 * precision * recall / (precision + recall + 1e-8)
-    return (i, p, g, u), dict(IoU=i / (u + 1e-6), F1=f1, precision=precision, recall=recall)
+    return i, p, g, n, u
 
 
-def random_maps(seed):
-    rng = np.random.default_rng(seed)
-    height, width = rng.integers(1, 14, 2)
-    target = (rng.random((height, width)) < rng.choice([0, 0.1, 0.5, 0.9, 1])).astype(np.uint8)
-    prediction = (rng.random((height, width)) < rng.choice([0, 0.1, 0.5, 1])).astype(np.uint8)
-    kind = seed % 6
-    if kind == 1:
-        prediction = target.copy()
-    elif kind == 2:
-        prediction = 1 - target
-    elif kind == 3:
-        target[rng.random((height, width)) < 0.3] = 255
-    elif kind == 4:
-        prediction[:], target[:] = 0, 0
-        prediction[0, 0] = rng.integers(2)
-    return prediction, target
+def random_prediction(seed):
+    probability, target = random_map(seed)
+    return probability > 0.5, target
 
 
-@pytest.mark.parametrize('block', range(10))
-def test_random_maps_match_the_reference(block):
-    for seed in range(block * 30, block * 30 + 30):
-        prediction, target = random_maps(seed)
-        counts, scores = reference(prediction, target)
+def test_random_maps_match_the_loop():
+    for seed in range(200):
+        prediction, target = random_prediction(seed)
+        *expected, union = count(prediction, target)
         found = pixel_counts(torch.from_numpy(prediction), torch.from_numpy(target))
-        assert tuple(found) == counts
-        assert per_image_scores(found) == pytest.approx(scores, rel=1e-12, abs=1e-12)
+        assert tuple(found) == tuple(expected)
+        assert found.union == union
+
+
+def test_inverted_counts_are_those_of_the_inverse():
+    for seed in range(100):
+        prediction, target = random_prediction(seed)
+        *expected, union = count(~prediction, target)
+        found = pixel_counts(torch.from_numpy(prediction), torch.from_numpy(target)).inverted()
+        assert (*found, found.union) == (*expected, union)
+
+
+def test_counts_of_the_authentic_class():
+    for seed in range(100):
+        prediction, target = random_prediction(seed)
+        exchanged = np.choose(np.minimum(target, 2), [1, 0, 255])
+        *expected, union = count(~prediction, exchanged)
+        found = pixel_counts(torch.from_numpy(prediction), torch.from_numpy(target)).of_authentic()
+        assert (*found, found.union) == (*expected, union)
 
 
 def score(prediction, target):
@@ -55,10 +59,11 @@ def score(prediction, target):
 
 
 def test_toy_image_by_hand():
-    """I = 1, P = 2, G = 3, U = 4."""
+    """I = 1, P = 2, G = 3, U = 4 of 8 pixels."""
     prediction, target = [[1, 1, 0, 0], [0, 0, 0, 0]], [[1, 0, 1, 0], [1, 0, 0, 0]]
     counts = pixel_counts(torch.tensor(prediction), torch.tensor(target))
-    assert counts == PixelCounts(intersection=1, predicted=2, tampered=3, union=4)
+    assert counts == PixelCounts(intersection=1, predicted=2, tampered=3, scored=8)
+    assert counts.union == 4
     expected = dict(IoU=1 / 4, precision=1 / 2, recall=1 / 3, F1=2 / 5)
     assert score(prediction, target) == pytest.approx(expected, abs=1e-6)
 
@@ -93,7 +98,7 @@ def test_another_ignore_index():
 @pytest.mark.parametrize('dtype', [torch.bool, torch.uint8, torch.int64, torch.float32])
 def test_any_type_of_prediction(dtype):
     prediction = torch.tensor([[0, 1, 1]]).to(dtype)
-    assert pixel_counts(prediction, torch.tensor([[0, 1, 0]])) == PixelCounts(1, 2, 1, 2)
+    assert pixel_counts(prediction, torch.tensor([[0, 1, 0]])) == PixelCounts(1, 2, 1, 3)
 
 
 def test_large_image_does_not_overflow():
@@ -104,3 +109,38 @@ def test_large_image_does_not_overflow():
 def test_sizes_must_agree():
     with pytest.raises(ValueError, match=r'\(2, 3\) and \(3, 2\); .* original size'):
         pixel_counts(torch.zeros(2, 3), torch.zeros(3, 2))
+
+
+# ---- ignored band ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(('erosion', 'dilation'), [(15, 11), (1, 1), (3, 7)])
+def test_band_matches_filters_of_scipy(erosion, dilation):
+    for seed in range(200):
+        _, target = random_map(seed)
+        inside = minimum_filter(target == 1, erosion)
+        outside = ~maximum_filter(target == 1, dilation)
+        expected = np.where(inside | outside, target, 255)
+        found = ignore_band(torch.from_numpy(target), erosion, dilation)
+        assert torch.equal(found, torch.from_numpy(expected))
+
+
+def test_band_by_hand():
+    target = torch.tensor([[0, 0, 0, 1, 1, 1, 0, 0, 0]])
+    band = [[0, 0, 255, 255, 1, 255, 255, 0, 0]]
+    assert ignore_band(target, 3, 3).tolist() == band
+
+
+def test_band_does_not_eat_from_the_edge_of_the_image():
+    ones = torch.ones(20, 4, dtype=torch.uint8)
+    assert torch.equal(ignore_band(ones, 15, 11), ones)
+
+
+def test_band_keeps_the_target_it_was_given():
+    target = torch.tensor([[0, 1]])
+    ignore_band(target, 15, 11)
+    assert target.tolist() == [[0, 1]]
+
+
+def test_band_with_another_ignore_index():
+    assert ignore_band(torch.tensor([[0, 1, 7]]), 3, 3, ignore_index=7).tolist() == [[7, 7, 7]]

@@ -5,6 +5,7 @@ from .formatting import PackManipulationInputs
 from .jpeg import RandomJPEGCompress
 from .jpeg_schedule import DocTamperJPEG
 from .loading import LoadManipulationMask, LoadOriginalImage
+from .perturb import Perturb
 
 __all__ = [
     'AlignedRandomCrop',
@@ -14,5 +15,6 @@ __all__ = [
     'LoadOriginalImage',
     'MaskToBoxes',
     'PackManipulationInputs',
+    'Perturb',
     'RandomJPEGCompress',
 ]

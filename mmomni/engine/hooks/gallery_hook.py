@@ -12,7 +12,7 @@ from mmengine.structures import BaseDataElement
 from mmomni.evaluation.functional import per_image_scores, pixel_counts
 from mmomni.jpeg import decode
 from mmomni.registry import HOOKS
-from mmomni.visualization import GalleryRow, draw_gallery
+from mmomni.visualization import GalleryRow, draw_gallery, shrink
 
 LABEL_LENGTH = 20  # characters of a file name that fit beside its row
 
@@ -56,16 +56,33 @@ class GalleryHook(Hook):
 
 
 def _row(sample: BaseDataElement) -> GalleryRow:
-    path = sample.metainfo['img_path']
-    mask = sample.gt_sem_seg.data.squeeze(0).cpu()
-    prediction = sample.pred_sem_seg.data.squeeze(0).cpu()
-    chosen = {None: '', True: 'gate: vision', False: 'gate: vision + frequency'}
-    vision = sample.p_modal >= 0.5 if 'p_modal' in sample else None
+    meta = sample.metainfo
+    mask = sample.gt_sem_seg.data.squeeze(0)
+    prediction = sample.pred_sem_seg.data.squeeze(0).to(mask.device)
     iou = per_image_scores(pixel_counts(prediction, mask))['IoU']
-    return GalleryRow(
+    label = f'{meta.get("domain", "")}\n{short_name(meta["img_path"])}'
+    return make_row(sample, label, caption(iou, sample.get('p_modal')))
+
+
+def make_row(sample: BaseDataElement, label: str, caption: str) -> GalleryRow:
+    """The row of a prediction, no larger than it is drawn."""
+    path = sample.metainfo['img_path']
+    row = GalleryRow(
         image=decode(fileio.get(path), path),
-        mask=mask.numpy(),
+        mask=sample.gt_sem_seg.data.squeeze(0).cpu().numpy(),
         heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
-        label=f"{sample.metainfo.get('domain', '')}\n{Path(path).name[-LABEL_LENGTH:]}",
-        caption=f'IoU {iou:.2f}  {chosen[vision]}',
+        label=label,
+        caption=caption,
     )
+    return shrink(row)
+
+
+def short_name(path: str) -> str:
+    """As much of a file's name as fits beside its row."""
+    return Path(path).name[-LABEL_LENGTH:]
+
+
+def caption(iou: float, p_modal: float | None) -> str:
+    """Score and the gate's choice, where there is a gate."""
+    chosen = {None: '', True: 'gate: vision', False: 'gate: vision + frequency'}
+    return f'IoU {iou:.2f}  {chosen[p_modal if p_modal is None else p_modal >= 0.5]}'

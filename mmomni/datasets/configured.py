@@ -1,0 +1,132 @@
+"""What a config says about its test sets, before any of them is built."""
+
+import os.path as osp
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.config import Config
+
+DEFAULT_IMAGES = 'images'
+
+
+class SetKey(NamedTuple):
+    """What tables call a set."""
+
+    domain: str
+    name: str
+
+
+class AbsentSet(NamedTuple):
+    """A set of the config that is not on this machine.
+
+    Attributes:
+        domain: Of the set.
+        name: Of the set.
+        expected: The file or folder that was looked for.
+    """
+
+    domain: str
+    name: str
+    expected: str
+
+
+def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list[AbsentSet]:
+    """Take those test sets out of ``cfg`` that may be absent and are; return them.
+
+    A set is absent if its list file, image folder or LMDB does not exist, or a file that its
+    pipeline needs (DocTamper's quality factors). Sets that are not ``optional`` stay, so that
+    building them ends with their own message: a misspelt path of one's own data is an error, never
+    a gap.
+
+    Args:
+        cfg: Changed in place.
+        optional: ``(domain, name)`` of the sets that may be absent.
+
+    Raises:
+        FileNotFoundError: Not one test set is there.
+    """
+    if 'datasets' not in _dataset(cfg):  # a single set has nothing beside it to test instead
+        return []
+    present, absent = [], []
+    for entry in _dataset(cfg)['datasets']:
+        missing = [path for path in _needed_files(entry) if not osp.exists(path)]
+        key = _key(entry)
+        if missing and key in optional:
+            absent.append(AbsentSet(*key, missing[0]))
+        else:
+            present.append(entry)
+    if not present:
+        lines = ['not one of the test sets is there:', *_lines(absent)]
+        raise FileNotFoundError('\n  '.join(lines))
+    cfg.test_dataloader.dataset.datasets = present
+    return absent
+
+
+def describe_absent(absent: Collection[AbsentSet], total: int) -> str:
+    """The lines that name absent sets to a person.
+
+    Args:
+        absent: At least one.
+        total: Test sets of the config, those included.
+    """
+    return '\n  '.join([f'{len(absent)} of {total} test sets left out:', *_lines(absent)])
+
+
+def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
+    """How the pixels of every test set reach the network, read from its pipeline.
+
+    ``'native'``, or ``'resized 512x512'`` (width x height) and the like.
+    """
+    entries = _dataset(cfg).get('datasets', [_dataset(cfg)])
+    return {_key(entry): _test_input(entry.get('pipeline') or []) for entry in entries}
+
+
+def _dataset(cfg: Config) -> dict:
+    return (cfg.get('test_dataloader') or {}).get('dataset') or {}
+
+
+def _key(entry: dict) -> SetKey:
+    """As :class:`ManipulationDataset` and :class:`DocTamperDataset` fill in what is not given."""
+    document = _type(entry) == 'DocTamperDataset'
+    domain = entry.get('domain') or ('document' if document else 'all')
+    return SetKey(domain, entry.get('name') or Path(entry.get('data_root') or domain).name)
+
+
+def _type(entry: dict) -> str:
+    kind = entry.get('type', '')
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def _needed_files(entry: dict) -> Iterator[str]:
+    root = entry.get('data_root') or ''
+    if _type(entry) == 'DocTamperDataset':
+        yield osp.join(root, 'data.mdb')
+    elif entry.get('ann_file'):
+        yield osp.join(root, entry['ann_file'])
+    else:
+        prefix = entry.get('data_prefix') or {}
+        yield osp.join(root, prefix.get('img_path', DEFAULT_IMAGES))
+    for transform in entry.get('pipeline') or []:
+        if transform.get('factors'):
+            yield transform['factors']
+
+
+def _lines(absent: Collection[AbsentSet]) -> list[str]:
+    named = [f'{each.domain}/{each.name}: expected {each.expected}' for each in absent]
+    return [
+        *named,
+        'docs/datasets.md says where each set is asked for and which command prepares it',
+    ]
+
+
+def _test_input(pipeline: list[dict]) -> str:
+    resizes = [step for step in pipeline if 'Resize' in _type(step)]
+    if not resizes:
+        return 'native'
+    last = resizes[-1]
+    scale = last.get('scale')
+    if _type(last) != 'Resize' or scale is None:
+        return f'resized by {last.get("scale_factor", _type(last))}'
+    width, height = (scale, scale) if isinstance(scale, int) else scale
+    return f'resized {width}x{height}' + (' at most, ratio kept' if last.get('keep_ratio') else '')

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_gather_object
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmomni.evaluation.functional import score_histogram
+from mmomni.evaluation.metrics.grouped_metric import tampered_probability
+from mmomni.registry import HOOKS
+from mmomni.visualization import draw_score_curves
+
+from .every_image_hook import EveryImageHook
+
+
+@HOOKS.register_module()
+class ScoreCurvesHook(EveryImageHook):
+    """Draw precision-recall and ROC curves of the pixels of each domain: ``pr_roc.png``.
+
+    The pixels of all images of a domain count alike, so large images weigh more. They are counted
+    in a histogram of their probabilities, whose size does not grow with the test. The shares of
+    all ranks are added.
+
+    Args:
+        bins: Intervals of the histogram; as many thresholds have the curves.
+        ignore_index: Ground-truth value that is not counted.
+    """
+
+    def __init__(self, bins: int = 10_000, ignore_index: int = 255) -> None:
+        self.bins = bins
+        self.ignore_index = ignore_index
+
+    def start(self) -> None:
+        self._histograms: dict[str, Tensor] = {}
+
+    def look(self, sample: BaseDataElement, index: int) -> None:
+        """Add the pixels of an image to the histogram of its domain."""
+        target = sample.gt_sem_seg.data.squeeze(0)
+        probability = tampered_probability(sample.to_dict()).to(target.device)
+        valid = target != self.ignore_index
+        counts = score_histogram(probability[valid], target[valid] == 1, self.bins)
+        domain = sample.metainfo.get('domain', 'all')
+        empty = torch.zeros(2, self.bins, dtype=torch.int64)
+        self._histograms[domain] = self._histograms.get(domain, empty) + torch.stack(counts).cpu()
+
+    def after_test(self, runner: Runner) -> None:
+        """Add the histograms of all ranks and draw (rank 0)."""
+        total: dict[str, Tensor] = {}
+        for histograms in all_gather_object(self._histograms):
+            for domain, counts in histograms.items():
+                total[domain] = total.get(domain, 0) + counts
+        if total and runner.rank == 0:
+            path = Path(runner.work_dir) / 'pr_roc.png'
+            draw_score_curves({domain: total[domain] for domain in sorted(total)}, path)
+            print_log(f'precision-recall and ROC curves: {path}', logger='current')

@@ -1,0 +1,148 @@
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from prettytable import PrettyTable
+from torch import Tensor
+
+
+class GroupedMetric(BaseMetric):
+    """Scores of datasets, of domains and on average, with counts of what was not scored.
+
+    One entry of numbers is kept for each sample. A domain is the mean of its datasets and
+    ``average`` the mean of the domains; counts are summed. Keys, after the prefix:
+    ``datasets/<domain>/<name>/<score>``, ``domains/<domain>/<score>``, ``average/<score>``.
+
+    Args:
+        prefix: Prefix of all keys.
+        ignore_index: Ground-truth value that is not counted.
+        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
+    """
+
+    counts: ClassVar[tuple[str, ...]] = ('tampered', 'authentic', 'unreadable')
+
+    def __init__(self, prefix: str, ignore_index: int, collect_device: str) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.ignore_index = ignore_index
+
+    @abstractmethod
+    def score_sample(self, sample: dict) -> dict[str, Any]:
+        """The numbers kept of a readable sample, ``is_tampered`` among them."""
+
+    @abstractmethod
+    def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
+        """The scores of readable entries, maybe none, in the order of evaluation."""
+
+    def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
+        """The scores of a domain, of its readable entries and the rows of its datasets."""
+        return mean_of_rows(rows, self.counts)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Append exactly one entry a sample (mmengine cuts the gathered list to the set's size)."""
+        for sample in data_samples:
+            entry = {
+                'path': sample['img_path'],
+                'dataset': sample.get('dataset_name', 'dataset'),
+                'domain': sample.get('domain', 'all'),
+            }
+            if 'unreadable' in sample:
+                entry['unreadable'] = True
+            else:
+                entry.update(self.score_sample(sample))
+            self.results.append(entry)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Score the entries of all ranks and print one table."""
+        groups: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
+        for entry in results:
+            groups[entry['domain']][entry['dataset']].append(entry)
+        datasets = {
+            domain: {
+                name: self.score_dataset(_readable(group)) | self.count(group)
+                for name, group in members.items()
+            }
+            for domain, members in groups.items()
+        }
+        domains = {}
+        for domain, members in groups.items():
+            entries = [entry for group in members.values() for entry in group]
+            scores = self.score_domain(_readable(entries), list(datasets[domain].values()))
+            domains[domain] = scores | self.count(entries)
+        average = mean_of_rows(list(domains.values()), self.counts) | self.count(results)
+        self._print(datasets, domains, average)
+        _name_unreadable(results)
+        rows = {f'datasets/{d}/{name}': datasets[d][name] for d in datasets for name in datasets[d]}
+        rows |= {f'domains/{d}': row for d, row in domains.items()} | {'average': average}
+        return {f'{group}/{key}': row[key] for group, row in rows.items() for key in row}
+
+    def count(self, entries: Sequence[dict]) -> dict[str, int]:
+        """How many entries are what, by the names in ``counts``."""
+        readable = _readable(entries)
+        tampered = sum(entry['is_tampered'] for entry in readable)
+        return {
+            'tampered': tampered,
+            'authentic': len(readable) - tampered,
+            'unreadable': len(entries) - len(readable),
+        }
+
+    def _print(self, datasets: dict, domains: dict, average: dict) -> None:
+        columns = list(average)
+        table = PrettyTable([self.prefix, *columns])
+        table.align = 'r'
+        for domain, domain_row in domains.items():
+            for name, row in datasets[domain].items():
+                table.add_row([name, *self._cells(row, columns)])
+            table.add_row([f'= {domain}', *self._cells(domain_row, columns)], divider=True)
+        table.add_row(['= average', *self._cells(average, columns)])
+        print_log('\n' + table.get_string(), logger='current')
+
+    def _cells(self, row: dict, columns: Sequence[str]) -> list[str]:
+        return [
+            '' if key not in row else str(row[key]) if key in self.counts else f'{row[key]:.3f}'
+            for key in columns
+        ]
+
+
+def mean_of_rows(rows: Sequence[dict], counts: Sequence[str]) -> dict[str, float]:
+    """The mean of each score that all ``rows`` have; NaN if one of them is."""
+    keys = [key for key in rows[0] if key not in counts and all(key in row for row in rows)]
+    return {key: float(np.mean([row[key] for row in rows])) for key in keys}
+
+
+def tampered_probability(sample: dict) -> Tensor:
+    """Probability of "tampered", (H, W) in [0, 1]: the softmax of two-channel logits.
+
+    Raises:
+        ValueError: There are no logits of two channels; or they are not those of the prediction,
+            as with mmseg's test-time augmentation, which merges predictions but not logits.
+    """
+    logits = sample['seg_logits']['data'] if 'seg_logits' in sample else None
+    if logits is None or logits.shape[0] != 2:
+        found = 'none' if logits is None else f'the shape {tuple(logits.shape)}'
+        raise ValueError(
+            f'{sample["img_path"]}: this score needs seg_logits of two channels (2, H, W), got '
+            f'{found}; use a decode head with num_classes=2, out_channels=2'
+        )
+    if 'pred_sem_seg' in sample:
+        prediction = sample['pred_sem_seg']['data'].squeeze(0)
+        if not logits.argmax(dim=0).equal(prediction):
+            raise ValueError(
+                f'{sample["img_path"]}: pred_sem_seg is not the argmax of seg_logits. Test-time '
+                'augmentation of mmseg merges predictions only, so probabilities cannot be '
+                "scored: test without it, or use protocol 'per_image' or 'doctamper'"
+            )
+    return logits.float().softmax(dim=0)[1]
+
+
+def _readable(entries: Sequence[dict]) -> list[dict]:
+    return [entry for entry in entries if 'unreadable' not in entry]
+
+
+def _name_unreadable(results: Sequence[dict]) -> None:
+    paths = sorted(entry['path'] for entry in results if 'unreadable' in entry)
+    if paths:
+        print_log('\n  '.join([f'{len(paths)} unreadable images, not scored:', *paths]), 'current')

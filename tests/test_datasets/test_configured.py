@@ -1,0 +1,151 @@
+"""Test sets that are absent, and how the others reach the network, read from configs."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmomni.datasets.configured import describe_absent, drop_absent_sets, inputs_of_sets
+from mmomni.evaluation.paper_tables import PAPER_SETS
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs/omni_iml'
+PAPER = 'omni-iml_convnext-base_8xb2-370k_iml-512x512'
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def config(*entries):
+    return Config(dict(test_dataloader=dict(dataset=dict(type='Concat', datasets=list(entries)))))
+
+
+def entry(root, domain='natural', **options):
+    kind = options.pop('type', 'mmomni.ManipulationDataset')
+    return dict(type=kind, domain=domain, data_root=str(root), **options)
+
+
+def names(cfg):
+    return [Path(each['data_root']).name for each in cfg.test_dataloader.dataset.datasets]
+
+
+@pytest.fixture
+def there(tmp_path):
+    """Of three sets in three layouts: what each needs, and its entry."""
+    touch(tmp_path / 'CASIAv1/test.txt')
+    touch(tmp_path / 'Coverage/images/a.jpg')
+    touch(tmp_path / 'FCD/data.mdb')
+    touch(tmp_path / 'pks/FCD_75.pk')
+    jpeg = dict(type='mmomni.DocTamperJPEG', factors=str(tmp_path / 'pks/FCD_75.pk'))
+    return [
+        entry(tmp_path / 'CASIAv1', ann_file='test.txt', pipeline=[]),
+        entry(tmp_path / 'Coverage'),
+        entry(
+            tmp_path / 'FCD', 'document', type='mmomni.DocTamperDataset', name='DocTamper-FCD',
+            pipeline=[jpeg],
+        ),
+    ]  # fmt: skip
+
+
+# ---- absent sets -------------------------------------------------------------------------------
+
+
+def test_what_is_there_stays(there):
+    cfg = config(*there)
+    assert drop_absent_sets(cfg, PAPER_SETS) == []
+    assert names(cfg) == ['CASIAv1', 'Coverage', 'FCD']
+
+
+@pytest.mark.parametrize(
+    ('gone', 'name'),
+    [
+        ('CASIAv1/test.txt', 'CASIAv1'),
+        ('Coverage/images', 'Coverage'),
+        ('FCD/data.mdb', 'DocTamper-FCD'),
+        ('pks/FCD_75.pk', 'DocTamper-FCD'),
+    ],
+)
+def test_a_set_without_what_it_needs_is_dropped_and_named(gone, name, there, tmp_path):
+    (tmp_path / gone).rename(tmp_path / 'elsewhere')
+    cfg = config(*there)
+    (absent,) = drop_absent_sets(cfg, PAPER_SETS)
+    assert (absent.name, absent.expected) == (name, str(tmp_path / gone))
+    assert len(names(cfg)) == 2
+    lines = describe_absent([absent], total=3)
+    for part in ('1 of 3 test sets', name, str(tmp_path / gone), 'docs/datasets.md'):
+        assert part in lines
+
+
+def test_a_misspelt_path_of_ones_own_set_is_left_for_the_dataset_to_refuse(there, tmp_path):
+    cfg = config(*there, entry(tmp_path / 'mien'))
+    assert drop_absent_sets(cfg, PAPER_SETS) == []
+    assert names(cfg)[-1] == 'mien'
+
+
+def test_nothing_there_is_an_error_that_names_what_was_expected(tmp_path):
+    cfg = config(entry(tmp_path / 'CASIAv1', ann_file='test.txt'), entry(tmp_path / 'Coverage'))
+    with pytest.raises(FileNotFoundError) as error:
+        drop_absent_sets(cfg, PAPER_SETS)
+    for part in ('CASIAv1/test.txt', 'Coverage/images', 'docs/datasets.md'):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize('dataset', [dict(type='ADE20KDataset', data_root='nowhere'), None])
+def test_a_single_set_and_no_set_at_all_are_left_alone(dataset):
+    cfg = Config(dict(test_dataloader=dataset and dict(dataset=dataset)))
+    before = cfg.pretty_text if dataset else None
+    assert drop_absent_sets(cfg, PAPER_SETS) == []
+    assert dataset is None or cfg.pretty_text == before
+
+
+def test_a_default_name_is_the_folders_and_doctamper_is_a_document(tmp_path):
+    touch(tmp_path / 'mine/images/a.jpg')
+    nowhere = dict(type='mmomni.DocTamperDataset', data_root=str(tmp_path / 'DocTamper-SCD'))
+    cfg = config(entry(tmp_path / 'mine'), nowhere)
+    (absent,) = drop_absent_sets(cfg, PAPER_SETS)
+    assert absent[:2] == ('document', 'DocTamper-SCD')
+
+
+# ---- the input ---------------------------------------------------------------------------------
+
+LOAD = dict(type='mmomni.LoadOriginalImage')
+
+
+@pytest.mark.parametrize(
+    ('step', 'expected'),
+    [
+        (None, 'native'),
+        (dict(type='Resize', scale=(640, 512), keep_ratio=False), 'resized 640x512'),
+        (dict(type='mmcv.Resize', scale=512), 'resized 512x512'),
+        (
+            dict(type='Resize', scale=(2048, 512), keep_ratio=True),
+            'resized 2048x512 at most, ratio kept',
+        ),
+        (dict(type='Resize', scale_factor=0.5), 'resized by 0.5'),
+        (dict(type='ResizeToMultiple', size_divisor=32), 'resized by ResizeToMultiple'),
+    ],
+)
+def test_input_is_read_from_the_pipeline(step, expected):
+    pipeline = [LOAD, *([step] if step else [])]
+    cfg = config(entry('data/a', pipeline=pipeline))
+    assert inputs_of_sets(cfg) == {('natural', 'a'): expected}
+
+
+def test_input_of_a_single_set():
+    cfg = Config(dict(test_dataloader=dict(dataset=entry('data/a', pipeline=[LOAD]))))
+    assert inputs_of_sets(cfg) == {('natural', 'a'): 'native'}
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'expected'), [('', 'native'), ('_resized-test', 'resized 512x512')]
+)
+def test_both_readings_of_the_paper_have_a_config(suffix, expected):
+    """Of all ten sets; the recipe is the same."""
+    cfg = Config.fromfile(CONFIGS / f'{PAPER}{suffix}.py')
+    inputs = inputs_of_sets(cfg)
+    assert set(inputs) == set(PAPER_SETS)
+    assert set(inputs.values()) == {expected}
+    native = Config.fromfile(CONFIGS / f'{PAPER}.py')
+    for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'test_evaluator'):
+        assert cfg[key] == native[key]

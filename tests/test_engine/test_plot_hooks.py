@@ -1,0 +1,225 @@
+"""Hooks that draw a test: what they keep of each image, and what they do with it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from PIL import Image
+
+from mmomni.engine.hooks import AreaPlotHook, ExtremesHook, ScoreCurvesHook
+from mmomni.engine.hooks import area_plot_hook as area_module
+from mmomni.engine.hooks import extremes_hook as extremes_module
+from mmomni.engine.hooks import score_curves_hook as curves_module
+
+SIZE = (20, 30)
+
+
+def predict(path, domain='natural', found=1.0, tampered=True, seed=0, **meta):
+    """An output of testing: the right half is tampered; a share of it is found."""
+    sample = SegDataSample(
+        metainfo=dict(img_path=str(path), domain=domain, dataset_name='a') | meta
+    )
+    mask = torch.zeros(1, *SIZE, dtype=torch.uint8)
+    mask[..., 15:] = tampered
+    logits = torch.rand(1, *SIZE, generator=torch.Generator().manual_seed(seed)) - 1.01
+    logits[..., 15 : 15 + round(15 * found)] += 1.01
+    sample.gt_sem_seg = PixelData(data=mask)
+    sample.seg_logits = PixelData(data=torch.cat([-logits, logits]))
+    sample.pred_sem_seg = PixelData(data=(logits > 0).long())
+    return sample
+
+
+def make_runner(folder, samples=(), rank=0, world_size=1, length=None):
+    """As much of a runner as the hooks use; its model remembers the prediction of every image."""
+    dataset = list(samples) if length is None else range(length)
+    loader = SimpleNamespace(dataset=dataset, collate_fn=lambda batch: batch)
+    return SimpleNamespace(
+        work_dir=str(folder), rank=rank, world_size=world_size, test_dataloader=loader,
+        test_loop=SimpleNamespace(fp16=False), model=SimpleNamespace(test_step=lambda data: data),
+    )  # fmt: skip
+
+
+def show(hook, samples, runner):
+    hook.before_test(runner)
+    for number, sample in enumerate(samples):
+        hook.after_test_iter(runner, number, outputs=[sample])
+    hook.after_test(runner)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What would be drawn."""
+    calls = []
+    for module, name in (
+        (curves_module, 'draw_score_curves'), (area_module, 'draw_area_plot'),
+        (extremes_module, 'draw_gallery'),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, lambda *arguments: calls.append(arguments))
+    return calls
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Predictions of eight images that are there, each found to another part."""
+    samples = []
+    for number, found in enumerate((0.4, 1.0, 0.2, 0.6, 0.8)):
+        path = tmp_path / f'{number}.png'
+        Image.fromarray(np.full((*SIZE, 3), 40 * number, np.uint8)).save(path)
+        samples.append(predict(path, found=found, seed=number))
+    return samples
+
+
+def ious(samples):
+    for sample in samples:
+        mask, predicted = (part.data[0].bool() for part in (sample.gt_sem_seg, sample.pred_sem_seg))
+        yield float((mask & predicted).sum() / (mask | predicted).sum())
+
+
+HOOKS = [ScoreCurvesHook, AreaPlotHook, ExtremesHook]
+
+
+@pytest.mark.parametrize('hook', HOOKS)
+def test_unreadable_images_are_not_drawn(hook, tmp_path, drawn):
+    samples = [predict('a.jpg', unreadable='broken')]
+    show(hook(), samples, make_runner(tmp_path, samples))
+    assert drawn == []
+
+
+@pytest.mark.parametrize('hook', HOOKS)
+def test_only_the_first_rank_draws(hook, images, tmp_path, drawn):
+    show(hook(), images, make_runner(tmp_path, rank=1, world_size=2, length=10))
+    assert drawn == []
+
+
+@pytest.mark.parametrize('hook', HOOKS)
+def test_second_test_starts_empty(hook, images, tmp_path, drawn):
+    hook = hook()
+    for _ in range(2):
+        show(hook, images, make_runner(tmp_path, images))
+    assert len(drawn) == 2
+    assert repr(drawn[0]) == repr(drawn[1])
+
+
+@pytest.mark.parametrize(('rank', 'kept'), [(0, 3), (1, 2)])
+def test_images_repeated_to_fill_the_last_turn_are_left_out(rank, kept, images, tmp_path):
+    """Five images, two ranks: the third image of rank 1 is a repetition of the first."""
+    hook = AreaPlotHook()
+    show(hook, images[:3], make_runner(tmp_path, rank=rank, world_size=2, length=5))
+    assert len(hook._images) == kept
+
+
+# ---- curves ----------------------------------------------------------------------------------
+
+
+def test_histograms_hold_all_pixels_of_a_domain(tmp_path, drawn):
+    samples = [predict(f'{n}', domain, seed=n) for n, domain in enumerate(('b', 'a', 'a'))]
+    samples[1].gt_sem_seg.data[..., 0, :] = 255
+    show(ScoreCurvesHook(bins=50), samples, make_runner(tmp_path, samples))
+    ((histograms, path),) = drawn
+    assert path == tmp_path / 'pr_roc.png'
+    assert list(histograms) == ['a', 'b']
+    probability = torch.stack([s.seg_logits.data.softmax(0)[1] for s in samples[1:]]).numpy()
+    target = torch.stack([s.gt_sem_seg.data[0] for s in samples[1:]]).numpy()
+    for row, value in ((0, 1), (1, 0)):
+        expected = np.histogram(probability[target == value], bins=50, range=(0, 1))[0][::-1]
+        np.testing.assert_array_equal(histograms['a'][row], expected)
+    assert histograms['b'].sum() == SIZE[0] * SIZE[1]
+
+
+@pytest.mark.parametrize('module', [curves_module, area_module, extremes_module])
+def test_shares_of_all_ranks_are_drawn(module, images, tmp_path, drawn, monkeypatch):
+    """Two ranks that saw the same."""
+    monkeypatch.setattr(module, 'all_gather_object', lambda share: [share, share])
+    hook = {curves_module: ScoreCurvesHook, area_module: AreaPlotHook}.get(module, ExtremesHook)()
+    show(hook, images, make_runner(tmp_path, images))
+    seen = drawn[0][0]
+    if module is curves_module:
+        assert seen['natural'].sum() == 2 * 5 * SIZE[0] * SIZE[1]
+    elif module is area_module:
+        assert len(seen['natural']) == 10
+    else:
+        assert [row.label.split('\n')[0] for row in seen] == ['best', 'median', 'worst']
+
+
+# ---- area ------------------------------------------------------------------------------------
+
+
+def test_area_and_iou_of_tampered_images(images, tmp_path, drawn):
+    authentic = predict('authentic.png', tampered=False)
+    other = predict('other.png', domain='face')
+    show(AreaPlotHook(), [*images, authentic, other], make_runner(tmp_path, length=7))
+    ((points, path),) = drawn
+    assert path == tmp_path / 'iou_by_area.png'
+    assert sorted(points) == ['face', 'natural']
+    assert [area for area, _ in points['natural']] == [0.5] * 5
+    found = [iou for _, iou in points['natural']]
+    assert found == pytest.approx(sorted(ious(images)), abs=1e-6)
+
+
+def test_ignored_pixels_are_no_part_of_the_image(tmp_path, drawn):
+    sample = predict('a.png')
+    sample.gt_sem_seg.data[..., :10] = 255
+    show(AreaPlotHook(), [sample], make_runner(tmp_path, length=1))
+    ((area, _),) = drawn[0][0]['natural']
+    assert area == pytest.approx(15 / 20)
+
+
+# ---- extremes --------------------------------------------------------------------------------
+
+
+def captions(drawn):
+    return {rows[i].label: rows[i].caption for rows, _ in drawn for i in range(len(rows))}
+
+
+def test_best_median_and_worst_are_drawn(images, tmp_path, drawn):
+    show(ExtremesHook(), images, make_runner(tmp_path, images))
+    ((rows, path),) = drawn
+    assert path == tmp_path / 'extremes/natural_a.png'
+    assert [row.label for row in rows] == ['best\n1.png', 'median\n3.png', 'worst\n2.png']
+    ranked = sorted(ious(images))
+    for row, iou in zip(rows, (ranked[4], ranked[2], ranked[0]), strict=True):
+        assert row.caption == f'IoU {iou:.2f}  '
+    assert [int(row.image.max()) for row in rows] == [40, 120, 80]
+    np.testing.assert_allclose(rows[0].heat, images[1].seg_logits.data.softmax(0)[1])
+
+
+def test_median_of_an_even_number_is_the_lower(images, tmp_path, drawn):
+    show(ExtremesHook(), images[:4], make_runner(tmp_path, images))
+    assert [row.label for row in drawn[0][0]] == ['best\n1.png', 'median\n0.png', 'worst\n2.png']
+
+
+@pytest.mark.parametrize(('number', 'shown'), [(1, ['best']), (2, ['best', 'worst'])])
+def test_an_image_is_shown_once(number, shown, images, tmp_path, drawn):
+    show(ExtremesHook(), images[:number], make_runner(tmp_path, images))
+    assert [row.label.split('\n')[0] for row in drawn[0][0]] == shown
+
+
+def test_authentic_images_are_not_ranked(images, tmp_path, drawn):
+    authentic = predict('authentic.png', tampered=False)
+    show(ExtremesHook(), [authentic, *images], make_runner(tmp_path, [authentic, *images]))
+    assert [row.label for row in drawn[0][0]] == ['best\n1.png', 'median\n3.png', 'worst\n2.png']
+
+
+def test_each_dataset_has_its_picture(images, tmp_path, drawn):
+    for number, sample in enumerate(images):
+        sample.set_metainfo(dict(dataset_name='ab'[number % 2]))
+    show(ExtremesHook(), images, make_runner(tmp_path, images))
+    assert {path.name for _, path in drawn} == {'natural_a.png', 'natural_b.png'}
+
+
+def test_the_gates_choice_of_the_test_is_told(images, tmp_path, drawn):
+    images[0].set_field(1.0, 'p_modal', dtype=float)
+    hook, runner = ExtremesHook(), make_runner(tmp_path, images)
+    hook.before_test(runner)
+    hook.after_test_iter(runner, 0, outputs=images[:1])
+    images[0].pop('p_modal')  # nobody listens to the gate when it is predicted again
+    hook.after_test(runner)
+    assert drawn[0][0][0].caption.endswith('gate: vision')
+
+
+def test_another_order_of_testing_is_refused(images, tmp_path):
+    with pytest.raises(ValueError, match='shuffle=False'):
+        show(ExtremesHook(), images, make_runner(tmp_path, images[::-1]))

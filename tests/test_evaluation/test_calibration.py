@@ -1,0 +1,250 @@
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from PIL import Image
+
+from mmomni.cli import main
+from mmomni.evaluation import calibration
+from mmomni.evaluation.calibration import (
+    authentic_images,
+    calibrate,
+    conformal_threshold,
+    file_sha256,
+)
+
+DEMO = (
+    Path(__file__).resolve().parents[2] / 'configs' / 'demo' / 'omni-iml_convnext-atto_demo.py'
+)
+
+# ---- the quantile ----------------------------------------------------------------------------
+
+
+def test_threshold_by_hand():
+    """Nine images, a third: m = floor(10 / 3) = 3, so the third largest."""
+    found = conformal_threshold([0.1, 0.9, 0.3, 0.8, 0.2, 0.7, 0.4, 0.6, 0.5], 1 / 3)
+    assert found.value == 0.7
+    assert found.rate == pytest.approx(0.3)
+    assert found.num_images == 9
+
+
+@pytest.mark.parametrize('n', [19, 20, 99, 100, 357])
+@pytest.mark.parametrize('fpr', [0.05, 0.1, 0.29, 0.5])
+def test_threshold_is_the_conformal_quantile_of_numpy(n, fpr):
+    scores = np.random.default_rng(n).random(n)
+    level = math.ceil(round((n + 1) * (1 - fpr), 6)) / n
+    expected = np.quantile(scores, level, method='inverted_cdf')
+    assert conformal_threshold(scores.tolist(), fpr).value == expected
+
+
+def test_smallest_rate_is_the_largest_score():
+    scores = np.random.default_rng(0).permutation(np.arange(99) / 100)
+    assert conformal_threshold(scores.tolist(), 0.01).value == 0.98
+
+
+def test_a_rate_that_floats_cannot_hold_is_exact():
+    """0.29 * 100 is 28.999999999999996."""
+    scores = list(range(99))
+    assert conformal_threshold(scores, 0.29).value == scores[99 - 29]
+
+
+@pytest.mark.parametrize(('n', 'fpr', 'needed'), [(98, 0.01, 99), (0, 0.5, 1), (2, 0.3, 3)])
+def test_too_few_images_are_refused(n, fpr, needed):
+    with pytest.raises(ValueError, match=rf'^{n} authentic .*1/{n + 1} .* {needed} images'):
+        conformal_threshold([0.5] * n, fpr)
+    assert conformal_threshold([0.5] * needed, fpr).num_images == needed
+
+
+@pytest.mark.parametrize('fpr', [0, 1, -0.1, 1.5])
+def test_senseless_rates_are_refused(fpr):
+    with pytest.raises(ValueError, match=f'got {fpr}'):
+        conformal_threshold([0.5] * 1000, fpr)
+
+
+def test_ties_stay_below():
+    """All alike: nothing is above, however high the rate."""
+    assert conformal_threshold([0.5] * 10, 0.9).value == 0.5
+
+
+# ---- what it promises ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(('n', 'fpr', 'rate'), [(39, 0.05, 2 / 40), (30, 0.1, 3 / 31)])
+def test_new_images_exceed_it_as_often_as_promised(n, fpr, rate):
+    """Of uniform scores, the share above a threshold t is 1 - t."""
+    rng = np.random.default_rng(0)
+    found = [conformal_threshold(rng.random(n).tolist(), fpr) for _ in range(20_000)]
+    above = np.array([1 - each.value for each in found])
+    assert found[0].rate == pytest.approx(rate)
+    assert found[0].rate <= fpr
+    assert above.mean() == pytest.approx(rate, abs=4 * above.std() / len(above) ** 0.5)
+    assert above.std() == pytest.approx(found[0].rate_std, rel=0.02)
+
+
+def test_promise_holds_for_any_distribution_and_ties():
+    """Coarse, skewed scores: the last of n + 1 exchangeable images is above in at most m/(n+1)."""
+    rng = np.random.default_rng(1)
+    scores = np.round(rng.beta(0.3, 4, (20_000, 20)), 1)
+    above = [row[-1] > conformal_threshold(row[:-1].tolist(), 0.1).value for row in scores]
+    assert 0.005 < np.mean(above) <= 0.1
+
+
+# ---- which images ----------------------------------------------------------------------------
+
+
+def save_photo(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_images_of_a_folder(tmp_path):
+    paths = [save_photo(tmp_path / name) for name in ('a.jpg', 'b/a.png', 'a.png')]
+    (tmp_path / 'notes.txt').write_text('no image')
+    assert authentic_images(tmp_path) == sorted(map(str, paths))
+
+
+def test_images_of_a_list(tmp_path):
+    paths = [save_photo(tmp_path / name) for name in ('a.jpg', 'b/a.png')]
+    (tmp_path / 'list.txt').write_text('# authentic\na.jpg -\nb/a.png\t-\n')
+    assert authentic_images(tmp_path / 'list.txt') == [str(path) for path in paths]
+
+
+def test_list_with_masks_is_refused(tmp_path):
+    for name in ('a.jpg', 'b.jpg', 'b.png'):
+        save_photo(tmp_path / name)
+    (tmp_path / 'list.txt').write_text('a.jpg -\nb.jpg b.png\n')
+    with pytest.raises(ValueError, match=r'1 have masks, the first is .*b\.jpg'):
+        authentic_images(tmp_path / 'list.txt')
+
+
+def test_folder_of_a_tampered_set_is_refused(tmp_path):
+    save_photo(tmp_path / 'images/a.jpg')
+    save_photo(tmp_path / 'masks/a.png')
+    with pytest.raises(ValueError, match='masks/'):
+        authentic_images(tmp_path)
+
+
+def test_empty_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='found none'):
+        authentic_images(tmp_path)
+
+
+def test_missing_source_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.txt'):
+        authentic_images(tmp_path / 'nowhere.txt')
+
+
+def test_checksum_of_a_file(tmp_path):
+    data = bytes(range(256)) * 5000
+    (tmp_path / 'file').write_bytes(data)
+    assert file_sha256(tmp_path / 'file') == hashlib.sha256(data).hexdigest()
+
+
+# ---- a checkpoint ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """The demo's network with random weights."""
+    path = tmp_path_factory.mktemp('checkpoint') / 'random.pth'
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(Config.fromfile(DEMO).model)
+    with torch.no_grad():
+        model.decode_head.conv_seg.weight *= 1e-3  # else random weights are sure of everything
+    meta = dict(dataset_meta=dict(classes=('authentic', 'tampered'), palette=None))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / 'photos'
+    for number in range(5):
+        save_photo(folder / f'{number}.{"jpg" if number % 2 else "png"}', number)
+    return folder
+
+
+def command(checkpoint, photos, *options):
+    return main(['calibrate', str(DEMO), str(checkpoint), str(photos), *map(str, options)])
+
+
+def test_calibration_file_and_what_is_printed(checkpoint, photos, tmp_path, capsys):
+    (photos / 'broken.jpg').write_bytes((photos / '1.jpg').read_bytes()[:300])
+    out = tmp_path / 'new' / 'calibration.json'
+    assert command(checkpoint, photos, '--fpr', 0.4, '--pooling', 'max', '--out', out) == 0
+    found = json.loads(out.read_text())
+    scores = reference_scores(checkpoint, photos)
+    assert found.pop('threshold') == pytest.approx(sorted(scores)[5 - 2], rel=1e-12)
+    assert found.pop('expected_fpr') == pytest.approx(2 / 6)
+    assert found.pop('expected_fpr_std') == pytest.approx((2 / 6 * 4 / 6 / 7) ** 0.5)
+    (reason,) = found.pop('unreadable').items()
+    assert reason[0] == str(photos / 'broken.jpg')
+    assert found == dict(
+        pooling='max',
+        fpr=0.4,
+        num_images=5,
+        source=str(photos),
+        config=str(DEMO),
+        checkpoint=str(checkpoint),
+        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+    )
+    printed = capsys.readouterr()
+    assert 'rests on 5 authentic images' in printed.out
+    assert '33.33% +- 17.82%' in printed.out
+    assert '1 unreadable images' in printed.out
+    assert 'broken.jpg' in printed.out
+    assert 'calibrate 6/6' in printed.err
+
+
+def reference_scores(checkpoint, photos):
+    """The highest probability of each image, straight from the network."""
+    from mmseg.apis import inference_model, init_model
+
+    model = init_model(str(DEMO), str(checkpoint), device='cpu')
+    for path in sorted(photos.glob('[0-9].*')):
+        authentic, tampered = inference_model(model, str(path)).seg_logits.data.double()
+        yield float((1 / (1 + torch.exp(authentic - tampered))).max())
+
+
+def test_default_file_is_beside_the_checkpoint(checkpoint, photos):
+    assert command(checkpoint, photos, '--fpr', 0.5) == 0
+    path = checkpoint.with_name('random.pth.calibration.json')
+    assert json.loads(path.read_text())['pooling'] == 'top_k_mean'
+
+
+def test_too_few_images_end_before_the_network_is_built(checkpoint, photos, capsys, monkeypatch):
+    monkeypatch.setattr('mmseg.apis.init_model', lambda *_, **__: pytest.fail('was built'))
+    assert command(checkpoint, photos, '--fpr', 0.01) == 1
+    assert 'mmomni calibrate: 5 authentic images can vouch' in capsys.readouterr().err
+
+
+def test_too_few_readable_images_are_named(checkpoint, photos, capsys):
+    for path in list(photos.iterdir())[:3]:
+        path.write_bytes(b'no image')
+    assert command(checkpoint, photos, '--fpr', 0.2) == 1
+    error = capsys.readouterr().err
+    assert '2 authentic images can vouch' in error
+    assert error.count('no known image format') == 3
+
+
+def test_a_threshold_that_nothing_exceeds_is_refused(checkpoint, photos, monkeypatch):
+    monkeypatch.setattr(
+        calibration, 'score_images', lambda model, paths, *_: (dict.fromkeys(paths, 1.0), {})
+    )
+    with pytest.raises(ValueError, match='no image could be called tampered'):
+        calibrate(str(DEMO), str(checkpoint), photos, 0.5, 'max', print)
+
+
+def test_missing_checkpoint_is_named(photos, tmp_path, capsys):
+    assert command(tmp_path / 'none.pth', photos, '--fpr', 0.5) == 1
+    assert 'none.pth' in capsys.readouterr().err
