@@ -50,7 +50,8 @@ def our_names():
 
 
 def test_there_are_configs():
-    assert {path.parent.name for path in CONFIGS} >= {'demo', 'omni_iml'}
+    folders = {'ablations', 'baselines', 'demo', 'mini', 'omni_iml'}
+    assert {path.parent.name for path in CONFIGS} == folders
 
 
 def test_our_types_carry_our_prefix(cfg):
@@ -211,3 +212,46 @@ def test_data_sets_of_the_paper(paper):
         ('natural', 'CASIAv1'), ('natural', 'CocoGlide'), ('natural', 'Coverage'),
         ('natural', 'IMD20'), ('natural', 'NIST16'),
     ]  # fmt: skip
+
+
+ABLATIONS = {
+    'omni-iml-wo-mg': ('fused', True, 'DynamicWeightDecoder', 2),
+    'omni-iml-wo-mg-star': ('vision', True, 'DynamicWeightDecoder', 2),
+    'omni-iml-wo-dwd': ('learned', True, 'UPerHead', 2),
+    'omni-iml-wo-dw': ('learned', True, 'DynamicWeightDecoder', 2),
+    'omni-iml-wo-ae': ('learned', False, 'DynamicWeightDecoder', 1),
+    'upernet': (None, False, 'UPerHead', 0),
+}
+
+
+@pytest.mark.parametrize('folder', ['ablations', 'mini'])
+@pytest.mark.parametrize('row', ABLATIONS)
+def test_rows_of_table_5(row, folder):
+    """Gate, neck, decoder and training-only heads: (SPEC, ablations of each module)."""
+    gate, neck, decoder, heads = ABLATIONS[row]
+    (path,) = (ROOT / 'configs' / folder).glob(f'{row}_*.py')
+    model = Config.fromfile(path).model
+    if gate is None:
+        assert model.backbone.type == 'mmomni.RGBPlanes'
+    else:
+        assert model.backbone.get('gate', 'learned') == gate
+    assert (model.neck is not None) == neck
+    assert model.decode_head.type.split('.')[-1] == decoder
+    assert model.decode_head.get('dynamic', True) == (row != 'omni-iml-wo-dw')
+    assert len(model.auxiliary_head or ()) == heads
+
+
+@pytest.mark.parametrize('folder', ['ablations', 'mini'])
+def test_rows_share_data_recipe_and_the_rest_of_the_model(folder):
+    base = 'omni_iml' if folder == 'ablations' else 'mini'
+    (full,) = (ROOT / 'configs' / base).glob('omni-iml_convnext-[ab][at][st][eo]_*.py')
+    full = Config.fromfile(full)
+    for row in ABLATIONS:
+        (path,) = (ROOT / 'configs' / folder).glob(f'{row}_*.py')
+        cfg = Config.fromfile(path)
+        for key in ('train_dataloader', 'test_dataloader', 'optim_wrapper', 'param_scheduler',
+                    'train_cfg', 'custom_hooks', 'randomness'):  # fmt: skip
+            assert cfg[key] == full[key], f'{path.name}: {key}'
+        assert cfg.model.test_cfg == full.model.test_cfg
+        arch = cfg.model.backbone.backbone
+        assert arch == full.model.backbone.backbone
