@@ -82,7 +82,8 @@ def markdown(rows: dict[str, dict[int, Row]]) -> str:
         label, figures = PAPER_ROWS.get(name, (name, ()))
         paper = dict(zip((*DOMAINS, 'average'), figures, strict=False))
         runs = rows[name]
-        cells = [_cell([run[c] for run in runs.values() if c in run], paper.get(c)) for c in columns]
+        scores = {c: [run[c] for run in runs.values() if c in run] for c in columns}
+        cells = [_cell(scores[c], paper.get(c)) for c in columns]
         lines.append([label, *cells, ', '.join(str(seed) for seed in sorted(runs))])
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     return f'{table}\n\nIn brackets: the paper (Table 5), of another size and on other data.'
