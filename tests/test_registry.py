@@ -24,7 +24,7 @@ TYPES = {
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],
     'METRICS': ['ManipulationMetric'],
-    'HOOKS': ['GalleryHook', 'MinQualityHook', 'ModalGateHook', 'StepSeedHook'],
+    'HOOKS': ['GalleryHook', 'ModalGateHook', 'StepSeedHook'],
 }  # fmt: skip
 
 
