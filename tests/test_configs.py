@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import HOOKS, PARAM_SCHEDULERS, DefaultScope
 from mmseg.models import EncoderDecoder
-from mmseg.registry import METRICS, MODELS, TRANSFORMS
+from mmseg.registry import MODELS, TRANSFORMS
 
 from mmomni import registry as ours
 
@@ -50,7 +51,8 @@ def our_names():
 
 
 def test_there_are_configs():
-    assert {path.parent.name for path in CONFIGS} >= {'demo', 'omni_iml'}
+    folders = {'ablations', 'baselines', 'demo', 'mini', 'omni_iml'}
+    assert {path.parent.name for path in CONFIGS} == folders
 
 
 def test_our_types_carry_our_prefix(cfg):
@@ -86,7 +88,7 @@ def test_pipelines_begin_with_the_bytes_and_end_with_the_planes(cfg):
 def test_evaluators_hooks_and_schedulers_build(cfg):
     with DefaultScope.overwrite_default_scope('mmseg'):
         for key in {'val_evaluator', 'test_evaluator'} & set(cfg):
-            assert METRICS.build(cfg[key])
+            assert Evaluator(cfg[key]).metrics
         for hook in [*cfg.default_hooks.values(), *cfg.custom_hooks]:
             assert HOOKS.build(hook)
         optimizer = torch.optim.SGD([torch.zeros(1)], lr=1)
@@ -146,7 +148,7 @@ def test_no_decay_on_norms_biases_and_layer_scale(paper):
         model = MODELS.build(demo.model)
         optimizer = build_optim_wrapper(model, paper.optim_wrapper).optimizer
     decay = {id(p): g['weight_decay'] for g in optimizer.param_groups for p in g['params']}
-    norms = (torch.nn.LayerNorm, torch.nn.modules.batchnorm._BatchNorm)
+    norms = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.modules.batchnorm._BatchNorm)
     free = {id(p) for m in model.modules() if isinstance(m, norms) for p in m.parameters()}
     free |= {id(p) for n, p in model.named_parameters() if n.endswith(('.bias', '.gamma'))}
     wrong = [n for n, p in model.named_parameters() if decay[id(p)] != 0.05 * (id(p) not in free)]
@@ -211,3 +213,46 @@ def test_data_sets_of_the_paper(paper):
         ('natural', 'CASIAv1'), ('natural', 'CocoGlide'), ('natural', 'Coverage'),
         ('natural', 'IMD20'), ('natural', 'NIST16'),
     ]  # fmt: skip
+
+
+ABLATIONS = {
+    'omni-iml-wo-mg': ('fused', True, 'DynamicWeightDecoder', 2),
+    'omni-iml-wo-mg-star': ('vision', True, 'DynamicWeightDecoder', 2),
+    'omni-iml-wo-dwd': ('learned', True, 'UPerHead', 2),
+    'omni-iml-wo-dw': ('learned', True, 'DynamicWeightDecoder', 2),
+    'omni-iml-wo-ae': ('learned', False, 'DynamicWeightDecoder', 1),
+    'upernet': (None, False, 'UPerHead', 0),
+}
+
+
+@pytest.mark.parametrize('folder', ['ablations', 'mini'])
+@pytest.mark.parametrize('row', ABLATIONS)
+def test_rows_of_table_5(row, folder):
+    """Gate, neck, decoder and training-only heads: (SPEC, ablations of each module)."""
+    gate, neck, decoder, heads = ABLATIONS[row]
+    (path,) = (ROOT / 'configs' / folder).glob(f'{row}_*.py')
+    model = Config.fromfile(path).model
+    if gate is None:
+        assert model.backbone.type == 'mmomni.RGBPlanes'
+    else:
+        assert model.backbone.get('gate', 'learned') == gate
+    assert (model.neck is not None) == neck
+    assert model.decode_head.type.split('.')[-1] == decoder
+    assert model.decode_head.get('dynamic', True) == (row != 'omni-iml-wo-dw')
+    assert len(model.auxiliary_head or ()) == heads
+
+
+@pytest.mark.parametrize(
+    ('folder', 'full'),
+    [('ablations', f'omni_iml/{PAPER.format("base")}'), ('mini', 'mini/omni-iml_convnext-atto_mini')],
+)
+def test_rows_share_data_recipe_and_the_rest_of_the_model(folder, full):
+    full = Config.fromfile(ROOT / f'configs/{full}.py')
+    for row in ABLATIONS:
+        (path,) = (ROOT / 'configs' / folder).glob(f'{row}_*.py')
+        cfg = Config.fromfile(path)
+        for key in ('train_dataloader', 'test_dataloader', 'optim_wrapper', 'param_scheduler',
+                    'train_cfg', 'custom_hooks', 'randomness'):  # fmt: skip
+            assert cfg[key] == full[key], f'{path.name}: {key}'
+        assert cfg.model.test_cfg == full.model.test_cfg
+        assert cfg.model.backbone.backbone == full.model.backbone.backbone

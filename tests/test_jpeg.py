@@ -4,8 +4,12 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from itertools import chain
 
+import cv2
+import jpeglib
 import numpy as np
 import pytest
 from PIL import Image
@@ -143,6 +147,51 @@ def test_luma_table_is_told_from_the_chroma_table():
     assert read_luma(data).table.tolist() == [[7] * 8] * 8
 
 
+def by_public_reader(data, tmp_path):
+    (tmp_path / 'a.jpg').write_bytes(data)
+    stored = jpeglib.read_dct(str(tmp_path / 'a.jpg'))
+    rows, columns = stored.Y.shape[:2]
+    plane = stored.Y.transpose(0, 2, 1, 3).reshape(rows * 8, columns * 8)
+    return plane, stored.get_component_qt(0)
+
+
+@pytest.mark.parametrize('size', [(1, 1), (7, 9), (16, 16), (45, 61), (64, 130)])
+@pytest.mark.parametrize('factor', ['444', '422', '420', '440', '411', 'grey'])
+@pytest.mark.parametrize(
+    'options', [{}, dict(progressive=1), dict(rst_interval=2), dict(quality=100)], ids=str
+)
+def test_numbers_are_those_of_jpeglibs_public_reader(options, factor, size, tmp_path):
+    flags = {f'JPEG_{name.upper()}': value for name, value in options.items()}
+    image = photo(*size)
+    if factor == 'grey':
+        image = image[..., 0].copy()
+    else:
+        flags['JPEG_SAMPLING_FACTOR'] = getattr(cv2, f'IMWRITE_JPEG_SAMPLING_FACTOR_{factor}')
+    pairs = [(getattr(cv2, f'IMWRITE_{name}'), value) for name, value in flags.items()]
+    data = cv2.imencode('.jpg', image, list(chain(*pairs)))[1].tobytes()
+    plane, table = by_public_reader(data, tmp_path)
+    np.testing.assert_array_equal(read_luma(data).coefficients, plane)
+    np.testing.assert_array_equal(read_luma(data).table, table)
+
+
+def test_many_threads_read_at_once():
+    files = [encode(photo(seed=seed), 60 + seed) for seed in range(8)] * 20
+    expected = [read_luma(data).coefficients for data in files[:8]] * 20
+    with ThreadPoolExecutor(8) as pool:
+        for found, plane in zip(pool.map(read_luma, files), expected, strict=True):
+            np.testing.assert_array_equal(found.coefficients, plane)
+
+
+def test_what_stands_between_the_tables_does_not_matter():
+    """Fill bytes, bytes of no segment, a comment that looks like a frame, hundreds of comments."""
+    data = encode(photo(), 80)
+    table = data.index(b'\xff\xdb')
+    comment = b'\xff\xfe\0\x0a' + b'\xff\xc0\0\x0b\x08\xff\xff\xff'
+    between = b'\xff\xff\xff' + b'\xfe\0\2' + b'no segment' + 300 * comment
+    found = read_luma(data[:table] + between + data[table:])
+    np.testing.assert_array_equal(found.coefficients, read_luma(data).coefficients)
+
+
 # ---- decoding ------------------------------------------------------------------------------
 
 
@@ -184,6 +233,43 @@ def test_cmyk_jpeg_becomes_rgb():
     decoded = decode(saved(as_mode('CMYK'), quality=95))
     assert decoded.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(decoded.astype(int) - photo()).mean() < 10
+
+
+def by_pillow(data):
+    with Image.open(BytesIO(data)) as image:
+        return np.array(image.convert('RGB'))
+
+
+@pytest.mark.parametrize('size', [(1, 1), (7, 9), (16, 16), (45, 61), (64, 130)])
+@pytest.mark.parametrize('factor', ['444', '422', '420', '440', '411'])
+@pytest.mark.parametrize('progressive', [0, 1], ids=['baseline', 'progressive'])
+def test_jpeg_pixels_are_pillows(progressive, factor, size):
+    layout = getattr(cv2, f'IMWRITE_JPEG_SAMPLING_FACTOR_{factor}')
+    options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, layout, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    data = cv2.imencode('.jpg', photo(*size), options)[1].tobytes()
+    np.testing.assert_array_equal(decode(data), by_pillow(data))
+
+
+@pytest.mark.parametrize(
+    'options', [dict(keep_rgb=True), dict(restart_marker_blocks=1), {}], ids=str
+)
+@pytest.mark.parametrize('grey', [False, True], ids=['colour', 'grey'])
+@pytest.mark.parametrize('tail', [b'', bytes(10), b'more\xff\xd9'], ids=['', 'zeros', 'more'])
+def test_other_jpeg_pixels_are_pillows(tail, grey, options):
+    data = saved(photo()[..., 0] if grey else photo(), quality=70, **options) + tail
+    np.testing.assert_array_equal(decode(data), by_pillow(data))
+
+
+@pytest.mark.parametrize('options', [{}, dict(progressive=True)], ids=['baseline', 'progressive'])
+def test_half_a_jpeg_is_refused_whatever_thumbnail_it_holds(options):
+    """The thumbnail has an end of its own."""
+    thumbnail = encode(photo(8, 8), 50)
+    data = saved(photo(), comment=thumbnail, **options)
+    assert decode(data).shape == photo().shape
+    scan = data.index(b'\xff\xda', data.index(thumbnail) + len(thumbnail))
+    for cut in np.linspace(scan + 12, len(data) - 3, 20).astype(int):
+        with pytest.raises(ImageReadError, match=r'(?i)truncated'):
+            decode(data[:cut])
 
 
 def test_one_pixel():
@@ -281,6 +367,49 @@ def test_decompression_bomb_is_an_error_not_a_crash(monkeypatch):
 def test_reader_rejects_what_is_no_jpeg(kind):
     with pytest.raises(ImageReadError):
         read_luma(broken(kind))
+
+
+def with_header(change):
+    """A grey JPEG; ``change(bytes, offset of the frame, offset of the scan)`` breaks it."""
+    data = bytearray(saved(photo()[..., 0]))
+    return bytes(change(data, data.index(b'\xff\xc0'), data.index(b'\xff\xda')))
+
+
+def replaced(data, offset, *values):
+    data[offset : offset + len(values)] = bytes(values)
+    return data
+
+
+BROKEN_HEADERS = {
+    'no frame': lambda d, frame, scan: d[:frame] + d[frame + 13 :],
+    'two frames': lambda d, frame, scan: d[:frame] + d[frame : frame + 13] + d[frame:],
+    'no height': lambda d, frame, scan: replaced(d, frame + 5, 0, 0),
+    'twelve bits': lambda d, frame, scan: replaced(d, frame + 4, 12),
+    'lossless': lambda d, frame, scan: replaced(d, frame + 1, 0xC3),
+    'sampling factor 0': lambda d, frame, scan: replaced(d, frame + 11, 0),
+    'sampling factor 5': lambda d, frame, scan: replaced(d, frame + 11, 0x55),
+    'table that does not exist': lambda d, frame, scan: replaced(d, frame + 12, 3),
+    'more components than fit': lambda d, frame, scan: replaced(d, frame + 9, 3),
+    'five components': lambda d, frame, scan: (
+        d[: frame + 2] + b'\0\x17' + d[frame + 4 : frame + 9] + b'\5'
+        + b''.join(bytes([n, 0x11, 0]) for n in range(1, 6)) + d[frame + 13 :]
+    ),
+    'segment of length 1': lambda d, frame, scan: replaced(d, 4, 0, 1),
+    'segment beyond the end': lambda d, frame, scan: replaced(d, scan + 2, 0xFF, 0xFF),
+    'Huffman table too long': lambda d, frame, scan: replaced(d, d.index(b'\xff\xc4') + 5, 255),
+    'unknown segment': lambda d, frame, scan: replaced(d, frame + 1, 0xF3),
+    'second start': lambda d, frame, scan: replaced(d, 3, 0xD8),
+    'second frame after the scan': lambda d, frame, scan: (
+        d[:-2] + d[frame : frame + 13] + d[-2:]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('kind', BROKEN_HEADERS)
+def test_reader_rejects_broken_headers_and_lives_on(kind):
+    with pytest.raises(ImageReadError, match=r'b\.jpg: jpeglib cannot read this JPEG.*save'):
+        read_luma(with_header(BROKEN_HEADERS[kind]), name='b.jpg')
+    assert read_luma(encode(photo(), 75)).table.shape == (8, 8)
 
 
 # ---- which files have luma coefficients ----------------------------------------------------

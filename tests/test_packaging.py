@@ -66,7 +66,9 @@ def test_wheel_metadata(wheel):
     assert f'version: {version}\n' in (ROOT / 'CITATION.cff').read_text()
     assert 'Requires-Python: >=3.10' in metadata
     required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
-    assert set(required) == {'jpeglib', 'numpy', 'Pillow', 'tensorboard', 'torch'}
+    assert set(required) == {
+        'jpeglib', 'numpy', 'opencv-python', 'Pillow', 'tensorboard', 'torch',
+    }  # fmt: skip
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(f'{info}/entry_points.txt').decode())
     assert dict(scripts['console_scripts']) == {'mmomni': 'mmomni.cli:main'}

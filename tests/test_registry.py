@@ -14,17 +14,21 @@ REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) i
               and value.scope == 'mmomni'}  # fmt: skip
 TYPES = {
     'MODELS': [
-        'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'DynamicWeightDecoder',
-        'ModalGateEncoder', 'ModalGateHead',
+        'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
+        'DynamicWeightDecoder', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes',
     ],
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'LoadManipulationMask',
-        'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs', 'RandomJPEGCompress',
+        'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs', 'Perturb',
+        'RandomJPEGCompress',
     ],
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],
-    'METRICS': ['ManipulationMetric'],
-    'HOOKS': ['GalleryHook', 'MinQualityHook', 'ModalGateHook', 'StepSeedHook'],
+    'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric'],
+    'HOOKS': [
+        'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ScoreCurvesHook',
+        'StepSeedHook',
+    ],
 }  # fmt: skip
 
 

@@ -27,4 +27,8 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmomni.StepSeedHook'),
     dict(type='mmomni.ModalGateHook'),
+    # pictures of a test, in the work dir
+    dict(type='mmomni.ScoreCurvesHook'),
+    dict(type='mmomni.AreaPlotHook'),
+    dict(type='mmomni.ExtremesHook'),
 ]

@@ -80,12 +80,12 @@ test_dataloader = dict(
         ],
     ),
 )
-test_evaluator = dict(type='mmomni.ManipulationMetric')
+test_evaluator = [dict(type='mmomni.ManipulationMetric'), dict(type='mmomni.GateReport')]
 
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
-    # The box heads have no norm layers and diverge at such a learning rate.
+    # RPN and RoI head have no norm layers: such a learning rate is too high for them.
     paramwise_cfg=dict(custom_keys={'auxiliary_head': dict(lr_mult=0.1)}),
 )
 param_scheduler = [

@@ -1,5 +1,6 @@
 _base_ = './omni-iml_convnext-base_8xb2-370k_iml-512x512.py'
 
+paper_row = 'ConvNeXt-Large'
 checkpoint = (
     'https://download.openmmlab.com/mmsegmentation/v0.5/convnext/'
     'upernet_convnext_large_fp16_640x640_160k_ade20k/'

@@ -7,6 +7,7 @@ number: a run that was killed and resumed sees, bit for bit, the data it would h
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from mmengine.dataset import ConcatDataset, InfiniteSampler
@@ -14,19 +15,42 @@ from mmengine.dataset import ConcatDataset, InfiniteSampler
 from mmomni.randomness import seed_all
 from mmomni.registry import DATA_SAMPLERS, DATASETS
 
+_present_draw: ContextVar[int] = ContextVar('present_draw')
+
+
+def present_draw() -> int:
+    """Number of the training sample that this process makes, counted over all ranks from 0.
+
+    For transforms that change over training. Workers make batches ahead of the training loop, so
+    what the loop tells them comes too early; the number travels with the sample.
+
+    Raises:
+        RuntimeError: The sample has no number.
+    """
+    try:
+        return _present_draw.get()
+    except LookupError:
+        raise RuntimeError(
+            'a transform that changes over training got a sample without its number in the run; '
+            'train with mmomni.ReproducibleSampler (or DomainBalancedSampler) and '
+            'mmomni.ReproducibleConcatDataset, test with a fixed value'
+        ) from None
+
 
 class SeededIndex(int):
-    """A dataset index with the entropy that seeds its random transforms."""
+    """A dataset index with its number in the run and the entropy that seeds its transforms."""
 
     entropy: tuple[int, ...]
+    draw: int
 
-    def __new__(cls, index: int, entropy: tuple[int, ...]) -> 'SeededIndex':
+    def __new__(cls, index: int, entropy: tuple[int, ...], draw: int) -> 'SeededIndex':
         seeded = super().__new__(cls, index)
         seeded.entropy = entropy
+        seeded.draw = draw
         return seeded
 
     def __reduce__(self) -> tuple:
-        return SeededIndex, (int(self), self.entropy)
+        return SeededIndex, (int(self), self.entropy, self.draw)
 
 
 @DATA_SAMPLERS.register_module()
@@ -35,7 +59,8 @@ class ReproducibleSampler(InfiniteSampler):
 
     def _indices_of_rank(self) -> Iterator[int]:
         for draw, index in enumerate(super()._indices_of_rank()):
-            yield SeededIndex(index, (self.seed, self.rank, draw))
+            entropy = (self.seed, self.rank, draw)
+            yield SeededIndex(index, entropy, draw * self.world_size + self.rank)
 
 
 @DATASETS.register_module()
@@ -61,6 +86,11 @@ class ReproducibleConcatDataset(ConcatDataset):
                 )
 
     def __getitem__(self, idx: int) -> Any:
-        if isinstance(idx, SeededIndex):
-            seed_all(*idx.entropy)
-        return super().__getitem__(int(idx))
+        if not isinstance(idx, SeededIndex):
+            return super().__getitem__(idx)
+        seed_all(*idx.entropy)
+        token = _present_draw.set(idx.draw)
+        try:
+            return super().__getitem__(int(idx))
+        finally:
+            _present_draw.reset(token)

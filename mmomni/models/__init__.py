@@ -1,5 +1,5 @@
 from .auxiliary_heads import BoxSupervisionHead, ModalGateHead
-from .backbones import ConvNeXt, ModalGateEncoder
+from .backbones import ConvNeXt, ConvNeXtSwin, ModalGateEncoder, RGBPlanes
 from .decode_heads import DynamicWeightDecoder
 from .necks import AnomalyEnhancement
 
@@ -7,7 +7,9 @@ __all__ = [
     'AnomalyEnhancement',
     'BoxSupervisionHead',
     'ConvNeXt',
+    'ConvNeXtSwin',
     'DynamicWeightDecoder',
     'ModalGateEncoder',
     'ModalGateHead',
+    'RGBPlanes',
 ]

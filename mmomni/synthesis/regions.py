@@ -126,14 +126,15 @@ def poisson(image: np.ndarray, content: np.ndarray, mask: np.ndarray) -> np.ndar
         mask: ``bool`` (H, W).
 
     Returns:
-        ``uint8`` (H, W, 3): ``image`` outside of the mask; ``content`` as it is when nothing of
-        the mask is left two pixels from the border, where the equation has no boundary.
+        ``uint8`` (H, W, 3): ``image`` outside of the mask; ``content`` as it is when the mask,
+        two pixels from the border (where the equation has no boundary), has fewer than 16 pixels
+        or a side under 3, with which OpenCV fails.
     """
     inner = np.zeros(mask.shape, np.uint8)
     inner[2:-2, 2:-2] = mask[2:-2, 2:-2]
-    if cv2.countNonZero(inner) < 16:
-        return content
     x, y, w, h = cv2.boundingRect(inner)
+    if min(w, h) < 3 or cv2.countNonZero(inner) < 16:
+        return content
     y1, x1 = max(y - 4, 0), max(x - 4, 0)
     window = np.s_[y1 : y + h + 4, x1 : x + w + 4]
     source, target = (np.ascontiguousarray(array[window]) for array in (content, image))

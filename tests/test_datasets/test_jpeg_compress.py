@@ -15,9 +15,9 @@ def saves(monkeypatch):
     """Every (quality, subsampling) that is asked for."""
     asked = []
 
-    def recording(rgb, quality, subsampling='4:4:4', name='image'):
+    def recording(image, quality, subsampling, *others):
         asked.append((quality, subsampling))
-        return encode(rgb, quality, subsampling, name)
+        return encode(image, quality, subsampling, *others)
 
     monkeypatch.setattr(module, 'encode', recording)
     return asked
@@ -69,7 +69,7 @@ def test_draws_follow_the_seed(photo):
 
 @pytest.mark.parametrize('quality', [(0, 50), (90, 70), (50, 101)])
 def test_impossible_quality(quality):
-    with pytest.raises(ValueError, match=r'1 <= lowest <= highest <= 100'):
+    with pytest.raises(ValueError, match=r'1 <= (lowest <= highest|end <= start) <= 100'):
         RandomJPEGCompress(quality=quality)
 
 

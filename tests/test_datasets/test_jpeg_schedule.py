@@ -1,17 +1,13 @@
-"""``DocTamperJPEG``: the four readings of DocTamper's evaluation, and the moving quality bound."""
+"""``DocTamperJPEG``: the four readings of DocTamper's evaluation."""
 
-import copy
 import io
 import pickle
 import tempfile
-from types import SimpleNamespace
 
 import jpeglib
 import numpy as np
 import pytest
-from mmengine.dataset import BaseDataset, ConcatDataset
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
 
 from mmomni.datasets.transforms import (
     AlignedRandomCrop,
@@ -20,7 +16,6 @@ from mmomni.datasets.transforms import (
     PackManipulationInputs,
 )
 from mmomni.datasets.transforms.jpeg_schedule import read_factors, to_grey
-from mmomni.engine.hooks import MinQualityHook
 
 FACTORS = [[60], [90, 70], [95, 80, 50]]
 
@@ -215,81 +210,3 @@ def test_a_sample_without_its_number(rgb, pks):
     del results['record_index']
     with pytest.raises(ValueError, match=r'mmomni\.DocTamperDataset'):
         DocTamperJPEG('last', pks)(results)
-
-
-# ---- the quality bound that training moves -------------------------------------------------
-
-
-class Bounds(Dataset):
-    """Reads the bound where a worker would use it."""
-
-    def __init__(self, transform):
-        self.pipeline = SimpleNamespace(transforms=[transform])
-
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        return self.pipeline.transforms[0].min_quality.value
-
-
-def runner_with(dataset, max_iters=100):
-    return SimpleNamespace(
-        train_dataloader=SimpleNamespace(dataset=dataset), iter=0, max_iters=max_iters
-    )
-
-
-@pytest.mark.parametrize('copied', [False, True], ids=['itself', 'a copy'])
-def test_running_workers_see_the_bound_move(copied):
-    dataset = Bounds(DocTamperJPEG('last', min_quality=75))
-    used = copy.deepcopy(dataset) if copied else dataset
-    loader = DataLoader(used, batch_size=8, num_workers=1, persistent_workers=True)
-    assert set(next(iter(loader)).tolist()) == {75}
-    hook, runner = MinQualityHook(start=100, end=80), runner_with(dataset)
-    hook.before_train(runner)
-    assert set(next(iter(loader)).tolist()) == {100}
-    runner.iter = 50
-    hook.before_train_iter(runner, 0)
-    assert set(next(iter(loader)).tolist()) == {90}
-
-
-def test_bound_falls_linearly_and_stays():
-    hook = MinQualityHook(start=100, end=75, iters=50)
-    assert [hook.value_at(i, 200) for i in (0, 10, 25, 40, 50, 199)] == [100, 95, 88, 80, 75, 75]
-    assert MinQualityHook(90, 80).value_at(100, 200) == 85
-
-
-def test_a_resumed_run_starts_with_the_bound_of_its_iteration():
-    transform = DocTamperJPEG('last')
-    runner = runner_with(Bounds(transform))
-    runner.iter = 60
-    MinQualityHook(start=100, end=75).before_train(runner)
-    assert transform.min_quality.value == 85
-
-
-def test_bound_is_found_inside_of_choices_and_concatenations():
-    inner = dict(type='mmomni.DocTamperJPEG', schedule='last')
-    choice = dict(type='mmseg.RandomChoice', transforms=[[inner], [inner]])
-
-    class Tiny(BaseDataset):
-        def load_data_list(self):
-            return [dict(a=1)]
-
-    data = ConcatDataset([Tiny(pipeline=[choice]), Tiny(pipeline=[inner])])
-    hook = MinQualityHook(start=93)
-    hook.before_train(runner_with(data))
-    choice = data.datasets[0].pipeline.transforms[0]
-    found = [branch.transforms[0] for branch in choice.transforms]
-    found.append(data.datasets[1].pipeline.transforms[0])
-    assert [transform.min_quality.value for transform in found] == [93, 93, 93]
-
-
-def test_nothing_to_move_is_an_error():
-    with pytest.raises(ValueError, match='no training transform with a shared min_quality'):
-        MinQualityHook().before_train(runner_with(Bounds(ExtractDCT())))
-
-
-@pytest.mark.parametrize('bounds', [dict(start=70, end=80), dict(start=101), dict(end=0)])
-def test_bounds_out_of_order(bounds):
-    with pytest.raises(ValueError, match='1 <= end <= start <= 100'):
-        MinQualityHook(**bounds)

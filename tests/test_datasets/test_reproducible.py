@@ -119,9 +119,18 @@ def test_ranks_draw_different_numbers(monkeypatch):
 
 
 def test_seeded_index_is_an_index_and_survives_pickling():
-    index = pickle.loads(pickle.dumps(SeededIndex(3, (5, 0, 7))))
+    index = pickle.loads(pickle.dumps(SeededIndex(3, (5, 0, 7), draw=14)))
     assert ['a', 'b', 'c', 'd'][index] == 'd'
-    assert index.entropy == (5, 0, 7)
+    assert (index.entropy, index.draw) == ((5, 0, 7), 14)
+
+
+def test_samples_are_numbered_over_all_ranks(monkeypatch):
+    numbers = []
+    for rank in (0, 1, 2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 3))
+        sampler = ReproducibleSampler(concatenated(), seed=5)
+        numbers.append([index.draw for index in itertools.islice(sampler, 3)])
+    assert numbers == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
 
 
 def test_plain_index_leaves_the_generators_alone():

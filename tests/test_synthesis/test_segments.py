@@ -94,6 +94,14 @@ def test_a_hole_without_anything_to_copy_is_still_filled():
     assert inpaint(image, hole, 'exemplar', np.random.default_rng(0)).shape == image.shape
 
 
+@pytest.mark.parametrize(('height', 'width'), [(17, 1), (1, 17), (17, 2), (2, 17)])
+def test_poisson_leaves_slivers_as_they_are(height, width):
+    image, content = np.full((30, 30, 3), 90, np.uint8), np.full((30, 30, 3), 120, np.uint8)
+    mask = np.zeros((30, 30), bool)
+    mask[5 : 5 + height, 5 : 5 + width] = True
+    np.testing.assert_array_equal(poisson(image, content, mask), content)
+
+
 @pytest.mark.parametrize('box', [(40, 60, 90, 140), (0, 0, 50, 60), (100, 200, 180, 240)])
 def test_poisson_blending_keeps_the_place_and_takes_the_surroundings_colour(box):
     y1, x1, y2, x2 = box

@@ -16,8 +16,26 @@ data_preprocessor = dict(
 #   model = dict(neck=None, auxiliary_head=[_base_.modal_gate_head])
 modal_gate_head = dict(type='mmomni.ModalGateHead', in_index=(4, 5, 6))
 
+# The head of the baseline and of the ablation without the Dynamic Weight Decoder, initialised as
+# the decoder is
+upernet_head = dict(
+    type='UPerHead',
+    in_channels=[c1, c2, c3, c4],
+    in_index=[0, 1, 2, 3],
+    pool_scales=(1, 2, 3, 6),
+    channels=512,
+    num_classes=2,
+    out_channels=2,
+    norm_cfg=norm_cfg,
+    loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    init_cfg=None,
+)
+
 box_channels = 256
 box_strides = [8, 16, 32, 64, 128]
+# Without a norm in the pyramids, which Fa and Fb enter unbounded, the box losses run away (into the
+# thousands within 300 iterations of AdamW) and drown all others. GN: the top level is a few pixels.
+box_norm_cfg = dict(type='GN', num_groups=32)
 delta_coder = dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4)
 box_supervision_head = dict(
     type='mmomni.BoxSupervisionHead',
@@ -25,11 +43,11 @@ box_supervision_head = dict(
     fpns=[
         dict(
             type='mmdet.FPN', in_channels=[c2, c3], out_channels=box_channels,
-            num_outs=len(box_strides),
+            num_outs=len(box_strides), norm_cfg=box_norm_cfg,
         ),
         dict(
             type='mmdet.FPN', in_channels=[box_channels] * len(box_strides),
-            out_channels=box_channels, num_outs=len(box_strides),
+            out_channels=box_channels, num_outs=len(box_strides), norm_cfg=box_norm_cfg,
         ),
     ],
     rpn_head=dict(

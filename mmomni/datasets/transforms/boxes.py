@@ -26,9 +26,15 @@ class MaskToBoxes(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Only value 1 counts as tampered; padding (255) does not."""
         tampered = (results['gt_seg_map'] == 1).astype(np.uint8)
-        stats = cv2.connectedComponentsWithStats(tampered, connectivity=8)[2][1:]
-        left, top, width, height = stats[:, :4].T
+        left, top, width, height = _regions(tampered)
         boxes = np.stack([left, top, left + width, top + height], axis=1)
         keep = np.minimum(width, height) >= self.min_size
         results['gt_bboxes'] = boxes[keep].astype(np.float32)
         return results
+
+
+def _regions(mask: np.ndarray) -> np.ndarray:
+    """Left, top, width and height (rows) of the 8-connected regions (columns) of a mask."""
+    if not mask.any():  # the usual mask of an authentic image; looking for regions takes a while
+        return np.empty((4, 0), np.int32)
+    return cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, :4].T

@@ -11,6 +11,12 @@ MAX_COEFFICIENT = 20
 """``|q|`` is clipped here, as in DTD and CAT-Net: larger values are rare."""
 
 
+def magnitude(coefficients: np.ndarray) -> np.ndarray:
+    """``|q|`` clipped to 0..20: ``int16`` (H, W) -> ``uint8`` (H, W)."""
+    absolute = cv2.convertScaleAbs(coefficients)
+    return cv2.threshold(absolute, MAX_COEFFICIENT, 0, cv2.THRESH_TRUNC)[1]
+
+
 @TRANSFORMS.register_module()
 class ExtractDCT(BaseTransform):
     """Add the quantised luma DCT coefficients of the very JPEG that the pixels came from.
@@ -42,8 +48,7 @@ class ExtractDCT(BaseTransform):
         )
         data, name = results['img_bytes'], results.get('img_path', 'image')
         if not has_luma(data):
-            rgb = cv2.cvtColor(results['img'], cv2.COLOR_BGR2RGB)
-            data = encode(rgb, 100, '4:4:4', name)
+            data = encode(results['img'], 100, '4:4:4', name, 'bgr')
             results['dct_source'] = 'transcoded'
         luma = read_luma(data, self.backend, name)
         height, width = results['img'].shape[:2]
@@ -52,7 +57,6 @@ class ExtractDCT(BaseTransform):
                 f'{name}: expected luma at full resolution '
                 f'{(height, width)}, got {luma.coefficients.shape}; save the image again'
             )
-        magnitude = np.abs(luma.coefficients[:height, :width])
-        results['dct'] = magnitude.clip(max=MAX_COEFFICIENT).astype(np.uint8)
+        results['dct'] = magnitude(luma.coefficients[:height, :width])
         results['qtable'] = luma.table.clip(max=255).astype(np.uint8)
         return results

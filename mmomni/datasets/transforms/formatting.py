@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
@@ -11,7 +12,7 @@ from .pixels import check
 
 META_KEYS = (
     'img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor', 'flip',
-    'flip_direction', 'reduce_zero_label', 'dataset_name', 'domain', 'dct_source',
+    'flip_direction', 'reduce_zero_label', 'dataset_name', 'domain', 'dct_source', 'sample_idx',
 )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ class PackManipulationInputs(PackSegInputs):
         )
         height, width = results['dct'].shape
         planes = np.empty((5, height, width), dtype=np.uint8)
-        planes[:3] = results['img'][..., ::-1].transpose(2, 0, 1)
+        planes[2], planes[1], planes[0] = cv2.split(results['img'])
         planes[3] = results['dct']
         planes[4] = np.tile(results['qtable'], (-(-height // 8), -(-width // 8)))[:height, :width]
         return planes.transpose(1, 2, 0)  # a view as mmseg wants it; packing it copies nothing

@@ -1,4 +1,4 @@
-"""DocTamper's JPEG schedules, and a quality bound that training can move.
+"""DocTamper's JPEG schedules.
 
 Letters: ``a, b, c`` the quality factors of an image, oldest first (one to three of them).
 """
@@ -10,41 +10,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from mmcv.transforms import BaseTransform
 from PIL import Image
 
 from mmomni.jpeg import decode, encode, read_luma
 from mmomni.registry import TRANSFORMS
 
-from .dct import MAX_COEFFICIENT
+from .dct import magnitude
+from .lowest_quality import LowestQuality
 from .pixels import sign
 
 MAX_FACTORS = 3
 FFDN_LARGEST_STEP = 63
-
-
-class SharedInt:
-    """An integer in shared memory: set by the main process, seen by workers already running.
-
-    Copies share it too, so that every copy of a pipeline follows the same curriculum. Works for
-    forked and for spawned workers.
-    """
-
-    def __init__(self, value: int) -> None:
-        self._cell = torch.tensor(value, dtype=torch.int64).share_memory_()
-
-    @property
-    def value(self) -> int:
-        """The present value."""
-        return int(self._cell)
-
-    @value.setter
-    def value(self, value: int) -> None:
-        self._cell.fill_(int(value))
-
-    def __deepcopy__(self, memo: dict) -> 'SharedInt':
-        return self
 
 
 class Saved(NamedTuple):
@@ -130,7 +107,8 @@ class DocTamperJPEG(BaseTransform):
         schedule: A name of the table above.
         factors: The official ``pks/<subset>_<lowest quality>.pk``, read when first needed. Default:
             one to three factors, a third each, uniform in [min_quality, 100].
-        min_quality: Lowest random factor; :class:`mmomni.MinQualityHook` can move it in training.
+        min_quality: Lowest random factor. It may fall over training,
+            ``dict(start=100, end=75, samples=...)``: see :class:`.lowest_quality.LowestQuality`.
         backend: Reader of the coefficients, see :func:`mmomni.jpeg.read_luma`.
     """
 
@@ -138,16 +116,14 @@ class DocTamperJPEG(BaseTransform):
         self,
         schedule: str,
         factors: str | None = None,
-        min_quality: int = 75,
+        min_quality: int | dict = 75,
         backend: str = 'jpeglib',
     ) -> None:
         if schedule not in SCHEDULES:
             raise ValueError(f'schedule must be one of {tuple(SCHEDULES)}, got {schedule!r}')
-        if not 1 <= min_quality <= 100:
-            raise ValueError(f'min_quality must be in 1..100, got {min_quality}')
         self.schedule = schedule
         self.factors = factors
-        self.min_quality = SharedInt(min_quality)
+        self.min_quality = LowestQuality.of(min_quality)
         self.backend = backend
         self._records: list[list[int]] | None = None
 
@@ -159,9 +135,8 @@ class DocTamperJPEG(BaseTransform):
         height, width = rgb.shape[:2]
         luma = read_luma(saved.coefficients, self.backend)
         table = luma_table(saved.table_quality, self.backend)
-        magnitude = np.abs(luma.coefficients[:height, :width])
         results['img'] = np.repeat(saved.pixels[..., None], 3, axis=2)
-        results['dct'] = magnitude.clip(max=MAX_COEFFICIENT).astype(np.uint8)
+        results['dct'] = magnitude(luma.coefficients[:height, :width])
         results['qtable'] = table.clip(max=saved.largest_step).astype(np.uint8)
         results['dct_source'] = f'doctamper-{self.schedule}'
         results['quality_factors'] = factors
@@ -171,7 +146,8 @@ class DocTamperJPEG(BaseTransform):
 
     def _random_factors(self) -> list[int]:
         count = random.randint(1, MAX_FACTORS)
-        return [random.randint(self.min_quality.value, 100) for _ in range(count)]
+        lowest = self.min_quality.present()
+        return [random.randint(lowest, 100) for _ in range(count)]
 
     def _recorded(self, results: dict) -> list[int]:
         if 'record_index' not in results:
@@ -190,7 +166,7 @@ class DocTamperJPEG(BaseTransform):
         return self._records[index]
 
     def __repr__(self) -> str:
-        source = self.factors or f'random, >= {self.min_quality.value}'
+        source = self.factors or self.min_quality
         return f'DocTamperJPEG(schedule={self.schedule!r}, factors={source})'
 
 

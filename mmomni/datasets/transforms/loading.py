@@ -52,9 +52,8 @@ class LoadOriginalImage(BaseTransform):
         """Raises :class:`~mmomni.jpeg.ImageReadError` for a missing or broken file."""
         path = results['img_path']
         results['img_bytes'] = read_file(path, self.backend_args)
-        rgb = decode(results['img_bytes'], path)
-        results['img'] = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-        results['img_shape'] = results['ori_shape'] = rgb.shape[:2]
+        results['img'] = decode(results['img_bytes'], path, 'bgr')
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         results['dct_source'] = 'file'
         sign(results)
         return results

@@ -1,7 +1,6 @@
 from .area_plot_hook import AreaPlotHook
 from .extremes_hook import ExtremesHook
 from .gallery_hook import GalleryHook
-from .min_quality_hook import MinQualityHook
 from .modal_gate_hook import ModalGateHook
 from .score_curves_hook import ScoreCurvesHook
 from .step_seed_hook import StepSeedHook
@@ -10,7 +9,6 @@ __all__ = [
     'AreaPlotHook',
     'ExtremesHook',
     'GalleryHook',
-    'MinQualityHook',
     'ModalGateHook',
     'ScoreCurvesHook',
     'StepSeedHook',

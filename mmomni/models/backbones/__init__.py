@@ -1,4 +1,6 @@
 from .convnext import ConvNeXt
+from .convnext_swin import ConvNeXtSwin
 from .modal_gate_encoder import ModalGateEncoder
+from .rgb_planes import RGBPlanes
 
-__all__ = ['ConvNeXt', 'ModalGateEncoder']
+__all__ = ['ConvNeXt', 'ConvNeXtSwin', 'ModalGateEncoder', 'RGBPlanes']

@@ -9,6 +9,10 @@ class QueryAttention(nn.Module):
     Queries gather (they attend over the pixels), then pixels read (they attend over what was
     gathered): two matrix products with N queries each, never an (H W) x (H W) matrix.
 
+    What a query gathers is added to the query itself, as in the induced attention of the Set
+    Transformer (Lee et al., ICML 2019). Gathered alone, all tokens begin as the mean of the
+    pixels: every pixel reads the same, and no gradient tells the queries apart.
+
     Args:
         channels: Channels of input and output, a multiple of ``num_heads``.
         num_queries: N.
@@ -23,7 +27,7 @@ class QueryAttention(nn.Module):
             )
         self.num_heads = num_heads
         self.queries = nn.Parameter(torch.empty(num_queries, channels))
-        nn.init.trunc_normal_(self.queries, std=0.02)
+        nn.init.normal_(self.queries)
         self.norm = nn.LayerNorm(channels)
         self.gather = nn.Linear(channels, 2 * channels)
         self.token_norm = nn.LayerNorm(channels)
@@ -35,7 +39,8 @@ class QueryAttention(nn.Module):
         """(B, C, H, W) -> the same."""
         pixels = self.norm(x.flatten(2).transpose(1, 2))
         queries = self.queries.expand(len(x), -1, -1)
-        tokens = self.token_norm(self._attend(queries, *self.gather(pixels).chunk(2, dim=-1)))
+        gathered = self._attend(queries, *self.gather(pixels).chunk(2, dim=-1))
+        tokens = self.token_norm(queries + gathered)
         read = self._attend(self.read_query(pixels), *self.read(tokens).chunk(2, dim=-1))
         return self.out(read).transpose(1, 2).reshape(x.shape)
 

@@ -22,6 +22,7 @@ def cfg():
     cfg.in_index = (0, 1)
     for fpn, in_channels in zip(cfg.fpns, ([6, 10], [CHANNELS] * 5), strict=True):
         fpn.update(in_channels=in_channels, out_channels=CHANNELS)
+        fpn.norm_cfg.num_groups = CHANNELS // 2
     cfg.rpn_head.update(in_channels=CHANNELS, feat_channels=CHANNELS)
     cfg.roi_head.bbox_roi_extractor.update(out_channels=CHANNELS)
     cfg.roi_head.bbox_head.update(in_channels=CHANNELS, fc_out_channels=16)
@@ -130,6 +131,14 @@ def test_gradients_reach_the_features(head, maps, tampered, authentic):
 def test_box_larger_than_the_image_trains(head, maps, make_sample):
     whole = make_sample(torch.zeros(64, 96), [[0, 0, 96, 64]])
     assert all(loss.isfinite() for loss in losses_of(head, maps, [whole, whole]).values())
+
+
+def test_losses_do_not_grow_with_the_features(head, maps, tampered, authentic):
+    """``Fa`` and ``Fb`` are unbounded; without norms the box loss outgrew all others."""
+    losses = losses_of(head, maps, [tampered, authentic])
+    larger = losses_of(head, [100 * x for x in maps], [tampered, authentic])
+    for name in NAMES:
+        assert total(larger[name]) < 2 * total(losses[name]) + 0.1
 
 
 def test_two_cascaded_fpns(head, maps):

@@ -47,7 +47,8 @@ def reference(module, x, heads):
         pixels = np.array([array(x)[b, :, y, i] for y in range(H) for i in range(W)])
         pixels = layer_norm(pixels, module.norm, eps=1e-5)
         key, value = np.split(linear(pixels, module.gather), 2, axis=1)
-        tokens = attend(array(module.queries), key, value, heads)
+        queries = array(module.queries)
+        tokens = queries + attend(queries, key, value, heads)
         tokens = layer_norm(tokens, module.token_norm, eps=1e-5)
         key, value = np.split(linear(tokens, module.read), 2, axis=1)
         read = attend(linear(pixels, module.read_query), key, value, heads)
@@ -61,6 +62,14 @@ def test_equals_reference(queries, heads):
     x = torch.randn(2, 8, 3, 4, dtype=torch.float64)
     expected = reference(module, x, heads)
     np.testing.assert_allclose(array(module(x)), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_pixels_differ_from_the_start():
+    """With equal tokens, all pixels read the same and training cannot part them."""
+    torch.manual_seed(0)
+    read = QueryAttention(32, num_queries=16, num_heads=4)(torch.randn(2, 32, 8, 8))
+    over_pixels = read.flatten(2).std(dim=2).mean()
+    assert over_pixels > 0.05 * read.std()
 
 
 def test_samples_are_independent():

@@ -1,0 +1,11 @@
+# Table 5, Baseline: ConvNeXt and a UPerNet head on RGB alone.
+_base_ = './omni-iml_convnext-atto_mini.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True, type='mmomni.RGBPlanes', backbone=_base_.model.backbone.backbone
+    ),
+    neck=None,
+    decode_head=dict(_delete_=True, **_base_.upernet_head),
+    auxiliary_head=None,
+)

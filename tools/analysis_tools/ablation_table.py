@@ -1,0 +1,124 @@
+"""Gather finished runs into the paper's ablation table (Table 5).
+
+    python tools/analysis_tools/ablation_table.py work_dirs/mini/*
+
+Every folder is a run: the config that mmengine left there names the row and the seed, and
+``results.json`` of ``tools/test.py`` holds the figures. Runs of one row are averaged over seeds.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmomni.evaluation.paper_tables import paper_figures
+
+DOMAINS = ('natural', 'document', 'face')
+# Names of our configs -> rows of the paper
+ROWS = {
+    'upernet': 'Baseline',
+    'omni-iml-wo-mg': 'w.o. MG',
+    'omni-iml-wo-mg-star': 'w.o. MG*',
+    'omni-iml-wo-dwd': 'w.o. DWD',
+    'omni-iml-wo-dw': 'w.o. DW',
+    'omni-iml-wo-ae': 'w.o. AE',
+    'omni-iml': 'Omni-IML',
+}
+
+Row = dict[str, float]
+
+
+def read_run(folder: Path) -> tuple[str, int, Row]:
+    """Row, seed and mean IoU by column of one finished run.
+
+    Raises:
+        ValueError: The folder holds no config, no results, or results of other domains.
+    """
+    configs = sorted(folder.glob('*.py'))
+    results = folder / 'results.json'
+    if len(configs) != 1 or not results.is_file():
+        raise ValueError(
+            f'{folder}: expected one config and results.json, got {len(configs)} configs and '
+            f'{"a" if results.is_file() else "no"} results.json; run tools/train.py and '
+            'tools/test.py with this --work-dir'
+        )
+    domains = json.loads(results.read_text())['per_image']['domains']
+    scores = {name: row['IoU'] for name, row in domains.items()}
+    absent = [name for name in DOMAINS if scores.get(name) is None]
+    if absent:
+        raise ValueError(f'{results}: expected the domains {DOMAINS}, {absent} are missing')
+    average = statistics.mean(scores.pop(name) for name in DOMAINS)
+    columns = {name: domains[name]['IoU'] for name in DOMAINS} | {'average': average} | scores
+    seed = Config.fromfile(configs[0]).randomness.seed
+    return configs[0].stem.split('_')[0], seed, columns
+
+
+def gather(folders: Sequence[Path]) -> tuple[dict[str, dict[int, Row]], list[str]]:
+    """``{row: {seed: columns}}`` of the readable folders, and a message for each other one."""
+    rows: dict[str, dict[int, Row]] = defaultdict(dict)
+    errors = []
+    for folder in folders:
+        try:
+            name, seed, columns = read_run(folder)
+        except (ValueError, KeyError, OSError) as error:
+            errors.append(str(error))
+            continue
+        if seed in rows[name]:
+            errors.append(f'{folder}: a second run of {name} with seed {seed} is left out')
+        rows[name].setdefault(seed, columns)
+    return dict(rows), errors
+
+
+def markdown(rows: dict[str, dict[int, Row]]) -> str:
+    """The table: mean over seeds (and standard deviation), the paper's figure in brackets."""
+    every_run = [run for runs in rows.values() for run in runs.values()]
+    columns = list(dict.fromkeys(column for run in every_run for column in run))
+    order = [*(name for name in ROWS if name in rows), *sorted(rows.keys() - ROWS)]
+    lines = [['mean IoU', *columns, 'seeds'], ['---'] * (len(columns) + 2)]
+    for name in order:
+        paper = _paper_ious(name)
+        runs = rows[name]
+        scores = {c: [run[c] for run in runs.values() if c in run] for c in columns}
+        cells = [_cell(scores[c], paper.get(c)) for c in columns]
+        lines.append([ROWS.get(name, name), *cells, ', '.join(str(seed) for seed in sorted(runs))])
+    table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    return f'{table}\n\nIn brackets: the paper (Table 5), of another size and on other data.'
+
+
+def _paper_ious(name: str) -> dict[str, float]:
+    figures = paper_figures(ROWS[name]) if name in ROWS else {}
+    return {column: figure.scores['IoU'] for column, figure in figures.items()}
+
+
+def _cell(values: Sequence[float], paper: float | None) -> str:
+    if not values:
+        return '-'
+    spread = f' ± {statistics.stdev(values):.3f}' if len(values) > 1 else ''
+    beside = '' if paper is None else f' ({paper:.3f})'
+    return f'{statistics.mean(values):.3f}{spread}{beside}'
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description='Gather finished runs into one table')
+    parser.add_argument('work_dirs', nargs='+', type=Path, help='one folder a run')
+    parser.add_argument('--out', type=Path, help='also write the table (Markdown) here')
+    args = parser.parse_args()
+    rows, errors = gather(args.work_dirs)
+    for error in errors:
+        print(error, file=sys.stderr)
+    if not rows:
+        return 1
+    table = markdown(rows)
+    print(table)
+    if args.out:
+        args.out.write_text(table + '\n')
+    return 1 if errors else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
