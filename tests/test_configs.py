@@ -244,7 +244,10 @@ def test_rows_of_table_5(row, folder):
 
 @pytest.mark.parametrize(
     ('folder', 'full'),
-    [('ablations', f'omni_iml/{PAPER.format("base")}'), ('mini', 'mini/omni-iml_convnext-atto_mini')],
+    [
+        ('ablations', f'omni_iml/{PAPER.format("base")}'),
+        ('mini', 'mini/omni-iml_convnext-atto_mini'),
+    ],
 )
 def test_rows_share_data_recipe_and_the_rest_of_the_model(folder, full):
     full = Config.fromfile(ROOT / f'configs/{full}.py')
