@@ -1,4 +1,6 @@
+import importlib.util
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,20 @@ def one_thread():
 def seed():
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(scope='session')
+def load_tool():
+    """Import a program by its path below ``tools/``, where there are no packages."""
+
+    def load(path):
+        path = Path(__file__).resolve().parents[1] / 'tools' / path
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """``tools/analysis_tools/ablation_table.py`` on runs laid out by hand."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,11 +11,8 @@ TOOL = Path(__file__).resolve().parent.parent / 'tools/analysis_tools/ablation_t
 
 
 @pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('ablation_table', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool):
+    return load_tool('analysis_tools/ablation_table.py')
 
 
 @pytest.fixture

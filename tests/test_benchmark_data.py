@@ -1,6 +1,5 @@
 """The ways that ``tools/analysis_tools/benchmark_data.py`` compares make the same samples."""
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +10,10 @@ from PIL import Image
 
 from mmomni.jpeg import read_luma
 
-TOOL = Path(__file__).resolve().parents[1] / 'tools' / 'analysis_tools' / 'benchmark_data.py'
-
 
 @pytest.fixture(scope='module')
-def benchmark():
-    spec = importlib.util.spec_from_file_location('benchmark_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(load_tool):
+    return load_tool('analysis_tools/benchmark_data.py')
 
 
 @pytest.fixture

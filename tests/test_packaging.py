@@ -1,7 +1,6 @@
 """The package as people install it, and the script that makes the environment."""
 
 import configparser
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -100,11 +99,8 @@ def test_configs_of_the_installed_package_are_found_by_name(wheel, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def make_env():
-    spec = importlib.util.spec_from_file_location('make_env', ROOT / 'tools' / 'make_env.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def make_env(load_tool):
+    return load_tool('make_env.py')
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import importlib.util
 import json
 import math
 import sys
@@ -256,12 +255,9 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def tool(place):
+def tool(place, load_tool):
     """``main`` of the tool with arguments, in this process."""
-    path = ROOT / 'tools/analysis_tools/robustness.py'
-    spec = importlib.util.spec_from_file_location('tools_robustness', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool('analysis_tools/robustness.py')
 
     def run(*arguments, config='tiny.py'):
         with pytest.MonkeyPatch.context() as patch, DefaultScope.overwrite_default_scope('mmseg'):

@@ -6,7 +6,6 @@ at the same few runs, two at a time.
 
 import contextlib
 import csv
-import importlib.util
 import json
 import os
 import pickle
@@ -479,15 +478,13 @@ def test_samples_of_the_resized_reading(paper, place, monkeypatch):
 
 
 @pytest.fixture
-def merged(place, monkeypatch):
+def merged(place, monkeypatch, load_tool):
     """The config as ``tools/<tool>.py`` makes it of its arguments."""
 
     def merge(tool, *arguments, extra=''):
         monkeypatch.setenv('LOCAL_RANK', '0')
         monkeypatch.syspath_prepend(str(place))
-        spec = importlib.util.spec_from_file_location(f'tools_{tool}', ROOT / f'tools/{tool}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_tool(f'{tool}.py')
         config = place / 'other.py'
         config.write_text(f"_base_ = ['tiny.py']\n{extra}\n")
         monkeypatch.setattr(sys, 'argv', [f'{tool}.py', str(config), *arguments])

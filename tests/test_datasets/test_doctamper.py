@@ -1,10 +1,8 @@
 """``DocTamperDataset``: the published LMDBs, read by several processes."""
 
-import importlib.util
 import io
 import pickle
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from mmomni.jpeg import read_luma
 lmdb = pytest.importorskip('lmdb')
 MMLogger.get_current_instance()  # made here, it does not hold the captured stream of one test
 
-CONVERTER = Path(__file__).resolve().parents[2] / 'tools' / 'dataset_converters' / 'doctamper.py'
 COUNT, SIDE = 6, 32
 LOAD = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]
 PIPELINE = [*LOAD, dict(type='mmomni.ExtractDCT'), dict(type='mmomni.PackManipulationInputs')]
@@ -166,11 +163,8 @@ def test_without_the_package(root, monkeypatch):
 
 
 @pytest.fixture
-def check():
-    spec = importlib.util.spec_from_file_location('converter_doctamper', CONVERTER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+def check(load_tool):
+    return load_tool('dataset_converters/doctamper.py').main
 
 
 def test_check_compares_counts_and_factors(root, check, capsys):

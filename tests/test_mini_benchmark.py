@@ -1,0 +1,50 @@
+"""``tools/analysis_tools/mini_benchmark.py``: which images may be sources of what."""
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def tool(load_tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return load_tool('analysis_tools/mini_benchmark.py')
+
+
+@pytest.fixture
+def sources(tmp_path):
+    for domain in ('natural', 'document', 'face'):
+        for number in range(11):
+            path = tmp_path / 'sources' / domain / f'{number:02}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new('RGB', (8, 8)).save(path)
+    return tmp_path / 'sources'
+
+
+def test_every_fifth_image_is_for_testing_alone(tool, sources, tmp_path):
+    tool.split_sources(sources)
+    for domain in tool.DOMAINS:
+        folder = tmp_path / 'data/mini/sources'
+        train, test = ({p.name for p in (folder / s / domain).iterdir()} for s in ('train', 'test'))
+        assert test == {'00.png', '05.png', '10.png'}
+        assert train | test == {p.name for p in (sources / domain).iterdir()}
+        assert not train & test
+    assert not (tmp_path / 'data/mini/forged_dev').exists()
+
+
+def test_a_second_run_changes_nothing(tool, sources, tmp_path):
+    (sources / 'forged_dev').mkdir()
+    tool.split_sources(sources)
+    tool.split_sources(sources)
+    assert (tmp_path / 'data/mini/forged_dev').resolve() == (sources / 'forged_dev').resolve()
+
+
+def test_too_few_sources(tool, sources):
+    for path in sorted((sources / 'face').iterdir())[:3]:
+        path.unlink()
+    with pytest.raises(SystemExit, match='at least 10 authentic images, got 8'):
+        tool.split_sources(sources)
+
+
+def test_every_row_has_a_config(tool):
+    for row in tool.ROWS:
+        assert len(list(tool.CONFIGS.glob(f'{row}_*.py'))) == 1
