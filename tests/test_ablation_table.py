@@ -17,12 +17,18 @@ def tool(load_tool):
 
 @pytest.fixture
 def make_run(tmp_path):
-    def make(row, seed, **ious):
-        folder = tmp_path / f'{row}_{seed}'
+    def make(row, seed, note='', model='atto', **ious):
+        folder = tmp_path / f'{row}_{model}_{seed}'
         folder.mkdir()
-        (folder / f'{row}_convnext-atto_mini.py').write_text(f'randomness = dict(seed={seed})\n')
-        domains = {name: {'IoU': iou} for name, iou in ious.items()}
-        (folder / 'results.json').write_text(json.dumps({'per_image': {'domains': domains}}))
+        config = f'{row}_convnext-{model}_mini.py'
+        (folder / config).write_text(f'randomness = dict(seed={seed})\n')
+        sets = [dict(name='a', domain='natural', is_average=False, note='', scores=dict(IoU=0.0))]
+        domains = [
+            dict(name=name, domain=name, is_average=True, note=note, scores=dict(IoU=iou))
+            for name, iou in ious.items()
+        ]
+        results = dict(tables=[dict(title='results', rows=sets + domains)])
+        (folder / 'results.json').write_text(json.dumps(results))
         return folder
 
     return make
@@ -31,7 +37,7 @@ def make_run(tmp_path):
 def test_mean_over_domains_leaves_others_out(tool, make_run):
     folder = make_run('omni-iml', 3, natural=0.5, document=0.7, face=0.9, real=0.1)
     expected = dict(natural=0.5, document=0.7, face=0.9, average=pytest.approx(0.7), real=0.1)
-    assert tool.read_run(folder) == ('omni-iml', 3, expected)
+    assert tool.read_run(folder) == ('omni-iml_convnext-atto_mini', 3, expected)
 
 
 def test_seeds_are_averaged_and_the_paper_stands_beside(tool, make_run):
@@ -43,7 +49,7 @@ def test_seeds_are_averaged_and_the_paper_stands_beside(tool, make_run):
     # natural: 0.1 and 0.3, whose standard deviation is 0.2 / sqrt(2)
     assert cells[1] == '0.200 ± 0.141 (0.598)'
     assert cells[2] == '0.200 ± 0.000 (0.748)'
-    assert cells[-1] == '1, 3'
+    assert cells[-2:] == ['1, 3', 'omni-iml_convnext-atto_mini']
 
 
 def test_rows_in_the_order_of_the_paper_and_others_after(tool, make_run):
@@ -54,10 +60,27 @@ def test_rows_in_the_order_of_the_paper_and_others_after(tool, make_run):
     assert names == ['Baseline', 'Omni-IML', 'segformer']
 
 
+def test_models_of_other_sizes_are_not_averaged(tool, make_run):
+    folders = [
+        make_run('omni-iml', seed, model=model, natural=0.1, document=0.2, face=0.3)
+        for seed, model in ((0, 'atto'), (1, 'base'))
+    ]
+    rows, errors = tool.gather(folders)
+    assert errors == []
+    assert [sorted(runs) for runs in rows.values()] == [[0], [1]]
+    assert tool.markdown(rows).count('| Omni-IML |') == 2
+
+
+def test_averages_over_some_sets_are_refused(tool, make_run):
+    folder = make_run('omni-iml', 0, 'over 3 of 5 sets', natural=0.1, document=0.2, face=0.3)
+    with pytest.raises(ValueError, match='natural: over 3 of 5 sets'):
+        tool.read_run(folder)
+
+
 def test_the_same_run_twice_is_named(tool, make_run):
     folder = make_run('omni-iml', 0, natural=0.1, document=0.2, face=0.3)
     rows, errors = tool.gather([folder, folder])
-    assert len(rows['omni-iml']) == 1
+    assert len(rows['omni-iml_convnext-atto_mini']) == 1
     assert 'second run' in errors[0]
 
 

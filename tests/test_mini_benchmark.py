@@ -31,10 +31,20 @@ def test_every_fifth_image_is_for_testing_alone(tool, sources, tmp_path):
     assert not (tmp_path / 'data/mini/forged_dev').exists()
 
 
-def test_a_second_run_changes_nothing(tool, sources, tmp_path):
+def test_a_second_run_with_more_sources_splits_anew(tool, sources, tmp_path):
     (sources / 'forged_dev').mkdir()
     tool.split_sources(sources)
+    for name in ('00a.png', 'sub/00.png'):
+        path = sources / 'face' / name
+        path.parent.mkdir(exist_ok=True)
+        Image.new('RGB', (8, 8)).save(path)
     tool.split_sources(sources)
+    folder = tmp_path / 'data/mini/sources'
+    train, test = (
+        {p.resolve() for p in (folder / s / 'face').rglob('*.png')} for s in ('train', 'test')
+    )
+    assert not train & test
+    assert train | test == {p.resolve() for p in (sources / 'face').rglob('*.png')}
     assert (tmp_path / 'data/mini/forged_dev').resolve() == (sources / 'forged_dev').resolve()
 
 

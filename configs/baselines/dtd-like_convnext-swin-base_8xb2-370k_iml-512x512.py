@@ -2,6 +2,7 @@
 # Swin stages behind them; with a UPerNet head, on the data and recipe of Omni-IML. Not pretrained.
 _base_ = '../omni_iml/omni-iml_convnext-base_8xb2-370k_iml-512x512.py'
 
+paper_row = None  # of other models
 model = dict(
     backbone=dict(
         backbone=dict(type='mmomni.ConvNeXtSwin', init_cfg=None),

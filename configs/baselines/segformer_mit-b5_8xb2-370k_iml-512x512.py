@@ -1,6 +1,7 @@
 # Any model of mmseg on the RGB planes, with the data and recipe of Omni-IML: here SegFormer-B5.
 _base_ = '../omni_iml/omni-iml_convnext-base_8xb2-370k_iml-512x512.py'
 
+paper_row = None  # of other models
 checkpoint = (
     'https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/'
     'mit_b5_20220624-658746d9.pth'

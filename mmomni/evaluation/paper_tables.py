@@ -93,8 +93,10 @@ PAPER_ROWS: dict[str, dict[str, Figures]] = {
 """Rows that a config can be compared with (its ``paper_row``): Tables 1 to 4, 5 and 6."""
 
 
-def paper_figures(row: str) -> dict[str, Figures]:
-    """By set and average; raises ``ValueError`` where the paper has no such row."""
+def paper_figures(row: str | None) -> dict[str, Figures]:
+    """By set and average; none of ``None``; raises ``ValueError`` if the paper has no such row."""
+    if row is None:
+        return {}
     if row not in PAPER_ROWS:
         raise ValueError(f'paper_row must be one of {tuple(PAPER_ROWS)}, got {row!r}')
     return PAPER_ROWS[row]
@@ -144,7 +146,7 @@ def build_tables(
     metrics: Mapping[str, float],
     missing: Collection[Key] = (),
     test_inputs: Mapping[Key, str] | None = None,
-    paper_row: str = 'Omni-IML',
+    paper_row: str | None = 'Omni-IML',
 ) -> list[Table]:
     """One table for the sets of the paper and one for all others, where there are any.
 
@@ -167,7 +169,8 @@ def build_tables(
     papers = {key: rows.pop(key) for key in PAPER_SETS if key in rows}
     tables = []
     if papers:
-        tables.append(Table(f'paper: {paper_row}', _paper_rows(papers, missing, figures)))
+        title = f'paper: {paper_row}' if paper_row else 'sets of the paper'
+        tables.append(Table(title, _paper_rows(papers, missing, figures)))
     if rows:
         tables.append(Table('other sets' if papers else 'results', _other_rows(rows)))
     return tables
@@ -181,7 +184,9 @@ def _by_set(metrics: Mapping[str, float]) -> dict[Key, dict[str, dict[str, float
         if len(parts) >= 5 and parts[1] == 'datasets':
             found[parts[2], '/'.join(parts[3:-1])][parts[0]][parts[-1]] = value
     localised = {
-        key: {protocol: row for protocol, row in rows.items() if 'F1' in row}
+        key: {
+            protocol: row for protocol, row in rows.items() if not row.keys().isdisjoint(SCORES)
+        }
         for key, rows in found.items()
     }
     return {key: rows for key, rows in localised.items() if rows}

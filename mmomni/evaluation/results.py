@@ -38,7 +38,8 @@ class Report:
     Made before the run, so that what is wrong with the config shows at once.
 
     Args:
-        cfg: Its ``paper_row`` names the row of the paper to compare with (default ``'Omni-IML'``).
+        cfg: Its ``paper_row`` names the row of the paper to compare with (default ``'Omni-IML'``;
+            ``None``: with none).
         absent: Sets that were taken out of it.
 
     Raises:
@@ -71,7 +72,9 @@ class Report:
             print_log(self._absent(), logger='current')
         paths = [osp.join(self.work_dir, f'results.{kind}') for kind in ('json', 'csv', 'md')]
         mmengine.dump(self._content(metrics, tables), paths[0], indent=2)
-        if tables:
+        if not tables:
+            print_log(f'no table: none of {SCORES} among the metrics', logger='current')
+        else:
             _write_csv(paths[1], tables)
             Path(paths[2]).write_text(self._markdown(tables), encoding='utf-8')
         print_log(f'results: {", ".join(paths if tables else paths[:1])}', logger='current')

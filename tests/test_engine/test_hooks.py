@@ -119,6 +119,13 @@ def test_windows_off_the_block_grid_are_refused(key, size, sliding, monkeypatch)
         ModalGateHook().before_test(SimpleNamespace(model=sliding))
 
 
+def test_windows_at_the_edge_lie_on_the_grid(sliding, monkeypatch):
+    """A height of 100 and windows of 64 would put the last one at row 36."""
+    monkeypatch.setattr(sliding.data_preprocessor, 'test_cfg', None)
+    with pytest.raises(ValueError, match='got size_divisor=1, use data_preprocessor'):
+        ModalGateHook().before_test(SimpleNamespace(model=sliding))
+
+
 def test_one_batch_does_not_leak_into_the_next(whole, script):
     script(whole, [[1.0], [-1.0]])
     hook = ModalGateHook()
@@ -329,7 +336,11 @@ def tested(tmp_path):
 
 
 def show(hook, samples, folder, rank=0):
-    runner = SimpleNamespace(work_dir=str(folder), rank=rank)
+    loader = SimpleNamespace(dataset=samples)
+    runner = SimpleNamespace(
+        work_dir=str(folder), rank=rank, world_size=1, test_dataloader=loader,
+        model=torch.nn.Identity(),
+    )  # fmt: skip
     hook.before_test(runner)
     for number, sample in enumerate(samples):
         hook.after_test_iter(runner, number, outputs=[sample])

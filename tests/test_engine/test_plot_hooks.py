@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
+from mmseg.models import SegTTAModel
 from mmseg.structures import SegDataSample
 from PIL import Image
+from torch import nn
 
 from mmomni.engine.hooks import AreaPlotHook, ExtremesHook, ScoreCurvesHook
 from mmomni.engine.hooks import area_plot_hook as area_module
@@ -32,13 +34,20 @@ def predict(path, domain='natural', found=1.0, tampered=True, seed=0, **meta):
     return sample
 
 
+class Repeat(nn.Module):
+    """A model whose answers are its inputs."""
+
+    def test_step(self, data):
+        return data
+
+
 def make_runner(folder, samples=(), rank=0, world_size=1, length=None):
     """As much of a runner as the hooks use; its model remembers the prediction of every image."""
     dataset = list(samples) if length is None else range(length)
     loader = SimpleNamespace(dataset=dataset, collate_fn=lambda batch: batch)
     return SimpleNamespace(
         work_dir=str(folder), rank=rank, world_size=world_size, test_dataloader=loader,
-        test_loop=SimpleNamespace(fp16=False), model=SimpleNamespace(test_step=lambda data: data),
+        test_loop=SimpleNamespace(fp16=False), model=Repeat(),
     )  # fmt: skip
 
 
@@ -220,6 +229,32 @@ def test_the_gates_choice_of_the_test_is_told(images, tmp_path, drawn):
     assert drawn[0][0][0].caption.endswith('gate: vision')
 
 
-def test_another_order_of_testing_is_refused(images, tmp_path):
-    with pytest.raises(ValueError, match='shuffle=False'):
-        show(ExtremesHook(), images, make_runner(tmp_path, images[::-1]))
+def test_another_order_of_testing_is_an_error_that_ends_no_test(images, tmp_path, drawn, log):
+    show(ExtremesHook(), images, make_runner(tmp_path, images[::-1]))
+    assert drawn == []
+    assert 'ExtremesHook: no picture' in log[-1]
+    assert 'shuffle=False' in log[-1]
+
+
+class Broken(ScoreCurvesHook):
+    def look(self, sample, index):
+        raise IndexError('boolean index did not match')
+
+
+def test_a_picture_that_fails_costs_only_itself(images, tmp_path, drawn, log):
+    show(Broken(), images, make_runner(tmp_path, images))
+    assert drawn == []
+    lines = [line for line in log if 'Broken: no picture' in line]
+    assert len(lines) == 1
+    assert 'IndexError: boolean index did not match' in lines[0]
+
+
+@pytest.mark.parametrize(('hook', 'pictures'), [(ScoreCurvesHook, 0), (AreaPlotHook, 1)])
+def test_no_probabilities_with_test_time_augmentation(
+    hook, pictures, images, tmp_path, drawn, log
+):
+    runner = make_runner(tmp_path, images)
+    runner.model = SegTTAModel(module=Repeat())
+    show(hook(), images, runner)
+    assert len(drawn) == pictures
+    assert any('test-time augmentation' in line for line in log) == (not pictures)

@@ -34,6 +34,12 @@ def test_top_k_mean_of_a_small_image_takes_one_pixel():
     assert image_score(torch.tensor([[0.25, 0.5]]), 'top_k_mean') == 0.5
 
 
+@pytest.mark.parametrize('pooling', ['max', 'top_k_mean'])
+def test_probabilities_that_are_no_numbers_are_refused(pooling):
+    with pytest.raises(ValueError, match='got NaN; did the training'):
+        image_score(torch.tensor([[0.25, math.nan]]), pooling)
+
+
 def test_unknown_pooling_is_refused():
     with pytest.raises(ValueError, match="got 'mean'"):
         image_score(torch.zeros(1, 1), 'mean')

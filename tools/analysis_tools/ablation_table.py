@@ -34,7 +34,10 @@ Row = dict[str, float]
 
 
 def read_run(folder: Path) -> tuple[str, int, Row]:
-    """Row, seed and mean IoU by column of one finished run.
+    """Config, seed and mean IoU by column of one finished run.
+
+    The columns are the averages of its own tables, in which each set is scored by the paper's
+    protocol and none is missing.
 
     Raises:
         ValueError: The folder holds no config, no results, or results of other domains.
@@ -47,15 +50,21 @@ def read_run(folder: Path) -> tuple[str, int, Row]:
             f'{"a" if results.is_file() else "no"} results.json; run tools/train.py and '
             'tools/test.py with this --work-dir'
         )
-    domains = json.loads(results.read_text())['per_image']['domains']
-    scores = {name: row['IoU'] for name, row in domains.items()}
-    absent = [name for name in DOMAINS if scores.get(name) is None]
-    if absent:
-        raise ValueError(f'{results}: expected the domains {DOMAINS}, {absent} are missing')
-    average = statistics.mean(scores.pop(name) for name in DOMAINS)
-    columns = {name: domains[name]['IoU'] for name in DOMAINS} | {'average': average} | scores
+    tables = json.loads(results.read_text())['tables']
+    rows = [row for table in tables for row in table['rows'] if row['is_average']]
+    scores = {r['name']: r['scores']['IoU'] for r in rows if r['name'] == r['domain']}
+    notes = [f'{row["name"]}: {row["note"]}' for row in rows if row['note']]
+    absent = [name for name in DOMAINS if name not in scores]
+    if absent or notes:
+        raise ValueError(
+            f'{results}: expected averages over all sets of the domains {DOMAINS}, '
+            f'{f"{absent} are missing" if absent else "; ".join(notes)}; test all sets'
+        )
+    average = statistics.mean(scores[name] for name in DOMAINS)
+    others = {name: score for name, score in scores.items() if name not in DOMAINS}
+    columns = {name: scores[name] for name in DOMAINS} | {'average': average} | others
     seed = Config.fromfile(configs[0]).randomness.seed
-    return configs[0].stem.split('_')[0], seed, columns
+    return configs[0].stem, seed, columns
 
 
 def gather(folders: Sequence[Path]) -> tuple[dict[str, dict[int, Row]], list[str]]:
@@ -78,20 +87,32 @@ def markdown(rows: dict[str, dict[int, Row]]) -> str:
     """The table: mean over seeds (and standard deviation), the paper's figure in brackets."""
     every_run = [run for runs in rows.values() for run in runs.values()]
     columns = list(dict.fromkeys(column for run in every_run for column in run))
-    order = [*(name for name in ROWS if name in rows), *sorted(rows.keys() - ROWS)]
-    lines = [['mean IoU', *columns, 'seeds'], ['---'] * (len(columns) + 2)]
+    order = sorted(rows, key=_place)
+    lines = [['mean IoU', *columns, 'seeds', 'config'], ['---'] * (len(columns) + 3)]
     for name in order:
-        paper = _paper_ious(name)
+        row = ROWS.get(_short(name))
+        paper = _paper_ious(row)
         runs = rows[name]
         scores = {c: [run[c] for run in runs.values() if c in run] for c in columns}
         cells = [_cell(scores[c], paper.get(c)) for c in columns]
-        lines.append([ROWS.get(name, name), *cells, ', '.join(str(seed) for seed in sorted(runs))])
+        seeds = ', '.join(str(seed) for seed in sorted(runs))
+        lines.append([row or _short(name), *cells, seeds, name])
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     return f'{table}\n\nIn brackets: the paper (Table 5), of another size and on other data.'
 
 
-def _paper_ious(name: str) -> dict[str, float]:
-    figures = paper_figures(ROWS[name]) if name in ROWS else {}
+def _short(config: str) -> str:
+    return config.split('_', maxsplit=1)[0]
+
+
+def _place(config: str) -> tuple[int, str]:
+    """Rows of the paper in its order, then all others."""
+    short = _short(config)
+    return (list(ROWS).index(short) if short in ROWS else len(ROWS), config)
+
+
+def _paper_ious(row: str | None) -> dict[str, float]:
+    figures = paper_figures(row) if row else {}
     return {column: figure.scores['IoU'] for column, figure in figures.items()}
 
 

@@ -9,6 +9,7 @@ it and prints the table; what is finished already is not done again.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,25 +38,30 @@ def run(*command: object) -> None:
 
 
 def split_sources(sources: Path) -> None:
-    """Links to the images of every domain, in a folder for training and one for testing."""
+    """Links to the images of every domain, in a folder for training and one for testing.
+
+    Made anew each time: what an earlier run made of other sources, ``mmomni synthesize --resume``
+    refuses.
+    """
+    shutil.rmtree(DATA / 'sources', ignore_errors=True)
     for domain in DOMAINS:
-        images = sorted(find_images(sources / domain), key=lambda path: path.stem)
+        folder = sources / domain
+        images = sorted(find_images(folder), key=lambda path: path.stem)
         if len(images) < 2 * TEST_EVERY:
             raise SystemExit(
-                f'{sources / domain}: expected at least {2 * TEST_EVERY} authentic images, got '
-                f'{len(images)}'
+                f'{folder}: expected at least {2 * TEST_EVERY} authentic images, got {len(images)}'
             )
         for number, image in enumerate(images):
             split = 'train' if number % TEST_EVERY else 'test'
-            _link(DATA / 'sources' / split / domain / image.name, image)
+            _link(DATA / 'sources' / split / domain / image.relative_to(folder), image)
+    (DATA / 'forged_dev').unlink(missing_ok=True)
     if (sources / 'forged_dev').is_dir():
         _link(DATA / 'forged_dev', sources / 'forged_dev')
 
 
 def _link(link: Path, target: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to(target.resolve())
+    link.symlink_to(target.resolve())
 
 
 def make_data(workers: int) -> None:

@@ -21,6 +21,8 @@ class AreaPlotHook(EveryImageHook):
     are gathered.
     """
 
+    needs_probabilities = False
+
     def start(self) -> None:
         self._images: list[tuple[str, float, float]] = []
 
@@ -33,7 +35,7 @@ class AreaPlotHook(EveryImageHook):
             area = counts.tampered / counts.scored
             self._images.append((domain, area, per_image_scores(counts)['IoU']))
 
-    def after_test(self, runner: Runner) -> None:
+    def draw(self, runner: Runner) -> None:
         """Gather the images of all ranks and draw (rank 0)."""
         images = [image for share in all_gather_object(self._images) for image in share]
         if images and runner.rank == 0:

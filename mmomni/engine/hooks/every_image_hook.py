@@ -1,22 +1,41 @@
+import logging
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
 
 class EveryImageHook(Hook):
-    """Base of hooks that look at every readable image of a test once.
+    """Base of hooks that look at every readable image of a test once and draw what they saw.
 
     With several ranks each sees its own share. As mmengine's metrics do, it takes for granted that
     the ranks take turns (:class:`mmengine.dataset.DefaultSampler`), and leaves out the images
     that are repeated to fill the last turn.
+
+    A picture that fails is logged as an error and given up; it must not cost the scores of the
+    test, which are written after it.
     """
+
+    needs_probabilities: ClassVar[bool] = True
+    """Test-time augmentation of mmseg merges decisions, and leaves one view's probabilities."""
 
     def before_test(self, runner: Runner) -> None:
         """Start empty."""
+        augmented = any(isinstance(module, BaseTTAModel) for module in runner.model.modules())
+        self._is_active = not (augmented and self.needs_probabilities)
+        if not self._is_active:
+            print_log(
+                f'{type(self).__name__}: no picture, because test-time augmentation merges '
+                'decisions and not probabilities',
+                logger='current',
+                level=logging.WARNING,
+            )
         self._number_seen = 0
         self.start()
 
@@ -32,8 +51,27 @@ class EveryImageHook(Hook):
             index = self._number_seen * runner.world_size + runner.rank
             self._number_seen += 1
             repeated = index >= len(runner.test_dataloader.dataset)
-            if not repeated and 'unreadable' not in sample.metainfo:
-                self.look(sample, index)
+            if self._is_active and not repeated and 'unreadable' not in sample.metainfo:
+                with self._given_up_on_failure():
+                    self.look(sample, index)
+
+    def after_test(self, runner: Runner) -> None:
+        """Draw."""
+        if self._is_active:
+            with self._given_up_on_failure():
+                self.draw(runner)
+
+    @contextmanager
+    def _given_up_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (whatever it is, the test goes on)
+            self._is_active = False
+            print_log(
+                f'{type(self).__name__}: no picture, because of {type(error).__name__}: {error}',
+                logger='current',
+                level=logging.ERROR,
+            )
 
     @abstractmethod
     def start(self) -> None:
@@ -42,3 +80,7 @@ class EveryImageHook(Hook):
     @abstractmethod
     def look(self, sample: BaseDataElement, index: int) -> None:
         """Take what is needed of a prediction; ``index`` is its place in the order of testing."""
+
+    @abstractmethod
+    def draw(self, runner: Runner) -> None:
+        """Gather what all ranks saw and draw it (rank 0)."""

@@ -49,7 +49,7 @@ class ExtremesHook(EveryImageHook):
             iou, p_modal = per_image_scores(counts)['IoU'], sample.get('p_modal')
             self._tested.append(Tested(iou, meta['img_path'], index, dataset, p_modal))
 
-    def after_test(self, runner: Runner) -> None:
+    def draw(self, runner: Runner) -> None:
         """Gather the images of all ranks, choose and draw (rank 0)."""
         groups = defaultdict(list)
         for share in all_gather_object(self._tested):

@@ -1,10 +1,8 @@
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import cv2
 from mmengine import fileio
-from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -14,11 +12,13 @@ from mmomni.jpeg import decode
 from mmomni.registry import HOOKS
 from mmomni.visualization import GalleryRow, draw_gallery, shrink
 
+from .every_image_hook import EveryImageHook
+
 LABEL_LENGTH = 20  # characters of a file name that fit beside its row
 
 
 @HOOKS.register_module()
-class GalleryHook(Hook):
+class GalleryHook(EveryImageHook):
     """Draw the first tested images of every domain into ``<work_dir>/gallery.png``.
 
     Args:
@@ -27,26 +27,17 @@ class GalleryHook(Hook):
 
     def __init__(self, num_per_domain: int = 3) -> None:
         self.num_per_domain = num_per_domain
+
+    def start(self) -> None:
         self._rows: dict[str, list[GalleryRow]] = defaultdict(list)
 
-    def before_test(self, runner: Runner) -> None:
-        """Start empty."""
-        self._rows.clear()
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[BaseDataElement] = (),
-    ) -> None:
+    def look(self, sample: BaseDataElement, index: int) -> None:
         """Keep a sample while its domain has room."""
-        for sample in outputs:
-            rows = self._rows[sample.metainfo.get('domain', 'all')]
-            if len(rows) < self.num_per_domain and 'unreadable' not in sample.metainfo:
-                rows.append(_row(sample))
+        rows = self._rows[sample.metainfo.get('domain', 'all')]
+        if len(rows) < self.num_per_domain:
+            rows.append(_row(sample))
 
-    def after_test(self, runner: Runner) -> None:
+    def draw(self, runner: Runner) -> None:
         """Draw the picture (rank 0, from its own share of the images)."""
         rows = [row for group in self._rows.values() for row in group]
         if rows and runner.rank == 0:
@@ -65,11 +56,12 @@ def _row(sample: BaseDataElement) -> GalleryRow:
 
 
 def make_row(sample: BaseDataElement, label: str, caption: str) -> GalleryRow:
-    """The row of a prediction, no larger than it is drawn."""
+    """The row of a prediction, no larger than it is drawn; shows the file at the mask's size."""
     path = sample.metainfo['img_path']
+    mask = sample.gt_sem_seg.data.squeeze(0).cpu().numpy()
     row = GalleryRow(
-        image=decode(fileio.get(path), path),
-        mask=sample.gt_sem_seg.data.squeeze(0).cpu().numpy(),
+        image=cv2.resize(decode(fileio.get(path), path), mask.shape[::-1]),
+        mask=mask,
         heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
         label=label,
         caption=caption,

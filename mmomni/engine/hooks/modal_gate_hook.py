@@ -138,3 +138,10 @@ def _check_windows(model: BaseSegmentor) -> None:
                 f'test_cfg.{key} must be multiples of 8, the JPEG block size, got {tuple(size)}; '
                 f'use {nearest}'
             )
+    padding = (getattr(model.data_preprocessor, 'test_cfg', None) or {}).get('size_divisor', 1)
+    if (model.test_cfg or {}).get('mode') == 'slide' and padding % 8:
+        raise ValueError(
+            'the last of sliding windows is moved to the edge of the image, which must lie on the '
+            f'8x8 grid of JPEG; got size_divisor={padding}, use '
+            'data_preprocessor=dict(test_cfg=dict(size_divisor=32))'
+        )

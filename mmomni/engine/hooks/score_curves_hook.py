@@ -45,7 +45,7 @@ class ScoreCurvesHook(EveryImageHook):
         empty = torch.zeros(2, self.bins, dtype=torch.int64)
         self._histograms[domain] = self._histograms.get(domain, empty) + torch.stack(counts).cpu()
 
-    def after_test(self, runner: Runner) -> None:
+    def draw(self, runner: Runner) -> None:
         """Add the histograms of all ranks and draw (rank 0)."""
         total: dict[str, Tensor] = {}
         for histograms in all_gather_object(self._histograms):

@@ -1,5 +1,7 @@
 """Is this image forged? A probability map as one score, and the scores of a set of images."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -20,14 +22,21 @@ def image_score(probability: Tensor, pooling: str, top_k: float = 0.01) -> float
         In [0, 1].
 
     Raises:
-        ValueError: Another pooling.
+        ValueError: Another pooling, or probabilities that are no numbers.
     """
     if pooling == 'max':
-        return float(probability.max())
-    if pooling == 'top_k_mean':
+        score = float(probability.max())
+    elif pooling == 'top_k_mean':
         count = max(1, round(top_k * probability.numel()))
-        return float(probability.flatten().topk(count).values.double().mean())
-    raise ValueError(f'expected pooling to be one of {IMAGE_POOLINGS}, got {pooling!r}')
+        score = float(probability.flatten().topk(count).values.double().mean())
+    else:
+        raise ValueError(f'expected pooling to be one of {IMAGE_POOLINGS}, got {pooling!r}')
+    if math.isnan(score):
+        raise ValueError(
+            'expected probabilities in [0, 1], got NaN; did the training of this checkpoint '
+            'diverge? Look at its losses, and take an earlier one'
+        )
+    return score
 
 
 def image_level_scores(scores: Tensor, labels: Tensor, threshold: float) -> dict[str, float]:
