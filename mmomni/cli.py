@@ -146,6 +146,8 @@ def _synthesize(args: argparse.Namespace) -> None:
     line = f'{summary.num} {kind} in {args.out}: {counts}'
     if summary.unreadable:
         line += f'; {len(summary.unreadable)} unreadable sources left out'
+    if summary.without_face:
+        line += f'; no face was found in {summary.without_face}, whose middle was blended'
     print(line)
 
 

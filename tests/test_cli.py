@@ -37,6 +37,15 @@ def test_synthesize_writes_and_sums_up(photos, tmp_path, capsys):
     assert 'synthesize 5/5' in captured.err
 
 
+def test_synthesize_tells_where_it_found_no_face(photos, tmp_path, capsys):
+    out = tmp_path / 'out'
+    command = ['synthesize', str(photos), str(out), '--domain', 'face', '--max-side', '100']
+    assert main([*command, '--num', '2']) == 0
+    assert 'no face was found in 2, whose middle was blended' in capsys.readouterr().out
+    assert main([*command, '--num', '3', '--resume']) == 0
+    assert 'no face was found in 3, whose middle was blended' in capsys.readouterr().out
+
+
 def test_synthesize_resumes_with_workers_and_authentic_images(photos, tmp_path, capsys):
     out = tmp_path / 'out'
     command = ['synthesize', str(photos), str(out), '--domain', 'natural', '--max-side', '200']

@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from PIL import Image
 
+from mmomni.engine.hooks import ModalGateHook, ScoreCurvesHook
 from mmomni.evaluation.robustness import (
     GRIDS,
     Point,
@@ -190,6 +192,21 @@ def test_results_come_back(tmp_path):
     }
 
 
+def test_two_processes_may_finish_one_test_at_once(tmp_path, monkeypatch):
+    point, replace = Point('blur', 3), os.replace
+
+    def replace_after_the_other(*paths):
+        monkeypatch.setattr(os, 'replace', replace)
+        monkeypatch.setattr(os, 'getpid', lambda: -1)
+        write_result(tmp_path, point, {'y': 2.0}, {})
+        replace(*paths)
+
+    monkeypatch.setattr(os, 'replace', replace_after_the_other)
+    write_result(tmp_path, point, {'y': 1.0}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ['blur_3.json']
+    assert read_results(tmp_path, {}) == {point: {'y': 1.0}}
+
+
 @pytest.mark.parametrize('changed', ['config', 'checkpoint'])
 def test_results_of_other_inputs_are_refused(changed, tmp_path):
     inputs = dict(config='a', checkpoint='b')
@@ -343,6 +360,16 @@ def test_grid_that_does_not_fit_ends_in_one_line(tool, place):
         tool('--grids', 'doctamper', '--work-dir', place / 'other')
 
 
+def test_absent_sets_end_in_one_line(tool, place):
+    (place / 'absent.py').write_text(
+        CONFIG.format(base=str(DEMO), root='absent/').replace(
+            'domain=domain,', "domain='natural', name='CASIAv1',"
+        )
+    )
+    with pytest.raises(SystemExit, match=r'^robustness\.py: not one of the test sets is there'):
+        tool('--work-dir', place / 'other', config='absent.py')
+
+
 def test_every_grid_but_one_is_a_kind_of_perturbation(mmseg_scope):
     from mmomni.datasets.transforms import Perturb
 
@@ -357,3 +384,10 @@ def test_default_work_dir(tool, monkeypatch):
     args = tool.module.parse_args()
     assert tool.module.merge_args(Config({}), args).work_dir == 'work_dirs/b/robustness'
     assert tool.module.merge_args(Config(dict(work_dir='w')), args).work_dir == 'w/robustness'
+
+
+def test_hooks_that_draw_are_left_out_by_name_or_class(tool, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['robustness.py', 'a/b.py', 'c.pth'])
+    hooks = [dict(type=kind) for kind in ('mmomni.GalleryHook', ScoreCurvesHook, ModalGateHook)]
+    cfg = tool.module.merge_args(Config(dict(custom_hooks=hooks)), tool.module.parse_args())
+    assert [hook['type'] for hook in cfg.custom_hooks] == [ModalGateHook]

@@ -503,7 +503,8 @@ def test_resume_of_the_command_line(merged):
     assert merged('train', '--resume').resume is True
 
 
-TOOLS = {'train': [], 'test': ['some.pth']}
+CHECKPOINT = 'https://example.org/some.pth'
+TOOLS = {'train': [], 'test': [CHECKPOINT]}
 
 
 @pytest.mark.parametrize('tool', TOOLS)
@@ -531,7 +532,13 @@ def test_options_override_the_config(tool, merged):
 
 
 def test_checkpoint_is_loaded_by_the_test(merged):
-    assert merged('test', 'some.pth').load_from == 'some.pth'
+    assert merged('test', CHECKPOINT).load_from == CHECKPOINT
+
+
+def test_missing_checkpoint_is_refused_before_anything_is_built(merged, capsys):
+    with pytest.raises(SystemExit):
+        merged('test', 'nosuch.pth')
+    assert 'expected a file, found none: nosuch.pth' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('extra', ['', "optim_wrapper = dict(type='AmpOptimWrapper')"])

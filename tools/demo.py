@@ -5,7 +5,6 @@ in TEST_SOURCES are never used in training.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +51,7 @@ def synthesize() -> None:
             run(
                 '-m', 'mmomni.cli', 'synthesize', *sources, out, '--domain', domain,
                 '--num', NUM_IMAGES[split], '--seed', SEEDS[split], '--max-side', 384,
-                '--post-probability', 0,
+                '--post-probability', 0, '--resume',
             )  # fmt: skip
 
 
@@ -70,9 +69,10 @@ def report() -> None:
 
 
 def main() -> None:
-    shutil.rmtree(WORK_DIR, ignore_errors=True)
+    if WORK_DIR.exists():
+        print(f'goes on with what is in {WORK_DIR}; remove it to start anew')
     synthesize()
-    run('tools/train.py', CONFIG, '--work-dir', WORK_DIR)
+    run('tools/train.py', CONFIG, '--work-dir', WORK_DIR, '--resume')
     checkpoint = (WORK_DIR / 'last_checkpoint').read_text().strip()
     run('tools/test.py', CONFIG, checkpoint, '--work-dir', WORK_DIR)
     report()

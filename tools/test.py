@@ -34,6 +34,9 @@ def parse_args() -> argparse.Namespace:
     # torch.distributed.launch passes --local_rank, torchrun sets the variable
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
+    for path in (args.config, args.checkpoint):
+        if '://' not in path and not osp.isfile(path):
+            parser.error(f'expected a file, found none: {path}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

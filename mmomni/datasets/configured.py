@@ -82,25 +82,26 @@ def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
     return {_key(entry): _test_input(entry.get('pipeline') or []) for entry in entries}
 
 
+def type_name(entry: dict) -> str:
+    """The name of the class of a dataset, transform or hook, given as a string or as itself."""
+    kind = entry.get('type', '')
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
 def _dataset(cfg: Config) -> dict:
     return (cfg.get('test_dataloader') or {}).get('dataset') or {}
 
 
 def _key(entry: dict) -> SetKey:
     """As :class:`ManipulationDataset` and :class:`DocTamperDataset` fill in what is not given."""
-    document = _type(entry) == 'DocTamperDataset'
+    document = type_name(entry) == 'DocTamperDataset'
     domain = entry.get('domain') or ('document' if document else 'all')
     return SetKey(domain, entry.get('name') or Path(entry.get('data_root') or domain).name)
 
 
-def _type(entry: dict) -> str:
-    kind = entry.get('type', '')
-    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
-
-
 def _needed_files(entry: dict) -> Iterator[str]:
     root = entry.get('data_root') or ''
-    if _type(entry) == 'DocTamperDataset':
+    if type_name(entry) == 'DocTamperDataset':
         yield osp.join(root, 'data.mdb')
     elif entry.get('ann_file'):
         yield osp.join(root, entry['ann_file'])
@@ -121,12 +122,12 @@ def _lines(absent: Collection[AbsentSet]) -> list[str]:
 
 
 def _test_input(pipeline: list[dict]) -> str:
-    resizes = [step for step in pipeline if 'Resize' in _type(step)]
+    resizes = [step for step in pipeline if 'Resize' in type_name(step)]
     if not resizes:
         return 'native'
     last = resizes[-1]
     scale = last.get('scale')
-    if _type(last) != 'Resize' or scale is None:
-        return f'resized by {last.get("scale_factor", _type(last))}'
+    if type_name(last) != 'Resize' or scale is None:
+        return f'resized by {last.get("scale_factor", type_name(last))}'
     width, height = (scale, scale) if isinstance(scale, int) else scale
     return f'resized {width}x{height}' + (' at most, ratio kept' if last.get('keep_ratio') else '')

@@ -114,7 +114,7 @@ class Row:
         domain: Empty for the total.
         is_average: A mean over other rows.
         protocol: What the scores were computed by; of an average, all there are.
-        test_input: ``'native'`` or how it was resized; empty for averages.
+        test_input: ``'native'`` or how it was resized; of an average, all there are.
         scores: Those that exist, in [0, 1]; none of a missing set.
         counts: Images, by kind.
         paper: The paper's scores, empty where they do not compare.
@@ -275,8 +275,10 @@ def _average(name: str, domain: str, rows: Sequence[Row]) -> Row:
     shared = [score for score in SCORES if all(score in row.scores for row in scored)]
     kinds = [kind for kind in COUNTS if any(kind in row.counts for row in rows)]
     protocols = [protocol for row in scored for protocol in row.protocol.split(PLUS)]
+    inputs = dict.fromkeys(row.test_input for row in scored if row.test_input)
     return Row(
         name, domain, is_average=True, protocol=PLUS.join(dict.fromkeys(protocols)),
+        test_input=' and '.join(inputs),
         scores={
             score: sum(row.scores[score] for row in scored) / len(scored)
             for score in shared if scored

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
+from mmomni.datasets.configured import type_name
+
 from .calibration import file_sha256
 
 DOCTAMPER = 'doctamper'
@@ -133,7 +135,7 @@ def _insert(dataset: dict, point: Point) -> None:
 
 
 def _place_of_image(dataset: dict) -> int:
-    steps = [_type(step) for step in dataset['pipeline']]
+    steps = [type_name(step) for step in dataset['pipeline']]
     if 'LoadOriginalImage' not in steps:
         raise ValueError(
             f'{_name(dataset)}: expected mmomni.LoadOriginalImage in its pipeline, after which '
@@ -143,13 +145,14 @@ def _place_of_image(dataset: dict) -> int:
 
 
 def _loads_mask_at_once(dataset: dict) -> bool:
-    place = _place_of_image(dataset)
-    return [_type(step) for step in dataset['pipeline'][place:]][1:2] == ['LoadManipulationMask']
+    place = _place_of_image(dataset) + 1
+    steps = dataset['pipeline'][place : place + 1]
+    return [type_name(step) for step in steps] == ['LoadManipulationMask']
 
 
 def _set_min_quality(dataset: dict, point: Point) -> None:
     for step in dataset['pipeline']:
-        if _type(step) == 'DocTamperJPEG':
+        if type_name(step) == 'DocTamperJPEG':
             factors, found = re.subn(r'_\d+\.pk$', f'_{point.value}.pk', step.get('factors') or '')
             if not found:
                 raise ValueError(
@@ -170,16 +173,11 @@ def _datasets(dataset: dict) -> list[dict]:
 
 
 def _has_schedule(dataset: dict) -> bool:
-    return any(_type(step) == 'DocTamperJPEG' for step in dataset['pipeline'])
-
-
-def _type(config: dict) -> str:
-    kind = config['type']
-    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
+    return any(type_name(step) == 'DocTamperJPEG' for step in dataset['pipeline'])
 
 
 def _name(dataset: dict) -> str:
-    return dataset.get('name') or dataset.get('data_root') or _type(dataset)
+    return dataset.get('name') or dataset.get('data_root') or type_name(dataset)
 
 
 # ---- results on the disk ---------------------------------------------------------------------
@@ -224,7 +222,8 @@ def write_result(
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {key: None if math.isnan(value) else value for key, value in metrics.items()}
     text = json.dumps(dict(**point._asdict(), inputs=inputs, metrics=known), indent=2)
-    unfinished = path.with_suffix('.part')  # a killed run leaves no broken file
+    # A killed run leaves no broken file, and two runs at once do not share one.
+    unfinished = path.with_suffix(f'.{os.getpid()}.part')
     unfinished.write_text(text + '\n', encoding='utf-8')
     os.replace(unfinished, path)
 

@@ -42,11 +42,13 @@ class Summary(NamedTuple):
         num: Number of images in the folder.
         operations: How many of them per operation, ``'authentic'`` among them.
         unreadable: Why, by path, sources were left out.
+        without_face: In how many portraits no face was found and the middle was blended.
     """
 
     num: int
     operations: Counter[str]
     unreadable: dict[str, str]
+    without_face: int
 
 
 def synthesize_folder(
@@ -101,16 +103,22 @@ def synthesize_folder(
     out, header = Path(out_dir), _header(make)
     metas = _resumed(out, header, num) if resume else _checked_free(out)
     operations = Counter(meta['operation'] for meta in metas)
+    without_face = sum(map(_lacks_face, metas))
     unreadable: dict[str, str] = {}
     with closing(_samples(make, range(len(metas), num), workers)) as samples:
         for sample, news in samples:  # before any folder exists: a failure leaves nothing behind
             _write(out, header, sample)
             operations[sample.meta['operation']] += 1
+            without_face += _lacks_face(sample.meta)
             _note(unreadable, news)
             if progress is not None:
                 progress(sum(operations.values()), num)
     _write_list(out)
-    return Summary(num, operations, unreadable)
+    return Summary(num, operations, unreadable, without_face)
+
+
+def _lacks_face(meta: dict[str, Any]) -> bool:
+    return meta.get('face_box') == 'centre'
 
 
 def _as_sequence(sources: Sequence[Path] | Path | str) -> Sequence[Path]:

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmomni.datasets.configured import describe_absent, drop_absent_sets, inputs_of_sets
+from mmomni.datasets.configured import (
+    describe_absent,
+    drop_absent_sets,
+    inputs_of_sets,
+    type_name,
+)
 from mmomni.evaluation.paper_tables import PAPER_SETS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/omni_iml'
@@ -46,6 +51,13 @@ def there(tmp_path):
             pipeline=[jpeg],
         ),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'), [('Resize', 'Resize'), ('mmomni.Perturb', 'Perturb'), (Path, 'Path')]
+)
+def test_type_is_a_name_or_a_class(kind, name):
+    assert type_name(dict(type=kind)) == name
 
 
 # ---- absent sets -------------------------------------------------------------------------------

@@ -137,6 +137,14 @@ def test_mask_is_resized_to_the_nearest_pixel(scale, loaded):
     assert resized.max() == 1
 
 
+def test_mask_is_resized_on_the_grid_of_the_image(loaded):
+    """Half way between two pixels the later; OpenCV's other nearest neighbour has 0, 2, 4, 6."""
+    results = loaded('a.png', np.zeros((8, 8, 3), np.uint8))
+    results['gt_seg_map'] = np.tile(np.arange(8, dtype=np.uint8), (8, 1))
+    resized = Perturb('resize', 0.5)(results)['gt_seg_map']
+    np.testing.assert_array_equal(resized, [[1, 3, 5, 7]] * 4)
+
+
 @pytest.mark.parametrize('quality', [50, 100])
 def test_jpeg_is_pillows_with_halved_chroma(quality, loaded):
     results = loaded()

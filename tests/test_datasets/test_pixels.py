@@ -40,6 +40,17 @@ def test_the_same_pixels_elsewhere_are_others(shape):
     assert [changed(image, other) for other in moved] == [True] * len(moved)
 
 
+@pytest.mark.parametrize(
+    'rows', [[100, 609], range(50, 1068)], ids=['two rows, 509 apart', 'a box of 1018 rows']
+)
+def test_equal_changes_do_not_cancel(rows):
+    """On pages of 1024 pixels' width, rows 509 apart fall onto the same words of the checksum."""
+    page = np.full((1200, 1024, 3), 255, np.uint8)
+    other = page.copy()
+    other[list(rows), 200:700] = 0
+    assert changed(page, other)
+
+
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
 def test_layout_in_memory_does_not_matter(dtype):
     image = noise(30, 50, 3, dtype=dtype)

@@ -138,6 +138,11 @@ def test_histograms_hold_all_pixels_of_a_domain(tmp_path, drawn):
     assert histograms['b'].sum() == SIZE[0] * SIZE[1]
 
 
+def test_a_curve_needs_two_thresholds():
+    with pytest.raises(ValueError, match='bins of at least 2, got 1'):
+        ScoreCurvesHook(bins=1)
+
+
 @pytest.mark.parametrize('module', [curves_module, area_module, extremes_module])
 def test_shares_of_all_ranks_are_drawn(module, images, tmp_path, drawn, monkeypatch):
     """Two ranks that saw the same."""

@@ -219,6 +219,19 @@ def test_batches_are_those_of_a_dataset_in_its_order():
     assert found['doctamper_batch6/datasets/natural/b/precision'] == pytest.approx(1)
 
 
+def test_unreadable_images_keep_their_place_in_a_batch():
+    """p is 0 for number 6 and 1 for all others; without number 0, both batches stay what they were.
+
+    Counted without the unreadable image, number 6 would close the first batch: (5/6 + 1) / 2.
+    """
+    broken = iou(1, 1, sample_idx=1, unreadable='broken')  # the stand-in is the next image
+    wrong = sample([[1, 0]], [[0, 1]], sample_idx=6)
+    samples = [broken, *(iou(1, 1, sample_idx=index) for index in range(1, 6)), wrong]
+    samples.append(iou(1, 1, sample_idx=7))
+    found = evaluate(samples, protocol='doctamper_batch6')
+    assert found['doctamper_batch6/average/precision'] == pytest.approx((1 + 1 / 2) / 2)
+
+
 def test_batches_need_the_place_in_the_dataset():
     with pytest.raises(ValueError, match="add 'sample_idx' to meta_keys"):
         evaluate([iou(1, 2)], protocol='doctamper_batch6')

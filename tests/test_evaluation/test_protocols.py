@@ -41,6 +41,11 @@ def test_probabilities_are_asked_for_where_a_decision_is_not_enough(protocol, ex
     assert build_protocol(protocol).needs_probability is expected
 
 
+def test_smallest_choices_are_allowed():
+    own = build_protocol(dict(name='mine', base='doctamper', threshold=0, batch_size=1, bins=2))
+    assert (own.threshold, own.batch_size, own.bins) == (0, 1, 2)
+
+
 @pytest.mark.parametrize(
     ('choices', 'message'),
     [
@@ -53,6 +58,12 @@ def test_probabilities_are_asked_for_where_a_decision_is_not_enough(protocol, ex
         (dict(name='mine', average='mean'), "average .* got 'mean'"),
         (dict(name='mine', empty_gt='one'), "empty_gt .* got 'one'"),
         (dict(name='mine', threshold='optimal'), "or 'best', got 'optimal'"),
+        (dict(name='mine', threshold=-0.1), r"'mine': expected threshold .*\[0, 1\).* got -0.1"),
+        (dict(name='mine', threshold=1), 'threshold .* got 1'),
+        (dict(name='mine', threshold=float('nan')), 'threshold .* got nan'),
+        (dict(name='mine', base='doctamper', batch_size=0), "'mine': .*batch_size of at least 1"),
+        (dict(name='mine', bins=1), "'mine': expected bins of at least 2, got 1"),
+        (dict(name='mine', eps=dict(IoU=0)), r"'mine': expected eps .*'iou'.* got \['IoU'\]"),
         (dict(name='mine', ignore_band=[4, 3]), 'two odd sides'),
         (dict(name='mine', ignore_band=[5]), 'two odd sides'),
         (dict(name='mine', average='pooled', permute=True), "need average='per_image'"),

@@ -103,6 +103,14 @@ def test_batches_follow_the_order_of_the_images():
     assert scores_of(images, 'doctamper_batch6')['precision'] == pytest.approx((3.5 / 6 + 0.5) / 2)
 
 
+def test_places_decide_the_batches():
+    """Places 0 to 4 and 6 to 7, in any order: p = 1/2 five times, then 1/2 and 1."""
+    chosen = PROTOCOLS['doctamper_batch6']
+    images = [score(*TWO[1], chosen)] + [score(*TWO[0], chosen)] * 6
+    found = dataset_scores(images, chosen, places=[7, 6, 4, 3, 2, 1, 0])
+    assert found['precision'] == pytest.approx((1 / 2 + 3 / 4) / 2)
+
+
 def test_imdlbenco_has_its_own_eps():
     """One of one pixel: 1 / (1 + 1e-8), where ``per_image`` adds 1e-6."""
     image = ([[0.9]], [[1]])

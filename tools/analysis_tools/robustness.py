@@ -23,7 +23,7 @@ from mmengine.runner import Runner
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
-from mmomni.datasets.configured import describe_absent, drop_absent_sets
+from mmomni.datasets.configured import describe_absent, drop_absent_sets, type_name
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -80,7 +80,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.load_from = args.checkpoint
     cfg.custom_hooks = [
         hook for hook in cfg.get('custom_hooks', [])
-        if hook['type'].split('.')[-1] not in DRAWING_HOOKS
+        if type_name(hook) not in DRAWING_HOOKS
     ]  # fmt: skip
     if 'visualizer' in cfg:
         cfg.visualizer.vis_backends = []
@@ -167,12 +167,12 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     total = len(cfg.test_dataloader.dataset.get('datasets', [None]))
-    absent = drop_absent_sets(cfg, optional=PAPER_SETS)
-    if absent:
-        print(describe_absent(absent, total))
     work_dir = Path(cfg.work_dir)
     folder = work_dir / 'points'
     try:
+        absent = drop_absent_sets(cfg, optional=PAPER_SETS)
+        if absent:
+            print(describe_absent(absent, total))
         points = grid_points(cfg, args.grids)
         inputs = fingerprint(cfg, args.checkpoint)
         done = read_results(folder, inputs)

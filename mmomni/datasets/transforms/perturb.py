@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmomni.jpeg import encode
+from mmomni.jpeg import decode, encode
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
@@ -117,9 +117,9 @@ class Perturb(BaseTransform):
         return results
 
     def _save_as_jpeg(self, results: dict) -> None:
-        rgb = cv2.cvtColor(results['img'], cv2.COLOR_BGR2RGB)
-        data = encode(rgb, int(self.value), '4:2:0', results['img_path'])
-        results['img'] = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        path = results['img_path']
+        data = encode(results['img'], int(self.value), '4:2:0', path, 'bgr')
+        results['img'] = decode(data, path, 'bgr')
         results['img_bytes'] = data
         results['dct_source'] = 'recompressed'
 

@@ -10,7 +10,10 @@ import zlib
 
 import numpy as np
 
-_WORDS = 509  # a prime, so that the rows of an image do not fall onto each other
+_WORDS = 509  # a prime, so that few rows of an image fall onto each other
+# Odd, so that no change of one row is lost; 1 modulo 4, so that equal changes of two rows cancel
+# only where they are of the top bit of a word and nothing else.
+_FACTOR = 6364136223846793005
 
 
 def sign(results: dict) -> None:
@@ -30,10 +33,13 @@ def check(results: dict, user: str, remedy: str) -> None:
 
 
 def _crc(image: np.ndarray) -> int:
-    """CRC-32 of all bytes, folded into 509 words of 8 bytes first: seven times faster."""
+    """CRC-32 of all bytes, folded into 509 words of 8 bytes first: four times faster.
+
+    Fold: the sum of all rows of words, row r times ``_FACTOR ** (r + 1)``, modulo 2^64.
+    """
     data = np.ascontiguousarray(image).reshape(-1).view(np.uint8)
     rest = data.size % (8 * _WORDS)
     words = data[: data.size - rest].view(np.uint64).reshape(-1, _WORDS)
-    folded = np.bitwise_xor.reduce(words, axis=0)
-    parts = (words[:1], folded, data[data.size - rest :])
-    return zlib.crc32(b''.join(part.tobytes() for part in parts))
+    factors = np.multiply.accumulate(np.full(len(words), _FACTOR, np.uint64))
+    folded = np.einsum('r,rc->c', factors, words)
+    return zlib.crc32(folded.tobytes() + data[data.size - rest :].tobytes())

@@ -24,11 +24,16 @@ class ScoreCurvesHook(EveryImageHook):
     all ranks are added.
 
     Args:
-        bins: Intervals of the histogram; as many thresholds have the curves.
+        bins: Intervals of the histogram, at least 2; as many thresholds have the curves.
         ignore_index: Ground-truth value that is not counted.
+
+    Raises:
+        ValueError: There are too few bins.
     """
 
     def __init__(self, bins: int = 10_000, ignore_index: int = 255) -> None:
+        if bins < 2:
+            raise ValueError(f'ScoreCurvesHook: expected bins of at least 2, got {bins}')
         self.bins = bins
         self.ignore_index = ignore_index
 

@@ -39,8 +39,8 @@ class Protocol:
             AP too. ``'one_if_empty'``: 1 if nothing is predicted, else 0; AUC and AP skip it.
             Pooled counts hold all images.
         eps: See :class:`Eps`.
-        threshold: Tampered is what has a higher probability; ``'best'``: that with the best F1,
-            for each image its own.
+        threshold: Tampered is what has a higher probability, in [0, 1); ``'best'``: that with
+            the best F1, for each image its own.
         permute: Each score of an image is the higher of the prediction's and its inverse's.
         ignore_band: Sides of the erosion and dilation that leave out a band along outlines, see
             :func:`ignore_band`; None: no band.
@@ -69,11 +69,17 @@ class Protocol:
             self._require_one_of('scores', score, (*COUNT_SCORES, *RANKING_SCORES))
         self._require_one_of('average', self.average, AVERAGES)
         self._require_one_of('empty_gt', self.empty_gt, EMPTY_GT)
-        if isinstance(self.threshold, str) and self.threshold != 'best':
+        is_number = not isinstance(self.threshold, str) and 0 <= self.threshold < 1
+        if not is_number and self.threshold != 'best':
             raise ValueError(
-                f"protocol {self.name!r}: expected threshold to be a number or 'best', got "
+                f"protocol {self.name!r}: expected threshold to be in [0, 1) or 'best', got "
                 f'{self.threshold!r}'
             )
+        for choice, value, least in (('batch_size', self.batch_size, 1), ('bins', self.bins, 2)):
+            if value is not None and value < least:
+                raise ValueError(
+                    f'protocol {self.name!r}: expected {choice} of at least {least}, got {value}'
+                )
         band = (1, 1) if self.ignore_band is None else self.ignore_band
         if len(band) != 2 or any(side < 1 or side % 2 == 0 for side in band):
             raise ValueError(
@@ -186,5 +192,10 @@ def build_protocol(choices: str | Mapping[str, Any]) -> Protocol:
         if own.get(choice) is not None:
             own[choice] = tuple(own[choice])
     if 'eps' in own:
+        unknown = sorted(set(own['eps']) - set(Eps._fields))
+        if unknown:
+            raise ValueError(
+                f'protocol {own.get("name")!r}: expected eps to be of {Eps._fields}, got {unknown}'
+            )
         own['eps'] = Eps(**own['eps'])
     return replace(base, **own)

@@ -1,6 +1,7 @@
 """Probability maps scored by a protocol: first each image, then the images of a set."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -154,15 +155,21 @@ def per_image_scores(counts: PixelCounts) -> dict[str, float]:
     return {name: found[name] for name in protocol.scores}
 
 
-def dataset_scores(images: Sequence[ImageResult], protocol: Protocol) -> dict[str, float]:
+def dataset_scores(
+    images: Sequence[ImageResult], protocol: Protocol, places: Sequence[int] | None = None
+) -> dict[str, float]:
     """The scores of a set of images; NaN is what not one of them defines.
 
     Args:
-        images: In the order of the dataset (which matters with ``batch_size`` alone).
+        images: All that could be read.
         protocol: The choices by which they were scored.
+        places: Where in the dataset each image is, from 0, which matters with ``batch_size``
+            alone: unreadable images have their place in a batch. None: nothing is left out.
     """
+    size = protocol.batch_size or math.inf
+    batches = [place // size for place in (range(len(images)) if places is None else places)]
     row = {
-        name: _mean([image.scores[name] for image in images], protocol.batch_size)
+        name: _mean([image.scores[name] for image in images], batches)
         for name in protocol.averaged_over_images
     }
     total = PixelCounts(*(sum(image.counts[k] for image in images) for k in range(4)))
@@ -175,10 +182,10 @@ def dataset_scores(images: Sequence[ImageResult], protocol: Protocol) -> dict[st
     return {name: row[name] for name in protocol.scores}
 
 
-def _mean(values: Sequence[float], batch_size: int | None) -> float:
-    """The mean of what is not NaN, within batches first; independent of the order within them."""
-    size = batch_size or max(1, len(values))
-    batches = [values[start : start + size] for start in range(0, len(values), size)]
-    defined = [[value for value in batch if not math.isnan(value)] for batch in batches]
-    means = [fmean(batch) for batch in defined if batch]
-    return fmean(means) if means else math.nan
+def _mean(values: Sequence[float], batches: Sequence[float]) -> float:
+    """The mean of what is not NaN, within batches first; independent of the order."""
+    defined = defaultdict(list)
+    for value, batch in zip(values, batches, strict=True):
+        if not math.isnan(value):
+            defined[batch].append(value)
+    return fmean(map(fmean, defined.values())) if defined else math.nan

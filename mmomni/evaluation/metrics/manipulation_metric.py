@@ -84,10 +84,11 @@ class ManipulationMetric(GroupedMetric):
 
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
         """The protocol's scores, then their companions; NaN if nothing could be read."""
-        if self.protocol.batch_size is not None:
-            entries = sorted(entries, key=lambda entry: entry['sample_idx'])
         results = [entry['result'] for entry in entries]
-        row = dataset_scores(results, self.protocol)
+        places = None
+        if self.protocol.batch_size is not None:
+            places = [entry['sample_idx'] for entry in entries]
+        row = dataset_scores(results, self.protocol, places)
         row['tampered_area'] = _mean([result.tampered_area for result in results])
         chosen = [entry['frequency_share'] for entry in entries if 'frequency_share' in entry]
         return row | ({'frequency_share': _mean(chosen)} if chosen else {})

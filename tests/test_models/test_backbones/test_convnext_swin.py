@@ -25,6 +25,16 @@ def test_the_tail_is_swin_on_the_tokens_in_row_order():
     assert [len(s.blocks.blocks) for s in make().stages[2:]] == [2, 1]
 
 
+def test_swin_blocks_have_the_sizes_of_the_paper():
+    """Heads of 32 channels, four times the width within, windows of 7."""
+    stages = make().stages[2:]
+    for stage, channels in zip(stages, (160, 320), strict=True):
+        for block in stage.blocks.blocks:
+            assert block.attn.w_msa.num_heads == channels // 32
+            assert block.ffn.feedforward_channels == 4 * channels
+            assert block.attn.window_size == 7
+
+
 def test_every_parameter_learns_inside_of_the_encoder(make_planes):
     torch.manual_seed(0)
     encoder = ModalGateEncoder(
