@@ -17,6 +17,7 @@ def sources(tmp_path):
             path = tmp_path / 'sources' / domain / f'{number:02}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new('RGB', (8, 8)).save(path)
+    (tmp_path / 'sources/forged_dev/images').mkdir(parents=True)
     return tmp_path / 'sources'
 
 
@@ -28,11 +29,9 @@ def test_every_fifth_image_is_for_testing_alone(tool, sources, tmp_path):
         assert test == {'00.png', '05.png', '10.png'}
         assert train | test == {p.name for p in (sources / domain).iterdir()}
         assert not train & test
-    assert not (tmp_path / 'data/mini/forged_dev').exists()
 
 
 def test_a_second_run_with_more_sources_splits_anew(tool, sources, tmp_path):
-    (sources / 'forged_dev').mkdir()
     tool.split_sources(sources)
     for name in ('00a.png', 'sub/00.png'):
         path = sources / 'face' / name
@@ -52,6 +51,12 @@ def test_too_few_sources(tool, sources):
     for path in sorted((sources / 'face').iterdir())[:3]:
         path.unlink()
     with pytest.raises(SystemExit, match='at least 10 authentic images, got 8'):
+        tool.split_sources(sources)
+
+
+def test_without_real_forgeries(tool, sources):
+    (sources / 'forged_dev/images').rmdir()
+    with pytest.raises(SystemExit, match='expected real forgeries'):
         tool.split_sources(sources)
 
 

@@ -98,7 +98,7 @@ def markdown(rows: dict[str, dict[int, Row]]) -> str:
         seeds = ', '.join(str(seed) for seed in sorted(runs))
         lines.append([row or _short(name), *cells, seeds, name])
     table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    return f'{table}\n\nIn brackets: the paper (Table 5), of another size and on other data.'
+    return f'{table}\n\nIn brackets: the paper (Table 5).'
 
 
 def _short(config: str) -> str:

@@ -2,7 +2,7 @@
 
     python tools/analysis_tools/mini_benchmark.py SOURCES
 
-``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``, and may hold real
+``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``, and real
 forgeries in ``forged_dev/images`` and ``forged_dev/masks``. Every fifth image, by name, is a source
 of test images and never of training images. Trains every row with the same budget and seeds, tests
 it and prints the table; what is finished already is not done again.
@@ -54,9 +54,11 @@ def split_sources(sources: Path) -> None:
         for number, image in enumerate(images):
             split = 'train' if number % TEST_EVERY else 'test'
             _link(DATA / 'sources' / split / domain / image.relative_to(folder), image)
+    forged = sources / 'forged_dev'
+    if not (forged / 'images').is_dir():
+        raise SystemExit(f'{forged}: expected real forgeries in images/ and masks/, found none')
     (DATA / 'forged_dev').unlink(missing_ok=True)
-    if (sources / 'forged_dev').is_dir():
-        _link(DATA / 'forged_dev', sources / 'forged_dev')
+    _link(DATA / 'forged_dev', forged)
 
 
 def _link(link: Path, target: Path) -> None:
