@@ -1,0 +1,101 @@
+"""What the inferencer says about an image."""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+Modality = Literal['vision', 'vision + frequency']
+
+
+class Region(NamedTuple):
+    """A connected tampered region, in pixels of the file as it is stored.
+
+    Attributes:
+        box: ``x1, y1, x2, y2``; the right and lower edges are exclusive.
+        area: Pixels.
+        mean_probability: Of "tampered", over these pixels.
+    """
+
+    box: tuple[int, int, int, int]
+    area: int
+    mean_probability: float
+
+
+class GateChoice(NamedTuple):
+    """Which modality the gate took for the whole image (paper, section 3.1).
+
+    Attributes:
+        modality: What the decision rests on.
+        confidence: Of that choice, 0.5 (undecided) to 1: ``max(P, 1 - P)``, ``P = sigmoid(P_cls)``.
+    """
+
+    modality: Modality
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Where an image was tampered with. Maps have the size of the file as stored (H, W).
+
+    Attributes:
+        source: Path of the file, or ``array 3``, ``bytes 3``: its place among the inputs.
+        image: RGB as stored, EXIF orientation not applied; ``uint8`` (H, W, 3).
+        probability: Of "tampered"; ``float32`` (H, W).
+        threshold: A pixel is called tampered above it.
+        mask: 1 = tampered; ``uint8`` (H, W).
+        score: Of the image, 0 to 1: see ``pooling``.
+        pooling: How the map became the score, see :func:`~mmomni.evaluation.functional.image_score`.
+        regions: Connected parts of the mask, largest first.
+        gate: ``None`` for a model without a learned gate.
+        dct_source: ``'file'`` (the coefficients are the file's own) or ``'transcoded'`` (the file
+            is no JPEG: coefficients of one save at quality 100).
+        orientation: EXIF orientation, 1 to 8; a person should be shown the maps turned by it.
+        windows: How many windows the image was cut into; 1: it passed whole.
+        seconds: From reading the file to this result, a batch's time shared equally.
+        warnings: What a person should know before trusting the result.
+    """
+
+    source: str
+    image: np.ndarray = field(repr=False)
+    probability: np.ndarray = field(repr=False)
+    threshold: float
+    mask: np.ndarray = field(repr=False)
+    score: float
+    pooling: str
+    regions: tuple[Region, ...]
+    gate: GateChoice | None
+    dct_source: str
+    orientation: int
+    windows: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+class Failure(NamedTuple):
+    """An input that could not be predicted.
+
+    Attributes:
+        source: As in :class:`Prediction`.
+        reason: What was expected, what came and what to do.
+    """
+
+    source: str
+    reason: str
+
+
+def find_regions(mask: np.ndarray, probability: np.ndarray) -> tuple[Region, ...]:
+    """Connected (8 neighbours) parts of a mask, largest first.
+
+    Args:
+        mask: 1 = tampered; ``uint8`` (H, W).
+        probability: Of "tampered"; ``float32`` (H, W).
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    regions = []
+    for number, (x, y, width, height, area) in enumerate(stats.tolist()[1:], 1):
+        window = np.s_[y : y + height, x : x + width]
+        mean = probability[window][labels[window] == number].mean(dtype=np.float64)
+        regions.append(Region((x, y, x + width, y + height), area, float(mean)))
+    return tuple(sorted(regions, key=lambda region: -region.area))
