@@ -12,11 +12,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmomni.models.layers import (
+    Coordinates,
     FrequencyPerceptionHead,
     ModalGate,
     ScSE,
     Stagewise,
-    add_coordinates,
 )
 from mmomni.registry import MODELS
 
@@ -68,6 +68,7 @@ class ModalGateEncoder(BaseModule):
         self.gate_mode = gate
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+        self.coordinates = Coordinates()
         self.backbone = Stagewise(backbone, in_channels=3 + COORDINATE_PLANES)
         c2 = self.backbone.channels[1]
         self.aux_rgb = _aux_head(c2, aux_channels, num_classes, norm_cfg)
@@ -99,7 +100,7 @@ class ModalGateEncoder(BaseModule):
         """
         self._check(inputs)
         rgb = (inputs[:, :3] - self.mean) / self.std
-        x, f1 = self.backbone.stage(0, add_coordinates(rgb))
+        x, f1 = self.backbone.stage(0, self.coordinates(rgb))
         f_rgb = self.backbone.stage(1, x)[1]
         p_rgb = self.aux_rgb(f_rgb)
         f2, p_fused, p_cls = f_rgb, None, None

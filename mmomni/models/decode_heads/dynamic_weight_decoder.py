@@ -67,6 +67,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
             **kwargs,
         )
         self._build_pyramid(pool_scales)
+        self.top_pool = nn.AdaptiveAvgPool2d(1)
         self.coarse_seg = nn.Conv2d(channels, num_classes, 1)
         self.coarse_cnn = nn.Sequential(
             self._conv(num_classes, coarse_channels, 3),
@@ -74,6 +75,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         )
         self.reduce = self._conv(4 * channels + coarse_channels, channels, 1)
         self.parallel = nn.ModuleList(self._dwf(dilation, dynamic) for dilation in dilations)
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.merge = self._conv((2 + len(dilations)) * channels, channels, 1)
         self.serial = nn.ModuleList(self._dwf(2, dynamic) for _ in range(2))
 
@@ -110,12 +112,12 @@ class DynamicWeightDecoder(BaseDecodeHead):
     def decode(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Four levels (strides 4, 8, 16, 32) -> logits ``P_DWD`` and ``P_co``, (B, 2, h, w)."""
         f = self._pyramid(self._transform_inputs(inputs))
-        v_g = f[-1].mean(dim=(2, 3))
+        v_g = self.top_pool(f[-1]).flatten(1)
         p_co = self.coarse_seg(f[0])
         f_co = self.coarse_cnn(p_co)
         f_cat = self.reduce(torch.cat([f[0], *(self._resize(x, f[0]) for x in f[1:]), f_co], dim=1))
         f_dw = [dwf(f_cat, v_g) for dwf in self.parallel]
-        average = f_cat.mean(dim=(2, 3), keepdim=True).expand_as(f_cat)
+        average = self.pool(f_cat).expand_as(f_cat)
         x = self.merge(torch.cat([average, *f_dw, f_cat], dim=1))
         for dwf in self.serial:
             x = dwf(x, v_g)

@@ -1,14 +1,16 @@
-from .coordinates import add_coordinates
+from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .modal_gate import ModalGate
-from .query_attention import QueryAttention
+from .query_attention import Gathering, QueryAttention
 from .stagewise import Stagewise
 
 __all__ = [
+    'Coordinates',
     'DynamicFilter',
     'FrequencyPerceptionHead',
+    'Gathering',
     'ModalGate',
     'QueryAttention',
     'ScSE',

@@ -34,6 +34,7 @@ class DynamicFilter(nn.Module):
         self.dilation = dilation
         self.filters = nn.Parameter(torch.empty(num_filters if dynamic else 1, channels, 3, 3))
         nn.init.kaiming_uniform_(self.filters.view(-1, 1, 3, 3), nonlinearity='linear')
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.attention = nn.Linear(channels + global_channels, num_filters) if dynamic else None
         self.pointwise = ConvModule(channels, channels, 1, norm_cfg=norm_cfg)
 
@@ -43,7 +44,7 @@ class DynamicFilter(nn.Module):
         if self.attention is None:
             d_opt = self.filters.expand(batch, -1, -1, -1)
         else:
-            v_c = x.mean(dim=(2, 3))
+            v_c = self.pool(x).flatten(1)
             a = self.attention(torch.cat([v_c, v_g], dim=1)).sigmoid()
             d_opt = torch.einsum('bi,icyx->bcyx', a, self.filters)
         # One grouped convolution serves the whole batch: each sample brings its own filters.

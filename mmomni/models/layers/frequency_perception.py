@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from mmseg.models.utils import InvertedResidualV3
 from torch import Tensor, nn
 
-from .coordinates import add_coordinates
+from .coordinates import Coordinates
 
 NUM_VALUES = 21
 """``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
@@ -48,6 +48,7 @@ class FrequencyPerceptionHead(BaseModule):
         )
         self.embed_conv = ConvModule(hidden_channels, embed_channels, 1, norm_cfg=norm_cfg)
         self.table_embedding = nn.Embedding(MAX_STEP + 1, embed_channels)
+        self.coordinates = Coordinates()
         self.block_conv = ConvModule(
             2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
         )
@@ -70,7 +71,7 @@ class FrequencyPerceptionHead(BaseModule):
         one_hot = one_hot.permute(0, 3, 1, 2).to(self.table_embedding.weight.dtype).contiguous()
         x = self.embed_conv(self.values_conv(one_hot))
         x = torch.cat([self._weigh_by_table(x, table), x], dim=1)
-        return self.blocks(self.block_conv(add_coordinates(x)))
+        return self.blocks(self.block_conv(self.coordinates(x)))
 
     def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
         """Multiply each frequency's embedded step onto that frequency's place in every block."""

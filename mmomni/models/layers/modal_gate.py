@@ -26,6 +26,7 @@ class ModalGate(nn.Module):
             ConvModule(in_channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
             ConvModule(channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
         )
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.linear = nn.Linear(channels, 1)
 
     def forward(self, f_rgb: Tensor, f_fused: Tensor, p_rgb: Tensor, p_fused: Tensor) -> Tensor:
@@ -35,4 +36,4 @@ class ModalGate(nn.Module):
         """
         predictions = [p.softmax(dim=1).repeat(1, self.repeats, 1, 1) for p in (p_rgb, p_fused)]
         x = self.convs(torch.cat([f_rgb, f_fused, *predictions], dim=1))
-        return self.linear(x.mean(dim=(2, 3))).squeeze(1)
+        return self.linear(self.pool(x).flatten(1)).squeeze(1)

@@ -3,6 +3,38 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """(B, L, C) -> (B, heads, L, C / heads)."""
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """(B, heads, L, C / heads) -> (B, L, C)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, num_heads: int) -> Tensor:
+    """Multi-head ``softmax(Q K^T / sqrt(d)) V``; Q is (B, L, C), K and V are (B, S, C)."""
+    heads = (split_heads(t.to(value.dtype), num_heads) for t in (query, key, value))
+    return join_heads(F.scaled_dot_product_attention(*heads))
+
+
+class Gathering(nn.Module):
+    """The queries' look at all pixels: a module of its own, so that it can be told of the rest.
+
+    Args:
+        num_heads: Attention heads.
+    """
+
+    def __init__(self, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Queries (B, N, C); keys and values of the pixels (B, H W, C) -> (B, N, C)."""
+        return attend(query, key, value, self.num_heads)
+
+
 class QueryAttention(nn.Module):
     """Attention through a few learnable queries, linear in the number of pixels.
 
@@ -29,6 +61,7 @@ class QueryAttention(nn.Module):
         self.queries = nn.Parameter(torch.empty(num_queries, channels))
         nn.init.normal_(self.queries)
         self.norm = nn.LayerNorm(channels)
+        self.gathering = Gathering(num_heads)
         self.gather = nn.Linear(channels, 2 * channels)
         self.token_norm = nn.LayerNorm(channels)
         self.read_query = nn.Linear(channels, channels)
@@ -39,15 +72,8 @@ class QueryAttention(nn.Module):
         """(B, C, H, W) -> the same."""
         pixels = self.norm(x.flatten(2).transpose(1, 2))
         queries = self.queries.expand(len(x), -1, -1)
-        gathered = self._attend(queries, *self.gather(pixels).chunk(2, dim=-1))
+        gathered = self.gathering(queries, *self.gather(pixels).chunk(2, dim=-1))
         tokens = self.token_norm(queries + gathered)
-        read = self._attend(self.read_query(pixels), *self.read(tokens).chunk(2, dim=-1))
+        key, value = self.read(tokens).chunk(2, dim=-1)
+        read = attend(self.read_query(pixels), key, value, self.num_heads)
         return self.out(read).transpose(1, 2).reshape(x.shape)
-
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Multi-head ``softmax(Q K^T / sqrt(d)) V``; Q is (B, L, C), K and V are (B, S, C)."""
-        heads = (
-            t.to(value.dtype).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for t in (query, key, value)
-        )
-        return F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
