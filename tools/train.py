@@ -3,11 +3,13 @@
 import argparse
 import os
 import os.path as osp
+import sys
 
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.datasets.configured import demand_training_sets
 from mmomni.engine.launch import allow_cpu_ranks
 
 
@@ -50,6 +52,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
+    try:
+        demand_training_sets(cfg)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
     allow_cpu_ranks(cfg)
     Runner.from_cfg(cfg).train()
 

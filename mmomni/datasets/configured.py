@@ -1,4 +1,4 @@
-"""What a config says about its test sets, before any of them is built."""
+"""What a config says about its data sets, before any of them is built."""
 
 import os.path as osp
 from collections.abc import Collection, Iterator
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mmengine.config import Config
 
 DEFAULT_IMAGES = 'images'
+OUR_DATASETS = ('ManipulationDataset', 'DocTamperDataset')
 
 
 class SetKey(NamedTuple):
@@ -61,6 +62,24 @@ def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list
         raise FileNotFoundError('\n  '.join(lines))
     cfg.test_dataloader.dataset.datasets = present
     return absent
+
+
+def demand_training_sets(cfg: Config) -> None:
+    """Name every training set that is not on this machine, before the first one is built.
+
+    Raises:
+        FileNotFoundError: Some are absent. Sets of other packages are not looked at.
+    """
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    entries = dataset.get('datasets', [dataset])
+    absent = [
+        AbsentSet(*_key(entry), path)
+        for entry in entries if type_name(entry) in OUR_DATASETS
+        for path in _needed_files(entry) if not osp.exists(path)
+    ]  # fmt: skip
+    if absent:
+        lines = [f'{len(absent)} of {len(entries)} training sets are absent:', *_lines(absent)]
+        raise FileNotFoundError('\n  '.join(lines))
 
 
 def describe_absent(absent: Collection[AbsentSet], total: int) -> str:

@@ -10,10 +10,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmomni.image_files import find_images
-from mmomni.jpeg import ImageReadError
+
+if TYPE_CHECKING:
+    from mmomni.apis import ManipulationInferencer
 
 
 class Threshold(NamedTuple):
@@ -106,31 +108,27 @@ def authentic_images(source: Path) -> list[str]:
 
 
 def score_images(
-    model: Any,
+    inferencer: 'ManipulationInferencer',
     paths: Sequence[str],
     pooling: str,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Scores of images by path, and why others could not be read.
+    """Scores of images by path, and why others could not be used.
 
     Args:
-        model: Of :func:`mmseg.apis.init_model`; its config's ``test_pipeline`` reads the images.
+        inferencer: With the checkpoint to calibrate; its scores are those of `mmomni predict`.
         paths: Image files.
         pooling: See :func:`mmomni.evaluation.functional.image_score`.
         progress: Called with (images done, all images).
     """
-    from mmseg.apis import inference_model
-
-    from mmomni.evaluation.functional import image_score
+    from mmomni.apis import Failure
 
     scores, unreadable = {}, {}
-    for number, path in enumerate(paths, 1):
-        try:
-            logits = inference_model(model, path).seg_logits.data
-            # In float32 the probabilities of sure pixels would all round to 1.
-            scores[path] = float(image_score(logits.double().softmax(dim=0)[1], pooling))
-        except ImageReadError as error:
-            unreadable[path] = str(error)
+    for number, result in enumerate(inferencer.stream(paths, pooling=pooling), 1):
+        if isinstance(result, Failure):
+            unreadable[result.source] = f'{result.source}: {result.reason}'
+        else:
+            scores[result.source] = result.score
         progress(number, len(paths))
     return scores, unreadable
 
@@ -146,8 +144,8 @@ def calibrate(
     """Find the threshold of a checkpoint on authentic images.
 
     Args:
-        config: Config file; its ``test_pipeline`` reads the images.
-        checkpoint: Local file.
+        config: Config file of the checkpoint.
+        checkpoint: Local file of one's own: it is trusted.
         source: See :func:`authentic_images`.
         fpr: See :func:`conformal_threshold`.
         pooling: See :func:`mmomni.evaluation.functional.image_score`.
@@ -163,14 +161,13 @@ def calibrate(
         ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; or
             no score can be above the threshold.
     """
-    from mmengine.device import get_device
-    from mmseg.apis import init_model
+    from mmomni.apis import ManipulationInferencer
 
     paths = authentic_images(source)
     conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
     digest = file_sha256(Path(checkpoint))
-    model = init_model(config, checkpoint, device=get_device())
-    scores, unreadable = score_images(model, paths, pooling, progress)
+    inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=True)
+    scores, unreadable = score_images(inferencer, paths, pooling, progress)
     threshold = _threshold(scores, unreadable, fpr)
     return dict(
         threshold=threshold.value,

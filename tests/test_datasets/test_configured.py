@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmomni.datasets.configured import (
+    demand_training_sets,
     describe_absent,
     drop_absent_sets,
     inputs_of_sets,
@@ -161,3 +162,21 @@ def test_both_readings_of_the_paper_have_a_config(suffix, expected):
     native = Config.fromfile(CONFIGS / f'{PAPER}.py')
     for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'test_evaluator'):
         assert cfg[key] == native[key]
+
+
+def test_all_absent_training_sets_are_named_at_once(there, tmp_path):
+    absent = [entry(tmp_path / 'A', ann_file='train.txt'), entry(tmp_path / 'B', 'face')]
+    foreign = dict(type='ADE20KDataset')
+    train = dict(dataset=dict(type='Concat', datasets=[*there, *absent, foreign]))
+    with pytest.raises(FileNotFoundError) as caught:
+        demand_training_sets(Config(dict(train_dataloader=train)))
+    message = str(caught.value)
+    assert message.startswith('2 of 6 training sets are absent')
+    assert f'natural/A: expected {tmp_path}/A/train.txt' in message
+    assert f'face/B: expected {tmp_path}/B/images' in message
+    assert 'docs/datasets.md' in message
+
+
+def test_training_sets_that_are_there_are_let_through(there):
+    demand_training_sets(Config(dict(train_dataloader=dict(dataset=there[1]))))
+    demand_training_sets(Config({}))

@@ -8,9 +8,11 @@ from torch import Tensor
 from .ranking import average_precision, roc_auc, score_groups
 
 IMAGE_POOLINGS = ('max', 'top_k_mean')
+TOP_K = 0.01
+"""Share of the pixels that ``'top_k_mean'`` looks at."""
 
 
-def image_score(probability: Tensor, pooling: str, top_k: float = 0.01) -> float:
+def image_score(probability: Tensor, pooling: str, top_k: float = TOP_K) -> float:
     """Pool a map of probabilities into the score of its image.
 
     Args:

@@ -7,7 +7,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmomni.models.auxiliary_heads.modal_gate_head import gate_label, tampered_iou
+from mmomni.evaluation.functional import gate_label, tampered_iou
 from mmomni.registry import METRICS
 
 from .grouped_metric import GroupedMetric

@@ -1,0 +1,28 @@
+"""Which coarse prediction is the better one (paper, section 3.1)?"""
+
+import torch
+from torch import Tensor
+
+IGNORE_INDEX = 255
+
+
+def tampered_iou(logits: Tensor, labels: Tensor) -> Tensor:
+    """IoU of the tampered class, per sample; 1 where both prediction and label are empty.
+
+    Args:
+        logits: (B, 2, H, W), thresholded by their larger class.
+        labels: (B, H, W): 1 tampered, 0 authentic, 255 neither.
+
+    Returns:
+        (B,) in [0, 1].
+    """
+    predicted = (logits.argmax(dim=1) == 1) & (labels != IGNORE_INDEX)
+    tampered = labels == 1
+    intersection = (predicted & tampered).sum(dim=(1, 2))
+    union = (predicted | tampered).sum(dim=(1, 2))
+    return torch.where(union == 0, 1.0, intersection / union.clamp(min=1))
+
+
+def gate_label(p_rgb: Tensor, p_fused: Tensor, labels: Tensor, margin: float = 0.1) -> Tensor:
+    """``L_c`` (B,): 1 (vision) where ``IoU(P_rgb, L) > IoU(P_fused, L) + margin``, else 0."""
+    return (tampered_iou(p_rgb, labels) > tampered_iou(p_fused, labels) + margin).float()
