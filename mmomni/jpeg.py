@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from .arrays import unmirrored
 from .jpeg_stream import bare_stream
 
 BACKENDS = ('jpeglib', 'jpegio')
@@ -130,6 +131,7 @@ def encode(
             f'{name}: expected sides of at most {LONGEST_SIDE} px, the limit of JPEG, got '
             f'{pixels.shape[1]} x {pixels.shape[0]}; shrink or tile the image'
         )
+    pixels = unmirrored(pixels)
     if pixels.ndim == 3 and channel_order == 'rgb':
         pixels = _swapped(pixels)
     options = {
@@ -208,7 +210,11 @@ def _libjpeg() -> ctypes.CDLL:
     import jpeglib
 
     with jpeglib.version('turbo210'):
-        return jpeglib.version._get_lib()
+        library = jpeglib.version._get_lib()
+    path, array = ctypes.c_char_p, ctypes.c_void_p  # undeclared, an address would be cut to 32 bits
+    library.read_jpeg_markers.argtypes = [path, array]
+    library.read_jpeg_dct.argtypes = [path, *[array] * 6]
+    return library
 
 
 def _jpeglib_reader() -> Callable[[bytes], Luma]:
@@ -225,11 +231,11 @@ def _jpeglib_reader() -> Callable[[bytes], Luma]:
         table_numbers = np.zeros(4, np.int16)
         with _as_path(stream.data) as path:
             # read_jpeg_dct must not meet a broken header: it would close a file it never opened.
-            if not library.read_jpeg_markers(path.encode(), _pointer(tables)):
+            if not library.read_jpeg_markers(path.encode(), tables.ctypes.data):
                 raise ValueError('broken header')
             blocks = np.empty((*stream.luma_blocks(), 8, 8), np.int16)
-            targets = (_pointer(blocks), None, None, None, _pointer(tables))
-            if not library.read_jpeg_dct(path.encode(), *targets, _pointer(table_numbers)):
+            arrays = (blocks.ctypes.data, None, None, None, tables.ctypes.data)
+            if not library.read_jpeg_dct(path.encode(), *arrays, table_numbers.ctypes.data):
                 raise ValueError('broken scan')
         # Eight coefficients as one element: ten times faster to put in place.
         rows_of_blocks = np.ascontiguousarray(blocks.view('V16')[..., 0].transpose(0, 2, 1))
@@ -237,10 +243,6 @@ def _jpeglib_reader() -> Callable[[bytes], Luma]:
         return Luma(plane, tables[table_numbers[0]])
 
     return read
-
-
-def _pointer(array: np.ndarray) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
 
 
 def _jpegio_reader() -> Callable[[bytes], Luma]:

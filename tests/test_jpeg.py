@@ -301,6 +301,13 @@ def test_encoder_takes_grey():
     assert decode(encode(photo()[..., 0], 90)).shape == (HEIGHT, WIDTH, 3)
 
 
+@pytest.mark.parametrize('axes', [0, 1, (0, 1)], ids=['vertical', 'horizontal', 'diagonal'])
+@pytest.mark.parametrize('grey', [False, True], ids=['colour', 'grey'])
+def test_a_flipped_view_is_encoded_as_its_copy(grey, axes):
+    flipped = np.flip(photo()[..., 0] if grey else photo(), axes)
+    assert encode(flipped, 80) == encode(flipped.copy(), 80)
+
+
 # ---- files that cannot be used -------------------------------------------------------------
 
 

@@ -47,6 +47,14 @@ def test_no_region_no_box(rows):
     assert boxes_of(rows) == []
 
 
+def test_mask_flipped_by_a_view():
+    mask = np.zeros((6, 9), np.uint8)
+    mask[1:3, 0:4] = 1
+    for axis, box in ((1, [5, 1, 9, 3]), (0, [0, 3, 4, 5])):
+        results = MaskToBoxes(1)(dict(gt_seg_map=np.flip(mask, axis)))
+        assert results['gt_bboxes'].tolist() == [box]
+
+
 def test_whole_image():
     assert boxes_of(['###', '###']) == [[0, 0, 3, 2]]
 

@@ -57,6 +57,13 @@ def test_mask_and_meta_travel_along(extracted):
     assert meta['ori_shape'] == meta['img_shape'] == (20, 30)
 
 
+def test_a_mask_flipped_by_a_view_is_packed_as_it_looks(extracted):
+    results = extracted(20, 30)
+    results['gt_seg_map'] = np.flip(results['gt_seg_map'], 1)
+    _, sample = pack(results)
+    np.testing.assert_array_equal(sample.gt_sem_seg.data[0], results['gt_seg_map'].copy())
+
+
 def test_boxes_become_instances_of_class_zero(extracted):
     _, sample = pack(MaskToBoxes()(extracted(30, 40)))
     assert sample.gt_instances.bboxes.tolist() == [[10, 10, 21, 16]]

@@ -59,6 +59,16 @@ def test_both_ends_of_every_range_are_drawn_and_nothing_beyond(photo, saves):
     assert set(saves) == {(q, s) for q in (70, 71, 72, 73) for s in ('4:4:4', '4:2:0')}
 
 
+@pytest.mark.parametrize('axes', [0, 1, (0, 1)], ids=['vertical', 'horizontal', 'diagonal'])
+def test_a_flipped_view_is_saved_as_its_copy(axes, photo):
+    flipped = np.flip(bgr(photo)['img'], axes)
+    saved = []
+    for image in (flipped, flipped.copy()):
+        random.seed(3)
+        saved.append(RandomJPEGCompress()(dict(img=image))['img_bytes'])
+    assert saved[0] == saved[1]
+
+
 def test_draws_follow_the_seed(photo):
     outputs = []
     for _ in range(2):

@@ -64,7 +64,10 @@ def peers_load(results: dict) -> dict:
 def peers_compress(results: dict) -> dict:
     from PIL import Image
 
-    image = Image.fromarray(cv2.cvtColor(results['img'], cv2.COLOR_BGR2RGB))
+    from mmomni.arrays import unmirrored
+
+    # The slow copy of a flipped view is mmcv's, not the peers'.
+    image = Image.fromarray(cv2.cvtColor(unmirrored(results['img']), cv2.COLOR_BGR2RGB))
     file = tempfile.NamedTemporaryFile(suffix='.jpg')  # noqa: SIM115  (the next step closes it)
     for _ in range(random.randint(*TIMES)):
         quality, subsampling = random.randint(*QUALITY), random.choice(SUBSAMPLING)

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmomni.arrays import unmirrored
 from mmomni.registry import TRANSFORMS
 
 
@@ -25,8 +26,7 @@ class MaskToBoxes(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Only value 1 counts as tampered; padding (255) does not."""
-        tampered = (results['gt_seg_map'] == 1).astype(np.uint8)
-        left, top, width, height = _regions(tampered)
+        left, top, width, height = _regions(unmirrored(results['gt_seg_map']))
         boxes = np.stack([left, top, left + width, top + height], axis=1)
         keep = np.minimum(width, height) >= self.min_size
         results['gt_bboxes'] = boxes[keep].astype(np.float32)
@@ -34,7 +34,8 @@ class MaskToBoxes(BaseTransform):
 
 
 def _regions(mask: np.ndarray) -> np.ndarray:
-    """Left, top, width and height (rows) of the 8-connected regions (columns) of a mask."""
+    """Left, top, width and height (rows) of the 8-connected regions (columns) of value 1."""
     if not mask.any():  # the usual mask of an authentic image; looking for regions takes a while
         return np.empty((4, 0), np.int32)
-    return cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, :4].T
+    tampered = (mask == 1).astype(np.uint8)
+    return cv2.connectedComponentsWithStats(tampered, connectivity=8)[2][1:, :4].T

@@ -6,6 +6,7 @@ import torch
 from mmengine.structures import InstanceData
 from mmseg.datasets.transforms import PackSegInputs
 
+from mmomni.arrays import unmirrored
 from mmomni.registry import TRANSFORMS
 
 from .pixels import check
@@ -35,18 +36,26 @@ class PackManipulationInputs(PackSegInputs):
 
     def transform(self, results: dict) -> dict:
         """Raises ``ValueError`` when planes differ in size or pixels changed since extraction."""
-        mask = results.get('gt_seg_map')
-        if mask is not None and (mask == 255).any() and not (mask == 1).any():
-            raise ValueError(
-                f'{results.get("img_path", "image")}: the mask holds 255, which mmseg ignores, and '
-                'no 1, which is "tampered"; load masks with mmomni.LoadManipulationMask'
-            )
-        packed = super().transform({**results, 'img': self._planes(results)})
+        sample = dict(results)
+        if 'gt_seg_map' in results:
+            sample['gt_seg_map'] = self._mask(results)
+        sample['img'] = self._planes(results)
+        packed = super().transform(sample)
         if 'gt_bboxes' in results:
             boxes = torch.from_numpy(results['gt_bboxes'])
             labels = torch.zeros(len(boxes), dtype=torch.long)
             packed['data_samples'].gt_instances = InstanceData(bboxes=boxes, labels=labels)
         return packed
+
+    @staticmethod
+    def _mask(results: dict) -> np.ndarray:
+        mask = unmirrored(results['gt_seg_map'])
+        if (mask == 255).any() and not (mask == 1).any():
+            raise ValueError(
+                f'{results.get("img_path", "image")}: the mask holds 255, which mmseg ignores, and '
+                'no 1, which is "tampered"; load masks with mmomni.LoadManipulationMask'
+            )
+        return mask
 
     @staticmethod
     def _planes(results: dict) -> np.ndarray:
@@ -71,7 +80,7 @@ class PackManipulationInputs(PackSegInputs):
         )
         height, width = results['dct'].shape
         planes = np.empty((5, height, width), dtype=np.uint8)
-        planes[2], planes[1], planes[0] = cv2.split(results['img'])
+        cv2.split(results['img'], [planes[2], planes[1], planes[0]])
         planes[3] = results['dct']
         planes[4] = np.tile(results['qtable'], (-(-height // 8), -(-width // 8)))[:height, :width]
         return planes.transpose(1, 2, 0)  # a view as mmseg wants it; packing it copies nothing
