@@ -51,7 +51,9 @@ def files_of(folder):
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    modules = {name for name in files_of('mmomni') if name.endswith('.py')}
+    sources = ('.py', '.css', '.html', '.js')
+    modules = {name for name in files_of('mmomni') if name.endswith(sources)}
+    assert 'mmomni/reporting/report.html' in modules
     staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}

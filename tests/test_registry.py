@@ -24,6 +24,7 @@ TYPES = {
     ],
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],
+    'INFERENCERS': ['ManipulationInferencer'],
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric'],
     'HOOKS': [
         'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ScoreCurvesHook',

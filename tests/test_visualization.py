@@ -1,8 +1,9 @@
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmomni.evaluation.functional import score_histogram
 from mmomni.visualization import (
@@ -12,10 +13,16 @@ from mmomni.visualization import (
     draw_gallery,
     draw_robustness,
     draw_score_curves,
+    heat_levels,
+    heat_map,
+    outline_regions,
     overlay,
     running_median,
     shrink,
+    upright,
+    upright_box,
 )
+from mmomni.visualization.maps import NUMBERED
 
 
 def row(height=40, width=60, label='natural\na.jpg', caption='IoU 0.50  gate: vision'):
@@ -242,3 +249,69 @@ def test_robustness_has_a_column_for_each_panel(axes, tmp_path):
     np.testing.assert_array_equal(drawn[2].lines[0].get_ydata(), values['F1'])
     legend = drawn[0].figure.legends[0]
     assert [text.get_text() for text in legend.get_texts()] == ['a', 'b', 'average']
+
+
+def test_upright_is_what_viewers_do():
+    pixels = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
+    for orientation in range(1, 9):
+        image = Image.fromarray(pixels)
+        image.getexif()[0x0112] = orientation
+        expected = np.array(ImageOps.exif_transpose(image))
+        np.testing.assert_array_equal(upright(pixels, orientation), expected)
+        np.testing.assert_array_equal(upright(pixels[..., 0], orientation), expected[..., 0])
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_box_is_turned_with_its_pixels(orientation):
+    mask = np.zeros((7, 11), np.uint8)
+    mask[1:4, 2:9] = 1
+    x1, y1, x2, y2 = upright_box((2, 1, 9, 4), mask.shape, orientation)
+    expected = np.zeros_like(upright(mask, orientation))
+    expected[y1:y2, x1:x2] = 1
+    np.testing.assert_array_equal(upright(mask, orientation), expected)
+
+
+@pytest.mark.parametrize('orientation', [0, 9])
+def test_there_are_eight_orientations(orientation):
+    with pytest.raises(ValueError, match='from 1 to 8'):
+        upright(np.zeros((2, 2), np.uint8), orientation)
+
+
+def test_heat_levels_and_colours():
+    probability = np.float32([[0, 0.001, 0.25, 0.5], [0.75, 0.999, 1, 1]])
+    levels = heat_levels(probability)
+    np.testing.assert_array_equal(levels, np.rint(probability * 255))
+    colours = heat_map(probability).astype(int)
+    inferno = np.rint(255 * mpl.colormaps['inferno'](levels)[..., :3])
+    assert np.abs(colours - inferno).max() <= 1
+
+
+def test_outlines_leave_the_inside_and_the_outside():
+    image = np.full((60, 80, 3), 50, np.uint8)
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:40, 0:30] = 1  # at the border
+    drawn = outline_regions(image, mask, [])
+    assert drawn is image
+    line = (drawn == (255, 0, 255)).all(axis=2)
+    expected = np.zeros_like(line)
+    expected[19:41, 0:31] = True
+    expected[21:39, 1:29] = False
+    np.testing.assert_array_equal(line, expected)
+    assert (drawn[23:37, 3:27] == 50).all()
+    assert (drawn[:17] == 50).all()
+    assert (drawn[18, 0:31] == 255).all()  # the halo
+
+
+def test_numbers_stay_inside_the_image():
+    image = np.full((60, 80, 3), 50, np.uint8)
+    boxes = [(70, 0, 80, 10), (0, 50, 10, 60)]
+    drawn = outline_regions(image, np.zeros((60, 80), np.uint8), boxes)
+    corners = drawn[:20, 60:], drawn[30:, :20]
+    for corner in corners:  # the strokes are thin and smooth: hardly a pixel is pure
+        assert ((corner[..., 0] > 200) & (corner[..., 1] < 150)).sum() > 5
+
+
+def test_only_the_largest_regions_are_numbered():
+    boxes = [(0, 0, 1, 1)] * NUMBERED + [(70, 50, 71, 51)]
+    drawn = outline_regions(np.zeros((60, 80, 3), np.uint8), np.zeros((60, 80), np.uint8), boxes)
+    assert not drawn[30:, 40:].any()

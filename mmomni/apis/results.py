@@ -1,11 +1,17 @@
 """What the inferencer says about an image."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+from torch import Tensor
 
+from mmomni.evaluation.functional.image_level import TOP_K, image_score
+
+SMALLEST_REGION = 64
+"""Pixels; those of one JPEG block."""
 Modality = Literal['vision', 'vision + frequency']
 
 
@@ -46,8 +52,9 @@ class Prediction:
         threshold: A pixel is called tampered above it.
         mask: 1 = tampered; ``uint8`` (H, W).
         score: Of the image, 0 to 1: see ``pooling``.
-        pooling: How the map became the score, see :func:`~mmomni.evaluation.functional.image_score`.
-        regions: Connected parts of the mask, largest first.
+        pooling: How the map became the score, one of ``IMAGE_POOLINGS``.
+        regions: Connected parts of the mask, largest first; specks smaller than one JPEG block
+            are in the mask only.
         gate: ``None`` for a model without a learned gate.
         dct_source: ``'file'`` (the coefficients are the file's own) or ``'transcoded'`` (the file
             is no JPEG: coefficients of one save at quality 100).
@@ -86,16 +93,40 @@ class Failure(NamedTuple):
 
 
 def find_regions(mask: np.ndarray, probability: np.ndarray) -> tuple[Region, ...]:
-    """Connected (8 neighbours) parts of a mask, largest first.
+    """Connected (8 neighbours) parts of a mask, largest first, without specks.
 
     Args:
         mask: 1 = tampered; ``uint8`` (H, W).
         probability: Of "tampered"; ``float32`` (H, W).
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    numbers = np.flatnonzero(areas >= SMALLEST_REGION)
     regions = []
-    for number, (x, y, width, height, area) in enumerate(stats.tolist()[1:], 1):
+    for number in numbers[numbers > 0]:  # 0 is the authentic rest
+        x, y, width, height, area = stats[number].tolist()
         window = np.s_[y : y + height, x : x + width]
         mean = probability[window][labels[window] == number].mean(dtype=np.float64)
         regions.append(Region((x, y, x + width, y + height), area, float(mean)))
     return tuple(sorted(regions, key=lambda region: -region.area))
+
+
+def choice_of_gate(logit: float) -> GateChoice:
+    """``P_cls`` as the encoder reads it: ``sigmoid(P_cls)`` above one half is pure vision."""
+    p = 1 / (1 + math.exp(-logit))
+    return GateChoice('vision' if p > 0.5 else 'vision + frequency', max(p, 1 - p))
+
+
+def score_of(log_odds: Tensor, pooling: str) -> float:
+    """:func:`~mmomni.evaluation.functional.image_score` of a large map in little memory.
+
+    In float32 the probabilities of sure pixels would all round to 1, in float64 a large map would
+    need gigabytes; so the highest log-odds are found first.
+
+    Args:
+        log_odds: Of "tampered", ``float32`` (H, W).
+        pooling: One of ``IMAGE_POOLINGS``.
+    """
+    count = max(1, round(TOP_K * log_odds.numel()))
+    top = log_odds.flatten().topk(count).values
+    return image_score(top.double().sigmoid(), pooling, top_k=1.0)

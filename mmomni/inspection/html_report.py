@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from mmomni.html import STYLE as SHARED_STYLE
+from mmomni.html import printable
+
 from .doctor import Diagnosis
 from .kinds import KINDS
 from .plots import area_plot, format_plot, quality_plot
 from .records import Finding
-from .text import COLUMNS, TEXT_COLUMNS, printable, row_of, verdict
+from .text import COLUMNS, TEXT_COLUMNS, row_of, verdict
 from .thumbnails import image_thumbnail, mask_thumbnail, upright_thumbnail
 
 THUMBNAILS = 24
@@ -16,15 +19,7 @@ LISTED = 500
 """Files of one kind at most; ``report.json`` has all."""
 ALIKE_SHOWN = 4
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto;
-  max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-th { font-weight: 600; white-space: nowrap; }
-th.word, td.word { text-align: left; }
+STYLE = SHARED_STYLE + """
 .plots { display: flex; flex-wrap: wrap; gap: 1rem; } .plots svg { max-width: 100%; height: auto; }
 section { border-left: 4px solid #bbb; padding: .1rem 0 .1rem 1rem; margin: 1.2rem 0; }
 section.error { border-color: #c22; } section.warning { border-color: #e90; }
@@ -36,9 +31,6 @@ figure { margin: 0; padding: .4rem; background: #f5f5f5; border-radius: 4px; max
 figure div { display: flex; flex-wrap: wrap; gap: .4rem; align-items: flex-start; }
 figure img { display: block; border: 1px solid #ccc; }
 figcaption { font-size: .78rem; overflow-wrap: anywhere; max-width: 22rem; margin-top: .3rem; }
-.files { font-size: .85rem; overflow-wrap: anywhere; } .files li { margin: .15rem 0; }
-summary { cursor: pointer; color: #246; }
-code { background: #f0f0f0; padding: 0 .2rem; border-radius: 2px; }
 """
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from mmomni.html import printable
+
 from .doctor import Diagnosis
 from .kinds import KINDS
 from .records import Finding
-from .text import COLUMNS, TEXT_COLUMNS, printable, row_of, verdict
+from .text import COLUMNS, TEXT_COLUMNS, row_of, verdict
 
 SHOWN = 5
 """So many files of one kind are named."""

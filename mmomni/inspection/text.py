@@ -1,5 +1,7 @@
 """Words shared by the terminal and the HTML report."""
 
+from mmomni.html import printable
+
 from .doctor import Diagnosis
 from .summary import SetSummary
 
@@ -9,13 +11,6 @@ COLUMNS = (
 )  # fmt: skip
 TEXT_COLUMNS = 3
 """So many columns are words; the others are numbers, set to the right."""
-
-
-def printable(text: str) -> str:
-    """File names may hold control characters and broken encodings: escape them."""
-    return ''.join(
-        c if c.isprintable() else c.encode('unicode_escape').decode('ascii') for c in text
-    )
 
 
 def row_of(summary: SetSummary) -> list[str]:

@@ -1,12 +1,12 @@
 """Small pictures of suspicious images, as data URIs."""
 
-import base64
 from io import BytesIO
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmomni.html import data_uri
 from mmomni.jpeg import decode
 
 from .reading import read_bytes, tampered_pixels
@@ -83,4 +83,4 @@ def _outlined(image: np.ndarray, tampered: np.ndarray) -> np.ndarray:
 def _data_uri(pixels: np.ndarray) -> str:
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, 'JPEG', quality=80)
-    return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode('ascii')
+    return data_uri(buffer.getvalue())

@@ -1,5 +1,13 @@
 from .area import draw_area_plot, running_median
 from .gallery import GalleryRow, draw_gallery, overlay, shrink
+from .maps import (
+    heat_levels,
+    heat_map,
+    heat_palette,
+    outline_regions,
+    upright,
+    upright_box,
+)
 from .robustness import Panel, draw_robustness
 from .score_curves import draw_score_curves
 
@@ -10,7 +18,13 @@ __all__ = [
     'draw_gallery',
     'draw_robustness',
     'draw_score_curves',
+    'heat_levels',
+    'heat_map',
+    'heat_palette',
+    'outline_regions',
     'overlay',
     'running_median',
     'shrink',
+    'upright',
+    'upright_box',
 ]

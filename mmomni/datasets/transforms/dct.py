@@ -47,7 +47,7 @@ class ExtractDCT(BaseTransform):
             'put mmomni.RandomJPEGCompress after the last transform that changes pixels',
         )
         data, name = results['img_bytes'], results.get('img_path', 'image')
-        if not has_luma(data):
+        if not data or not has_luma(data):  # no bytes: an array that never was a file
             data = encode(results['img'], 100, '4:4:4', name, 'bgr')
             results['dct_source'] = 'transcoded'
         luma = read_luma(data, self.backend, name)

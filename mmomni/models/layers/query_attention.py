@@ -15,8 +15,8 @@ def join_heads(x: Tensor) -> Tensor:
 
 def attend(query: Tensor, key: Tensor, value: Tensor, num_heads: int) -> Tensor:
     """Multi-head ``softmax(Q K^T / sqrt(d)) V``; Q is (B, L, C), K and V are (B, S, C)."""
-    heads = (split_heads(t.to(value.dtype), num_heads) for t in (query, key, value))
-    return join_heads(F.scaled_dot_product_attention(*heads))
+    q, k, v = (split_heads(t.to(value.dtype), num_heads) for t in (query, key, value))
+    return join_heads(F.scaled_dot_product_attention(q, k, v))
 
 
 class Gathering(nn.Module):

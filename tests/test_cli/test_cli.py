@@ -120,8 +120,8 @@ def test_usage_errors(argv, message, capsys):
 
 
 def test_domains_and_defaults_of_the_command_are_those_of_the_library():
-    from mmomni.cli import DOMAINS as listed
     from mmomni.cli import parse_args
+    from mmomni.cli.synthesize import DOMAINS as listed
     from mmomni.synthesis import DOMAINS, POST_PROBABILITY
 
     assert listed == DOMAINS
@@ -130,7 +130,7 @@ def test_domains_and_defaults_of_the_command_are_those_of_the_library():
 
 
 def test_poolings_of_the_command_are_those_of_the_library():
-    from mmomni.cli import POOLINGS
+    from mmomni.cli.calibrate import POOLINGS
     from mmomni.evaluation.functional import IMAGE_POOLINGS
 
     assert POOLINGS == IMAGE_POOLINGS

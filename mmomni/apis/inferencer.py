@@ -1,0 +1,248 @@
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from mmengine import Config
+from mmengine.infer import BaseInferencer
+from mmengine.model import revert_sync_batchnorm
+from torch.utils.data import DataLoader
+
+from mmomni.checkpoints import load_weights, read_checkpoint
+from mmomni.checkpoints.inference_config import build_model, inference_config
+from mmomni.evaluation.functional import IMAGE_POOLINGS
+from mmomni.registry import INFERENCERS
+from mmomni.visualization import overlay, upright
+
+from .inputs import Input, Source, list_sources
+from .network import Network, TorchNetwork
+from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
+from .samples import MAX_PIXELS, Sample, Samples, try_to_read
+from .tiling import WINDOW, Map, predict_maps
+
+
+@INFERENCERS.register_module()
+class ManipulationInferencer(BaseInferencer):
+    """Localise tampering in single images: files, folders, globs, bytes or arrays.
+
+    ::
+
+        inferencer = ManipulationInferencer(weights='omni-iml.pth')
+        for result in inferencer.stream('suspicious/'):      # Prediction or Failure, in order
+            print(result.source, getattr(result, 'score', 'unreadable'))
+
+    Called like the host's inferencers it returns ``dict(predictions=[Prediction, ...],
+    failures=[Failure, ...], visualization=[...])``, which holds everything in memory; ``stream``
+    holds one batch. Images are always read at full size with their own JPEG coefficients; those
+    larger than a window pass in windows that share their context (see :mod:`.tiling`).
+
+    Args:
+        model: Config (file, dict or ``Config``); default: the one inside of the checkpoint.
+        weights: Published checkpoint (see docs/checkpoints.md), or an ``.onnx`` file with
+            ``backend='onnx'``.
+        device: Default: the accelerator if there is one.
+        scope: Of the config's types.
+        show_progress: Show a bar when called; ``stream`` never does.
+        trust_checkpoint: Also load a raw training checkpoint. Loading one can run code that it
+            contains.
+        backend: ``'torch'`` or ``'onnx'``.
+        max_pixels: Larger images are refused before they are decoded.
+        window: Side of a window in pixels, a multiple of 32.
+
+    Raises:
+        ValueError: There are no weights, they cannot be trusted or do not fit the config.
+    """
+
+    preprocess_kwargs = {'workers'}  # noqa: RUF012  (the host's class attributes are sets)
+    forward_kwargs = {'threshold', 'pooling'}  # noqa: RUF012
+    visualize_kwargs = {'return_vis'}  # noqa: RUF012
+
+    def __init__(
+        self,
+        model: str | dict | Config | None = None,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        scope: str = 'mmseg',
+        show_progress: bool = True,
+        *,
+        trust_checkpoint: bool = False,
+        backend: Literal['torch', 'onnx'] = 'torch',
+        max_pixels: int = MAX_PIXELS,
+        window: int = WINDOW,
+    ) -> None:
+        if weights is None:
+            raise ValueError('expected weights: the path of a published checkpoint, got none')
+        self.trust_checkpoint = trust_checkpoint
+        self.backend = backend
+        self.max_pixels = max_pixels
+        self.window = window
+        super().__init__(model, str(weights), device, scope, show_progress)
+
+    # ---- building ---------------------------------------------------------------------------
+
+    def _init_model(self, cfg: Config, weights: str, device: str = 'cpu') -> Network:
+        """What maps planes to logits: the stock segmentor without training-only heads."""
+        if self.backend == 'onnx':
+            from .onnx import OnnxNetwork
+
+            network = OnnxNetwork(weights, device)
+            self.calibrations = network.description.calibrations
+            return network
+        checkpoint = read_checkpoint(weights, self.trust_checkpoint)
+        self.calibrations = checkpoint.calibrations
+        config = inference_config(Config(dict(cfg))) if cfg else checkpoint.config
+        if config is None:
+            raise ValueError(f'{weights} holds no config; give the one it was trained with')
+        model = revert_sync_batchnorm(build_model(config))
+        load_weights(model, checkpoint)
+        return TorchNetwork(model.to(device).eval())
+
+    def _init_pipeline(self, cfg: Config) -> Callable[[Source], Sample | Failure]:
+        return partial(try_to_read, max_pixels=self.max_pixels)
+
+    def _init_collate(self, cfg: Config) -> Callable[[list], list]:
+        return list
+
+    def _init_visualizer(self, cfg: Config) -> None:
+        """Pictures are :func:`~mmomni.visualization.overlay`'s."""
+
+    # ---- running ----------------------------------------------------------------------------
+
+    def stream(
+        self,
+        inputs: Input | Iterable[Input],
+        batch_size: int = 1,
+        workers: int = 0,
+        threshold: float = 0.5,
+        pooling: str = 'top_k_mean',
+    ) -> Iterator[Prediction | Failure]:
+        """One result for each image, in order, as soon as its batch is done.
+
+        Args:
+            inputs: A path, folder, glob, the bytes of a file, a BGR array, or many of these.
+            batch_size: Images of equal size among so many consecutive ones pass together.
+            workers: Processes that read files; 0: this one.
+            threshold: See :meth:`forward`.
+            pooling: Likewise.
+        """
+        sources = self._inputs_to_list(inputs)
+        for batch in self.preprocess(sources, batch_size, workers):
+            yield from self.forward(batch, threshold, pooling)
+
+    def _inputs_to_list(self, inputs: Input | Iterable[Input]) -> list[Source]:
+        return list_sources(inputs)
+
+    def preprocess(
+        self, inputs: Sequence[Source], batch_size: int = 1, workers: int = 0
+    ) -> Iterator[list[Sample | Failure]]:
+        """Read images, in batches."""
+        dataset = Samples(inputs, self.pipeline)
+        yield from DataLoader(dataset, batch_size, num_workers=workers, collate_fn=self.collate_fn)
+
+    @torch.inference_mode()
+    def forward(
+        self,
+        inputs: Sequence[Sample | Failure],
+        threshold: float = 0.5,
+        pooling: str = 'top_k_mean',
+    ) -> list[Prediction | Failure]:
+        """Predict a batch; images of equal size pass together.
+
+        Args:
+            inputs: Of :meth:`preprocess`.
+            threshold: Pixels with a higher probability are called tampered.
+            pooling: How the map becomes the image's score, one of ``IMAGE_POOLINGS``.
+
+        Raises:
+            ValueError: The threshold is no probability, or there is no such pooling.
+        """
+        if not 0 <= threshold <= 1:
+            raise ValueError(f'expected a threshold between 0 and 1, got {threshold}')
+        if pooling not in IMAGE_POOLINGS:
+            raise ValueError(f'expected pooling to be one of {IMAGE_POOLINGS}, got {pooling!r}')
+        results: dict[int, Prediction | Failure] = {
+            number: item for number, item in enumerate(inputs) if isinstance(item, Failure)
+        }
+        samples = {number: item for number, item in enumerate(inputs) if isinstance(item, Sample)}
+
+        def size(number: int) -> tuple[int, ...]:
+            return tuple(samples[number].planes.shape)
+
+        for _, group in groupby(sorted(samples, key=size), key=size):
+            numbers = list(group)
+            found = self._predict([samples[number] for number in numbers], threshold, pooling)
+            results.update(zip(numbers, found, strict=True))
+        return [results[number] for number in range(len(inputs))]
+
+    def _predict(
+        self, samples: Sequence[Sample], threshold: float, pooling: str
+    ) -> list[Prediction | Failure]:
+        """Images of one size."""
+        start = time.perf_counter()
+        try:
+            maps = predict_maps(self.model, [sample.planes for sample in samples], self.window)
+        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+            reason = (
+                f'not enough memory for {len(samples)} images of this size in windows of '
+                f'{self.window} px ({error}); take a smaller batch or window'
+            )
+            return [Failure(sample.source, reason) for sample in samples]
+        seconds = (time.perf_counter() - start) / len(samples)
+        return [
+            self._result(sample, found, sample.seconds + seconds, threshold, pooling)
+            for sample, found in zip(samples, maps, strict=True)
+        ]
+
+    @staticmethod
+    def _result(
+        sample: Sample, found: Map, seconds: float, threshold: float, pooling: str
+    ) -> Prediction | Failure:
+        try:
+            score = score_of(found.log_odds, pooling)
+        except ValueError as error:  # not a number
+            return Failure(sample.source, str(error))
+        probability = found.log_odds.sigmoid_().numpy()
+        mask = (probability > threshold).astype(np.uint8)
+        return Prediction(
+            source=sample.source,
+            image=sample.image,
+            probability=probability,
+            threshold=threshold,
+            mask=mask,
+            score=score,
+            pooling=pooling,
+            regions=find_regions(mask, probability),
+            gate=None if found.gate is None else choice_of_gate(found.gate),
+            dct_source=sample.dct_source,
+            orientation=sample.orientation,
+            windows=found.windows,
+            seconds=seconds,
+            warnings=sample.warnings + found.warnings,
+        )
+
+    def visualize(
+        self, inputs: list, preds: Sequence[Prediction | Failure], return_vis: bool = False
+    ) -> list[np.ndarray]:
+        """Overlays, RGB, turned as a viewer shows the photo; none unless ``return_vis``."""
+        return [
+            upright(overlay(result.image, result.probability, result.threshold), result.orientation)
+            for result in preds
+            if isinstance(result, Prediction) and return_vis
+        ]
+
+    def postprocess(
+        self,
+        preds: Sequence[Prediction | Failure],
+        visualization: list[np.ndarray],
+        return_datasamples: bool = False,
+    ) -> dict[str, list]:
+        """Sort results into ``predictions`` and ``failures``, beside ``visualization``."""
+        return dict(
+            predictions=[p for p in preds if isinstance(p, Prediction)],
+            failures=[p for p in preds if isinstance(p, Failure)],
+            visualization=visualization,
+        )

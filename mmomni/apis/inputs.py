@@ -1,0 +1,61 @@
+"""What can be predicted: files, folders, globs, bytes and arrays."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mmomni.image_files import find_images
+
+Input = str | Path | bytes | np.ndarray
+
+
+class Source(NamedTuple):
+    """One input with the name that results and messages give it."""
+
+    name: str
+    content: Path | bytes | np.ndarray
+
+
+def list_sources(inputs: Input | Iterable[Input]) -> list[Source]:
+    """One source for each image: folders (all images below) and globs are opened up.
+
+    Raises:
+        ValueError: A folder or glob holds no image.
+        TypeError: Something that is neither path, bytes nor array.
+    """
+    several = [inputs] if isinstance(inputs, Input) else list(inputs)
+    return [source for number, item in enumerate(several) for source in _sources(item, number)]
+
+
+def _sources(item: Input, number: int) -> Iterator[Source]:
+    if isinstance(item, np.ndarray):
+        yield Source(f'array {number}', item)
+    elif isinstance(item, bytes):
+        yield Source(f'bytes {number}', item)
+    elif isinstance(item, str | Path):
+        for path in _files(item):
+            yield Source(str(path), path)
+    else:
+        raise TypeError(
+            f'input {number}: expected a path, a folder, a glob, the bytes of a file or an array '
+            f'(BGR uint8), got {type(item).__name__}'
+        )
+
+
+def _files(item: str | Path) -> list[Path]:
+    # os.path takes any text for a path; those that cannot be one are told apart on reading.
+    if os.path.isdir(item):
+        found = find_images(Path(item))
+    elif not os.path.exists(item) and glob.has_magic(str(item)):
+        matches = glob.glob(str(item), recursive=True)
+        found = sorted(Path(match) for match in matches if not os.path.isdir(match))
+    else:
+        return [Path(item)]
+    if not found:
+        raise ValueError(f'{item}: expected images there, found none')
+    return found
+

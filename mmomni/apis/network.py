@@ -1,0 +1,82 @@
+"""What runs five planes: a segmentor of mmseg, or anything else that can be called like it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from mmseg.models import EncoderDecoder
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor, nn
+
+from mmomni.models.backbones import ModalGateEncoder
+
+P_CLS = 6
+"""Place of the gate's logit among the outputs of :class:`ModalGateEncoder`."""
+
+
+class Output(NamedTuple):
+    """What a network says about a batch.
+
+    Attributes:
+        logits: Of authentic and tampered, at the size of the planes; ``float32`` (B, 2, H, W).
+        gate: ``P_cls``, (B,): above 0 the network chose pure vision. ``None`` without a learned
+            gate.
+    """
+
+    logits: Tensor
+    gate: Tensor | None
+
+
+Network = Callable[[Tensor], Output]
+"""Planes (B, 5, H, W), ``float32``, H and W multiples of 32 -> :class:`Output`."""
+
+
+class TorchNetwork(nn.Module):
+    """A segmentor of mmseg as a :data:`Network`, on whatever device its weights are.
+
+    Args:
+        model: In evaluation mode already; training-only heads are not looked at.
+
+    Raises:
+        ValueError: The model has not two output channels, or its data preprocessor normalises.
+        TypeError: It is not built like mmseg's ``EncoderDecoder``.
+    """
+
+    def __init__(self, model: EncoderDecoder) -> None:
+        super().__init__()
+        _check(model)
+        self.model = model
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def forward(self, planes: Tensor) -> Output:
+        """Planes (B, 5, H, W) on any device -> logits and gate on the model's device."""
+        planes = planes.to(self.device, torch.float32)
+        features = self.model.backbone(planes)
+        gate = features[P_CLS] if isinstance(self.model.backbone, ModalGateEncoder) else None
+        if self.model.with_neck:
+            features = self.model.neck(features)
+        size = planes.shape[2:]
+        metas = [dict(img_shape=size, pad_shape=size)] * len(planes)
+        logits = self.model.decode_head.predict(features, metas, self.model.test_cfg)
+        return Output(logits.float(), None if gate is None else gate.float())
+
+
+def _check(model: EncoderDecoder) -> None:
+    if not isinstance(getattr(model, 'decode_head', None), BaseDecodeHead):
+        raise TypeError(
+            "expected a segmentor with one decode head (mmseg's EncoderDecoder), got "
+            f'{type(model).__name__}'
+        )
+    if model.out_channels != 2:
+        raise ValueError(
+            f'expected two output channels (authentic, tampered), got {model.out_channels}; set '
+            'num_classes=2 and out_channels=2 in the decode head'
+        )
+    if getattr(model.data_preprocessor, '_enable_normalize', False):
+        raise ValueError(
+            'expected a data preprocessor without mean and std, because two of the five planes '
+            'are integers; normalise in the backbone (mmomni.RGBPlanes does)'
+        )

@@ -1,0 +1,183 @@
+"""Maps of images of any size in bounded memory, equal to those of the images in one piece."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .network import Network, Output
+from .shared_context import SharedContext
+from .windows import Window, plan_windows
+
+WINDOW = 1024
+OVERLAP = 256
+MAX_PASSES = 8
+TOLERANCE = 1e-3
+"""Change of the probability from pass to pass, averaged over the pixels. What is still wrong then
+is about a tenth of that, because each pass divides the difference to the image in one piece by so
+much (measured with the demo's model)."""
+NOTHING_SHARED = (
+    'windows of the image passed without knowing of each other: probabilities may differ from those '
+    'of the image in one piece, most where windows meet'
+)
+NOT_SETTLED = (
+    'windows of the image did not come to agree on the whole of it: probabilities may differ from '
+    'those of the image in one piece'
+)
+SAMPLING = 8
+"""Every so many rows and columns are compared, so that no second map is held."""
+
+Progress = Callable[[int, int], None]
+
+
+class Map(NamedTuple):
+    """What a network says about an image.
+
+    Attributes:
+        log_odds: Of "tampered", ``log(p / (1 - p))``; ``float32`` (H, W) on the CPU.
+        gate: ``P_cls`` of the whole image, ``None`` without a learned gate.
+        windows: How many windows the image was cut into; 1: it passed whole.
+        passes: How often they passed.
+        warnings: What a person should know before trusting the map.
+    """
+
+    log_odds: Tensor
+    gate: float | None
+    windows: int
+    passes: int
+    warnings: tuple[str, ...]
+
+
+def predict_maps(
+    network: Network,
+    images: Sequence[Tensor | np.ndarray],
+    window: int = WINDOW,
+    overlap: int = OVERLAP,
+    max_passes: int = MAX_PASSES,
+    progress: Progress | None = None,
+) -> list[Map]:
+    """Maps of images of one size.
+
+    Images with no more pixels than a window pass whole and together, padded with zeros at the right
+    and bottom to multiples of 32, as mmseg's data preprocessor does. Larger ones pass one after
+    another, in windows of which the network sees one at a time, and several times, until the
+    windows agree on everything that depends on the whole image (:class:`SharedContext`).
+
+    Args:
+        network: If it is a PyTorch module, no other thread may use it meanwhile.
+        images: Five planes each, ``uint8`` (5, H, W), on the CPU.
+        window: Side of a window in pixels, a multiple of 32.
+        overlap: Of neighbouring windows, likewise. The network sees a window's edge from as far
+            as two fifths of it, which are left out.
+        max_passes: At least 1, which is fast and a rough map.
+        progress: Called after each window with the windows done, and with the windows in all if
+            ``max_passes`` are needed; mostly it is done before.
+
+    Raises:
+        ValueError: Images of different sizes; window, overlap or passes are no such numbers.
+    """
+    if max_passes < 1:
+        raise ValueError(f'expected max_passes of at least 1, got {max_passes}')
+    planes = [np.asarray(image) for image in images]
+    shapes = {array.shape for array in planes}
+    if len(shapes) != 1:
+        raise ValueError(f'expected images of one size, got planes of {sorted(shapes)}')
+    ((_, height, width),) = shapes
+    windows = plan_windows(height, width, window, overlap)
+    if len(windows) == 1:
+        return _whole(network, planes, windows[0])
+    return [_in_windows(network, array, windows, max_passes, progress) for array in planes]
+
+
+def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> list[Map]:
+    height, width = images[0].shape[1:]
+    output = _run(network, images, window)
+    log_odds = _log_odds(output)[:, :height, :width]
+    gates = [None] * len(images) if output.gate is None else output.gate.tolist()
+    return [
+        Map(odds.contiguous(), gate, 1, 1, ()) for odds, gate in zip(log_odds, gates, strict=True)
+    ]
+
+
+def _in_windows(
+    network: Network,
+    planes: np.ndarray,
+    windows: Sequence[Window],
+    max_passes: int,
+    progress: Progress | None,
+) -> Map:
+    log_odds = torch.empty(planes.shape[1:])
+    before: Tensor | None = None
+    warnings: tuple[str, ...] = ()
+    with SharedContext(network) as context:
+        for passes in range(1, max_passes + 1):
+            report = partial(
+                _report, progress, (passes - 1) * len(windows), max_passes * len(windows)
+            )
+            gate = _pass(network, planes, windows, context, log_odds, report)
+            if not context.shares:
+                warnings = (NOTHING_SHARED,)
+                break
+            now = log_odds[::SAMPLING, ::SAMPLING].sigmoid()
+            if before is not None and not (now - before).abs().mean() > TOLERANCE:
+                break
+            before = now
+        else:
+            warnings = (NOT_SETTLED,)
+    return Map(log_odds, gate, len(windows), passes, warnings)
+
+
+def _pass(
+    network: Network,
+    planes: np.ndarray,
+    windows: Sequence[Window],
+    context: SharedContext,
+    log_odds: Tensor,
+    report: Callable[[int], None],
+) -> float | None:
+    """Write the map, in place; the gate's logit, averaged over the image."""
+    log_odds.zero_()
+    gate = 0.0
+    for done, window in enumerate(windows, 1):
+        context.window = window
+        output = _run(network, [planes], window)
+        _blend(log_odds, output, window)
+        if output.gate is not None:
+            gate += output.gate.item() * window.share
+        report(done)
+    context.end_pass()
+    return None if output.gate is None else gate
+
+
+def _report(progress: Progress | None, before: int, total: int, done: int) -> None:
+    if progress is not None:
+        progress(before + done, total)
+
+
+def _run(network: Network, images: Sequence[np.ndarray], window: Window) -> Output:
+    """A window of each image through the network; what lies outside of the image is 0."""
+    rows, columns = window
+    batch = torch.zeros(len(images), len(images[0]), rows.size, columns.size)
+    for target, image in zip(batch, images, strict=True):
+        part = torch.from_numpy(image[:, rows.start : rows.stop, columns.start : columns.stop])
+        target[:, : part.shape[1], : part.shape[2]] = part
+    with torch.inference_mode():
+        return network(batch)
+
+
+def _log_odds(output: Output) -> Tensor:
+    """(B, H, W)."""
+    return (output.logits[:, 1] - output.logits[:, 0]).cpu()
+
+
+def _blend(log_odds: Tensor, output: Output, window: Window) -> None:
+    """Add a window's part to the map, weighted, in place."""
+    rows, columns = window
+    target = log_odds[rows.start : rows.stop, columns.start : columns.stop]
+    height, width = target.shape
+    part = _log_odds(output)[0, :height, :width]
+    down, across = (torch.as_tensor(side.weights, dtype=torch.float32) for side in window)
+    target.addcmul_(part * down[:height, None], across[:width])

@@ -1,0 +1,110 @@
+"""Overlapping windows over an image, and how much each of them has to say where."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+GRID = 32
+"""Windows start at its multiples, so that maps of every stride up to it start at whole cells."""
+DEAD = 0.4
+"""Share of the overlap, at a window's edge, in which it has nothing to say: the network sees the
+edge from there. Between the dead margins of two windows the one fades into the other."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where a window lies along the height or the width of an image.
+
+    Attributes:
+        start: First row (or column) of the window.
+        whole: Rows of the image, padded to a multiple of :data:`GRID`.
+        weights: Share that the window has in each of its rows, in [0, 1]. The shares that all
+            windows have in a row add up to 1.
+    """
+
+    start: int
+    whole: int
+    weights: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return len(self.weights)
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.size
+
+    def at_stride(self, stride: int) -> 'Side':
+        """The same side of a feature map, in cells of ``stride`` rows."""
+        weights = self.weights.reshape(-1, stride).mean(axis=1)
+        return Side(self.start // stride, self.whole // stride, weights)
+
+
+class Window(NamedTuple):
+    """A rectangle of an image; its weights are products of those of its rows and columns."""
+
+    rows: Side
+    columns: Side
+
+    @property
+    def share(self) -> float:
+        """Of the image; the shares of all windows add up to 1."""
+        return math.prod(float(side.weights.sum()) / side.whole for side in self)
+
+
+def plan_windows(height: int, width: int, window: int, overlap: int) -> list[Window]:
+    """Cover an image, padded at the right and bottom to multiples of :data:`GRID`.
+
+    An image with no more pixels than a window is one window, whatever its shape. Else, where one
+    side is shorter than a window, windows are longer along the other.
+
+    Args:
+        height: Of the image, in pixels.
+        width: Likewise.
+        window: Side of a window, a multiple of :data:`GRID`.
+        overlap: Of neighbouring windows at least, a multiple of :data:`GRID` below ``window``.
+
+    Raises:
+        ValueError: Window or overlap are no such numbers.
+    """
+    if window % GRID or overlap % GRID or not 0 < overlap < window:
+        raise ValueError(
+            f'expected window and overlap as multiples of {GRID}, the overlap smaller than the '
+            f'window, got {window} and {overlap}'
+        )
+    padded = [-(-n // GRID) * GRID for n in (height, width)]
+    sizes = padded
+    if math.prod(padded) > window**2:
+        sizes = [
+            min(n, max(window, window**2 // other // GRID * GRID))
+            for n, other in zip(padded, reversed(padded), strict=True)
+        ]
+    rows, columns = (_sides(n, size, overlap) for n, size in zip(padded, sizes, strict=True))
+    return [Window(row, column) for row in rows for column in columns]
+
+
+def _sides(whole: int, size: int, overlap: int) -> list[Side]:
+    """Windows of ``size`` along one side, evenly spread."""
+    room = (whole - size) // GRID
+    steps = -(-room // ((size - overlap) // GRID)) if room else 0
+    starts = [GRID * (room * i // steps) for i in range(steps)] + [whole - size]
+    shares = np.zeros((len(starts), whole))
+    for share, start in zip(shares, starts, strict=True):
+        share[start : start + size] = _ramps(size, overlap, start > 0, start + size < whole)
+    shares /= shares.sum(axis=0)
+    return [
+        Side(start, whole, share[start : start + size])
+        for share, start in zip(shares, starts, strict=True)
+    ]
+
+
+def _ramps(size: int, overlap: int, before: bool, after: bool) -> np.ndarray:
+    """1 but for the sides that have a neighbour: there 0 in the dead margin, then linear to 1."""
+    distance = np.arange(size) + 0.5
+    dead = DEAD * overlap
+    ramp = np.clip((distance - dead) / (overlap - 2 * dead), 0, 1)
+    rise = ramp if before else np.ones(size)
+    fall = ramp[::-1] if after else np.ones(size)
+    return np.minimum(rise, fall)

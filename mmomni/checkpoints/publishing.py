@@ -1,0 +1,197 @@
+"""Write checkpoints that are safe to load and say what they are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from mmomni.datasets import ManipulationDataset
+from mmomni.evaluation.calibration import file_sha256
+from mmomni.version import __version__
+
+from .inference_config import inference_config, refuse_unsafe
+from .reading import (
+    DESCRIPTION,
+    FORMAT,
+    Description,
+    import_safetensors,
+    read_training_checkpoint,
+)
+
+SUFFIXES = ('.pth', '.safetensors')
+CALIBRATION_FIELDS = (
+    'threshold', 'pooling', 'fpr', 'expected_fpr', 'expected_fpr_std', 'num_images',
+    'checkpoint_sha256',
+)  # fmt: skip
+"""What is published of a calibration: not the paths of whoever made it."""
+INTENDED_USE = (
+    'Localise manipulated regions in photographs, documents and faces, as a help to a person who '
+    'examines an image.'
+)
+LIMITS = (
+    'A probability map is a hint, not a proof. Resizing and recompression destroy the traces that '
+    'it rests on; kinds of manipulation and sources of images that were not trained on may go '
+    'unseen. A threshold holds for images like those it was calibrated on.'
+)
+
+
+def publish(
+    source: Path,
+    out: Path,
+    *,
+    config: Path | None = None,
+    calibrations: Sequence[Path] = (),
+    results: Path | None = None,
+    name: str | None = None,
+    licence: str = 'not stated',
+) -> Path:
+    """Write the published form of a training checkpoint, which must be one's own: it is trusted.
+
+    Args:
+        source: Checkpoint of a training.
+        out: ``NAME.pth`` or ``NAME.safetensors``; the file will be ``NAME-xxxxxxxx.pth``, with the
+            first eight digits of its SHA-256.
+        config: Its config file; default: the one that the checkpoint holds.
+        calibrations: Files of ``mmomni calibrate``, made with this checkpoint.
+        results: ``results.json`` of ``tools/test.py``, made with this checkpoint.
+        name: Of the model; default: that of ``out``.
+        licence: Of the weights.
+
+    Returns:
+        Path of the published file.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ImportError: ``out`` is a safetensors file, and safetensors is not installed.
+        ValueError: Something does not belong to the checkpoint, or cannot be published.
+    """
+    if out.suffix not in SUFFIXES:
+        raise ValueError(f'{out}: expected a name ending with one of {SUFFIXES}')
+    state_dict, whole = read_training_checkpoint(source)
+    if config is not None:
+        whole = Config.fromfile(config)
+    if whole is None:
+        raise ValueError(f'{source} does not hold its config; name the file with --config')
+    digest = file_sha256(source)
+    card = dict(
+        name=name or out.stem,
+        licence=licence,
+        mmomni_version=__version__,
+        date=datetime.now(timezone.utc).date().isoformat(),
+        training=_training(whole),
+        metrics=_metrics(results, source) if results else [],
+        intended_use=INTENDED_USE,
+        limits=LIMITS,
+        source=source.name,
+        source_sha256=digest,
+    )
+    thresholds = tuple(_calibration(path, source, digest) for path in calibrations)
+    description = Description(inference_config(whole), thresholds, card)
+    return _write(state_dict, description_text(description), out)
+
+
+def description_text(description: Description) -> str:
+    """The JSON text that :func:`parse_description` reads.
+
+    Raises:
+        ValueError: The config names types that those who receive it may not have or trust.
+    """
+    config = description.config.to_dict()
+    refuse_unsafe(config)
+    fields = description._asdict() | dict(format=FORMAT, config=config)
+    return json.dumps(fields, ensure_ascii=False)
+
+
+# ---- what the file says ----------------------------------------------------------------------
+
+
+def _training(config: Config) -> dict:
+    loader = config.get('train_dataloader') or {}
+    dataset = loader.get('dataset') or {}
+    sets = [
+        '/'.join(part for part in (entry.get('domain'), _set_name(entry)) if part)
+        for entry in dataset.get('datasets', [dataset])
+    ]
+    return dict(
+        sets=[name for name in sets if name],
+        batch_size=loader.get('batch_size'),
+        iterations=(config.get('train_cfg') or {}).get('max_iters'),
+        seed=(config.get('randomness') or {}).get('seed'),
+    )
+
+
+def _set_name(entry: Mapping[str, Any]) -> str:
+    return entry.get('name') or Path(entry.get('data_root') or '').name
+
+
+def _metrics(path: Path, source: Path) -> list[dict]:
+    """Rows of the tables of ``tools/test.py``, without the paper's figures."""
+    content = _read_json(path)
+    tested = Path(str(content.get('checkpoint'))).name
+    if tested != source.name:
+        raise ValueError(f'{path}: expected results of {source.name}, got those of {tested}')
+    try:
+        return [
+            {key: row[key] for key in ('name', 'domain', 'protocol', 'test_input', 'scores')}
+            | dict(images=sum(row['counts'].get(kind, 0) for kind in ('tampered', 'authentic')))
+            for table in content['tables']
+            for row in table['rows']
+            if row['scores']
+        ]
+    except KeyError as error:
+        raise ValueError(
+            f'{path}: expected results.json of tools/test.py, it has no {error}'
+        ) from error
+
+
+def _calibration(path: Path, source: Path, digest: str) -> dict:
+    content = _read_json(path)
+    missing = [field for field in CALIBRATION_FIELDS if field not in content]
+    if missing:
+        raise ValueError(f'{path}: expected a file of `mmomni calibrate`, it has no {missing}')
+    if content['checkpoint_sha256'] != digest:
+        raise ValueError(
+            f'{path} was made with another checkpoint ({content["checkpoint_sha256"][:8]}...) than '
+            f'{source} ({digest[:8]}...); run `mmomni calibrate` with this one'
+        )
+    return {field: content[field] for field in CALIBRATION_FIELDS}
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path}: expected a JSON file: {error}') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: expected a JSON object, got a {type(content).__name__}')
+    return content
+
+
+# ---- the file --------------------------------------------------------------------------------
+
+
+def _write(state_dict: Mapping[str, Tensor], text: str, out: Path) -> Path:
+    """Write, then name the file after its content; nothing half-written is left behind."""
+    # Copies, because a view would take its whole storage along.
+    weights = {name: tensor.detach().cpu().clone() for name, tensor in state_dict.items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent) as folder:
+        path = Path(folder) / out.name
+        if out.suffix == '.safetensors':
+            import_safetensors()
+            from safetensors.torch import save
+
+            contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
+            metadata = {'format': 'pt', DESCRIPTION: text}
+            path.write_bytes(save(contiguous, metadata))  # save_file makes it private to the user
+        else:
+            meta = {DESCRIPTION: text, 'dataset_meta': dict(ManipulationDataset.METAINFO)}
+            torch.save(dict(meta=meta, state_dict=weights), path)
+        named = out.with_name(f'{out.stem}-{file_sha256(path)[:8]}{out.suffix}')
+        return path.replace(named)

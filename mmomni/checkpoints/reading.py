@@ -1,0 +1,212 @@
+"""Read checkpoints; one from a stranger must not be able to run code."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from .inference_config import inference_config, refuse_unsafe
+
+FORMAT = 1
+"""Version of the published format."""
+DESCRIPTION = 'mmomni'
+"""Under this name a published file holds its description, a JSON text."""
+TRAINING_ONLY = 'auxiliary_head.'
+"""Prefix of the weights of heads that run in training only."""
+REMEDY = (
+    'publish it with tools/model_converters/publish_model.py, or, if you trust whoever made it '
+    '(reading it can run any program hidden inside), say --trust-checkpoint (trust=True)'
+)
+
+
+class Checkpoint(NamedTuple):
+    """A model for inference.
+
+    Attributes:
+        state_dict: Weights without those of training-only heads.
+        config: Entries ``model``, ``test_pipeline`` and ``default_scope``; ``None`` if an
+            unpublished file does not tell.
+        calibrations: What ``mmomni calibrate`` found, for any number of rates of false alarms.
+        card: Model card; empty for an unpublished file.
+    """
+
+    state_dict: dict[str, Tensor]
+    config: Config | None
+    calibrations: tuple[dict, ...]
+    card: dict
+
+
+class Description(NamedTuple):
+    """What a published file says about its weights; see :class:`Checkpoint`."""
+
+    config: Config
+    calibrations: tuple[dict, ...]
+    card: dict
+
+
+def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
+    """Read a published checkpoint, or a training checkpoint that is trusted.
+
+    Args:
+        path: ``.safetensors``, or any file of ``torch.save``.
+        trust: Read a file that was not published too, which can run any code.
+
+    Raises:
+        FileNotFoundError: There is no file.
+        ImportError: A ``.safetensors`` file, and safetensors is not installed.
+        ValueError: It is no checkpoint, is damaged, or was not published and is not trusted.
+    """
+    path = Path(path)
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path)
+    content = _load(path, trust)
+    text = _description_of(content)
+    if text is not None:
+        return Checkpoint(_tensors(content, path), *parse_description(text, path))
+    if not trust:
+        raise ValueError(f'{path} was not published; {REMEDY}')
+    state_dict, config = _tensors(content, path), _training_config(content, path)
+    return Checkpoint(state_dict, config and inference_config(config), (), {})
+
+
+def read_training_checkpoint(path: Path) -> tuple[dict[str, Tensor], Config | None]:
+    """Weights for inference and whole config (``None``: it holds none) of a trusted file.
+
+    Raises:
+        FileNotFoundError: There is no file.
+        ValueError: It is no checkpoint, is damaged, or was published already.
+    """
+    content = _load(path, trust=True)
+    if _description_of(content) is not None:
+        raise ValueError(f'{path}: expected a checkpoint of a training, got a published one')
+    return _tensors(content, path), _training_config(content, path)
+
+
+def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:
+    """Tensors of anybody's checkpoint, those of ``auxiliary_head`` apart.
+
+    Raises:
+        FileNotFoundError: There is no file.
+        ValueError: It is no checkpoint, is damaged, or holds more than weights and is not trusted.
+    """
+    return _tensors(_load(path, trust), path)
+
+
+def parse_description(text: str, path: Path) -> Description:
+    """Description of a published file from its JSON text.
+
+    Raises:
+        ValueError: It is none, is of a later version, or its config is unsafe to build from.
+    """
+    try:
+        fields = json.loads(text)
+        if fields['format'] != FORMAT:
+            raise ValueError(
+                f"format {FORMAT} expected, got {fields['format']}; use the mmomni that wrote it"
+            )
+        refuse_unsafe(fields['config'])
+        return Description(
+            Config(fields['config']), tuple(map(dict, fields['calibrations'])), dict(fields['card'])
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f'{path}: its description cannot be used: {error!r}') from error
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f'expected a checkpoint, found no file {path}')
+
+
+# ---- torch.save ------------------------------------------------------------------------------
+
+
+def _load(path: Path, trust: bool) -> Any:
+    """Content of a file of ``torch.save``; all of it if it is trusted, else only harmless types."""
+    _require(path)
+    with path.open('rb') as file:
+        is_zip = file.read(4) == b'PK\x03\x04'
+    # Other forms are older than torch 1.6, and before torch 2.6 weights_only did not make them
+    # safe (CVE-2025-32434).
+    if not is_zip and not trust:
+        raise ValueError(
+            f'{path}: expected a checkpoint (a zip archive of torch.save), got another kind of '
+            'file; one of torch before 1.6 must be saved anew by somebody who trusts it'
+        )
+    try:
+        return torch.load(path, map_location='cpu', weights_only=not trust)
+    except pickle.UnpicklingError as error:
+        reason = f'is damaged, or no checkpoint: {error}'
+        if not trust:  # what torch says here advises against its own default
+            reason = f'holds more than weights, as checkpoints of a training do; {REMEDY}'
+        raise ValueError(f'{path} {reason}') from error
+    except Exception as error:  # a broken file raises anything, a trusted pickle may
+        raise ValueError(f'{path} is damaged, or no checkpoint: {error}') from error
+
+
+def _description_of(content: Any) -> str | None:
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    text = meta.get(DESCRIPTION) if isinstance(meta, Mapping) else None
+    return text if isinstance(text, str) else None
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Weights of inference from ``{'state_dict': {...}}`` or from the inner dict alone."""
+    weights = content.get('state_dict', content) if isinstance(content, Mapping) else None
+    if not isinstance(weights, Mapping) or not all(map(torch.is_tensor, weights.values())):
+        raise ValueError(
+            f'{path}: expected a dict of tensors, or one under the key state_dict, got '
+            f'{sorted(content) if isinstance(content, Mapping) else type(content).__name__}'
+        )
+    return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
+
+
+def _training_config(content: Mapping, path: Path) -> Config | None:
+    """The config that mmengine leaves in a training checkpoint, as Python text."""
+    meta = content.get('meta')
+    text = meta.get('cfg') if isinstance(meta, Mapping) else None
+    if text is None:
+        return None
+    try:
+        return Config.fromstring(text, '.py')
+    except Exception as error:  # the text is a program
+        raise ValueError(f'{path}: its config cannot be read: {error!r}') from error
+
+
+# ---- safetensors -----------------------------------------------------------------------------
+
+
+def _read_safetensors(path: Path) -> Checkpoint:
+    _require(path)
+    safetensors = import_safetensors()
+    try:
+        with safetensors.safe_open(path, framework='pt') as file:
+            text = (file.metadata() or {}).get(DESCRIPTION)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise ValueError(f'{path} is damaged, or no safetensors file: {error}') from error
+    if text is None:
+        raise ValueError(
+            f'{path} was not published by tools/model_converters/publish_model.py: it does not '
+            'tell its config'
+        )
+    return Checkpoint(tensors, *parse_description(text, path))
+
+
+def import_safetensors() -> Any:
+    """The optional package safetensors.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    try:
+        import safetensors
+    except ImportError as error:
+        raise ImportError(
+            'safetensors is not installed: pip install safetensors, or use a .pth file'
+        ) from error
+    return safetensors

@@ -1,0 +1,43 @@
+"""The command ``mmomni``: one module a sub-command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import calibrate, check_data, predict, serve, synthesize
+from .parser import Parser
+
+COMMANDS = (predict, serve, synthesize, check_data, calibrate)
+"""In the order of ``mmomni --help``. They import what is heavy only when they run."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a sub-command.
+
+    Args:
+        argv: Arguments after the program's name; default: those of the process.
+
+    Returns:
+        Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
+        found errors, 3 where `predict` met bad files.
+    """
+    args = parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except (ValueError, OSError, ImportError) as error:
+        print(f'mmomni {args.command}: {error}', file=sys.stderr)
+        return 1
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse, with the sub-command's function as ``run``."""
+    parser = Parser(
+        prog='mmomni', description='Localise tampering in photos, documents and faces.'
+    )
+    commands = parser.add_subparsers(dest='command', required=True, metavar='command')
+    for command in COMMANDS:
+        command.add_parser(commands)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        getattr(args, 'parser', parser).error(f'unrecognized arguments: {" ".join(unknown)}')
+    return args

@@ -1,0 +1,70 @@
+"""``mmomni calibrate``."""
+
+import argparse
+import json
+from pathlib import Path
+
+from .parser import Commands
+from .progress import counter
+
+# Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
+POOLINGS = ('max', 'top_k_mean')
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        'calibrate',
+        help='find the score above which an image is called tampered, for a rate of false alarms',
+        description='Score authentic images with a checkpoint and find the threshold that at most '
+        'a given share of such images exceeds. Writes a JSON file.',
+    )
+    parser.add_argument('config', metavar='CONFIG')
+    parser.add_argument('checkpoint', metavar='CHECKPOINT')
+    parser.add_argument(
+        'authentic',
+        type=Path,
+        metavar='AUTHENTIC',
+        help='a folder of authentic images, or a list file with lines `image -`',
+    )
+    parser.add_argument(
+        '--fpr',
+        type=float,
+        default=0.01,
+        help='largest share of authentic images to be called tampered; n images can vouch for '
+        '1/(n+1) at best (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--pooling',
+        choices=POOLINGS,
+        default='top_k_mean',
+        help='how the probability map becomes one score (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out', type=Path, metavar='FILE', help='default: CHECKPOINT.calibration.json'
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from mmomni.evaluation.calibration import calibrate
+
+    found = calibrate(
+        args.config,
+        args.checkpoint,
+        args.authentic,
+        args.fpr,
+        args.pooling,
+        counter('calibrate'),
+    )
+    out = args.out or Path(f'{args.checkpoint}.calibration.json')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
+    rate, deviation = found['expected_fpr'], found['expected_fpr_std']
+    print(f'tampered if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
+    print(f'rests on {found["num_images"]} authentic images')
+    print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
+    if found['unreadable']:
+        print(f'{len(found["unreadable"])} unreadable images, not used:')
+        print('\n'.join(f'  {reason}' for reason in found['unreadable'].values()))
+    print(f'calibration: {out}')

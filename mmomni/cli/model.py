@@ -1,0 +1,121 @@
+"""The options of commands that predict, and what they open."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mmomni.apis import ManipulationInferencer
+    from mmomni.reporting import ImageThreshold
+
+DEFAULT_POOLING = 'top_k_mean'
+
+
+class Model(NamedTuple):
+    """A checkpoint with all that its results depend on.
+
+    Attributes:
+        inferencer: With its weights.
+        settings: See :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and ``pooling``
+            are arguments of the inferencer.
+        image_threshold: For a verdict on whole images; ``None``: there is none.
+    """
+
+    inferencer: 'ManipulationInferencer'
+    settings: dict[str, Any]
+    image_threshold: 'ImageThreshold | None'
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what :func:`open_model` reads."""
+    parser.add_argument(
+        '--checkpoint', required=True, type=Path, metavar='FILE',
+        help='a published checkpoint, or an .onnx file with --backend onnx',
+    )  # fmt: skip
+    parser.add_argument(
+        '--config', metavar='FILE', help='default: the one inside of the checkpoint'
+    )
+    parser.add_argument(
+        '--threshold', type=_probability, default=0.5, metavar='P',
+        help='a pixel is called tampered above this probability (default: %(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--fpr', type=float, metavar='RATE',
+        help='also call each image tampered or authentic, so that this share of authentic images '
+        'is called tampered; needs a calibration for it, in the checkpoint or by --calibration',
+    )  # fmt: skip
+    parser.add_argument(
+        '--calibration', type=Path, metavar='FILE',
+        help='that of `mmomni calibrate`, where the checkpoint carries none',
+    )  # fmt: skip
+    parser.add_argument(
+        '--device', default='auto', help='cpu, cuda, cuda:1 ... (default: an accelerator, or cpu)'
+    )
+    parser.add_argument('--backend', choices=('torch', 'onnx'), default='torch')
+    parser.add_argument(
+        '--trust-checkpoint', action='store_true',
+        help='also load an unpublished training checkpoint, which can run code that it contains',
+    )  # fmt: skip
+
+
+def open_model(args: argparse.Namespace, **options: Any) -> Model:
+    """Load the checkpoint.
+
+    Args:
+        args: Those of :func:`add_model_options`.
+        **options: More of the inferencer's.
+
+    Raises:
+        ValueError: The checkpoint, config or calibration cannot be used.
+        OSError: One of them cannot be read.
+    """
+    from mmomni.apis import ManipulationInferencer
+    from mmomni.evaluation.calibration import file_sha256
+
+    inferencer = ManipulationInferencer(
+        args.config,
+        args.checkpoint,
+        None if args.device == 'auto' else args.device,
+        trust_checkpoint=args.trust_checkpoint,
+        backend=args.backend,
+        **options,
+    )
+    digest = file_sha256(args.checkpoint)
+    limit = _image_threshold(args, inferencer.calibrations, digest)
+    settings = dict(
+        checkpoint=str(args.checkpoint),
+        checkpoint_sha256=digest,
+        config_sha256=_config_digest(args.config),
+        backend=args.backend,
+        threshold=args.threshold,
+        pooling=DEFAULT_POOLING if limit is None else limit.pooling,
+    )
+    return Model(inferencer, settings, limit)
+
+
+def _probability(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f'expected a probability from 0 to below 1, got {text}')
+    return value
+
+
+def _image_threshold(
+    args: argparse.Namespace, calibrations: Any, digest: str
+) -> 'ImageThreshold | None':
+    from mmomni.reporting import carried_threshold, threshold_from_file
+
+    if args.calibration is not None:
+        return threshold_from_file(args.calibration, digest, args.fpr)
+    return None if args.fpr is None else carried_threshold(calibrations, args.fpr)
+
+
+def _config_digest(config: str | None) -> str | None:
+    """Of what a config says, with its bases; ``None``: the checkpoint's own."""
+    if config is None:
+        return None
+    from hashlib import sha256
+
+    from mmengine import Config
+
+    return sha256(repr(Config.fromfile(config)).encode()).hexdigest()

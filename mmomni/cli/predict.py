@@ -1,0 +1,99 @@
+"""``mmomni predict``."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .model import add_model_options, open_model
+from .parser import Commands
+from .progress import counter
+
+if TYPE_CHECKING:
+    from mmomni.reporting import Summary
+
+# Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
+FORMATS = ('png', 'npz', 'json')
+BAD_FILES = 3
+"""Exit status."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        'predict',
+        help='find what was changed in images: masks, heat maps, scores and one HTML report',
+        description='Predict images and write OUT/report.html, OUT/predictions.jsonl and pictures. '
+        'What OUT holds already is not predicted again. Exit status: 0, 1 an error, 2 wrong '
+        'arguments, 3 some files could not be read (all others were predicted).',
+    )
+    parser.add_argument(
+        'inputs', nargs='+', metavar='INPUT', help='files, folders (with all below) and globs'
+    )
+    add_model_options(parser)
+    parser.add_argument(
+        '--out', type=Path, default=Path('predictions'), metavar='OUT',
+        help='a new folder, or one to go on with (default: %(default)s, in the current folder)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--format', type=_formats, default=('png', 'json'), metavar='LIST',
+        help='png: mask, heat map and overlay of each image; npz: its probabilities; json: '
+        'predictions.jsonl, which is always written (default: png,json)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--batch-size', type=_positive, default=1, metavar='N',
+        help='images of equal size among N consecutive ones pass together (default: %(default)s)',
+    )  # fmt: skip
+    parser.set_defaults(run=_run)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    formats = tuple(text.split(','))
+    if not set(formats) <= set(FORMATS):
+        raise argparse.ArgumentTypeError(
+            f'expected some of {",".join(FORMATS)}, separated by commas, got {text!r}'
+        )
+    return formats
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
+    return value
+
+
+def _run(args: argparse.Namespace) -> int:
+    from mmomni.reporting import (
+        PredictionFolder,
+        find_image_files,
+        write_predictions,
+        write_report,
+    )
+
+    files = find_image_files(args.inputs, args.out)
+    inferencer, settings, limit = open_model(args)
+    options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
+    with PredictionFolder(args.out, settings, args.format, limit) as folder:
+        summary = write_predictions(
+            folder,
+            files,
+            lambda paths: inferencer.stream(paths, args.batch_size, **options),
+            counter('predict'),
+        )
+        report = write_report(folder)
+    _print_summary(summary, report)
+    return BAD_FILES if summary.failures else 0
+
+
+def _print_summary(summary: 'Summary', report: str) -> None:
+    from mmomni.html import printable
+
+    if summary.failures:
+        print(f'{len(summary.failures)} bad files:')
+    for path, reason in summary.failures.items():
+        # Many reasons begin with the name.
+        print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
+    print(
+        f'{summary.predicted} images predicted, {summary.skipped} done before, '
+        f'{len(summary.failures)} bad files; report: {report}'
+    )

@@ -1,0 +1,96 @@
+"""``mmomni serve``."""
+
+import argparse
+import ipaddress
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .model import add_model_options, open_model
+from .parser import Commands
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+# Spelt out here, because `mmomni --help` must load neither Pillow nor torch.
+MOST_MEGAPIXELS = 178.9
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        'serve',
+        help='a web page: drop in an image, see what was changed',
+        description='Serve a web page on this machine: drop in an image, see heat map, regions, '
+        'score, the choice of the gate and the DCT plane, save the report. Uploads stay in '
+        'memory. Ends with Ctrl+C.',
+    )
+    add_model_options(parser)
+    parser.add_argument(
+        '--host', default='127.0.0.1',
+        help='address to listen at; any other than the default can be reached by other machines, '
+        'and nobody is asked for a password (default: %(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--port', type=int, default=7860, help='0: any that is free (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--max-upload-mb', type=_positive, default=50.0, metavar='MB',
+        help='larger files are refused before they are read (default: %(default)g)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--max-megapixels', type=_megapixels, default=50.0, metavar='N',
+        help='larger images are refused before they are decoded (default: %(default)g)',
+    )  # fmt: skip
+    parser.set_defaults(run=_run)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(f'expected a number above 0, got {text}')
+    return value
+
+
+def _megapixels(text: str) -> float:
+    value = _positive(text)
+    if value > MOST_MEGAPIXELS:
+        raise argparse.ArgumentTypeError(
+            f'expected at most {MOST_MEGAPIXELS}, the limit of Pillow, got {text}'
+        )
+    return value
+
+
+def _run(args: argparse.Namespace) -> None:
+    server = open_page(args)
+    host = f'[{args.host}]' if ':' in args.host else args.host
+    print(f'http://{host}:{server.port}   (Ctrl+C ends it)', flush=True)
+    if not _is_own(args.host):
+        print(
+            f'warning: whoever reaches {args.host} can use this page, without a password and '
+            'without encryption; put it behind a server that asks for both, or leave out --host',
+            file=sys.stderr,
+        )
+    server.serve_forever()
+
+
+def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
+    """Load the model and listen."""
+    from mmomni.version import __version__
+    from mmomni.web import Examiner, Page, open_server
+
+    model = open_model(args, max_pixels=int(args.max_megapixels * 1e6))
+    about: dict[str, Any] = dict(
+        checkpoint=args.checkpoint.name,
+        version=__version__,
+        max_megapixels=args.max_megapixels,
+    )
+    page = Page(Examiner(*model), about, max_upload=int(args.max_upload_mb * 2**20))
+    return open_server(page, args.host, args.port)
+
+
+def _is_own(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'

@@ -1,0 +1,250 @@
+"""A folder of predictions that an interrupted run leaves whole and the next one goes on with.
+
+The files of an image are written one by one under a name of no meaning and then renamed; its line
+in ``predictions.jsonl`` comes last. So what has a line is whole, whenever the process was killed.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmomni.apis.results import Prediction
+from mmomni.evaluation.calibration import file_sha256
+from mmomni.version import __version__
+
+from . import pictures
+from .record import FileState, file_state, make_record
+from .sources import ImageFile
+from .verdict import ImageThreshold
+
+SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'
+REPORT_FILES = 'report_files'
+UNFINISHED = '.unfinished'
+NOT_COMPARED = ('checkpoint',)  # its path; its SHA-256 is
+FORMATS = ('png', 'npz', 'json')
+
+logger = logging.getLogger(__name__)
+
+
+class PredictionFolder:
+    """Results of one checkpoint with one set of options.
+
+    Holds ``settings.json``, ``predictions.jsonl`` (a line for each image), ``failures.jsonl`` (a
+    line for each bad file), the pictures and maps in folders by kind, and what ``report.html``
+    shows in ``report_files``.
+
+    Args:
+        root: A new or empty folder, or one of an earlier run with the same settings.
+        settings: All that results depend on, besides the files; values that JSON can hold.
+            ``checkpoint``, ``checkpoint_sha256`` and ``threshold`` are among them.
+        formats: ``'png'``: mask, heat map and overlay; ``'npz'``: the probability; ``'json'``: no
+            file more than there is anyway.
+        image_threshold: For the verdict; ``None``: there is none.
+
+    Attributes:
+        records: The lines of ``predictions.jsonl``, by the path of the image.
+        failures: Why files could not be predicted, by path, in this run and in earlier ones.
+
+    Raises:
+        FileExistsError: The folder holds something else.
+        ValueError: It holds results of other settings.
+        OSError: Another process is writing to it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Mapping[str, Any],
+        formats: Collection[str],
+        image_threshold: ImageThreshold | None = None,
+    ) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.formats = formats
+        self.image_threshold = image_threshold
+        self.settings = dict(
+            settings,
+            formats=sorted(formats),
+            image_threshold=None if image_threshold is None else image_threshold._asdict(),
+        )
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.root)
+        try:
+            self._check_settings()
+            self.records = {line['path']: line for line in _whole_lines(self.root / PREDICTIONS)}
+            self.failures = {
+                line['path']: line['reason'] for line in _whole_lines(self.root / FAILURES)
+            }
+            (self.root / UNFINISHED).mkdir(exist_ok=True)
+            self._write(SETTINGS, _pretty(dict(self.settings, mmomni=__version__)))
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def __enter__(self) -> 'PredictionFolder':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing unfinished, and let others write."""
+        shutil.rmtree(self.root / UNFINISHED)
+        os.close(self._lock)
+
+    def _check_settings(self) -> None:
+        if all(entry.name == UNFINISHED for entry in self.root.iterdir()):
+            return
+        if not (self.root / SETTINGS).is_file():
+            raise FileExistsError(
+                f'expected a new folder at {self.root}, or one of an earlier run, got one that '
+                'holds other files; choose another with --out'
+            )
+        before = json.loads((self.root / SETTINGS).read_text(encoding='utf-8'))
+        if (version := before.pop('mmomni', None)) != __version__:
+            logger.warning('going on with %s with a run of %s', __version__, version)
+        for name, value in json.loads(json.dumps(self.settings)).items():
+            if name not in NOT_COMPARED and before.get(name) != value:
+                raise ValueError(
+                    f'{self.root} holds results with {name} {before.get(name)!r}, got {value!r}; '
+                    'give the same options, or choose another folder with --out'
+                )
+
+    # ---- what is there ----------------------------------------------------------------------
+
+    def is_done(self, path: Path) -> bool:
+        """Whether the file was predicted, has not changed since, and its outputs are there."""
+        record = self.records.get(str(path))
+        if record is None or not all((self.root / file).is_file() for file in _files_of(record)):
+            return False
+        try:
+            state = file_state(path)
+        except OSError:
+            return False
+        if state == (record['size_bytes'], record['mtime_ns']):
+            return True
+        # A copied or touched file is still the same.
+        return state.size_bytes == record['size_bytes'] and file_sha256(path) == record['sha256']
+
+    def begin(self, paths: Collection[Path]) -> None:
+        """Remove what an earlier run says about files that are now to be predicted (again)."""
+        outdated = [self.records.pop(str(path), None) for path in paths]
+        again = set(map(str, paths))
+        self.failures = {
+            path: why
+            for path, why in self.failures.items()
+            if path not in again and os.path.lexists(path)
+        }
+        self._write(PREDICTIONS, ''.join(map(_line, self.records.values())).encode())
+        failures = (dict(path=path, reason=why) for path, why in self.failures.items())
+        self._write(FAILURES, ''.join(map(_line, failures)).encode())
+        for record in filter(None, outdated):
+            for file in _files_of(record):
+                (self.root / file).unlink(missing_ok=True)
+
+    # ---- what is new ------------------------------------------------------------------------
+
+    def add(
+        self, file: ImageFile, name: str, state: FileState, sha256: str, prediction: Prediction
+    ) -> None:
+        """Write the outputs of an image, its line last.
+
+        Args:
+            file: The image.
+            name: Of its outputs, see :func:`~mmomni.reporting.assign_names`.
+            state: Of the file before it was read: if it changes meanwhile, the next run sees that.
+            sha256: Of the file.
+            prediction: Of the image.
+        """
+        files = {}
+        for kind, output, content in self._outputs(name, prediction):
+            self._write(output, content)
+            files[kind] = output
+        for folder, content in pictures.report_pictures(prediction):
+            self._write(report_file(folder, name), content)
+        record = dict(
+            make_record(prediction, name, self.image_threshold),
+            image=str(file.relative),
+            path=str(file.path),
+            **state._asdict(),
+            sha256=sha256,
+            files=files,
+        )
+        self._append(PREDICTIONS, record)
+        self.records[str(file.path)] = record
+
+    def add_failure(self, path: Path, reason: str) -> None:
+        """Note a file that could not be predicted; the next run tries it again."""
+        self._append(FAILURES, dict(path=str(path), reason=reason))
+        self.failures[str(path)] = reason
+
+    def _outputs(self, name: str, prediction: Prediction) -> Iterator[tuple[str, str, bytes]]:
+        """Kind, relative path and content of each file."""
+        if 'png' in self.formats:
+            yield 'mask', f'masks/{name}.png', pictures.mask_png(prediction)
+            yield 'heat_map', f'heat_maps/{name}.png', pictures.heat_map_png(prediction)
+            yield 'overlay', f'overlays/{name}.jpg', pictures.overlay_jpeg(prediction)
+        if 'npz' in self.formats:
+            yield 'probability', f'probabilities/{name}.npz', pictures.probability_npz(prediction)
+
+    def _write(self, file: str, content: bytes) -> None:
+        target = self.root / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(self.root):
+            raise OSError(
+                f'{target.parent} leads out of {self.root}; remove that link, or choose another '
+                'folder with --out'
+            )
+        unfinished = self.root / UNFINISHED / 'file'
+        unfinished.write_bytes(content)
+        os.replace(unfinished, target)
+
+    def _append(self, file: str, line: Mapping[str, Any]) -> None:
+        with open(self.root / file, 'ab') as lines:
+            lines.write(_line(line).encode())
+
+
+def report_file(folder: str, name: str) -> str:
+    """A picture of ``report.html``, relative to the results folder."""
+    return f'{REPORT_FILES}/{folder}/{name}.jpg'
+
+
+def _files_of(record: Mapping[str, Any]) -> Iterator[str]:
+    yield from record['files'].values()
+    for folder in ('images', 'heat_maps', 'thumbnails'):
+        yield report_file(folder, record['name'])
+
+
+def _locked(root: Path) -> int:
+    """A lock that ends with the process, however it ends."""
+    lock = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise OSError(
+            f'another process is writing to {root}; wait for it, or choose another folder with '
+            '--out'
+        ) from error
+    return lock
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """All lines but one that a killed process left torn."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    try:
+        return [json.loads(line) for line in lines if line.endswith(b'\n')]
+    except ValueError as error:
+        raise ValueError(
+            f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'
+        ) from error
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    # ASCII: a file name may hold what is no text, or ends a line.
+    return json.dumps(content, allow_nan=False) + '\n'
+
+
+def _pretty(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, allow_nan=False) + '\n').encode()

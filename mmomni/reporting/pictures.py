@@ -1,0 +1,93 @@
+"""The files of one image, as bytes."""
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmomni.apis.results import Prediction
+from mmomni.jpeg import encode
+from mmomni.visualization import (
+    heat_levels,
+    heat_map,
+    heat_palette,
+    outline_regions,
+    upright,
+    upright_box,
+)
+
+OVERLAY_QUALITY = 90
+VIEW_SIDE = 1024
+VIEW_QUALITY = 80
+THUMBNAIL_SIDE = 96
+THUMBNAIL_QUALITY = 70
+_FAST = 3  # of zlib's 1 to 9: beyond it, time grows and size hardly shrinks
+
+
+def mask_png(prediction: Prediction) -> bytes:
+    """0 and 255, as stored: it lies on the pixels of the file."""
+    return _png(Image.fromarray(prediction.mask * np.uint8(255)))
+
+
+def heat_map_png(prediction: Prediction) -> bytes:
+    """The probability as ``round(255 p)`` with a palette of colours, upright."""
+    levels = upright(heat_levels(prediction.probability), prediction.orientation)
+    picture = Image.fromarray(levels)
+    picture.putpalette(heat_palette().tobytes())
+    return _png(picture)
+
+
+def overlay_jpeg(prediction: Prediction) -> bytes:
+    """The image with its regions outlined and numbered, upright."""
+    stored = _bgr(prediction)
+    turned = upright(stored, prediction.orientation)
+    image = stored.copy() if turned is stored else turned
+    mask = upright(prediction.mask, prediction.orientation)
+    boxes = [
+        upright_box(region.box, prediction.mask.shape, prediction.orientation)
+        for region in prediction.regions
+    ]
+    outline_regions(image, mask, boxes)
+    return encode(image, OVERLAY_QUALITY, name=prediction.source, channel_order='bgr')
+
+
+def probability_npz(prediction: Prediction) -> bytes:
+    """``probability``, ``float16`` (H, W), as stored."""
+    buffer = BytesIO()
+    np.savez_compressed(buffer, probability=prediction.probability.astype(np.float16))
+    return buffer.getvalue()
+
+
+def report_pictures(prediction: Prediction) -> Iterator[tuple[str, bytes]]:
+    """What ``report.html`` shows, upright: ``images``, ``heat_maps`` and ``thumbnails`` (both)."""
+    image = _shrunk(_bgr(prediction), VIEW_SIDE, prediction.orientation)
+    probability = _shrunk(prediction.probability, VIEW_SIDE, prediction.orientation)
+    heat = heat_map(probability)[..., ::-1]
+    yield 'images', _jpeg(image, VIEW_QUALITY)
+    yield 'heat_maps', _jpeg(heat, VIEW_QUALITY)
+    small = [_shrunk(picture, THUMBNAIL_SIDE) for picture in (image, np.ascontiguousarray(heat))]
+    yield 'thumbnails', _jpeg(np.hstack(small), THUMBNAIL_QUALITY)
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, 'PNG', compress_level=_FAST)
+    return buffer.getvalue()
+
+
+def _bgr(prediction: Prediction) -> np.ndarray:
+    """Contiguous; no copy where ``image`` is a view of the decoder's BGR."""
+    return np.ascontiguousarray(prediction.image[..., ::-1])
+
+
+def _shrunk(pixels: np.ndarray, side: int, orientation: int = 1) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return upright(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), orientation)
+
+
+def _jpeg(bgr: np.ndarray, quality: int) -> bytes:
+    return encode(bgr, quality, '4:2:0', channel_order='bgr')

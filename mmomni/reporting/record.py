@@ -1,0 +1,67 @@
+"""What ``predictions.jsonl`` says about an image."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmomni.apis.results import Prediction
+
+from .verdict import ImageThreshold
+
+LISTED_REGIONS = 1000
+"""So many regions of an image, the largest, are listed; ``num_regions`` counts all."""
+
+
+class FileState(NamedTuple):
+    """By what a file is known to be the one that was predicted."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+def file_state(path: Path) -> FileState:
+    """Size and time of the last change.
+
+    Raises:
+        OSError: There is no such file, or it is a folder, pipe or device.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f'{path}: expected an image file, got a folder, pipe or device')
+    return FileState(status.st_size, status.st_mtime_ns)
+
+
+def make_record(
+    prediction: Prediction, name: str, image_threshold: ImageThreshold | None
+) -> dict[str, Any]:
+    """All that is known of a prediction but its maps; boxes are in pixels of the file as stored.
+
+    Args:
+        prediction: Its ``pooling`` is that of the threshold.
+        name: Of its outputs.
+        image_threshold: ``None``: there is no verdict.
+    """
+    height, width = prediction.mask.shape
+    return dict(
+        name=name,
+        score=prediction.score,
+        pooling=prediction.pooling,
+        verdict=None if image_threshold is None else verdict(prediction.score, image_threshold),
+        tampered_share=float(prediction.mask.mean(dtype=float)),
+        num_regions=len(prediction.regions),
+        regions=[region._asdict() for region in prediction.regions[:LISTED_REGIONS]],
+        gate=None if prediction.gate is None else prediction.gate._asdict(),
+        dct_source=prediction.dct_source,
+        width=width,
+        height=height,
+        orientation=prediction.orientation,
+        windows=prediction.windows,
+        seconds=prediction.seconds,
+        warnings=list(prediction.warnings),
+    )
+
+
+def verdict(score: float, threshold: ImageThreshold) -> str:
+    """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
+    return 'tampered' if score > threshold.value else 'authentic'

@@ -1,0 +1,132 @@
+"""Which files are to be predicted, and what their outputs are called."""
+
+import glob
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from mmomni.apis.inputs import list_sources
+
+OUTPUT_SUFFIXES = ('.png', '.npz', '.jpg')
+RESERVED = frozenset('<>:"/\\|?*')
+"""Not allowed in the file names of some system that a results folder may be copied to."""
+LONGEST_PART = 120
+LONGEST_NAME = 800
+
+
+class ImageFile(NamedTuple):
+    """A file to predict.
+
+    Attributes:
+        path: Absolute; links among its folders are resolved, so that it is one path for one file.
+        relative: Below its input folder, as found: nothing to build an output path from.
+    """
+
+    path: Path
+    relative: PurePath
+
+
+def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
+    """The files of some files, folders (all images below) and globs, each once.
+
+    Args:
+        inputs: As the user wrote them.
+        out: The results folder; what lies in it is no input.
+
+    Raises:
+        ValueError: There is nothing.
+    """
+    found: dict[Path, ImageFile] = {}
+    inside = os.path.realpath(out)
+    for item in inputs:
+        for file in _opened(item):
+            if os.path.commonpath([inside, os.path.realpath(file.path)]) != inside:
+                found.setdefault(file.path, file)
+    if not any(path.exists() for path in found):
+        raise ValueError(
+            f'expected images in {", ".join(inputs)}, found none (files in the results folder '
+            f'{out} do not count); check the paths'
+        )
+    return list(found.values())
+
+
+def _opened(item: str) -> Iterator[ImageFile]:
+    root = _root(item)
+    for source in list_sources(item):
+        path = Path(source.name)
+        real = Path(os.path.realpath(path.parent), path.name)
+        yield ImageFile(real, path.relative_to(root))
+
+
+def _root(item: str) -> Path:
+    """The folder that names are relative to: of a glob, the part before its first magic."""
+    path = Path(item)
+    if path.is_dir():
+        return path
+    root = path.parent
+    while not path.exists() and glob.has_magic(str(root)):
+        root = root.parent
+    return root
+
+
+# ---- names ----------------------------------------------------------------------------------
+
+
+def assign_names(files: Iterable[ImageFile], taken: Mapping[Path, str]) -> dict[Path, str]:
+    """A name for the outputs of each file: a relative path without suffix, unlike any other.
+
+    It is the file's own path below its input folder; where that is taken (``x.jpg`` beside
+    ``x.png``, or ``x.jpg`` of two folders), with the suffix or with a digest of the path behind it.
+    Names differ in more than case and fit any file system, whatever the file is called.
+
+    Args:
+        files: In order: the first to ask for a name gets it.
+        taken: Names by path, of this and of other files. A file that has one keeps it.
+    """
+    names: dict[Path, str] = {}
+    used = {_folded(name) for name in taken.values()}
+    for file in files:
+        if file.path in taken:
+            names[file.path] = taken[file.path]
+            continue
+        name = next(name for name in _candidates(file) if _folded(name) not in used)
+        used.add(_folded(name))
+        names[file.path] = name
+    return names
+
+
+def _candidates(file: ImageFile) -> Iterator[str]:
+    *folders, last = file.relative.parts
+    folder = [_safe_folder(part) for part in folders]
+    stem, suffix = PurePath(last).stem, PurePath(last).suffix[1:]
+    for name in (stem, f'{stem}_{suffix}', f'{stem}_{_digest(str(file.path))}'):
+        path = '/'.join([*folder, _safe(name)])
+        yield path if len(path.encode()) <= LONGEST_NAME else _digest(path, 32)
+    yield _digest(str(file.path), 32)
+
+
+def _safe(part: str) -> str:
+    """One part of a path, printable, with nothing that leads out of its folder."""
+    kept = ''.join(c if c.isprintable() and c not in RESERVED else '_' for c in part)
+    kept = kept.strip('. ') or '_'
+    if len(kept.encode()) <= LONGEST_PART:
+        return kept
+    cut = kept.encode()[: LONGEST_PART - 10].decode(errors='ignore')
+    return f'{cut}_{_digest(part)}'
+
+
+def _safe_folder(part: str) -> str:
+    """No folder is called like an output file."""
+    safe = _safe(part)
+    return f'{safe}_' if safe.lower().endswith(OUTPUT_SUFFIXES) else safe
+
+
+def _digest(text: str, length: int = 8) -> str:
+    return sha256(os.fsencode(text)).hexdigest()[:length]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize('NFC', name).casefold()

@@ -1,0 +1,77 @@
+"""Which calibrated threshold makes "tampered" of an image's score."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class ImageThreshold(NamedTuple):
+    """Images that score higher are called tampered.
+
+    Attributes:
+        value: A score.
+        pooling: How a map becomes that score.
+        fpr: The share of authentic images that it was calibrated for.
+    """
+
+    value: float
+    pooling: str
+    fpr: float
+
+
+def carried_threshold(calibrations: Sequence[Mapping[str, Any]], fpr: float) -> ImageThreshold:
+    """The one of a checkpoint's calibrations that was made for ``fpr``.
+
+    Raises:
+        ValueError: There is none.
+    """
+    for calibration in calibrations:
+        if math.isclose(calibration['fpr'], fpr):
+            return _image_threshold(calibration)
+    rates = ', '.join(f'{calibration["fpr"]:g}' for calibration in calibrations) or 'none'
+    raise ValueError(
+        f'expected a checkpoint that carries a calibration for --fpr {fpr:g}, it carries {rates}; '
+        f'make one (mmomni calibrate CONFIG CHECKPOINT AUTHENTIC --fpr {fpr:g}) and give its file '
+        'with --calibration'
+    )
+
+
+def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -> ImageThreshold:
+    """A calibration file of ``mmomni calibrate``.
+
+    Args:
+        path: JSON.
+        checkpoint_sha256: Of the checkpoint that predicts; the file must be about it.
+        fpr: The rate that is asked for; ``None``: that of the file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no calibration, or one of another checkpoint or rate.
+    """
+    try:
+        calibration = json.loads(path.read_text(encoding='utf-8'))
+        found, digest = _image_threshold(calibration), calibration['checkpoint_sha256']
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path}: expected a file that mmomni calibrate wrote, got {type(error).__name__}: '
+            f'{error}'
+        ) from error
+    if digest != checkpoint_sha256:
+        raise ValueError(
+            f'{path}: expected a calibration of this checkpoint (SHA-256 {checkpoint_sha256}), got '
+            f'one of {calibration.get("checkpoint")} ({digest}); run mmomni calibrate on this one'
+        )
+    if fpr is not None and not math.isclose(found.fpr, fpr):
+        raise ValueError(
+            f'{path}: expected a calibration for --fpr {fpr:g}, got one for {found.fpr:g}; leave '
+            'out one of the two options, or run mmomni calibrate for that rate'
+        )
+    return found
+
+
+def _image_threshold(calibration: Mapping[str, Any]) -> ImageThreshold:
+    return ImageThreshold(
+        float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr'])
+    )

@@ -1,0 +1,125 @@
+"""A prediction as a person looks at it: turned upright, as colours, with its regions outlined.
+
+Letters: ``H W`` image height and width in pixels. Nothing here makes a float copy of a map, so that
+a picture of 100 megapixels can be drawn in the memory that its bytes take.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+Box = tuple[int, int, int, int]
+
+# The same in RGB and BGR.
+OUTLINE = (255, 0, 255)
+HALO = (255, 255, 255)
+NUMBERED = 20
+"""So many regions carry a number."""
+LINES_A_SIDE = 400
+"""The longest side divided by the thickness of an outline."""
+_STRIPE = 512
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn an image or map, (H, W) or (H, W, 3), as a viewer does.
+
+    Args:
+        pixels: As stored.
+        orientation: EXIF orientation, 1 to 8; ``pixels`` itself comes back for 1.
+
+    Raises:
+        ValueError: Another orientation.
+    """
+    if orientation not in range(1, 9):
+        raise ValueError(f'expected an EXIF orientation from 1 to 8, got {orientation}')
+    if orientation > 4:  # stored on its side
+        pixels = cv2.transpose(pixels)
+    mirrored_x, mirrored_y = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
+    if mirrored_x or mirrored_y:
+        pixels = cv2.flip(pixels, -1 if mirrored_x and mirrored_y else int(mirrored_x))
+    return pixels
+
+
+def upright_box(box: Box, shape: tuple[int, int], orientation: int) -> Box:
+    """A box ``x1, y1, x2, y2`` (right and lower edges exclusive), turned like its image.
+
+    Args:
+        box: In the image as stored.
+        shape: (H, W) of the image as stored.
+        orientation: EXIF orientation, 1 to 8.
+    """
+    x1, y1, x2, y2 = box
+    height, width = shape
+    if orientation > 4:
+        x1, y1, x2, y2, height, width = y1, x1, y2, x2, width, height
+    if orientation in (2, 3, 6, 7):
+        x1, x2 = width - x2, width - x1
+    if orientation in (3, 4, 7, 8):
+        y1, y2 = height - y2, height - y1
+    return x1, y1, x2, y2
+
+
+def heat_levels(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (H, W) as ``round(255 p)``, ``uint8``: what :func:`heat_palette` colours."""
+    return cv2.convertScaleAbs(probability, alpha=255)
+
+
+@lru_cache(maxsize=1)
+def heat_palette() -> np.ndarray:
+    """Matplotlib's ``inferno`` as OpenCV has it: RGB ``uint8`` (256, 3), black = authentic."""
+    levels = np.arange(256, dtype=np.uint8)
+    return cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[:, 0, ::-1].copy()
+
+
+def heat_map(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (H, W) in colours, RGB ``uint8`` (H, W, 3)."""
+    return heat_palette()[heat_levels(probability)]
+
+
+def outline_regions(image: np.ndarray, mask: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
+    """Draw the edges of a mask and the numbers of its regions onto an image, in place.
+
+    The lines lie on the edges, so that what is inside can be seen. The first ``NUMBERED`` boxes get
+    their number, from 1.
+
+    Args:
+        image: RGB or BGR ``uint8`` (H, W, 3), contiguous.
+        mask: 1 = tampered; ``uint8`` (H, W).
+        boxes: Of the regions, largest first.
+
+    Returns:
+        ``image``.
+    """
+    thickness = max(1, round(max(mask.shape) / LINES_A_SIDE))
+    outer = cv2.dilate(mask, _square(thickness))
+    # What lies beyond the image is authentic: regions are closed along its border.
+    inner = cv2.erode(mask, _square(thickness), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    line = cv2.subtract(outer, inner)
+    halo = cv2.subtract(cv2.dilate(outer, _square(thickness), dst=inner), outer, dst=outer)
+    for start in range(0, len(image), _STRIPE):  # indices of one stripe at a time
+        rows = slice(start, start + _STRIPE)
+        image[rows][halo[rows] == 1] = HALO
+        image[rows][line[rows] == 1] = OUTLINE
+    for number, box in enumerate(boxes[:NUMBERED], 1):
+        _write_number(image, number, box, thickness)
+    return image
+
+
+def _square(thickness: int) -> np.ndarray:
+    side = 2 * ((thickness + 1) // 2) + 1
+    return np.ones((side, side), np.uint8)
+
+
+def _write_number(image: np.ndarray, number: int, box: Box, thickness: int) -> None:
+    """Above the upper left corner of a box, or inside where there is no room."""
+    scale = max(0.4, max(image.shape[:2]) / 1400)
+    (width, height), _ = cv2.getTextSize(str(number), cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    gap = 3 * thickness
+    x = max(0, min(box[0], image.shape[1] - width))
+    y = box[1] - gap if box[1] - gap >= height else box[1] + gap + height
+    for colour, pen in ((HALO, 3 * thickness), (OUTLINE, thickness)):
+        cv2.putText(
+            image, str(number), (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, pen, cv2.LINE_AA
+        )

@@ -1,0 +1,19 @@
+"""The page of ``mmomni serve``: drop in an image, see what was changed.
+
+Built on Werkzeug, which every installation has, because tensorboard brings it. Gradio 6.31, which
+this field knows, was tried and passes an upload's bytes on unchanged, too, but it
+
+- needs ``pillow<13`` and 36 more packages: pip would exchange the very library that decodes the
+  evidence for an older one;
+- keeps every upload and every result in a folder on disk, removes them by a timer, and leaves
+  them there when the process ends.
+
+Here an upload stays in memory, the answer holds everything that the page shows and saves, and when
+it is sent nothing is left.
+"""
+
+from .app import Page
+from .examiner import Examiner
+from .server import open_server
+
+__all__ = ['Examiner', 'Page', 'open_server']

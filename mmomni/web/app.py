@@ -1,0 +1,157 @@
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    LengthRequired,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+from werkzeug.wrappers import Request, Response
+
+from mmomni.jpeg import ImageReadError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+STATIC = {
+    '/': ('page.html', 'text/html'),
+    '/page.css': ('page.css', 'text/css'),
+    '/page.js': ('page.js', 'text/javascript'),
+}
+UPLOAD_TYPE = 'application/octet-stream'
+"""Asked for because no other site can make a browser send it here without asking first (CORS)."""
+HEADERS = {
+    # The browser itself refuses to fetch anything from anywhere else.
+    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cache-Control': 'no-store',
+}
+LONGEST_NAME = 255
+
+logger = logging.getLogger(__name__)
+
+
+class Page:
+    """The page as a WSGI application, without state: what was uploaded is gone with the answer.
+
+    ===========================  ==================================================================
+    ``GET /``                    the page, with ``/page.css`` and ``/page.js``
+    ``GET /about``               ``about`` and the limits, JSON
+    ``POST /examine?name=NAME``  the file's bytes, unpacked and unchanged, as
+                                 ``application/octet-stream``; the answer of ``examine`` as JSON
+    ===========================  ==================================================================
+
+    Whatever goes wrong is answered as JSON, ``{"error": reason}``, with a status of 4xx or 5xx.
+
+    Args:
+        examine: (bytes of a file, its name) to what the page shows. Called for one image at a
+            time. Raises ``ImageReadError`` for a file that cannot be used.
+        about: Shown on the page.
+        max_upload: Bytes; more are refused before they are read.
+        max_waiting: Uploads that wait, in memory, while one is examined; more are sent away.
+    """
+
+    def __init__(
+        self,
+        examine: Callable[[bytes, str], Mapping[str, Any]],
+        about: Mapping[str, Any],
+        max_upload: int,
+        max_waiting: int = 4,
+    ) -> None:
+        self.examine = examine
+        self.about = {**about, 'max_upload': max_upload}
+        self.max_upload = max_upload
+        self._places = threading.BoundedSemaphore(1 + max_waiting)
+        # One image at a time, and always in the same thread: each new one would make torch start
+        # its own pool of threads.
+        self._examiner = ThreadPoolExecutor(1, 'examiner')
+
+    def __call__(
+        self, environ: 'WSGIEnvironment', start_response: 'StartResponse'
+    ) -> Iterable[bytes]:
+        request = Request(environ)
+        try:
+            response = self._answer(request)
+        except HTTPException as error:
+            response = _with_json(error.get_response(), {'error': error.description})
+        except ImageReadError as error:
+            response = _with_json(Response(status=422), {'error': str(error)})
+        except Exception as error:
+            logger.exception('an upload could not be examined')
+            reason = f'the examination ended with {type(error).__name__}: {error}'
+            response = _with_json(Response(status=500), {'error': reason})
+        response.headers.extend(HEADERS)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        if request.path == '/examine':
+            _check_method(request, 'POST')
+            return _with_json(Response(), self._examine(request))
+        if request.path != '/about' and request.path not in STATIC:
+            raise NotFound(f'there is no {request.path} here; the page is at /')
+        _check_method(request, 'GET', 'HEAD')
+        if request.path == '/about':
+            return _with_json(Response(), self.about)
+        name, kind = STATIC[request.path]
+        content = files(__package__).joinpath('static', name).read_bytes()
+        return Response(content, content_type=f'{kind}; charset=utf-8')
+
+    def _examine(self, request: Request) -> Mapping[str, Any]:
+        if request.mimetype != UPLOAD_TYPE:
+            raise UnsupportedMediaType(f'expected {UPLOAD_TYPE}, got {request.mimetype!r}')
+        if not self._places.acquire(blocking=False):
+            raise ServiceUnavailable(
+                'other images are waiting already and memory is finite; try again in a minute'
+            )
+        try:
+            data = self._read(request)
+            name = _file_name(request.args.get('name', ''))
+            return self._examiner.submit(self.examine, data, name).result()
+        finally:
+            self._places.release()
+
+    def _read(self, request: Request) -> bytes:
+        size = request.content_length
+        if size is None:
+            raise LengthRequired('expected a request that says beforehand how long it is')
+        if size > self.max_upload:
+            raise RequestEntityTooLarge(
+                f'expected a file of at most {self.max_upload / 2**20:g} MB, got one of '
+                f'{size / 2**20:.1f} MB; start `mmomni serve` with a higher --max-upload-mb, or '
+                'use `mmomni predict`'
+            )
+        if not size:
+            raise BadRequest('expected an image file, got one of zero bytes')
+        return request.get_data(cache=False)
+
+
+def _file_name(name: str) -> str:
+    """The last part of a path of any system; what is shown of an upload."""
+    last = name.replace('\\', '/').rstrip('/').rpartition('/')[2]
+    return last[:LONGEST_NAME] or 'image'
+
+
+def _check_method(request: Request, *allowed: str) -> None:
+    if request.method not in allowed:
+        raise MethodNotAllowed(
+            allowed, f'expected {" or ".join(allowed)} for {request.path}, got {request.method}'
+        )
+
+
+def _with_json(response: Response, content: Mapping[str, Any]) -> Response:
+    response.data = json.dumps(content, allow_nan=False)
+    response.content_type = 'application/json'
+    return response

@@ -1,0 +1,127 @@
+import base64
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path, PurePath
+from typing import Any
+
+import cv2
+
+from mmomni.apis import Failure, ManipulationInferencer, Prediction
+from mmomni.apis.inputs import Source
+from mmomni.apis.samples import Sample
+from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
+from mmomni.html import printable
+from mmomni.jpeg import ImageReadError
+from mmomni.reporting import (
+    ImageFile,
+    ImageThreshold,
+    PredictionFolder,
+    assign_names,
+    write_report,
+)
+from mmomni.reporting.folder import report_file
+from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
+from mmomni.reporting.record import FileState
+from mmomni.visualization import upright, upright_box
+
+
+class Examiner:
+    """What the page shows of one uploaded file, by the code of ``mmomni predict``.
+
+    Args:
+        inferencer: Has the limit of pixels.
+        settings: See :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and ``pooling``
+            are arguments of the inferencer.
+        image_threshold: For the verdict; ``None``: there is none.
+    """
+
+    def __init__(
+        self,
+        inferencer: ManipulationInferencer,
+        settings: Mapping[str, Any],
+        image_threshold: ImageThreshold | None,
+    ) -> None:
+        self.inferencer = inferencer
+        self.settings = settings
+        self.image_threshold = image_threshold
+
+    def __call__(self, data: bytes, name: str) -> dict[str, Any]:
+        """Examine a file.
+
+        Args:
+            data: Its bytes; the coefficients are read from them.
+            name: Its name, whatever it may hold; only shown and, made harmless, used for what is
+                saved.
+
+        Returns:
+            The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
+            upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
+            reaches), ``image_threshold``, and ``files``: by kind ``name``, ``type`` and ``base64``.
+
+        Raises:
+            ImageReadError: The file cannot be used.
+        """
+        sample, prediction = self._predict(Source(name, data))
+        file = ImageFile(Path(name), PurePath(name))
+        safe_name = assign_names([file], {})[file.path]
+        record, report, view = self._report(file, safe_name, data, prediction)
+        table = sample.planes[4, :8, :8].tolist()
+        shape, orientation = prediction.mask.shape, prediction.orientation
+        height, width = shape if orientation < 5 else shape[::-1]
+        return dict(
+            record,
+            image=printable(record['image']),
+            size=[width, height],
+            upright_boxes=[
+                upright_box(tuple(region['box']), (shape[0], shape[1]), orientation)
+                for region in record['regions']
+            ],
+            quantisation_table=table,
+            image_threshold=self.image_threshold and self.image_threshold._asdict(),
+            files=dict(
+                report=_file(f'{safe_name}_report.html', 'text/html', report),
+                mask=_file(f'{safe_name}_mask.png', 'image/png', mask_png(prediction)),
+                heat_map=_file(f'{safe_name}_heat-map.png', 'image/png', heat_map_png(prediction)),
+                overlay=_file(f'{safe_name}_regions.jpg', 'image/jpeg', overlay_jpeg(prediction)),
+                dct=_file(f'{safe_name}_dct.png', 'image/png', _dct_png(sample)),
+                view=_file(f'{safe_name}_view.jpg', 'image/jpeg', view),
+            ),
+        )
+
+    def _predict(self, source: Source) -> tuple[Sample, Prediction]:
+        ((sample,),) = self.inferencer.preprocess([source])
+        if isinstance(sample, Failure):
+            raise ImageReadError(f'{source.name}: {sample.reason}')
+        (result,) = self.inferencer.forward(
+            [sample], threshold=self.settings['threshold'], pooling=self.settings['pooling']
+        )
+        if isinstance(result, Failure):
+            raise ImageReadError(f'{source.name}: {result.reason}')
+        return sample, result
+
+    def _report(
+        self, file: ImageFile, name: str, data: bytes, prediction: Prediction
+    ) -> tuple[dict[str, Any], bytes, bytes]:
+        """Record, ``report.html`` and its picture, from a folder that is removed at once."""
+        with (
+            tempfile.TemporaryDirectory(prefix='mmomni-') as root,
+            # No pictures beside the report, which would have links to them.
+            PredictionFolder(Path(root), self.settings, ('json',), self.image_threshold) as folder,
+        ):
+            state = FileState(len(data), mtime_ns=0)
+            folder.add(file, name, state, sha256(data).hexdigest(), prediction)
+            report = Path(write_report(folder)).read_bytes()
+            view = (folder.root / report_file('images', name)).read_bytes()
+            return folder.records[str(file.path)], report, view
+
+
+def _dct_png(sample: Sample) -> bytes:
+    """``|q|``, 0 to 20 as black to white, upright."""
+    magnitude = upright(sample.planes[3].numpy(), sample.orientation)
+    grey = cv2.convertScaleAbs(magnitude, alpha=255 / MAX_COEFFICIENT)
+    return cv2.imencode('.png', grey, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+
+
+def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
+    return dict(name=name, type=kind, base64=base64.b64encode(content).decode('ascii'))

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from mmomni.apis.inputs import Source, list_sources
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Names are enough: nothing is read here."""
+    for name in ('b.jpg', 'a.PNG', 'notes.txt', 'sub/c.webp', 'sub/d.jpg.txt'):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / 'empty').mkdir()
+    return tmp_path
+
+
+def names(inputs):
+    return [source.name for source in list_sources(inputs)]
+
+
+def test_a_path_is_one_source_whether_text_or_path(folder):
+    path = folder / 'b.jpg'
+    assert list_sources(path) == list_sources(str(path)) == [Source(str(path), path)]
+
+
+def test_a_named_file_needs_no_image_suffix(folder):
+    assert names(folder / 'notes.txt') == [str(folder / 'notes.txt')]
+
+
+def test_a_folder_stands_for_all_images_below_it_sorted(folder):
+    assert names(folder) == [str(folder / name) for name in ('a.PNG', 'b.jpg', 'sub/c.webp')]
+
+
+def test_a_glob_stands_for_the_files_that_match(folder):
+    assert names(f'{folder}/*.[jP]*') == [str(folder / name) for name in ('a.PNG', 'b.jpg')]
+    everything = ('a.PNG', 'b.jpg', 'notes.txt', 'sub/c.webp', 'sub/d.jpg.txt')
+    assert names(f'{folder}/**') == [str(folder / name) for name in everything]
+
+
+def test_a_file_whose_name_looks_like_a_glob(folder):
+    path = folder / 'scan[1].jpg'
+    path.touch()
+    assert names(path) == [str(path)]
+
+
+def test_arrays_and_bytes_are_called_by_their_place():
+    array = np.zeros((4, 4), np.uint8)
+    sources = list_sources([b'abc', array, 'x.jpg'])
+    assert [source.name for source in sources] == ['bytes 0', 'array 1', 'x.jpg']
+    assert sources[0].content == b'abc'
+    assert sources[1].content is array
+
+
+def test_one_array_is_one_image_not_many_rows():
+    assert len(list_sources(np.zeros((4, 4, 3), np.uint8))) == 1
+
+
+def test_any_iterable_in_its_order(folder):
+    inputs = ['b.jpg', folder / 'sub', 'a.jpg']
+    expected = ['b.jpg', str(folder / 'sub/c.webp'), 'a.jpg']
+    assert names(inputs) == names(item for item in inputs) == expected
+
+
+def test_missing_and_impossible_names_are_told_on_reading():
+    impossible = ['missing.jpg', 'a\0b.jpg', 'x' * 5000]
+    assert names(impossible) == impossible
+
+
+@pytest.mark.parametrize('item', ['empty', '*.bmp', 'missing/*'])
+def test_a_folder_or_glob_without_images_is_refused(folder, item):
+    with pytest.raises(ValueError, match='expected images there, found none'):
+        list_sources(folder / item)
+
+
+@pytest.mark.parametrize('item', [3, None, [b'abc']])
+def test_other_things_are_refused(item):
+    with pytest.raises(TypeError, match=r'input 1: expected a path, .* got (int|NoneType|list)'):
+        list_sources(['x.jpg', item])

@@ -1,0 +1,326 @@
+"""``mmomni.apis.samples`` against the pipeline that models are tested with."""
+
+import os
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmcv.transforms import Compose
+from PIL import Image, PngImagePlugin
+
+from mmomni.apis import Failure, samples
+from mmomni.apis.inputs import Source, list_sources
+from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, Samples, read_sample, try_to_read
+from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs
+from mmomni.jpeg import ImageReadError
+
+HEIGHT, WIDTH = 45, 61
+
+
+def picture(height=HEIGHT, width=WIDTH, seed=0):
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(cv2.GaussianBlur(noise, (5, 5), 0))
+
+
+def saved(image, image_format, **options):
+    buffer = BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def read(content, max_pixels=MAX_PIXELS):
+    (source,) = list_sources(content)
+    return read_sample(source, max_pixels)
+
+
+def reason(content, max_pixels=MAX_PIXELS):
+    """Why an input fails; it must be called by its name, in the failure and not in the reason."""
+    (source,) = list_sources(content)
+    failure = try_to_read(source, max_pixels)
+    assert isinstance(failure, Failure)
+    assert failure.source == source.name
+    assert not failure.reason.startswith(source.name)
+    return failure.reason
+
+
+# ---- what the network sees -------------------------------------------------------------------
+
+FILES = {
+    'colour.jpg': dict(quality=85, subsampling=2),
+    'grey.jpg': dict(quality=70),
+    'progressive.jpg': dict(progressive=True),
+    'CMYK.jpg': dict(quality=85),
+    'coarse.jpg': dict(quality=3),
+    'exif.jpg': dict(exif=b'Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0'),
+    'colour.png': {},
+    'alpha.png': {},
+    'pages.tif': dict(save_all=True, append_images=[picture(seed=1)]),
+    'lossy.webp': dict(quality=70),
+    'colour.bmp': {},
+    'palette.gif': {},
+}
+MODES = {'grey': 'L', 'CMYK': 'CMYK', 'alpha': 'RGBA', 'palette': 'P'}
+
+
+@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('as_bytes', [False, True], ids=['path', 'bytes'])
+def test_planes_are_those_of_the_test_pipeline(tmp_path, name, as_bytes):
+    path = tmp_path / name
+    picture().convert(MODES.get(path.stem, 'RGB')).save(path, **FILES[name])
+    pipeline = Compose([LoadOriginalImage(), ExtractDCT(), PackManipulationInputs()])
+    expected = pipeline(dict(img_path=str(path)))
+    sample = read(path.read_bytes() if as_bytes else path)
+    np.testing.assert_array_equal(sample.planes, expected['inputs'])
+    np.testing.assert_array_equal(sample.image, expected['inputs'][:3].permute(1, 2, 0))
+    assert sample.dct_source == expected['data_samples'].dct_source
+    assert sample.source == ('bytes 0' if as_bytes else str(path))
+    assert sample.seconds > 0
+
+
+def test_an_array_equals_a_lossless_file_with_its_pixels():
+    bgr = np.asarray(picture())[..., ::-1]
+    array, file = read(bgr), read(saved(picture(), 'PNG'))
+    np.testing.assert_array_equal(array.planes, file.planes)
+    np.testing.assert_array_equal(array.image, bgr[..., ::-1])
+    assert (array.dct_source, array.orientation) == ('transcoded', 1)
+
+
+def test_a_grey_array_is_a_picture_of_three_equal_channels():
+    grey = picture().convert('L')
+    array, file = read(np.asarray(grey)), read(saved(grey, 'PNG'))
+    np.testing.assert_array_equal(array.planes, file.planes)
+
+
+def test_samples_are_read_on_demand_in_order():
+    contents = [saved(picture(seed=1), 'PNG'), b'', np.asarray(picture())]
+    dataset = Samples(list_sources(contents), lambda source: try_to_read(source, MAX_PIXELS))
+    assert len(dataset) == 3
+    assert [dataset[i].source for i in range(3)] == ['bytes 0', 'bytes 1', 'array 2']
+    assert [isinstance(dataset[i], Failure) for i in range(3)] == [False, True, False]
+
+
+# ---- what a person should know ---------------------------------------------------------------
+
+HISTORY = 'no JPEG with luma: there is no compression history, only what the pixels show'
+
+
+def test_a_jpeg_with_luma_needs_no_warning():
+    sample = read(saved(picture(), 'JPEG', quality=90))
+    assert (sample.warnings, sample.dct_source) == ((), 'file')
+
+
+@pytest.mark.parametrize(
+    ('image_format', 'mode'), [('PNG', 'RGB'), ('WEBP', 'RGB'), ('JPEG', 'CMYK')]
+)
+def test_without_luma_there_is_no_history(image_format, mode):
+    sample = read(saved(picture().convert(mode), image_format))
+    assert (sample.warnings, sample.dct_source) == ((HISTORY,), 'transcoded')
+
+
+@pytest.mark.parametrize(('step', 'warned'), [(63, False), (64, True)])
+def test_quantisation_steps_above_63_are_told(step, warned):
+    data = saved(picture(), 'JPEG', qtables=[[10] * 63 + [step]] * 2)
+    expected = ('quantisation steps up to 64: the network reads all above 63 as 63',)
+    assert read(data).warnings == (expected if warned else ())
+
+
+@pytest.mark.parametrize('image_format', ['GIF', 'TIFF', 'PNG'])
+def test_of_several_pictures_the_first_is_read_and_told(image_format):
+    data = saved(picture(), image_format, save_all=True, append_images=[picture(seed=1)])
+    several = 'only the first of several pictures in this file was looked at'
+    assert several in read(data).warnings
+    np.testing.assert_array_equal(read(data).planes, read(saved(picture(), image_format)).planes)
+    assert several not in read(saved(picture(), image_format)).warnings
+
+
+def test_the_preview_in_a_multi_picture_jpeg_is_no_second_picture():
+    data = saved(picture(), 'MPO', save_all=True, append_images=[picture(seed=1)])
+    assert read(data).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ('size', 'warned'), [((31, 80), True), ((80, 31), True), ((32, 32), False)]
+)
+def test_tiny_images_are_told(size, warned):
+    sample = read(saved(picture(*size), 'JPEG', quality=90))
+    expected = ('less than 32 px wide or high: most of what the network sees is padding',)
+    assert sample.warnings == (expected if warned else ())
+
+
+# ---- orientation -----------------------------------------------------------------------------
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[274] = orientation
+    return tags
+
+
+@pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'WEBP'])
+@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
+def test_orientation_is_told_and_not_applied(image_format, orientation):
+    sample = read(saved(picture(), image_format, exif=exif(orientation)))
+    assert sample.orientation == orientation
+    assert sample.image.shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize('orientation', [1, 3, 6])
+def test_a_tiff_is_upright_already(orientation):
+    turned = {1: picture(), 3: picture().rotate(180), 6: picture().rotate(-90, expand=True)}
+    sample = read(saved(picture(), 'TIFF', exif=exif(orientation)))
+    assert sample.orientation == 1
+    np.testing.assert_array_equal(sample.image, np.asarray(turned[orientation]))
+
+
+@pytest.mark.parametrize('orientation', [0, 9, 65535])
+def test_an_impossible_orientation_is_none(orientation):
+    assert read(saved(picture(), 'JPEG', exif=exif(orientation))).orientation == 1
+
+
+def test_orientation_in_the_text_of_a_png_as_imagemagick_writes_it():
+    text = PngImagePlugin.PngInfo()
+    raw = exif(6).tobytes()
+    text.add_text('Raw profile type exif', f'\nexif\n{len(raw):8d}\n{raw.hex()}\n')
+    assert read(saved(picture(), 'PNG', pnginfo=text)).orientation == 6
+
+
+# ---- what is refused, before anything is decoded -------------------------------------------
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    def decode(*args):
+        raise AssertionError('this was decoded')
+
+    monkeypatch.setattr(samples, 'decode', decode)
+
+
+def png_that_says(width, height):
+    """A header, and pixels for one row of a hundred."""
+
+    def chunk(kind, content):
+        check_sum = zlib.crc32(kind + content)
+        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', check_sum)
+
+    header = chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0))
+    pixels = chunk(b'IDAT', zlib.compress(bytes(301)))
+    return b'\x89PNG\r\n\x1a\n' + header + pixels + chunk(b'IEND', b'')
+
+
+@pytest.mark.parametrize(
+    ('width', 'height'), [(60_000, 60_000), (13_378, 13_378), (2**31 - 1, 1), (1, 178_956_971)]
+)
+def test_a_decompression_bomb_is_refused_by_its_header(no_decoding, width, height):
+    message = reason(png_that_says(width, height))
+    expected = f'expected at most 178,956,970 pixels, got {width * height:,}; raise max_pixels '
+    assert message.startswith(expected)
+
+
+def test_the_limit_is_the_last_number_of_pixels_that_is_read():
+    data, array = saved(picture(40, 50), 'PNG'), np.zeros((40, 50, 3), np.uint8)
+    for content in (data, array):
+        assert read(content, max_pixels=2000).image.shape == (40, 50, 3)
+        assert reason(content, max_pixels=1999).startswith(
+            'expected at most 1,999 pixels, got 50 x 40; raise max_pixels'
+        )
+
+
+def test_a_line_of_pixels_counts_as_what_it_is_padded_to(no_decoding):
+    expected = 'expected at most 1,000,000 pixels, got 1 x 60000, padded to 32 x 60000; raise'
+    assert reason(png_that_says(1, 60_000), 1_000_000).startswith(expected)
+
+
+def test_a_limit_below_pillows_own_comes_without_its_warning(recwarn):
+    read(png_that_says(100, 1))
+    assert len(recwarn) == 0
+
+
+def progressive_with_scans(number):
+    data = saved(picture(), 'JPEG', progressive=True)
+    scans = data.count(b'\xff\xda')
+    *_, end = data.split(b'\xff\xda')
+    last = b'\xff\xda' + end.removesuffix(b'\xff\xd9')
+    return data.removesuffix(b'\xff\xd9') + last * (number - scans) + b'\xff\xd9'
+
+
+def test_a_jpeg_of_too_many_scans_is_refused(no_decoding):
+    message = reason(progressive_with_scans(MOST_SCANS + 1))
+    assert message.startswith('expected at most 500 scans in a JPEG, got 501, ')
+
+
+def test_what_only_looks_like_scans_in_a_video_behind_a_photo_counts_for_nothing():
+    photo = saved(picture(), 'JPEG')
+    assert read(progressive_with_scans(MOST_SCANS)).dct_source == 'file'
+    assert read(photo + b'\xff\xda\x11\x22' * 1000 + b'\xff\xd9').dct_source == 'file'
+
+
+def test_postscript_is_not_run(no_decoding):
+    postscript = saved(picture(), 'EPS')
+    assert reason(postscript).startswith('expected an image (JPEG, PNG, ')
+
+
+def test_a_pipe_called_like_an_image_does_not_block(no_decoding, tmp_path):
+    os.mkfifo(tmp_path / 'x.jpg')
+    for path in (tmp_path / 'x.jpg', Path('/dev/null'), Path('/dev/zero')):
+        assert reason(path) == 'expected an image file, got a folder, pipe or device; remove it'
+
+
+# ---- what cannot be read ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('content', [b'', b'GIF89a', b'no image', bytes(1000)])
+def test_bytes_of_no_image(content):
+    assert reason(content).startswith('expected an image')
+    assert reason(content).endswith('; replace or remove the file')
+
+
+@pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'TIFF', 'WEBP', 'BMP', 'GIF'])
+def test_a_file_cut_in_half(image_format):
+    data = saved(picture(), image_format)
+    message = reason(data[: len(data) // 2])
+    assert message.startswith('expected a')
+    assert message.endswith('; replace or remove the file')
+
+
+def test_a_missing_file(tmp_path):
+    expected = 'expected an image file, there is none; remove it from the list'
+    assert reason(tmp_path / 'missing.jpg') == expected
+
+
+@pytest.mark.parametrize('name', ['a\0b.jpg', 'x' * 5000])
+def test_a_name_that_no_file_can_have(name):
+    assert reason(name).endswith('; replace or remove the file')
+
+
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.zeros((4, 4, 3)),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((1, 4, 4, 3), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros(4, np.uint8),
+    ],
+    ids=str,
+)
+def test_an_array_that_is_no_image(array):
+    expected = 'expected uint8 (H, W, 3) in BGR, or (H, W), got '
+    assert reason(array) == f'{expected}{array.dtype} {array.shape}'
+
+
+def test_whatever_a_decoder_raises_ends_in_a_reason(monkeypatch):
+    def decode(*args):
+        raise RecursionError('too deep')
+
+    monkeypatch.setattr(samples, 'decode', decode)
+    expected = 'reading it ended with RecursionError: too deep; replace'
+    assert expected in reason(saved(picture(), 'PNG'))
+
+
+def test_reading_without_trying_raises():
+    with pytest.raises(ImageReadError, match=r'^name: expected an image'):
+        read_sample(Source('name', b'no image'), MAX_PIXELS)

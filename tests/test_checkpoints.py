@@ -1,0 +1,430 @@
+"""Published checkpoints: what they hold, what they do not, and what happens with other files."""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmseg.apis import init_model
+
+from mmomni.checkpoints import (
+    Checkpoint,
+    Description,
+    build_model,
+    description_text,
+    inference_config,
+    load_weights,
+    publish,
+    read_checkpoint,
+)
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+DEMO = CONFIGS / 'demo/omni-iml_convnext-atto_demo.py'
+SAFE_CONFIG = dict(default_scope='mmseg', model=dict(type='EncoderDecoder'))
+
+
+@pytest.fixture(scope='module')
+def trained():
+    """The demo's model with its training-only heads."""
+    torch.manual_seed(0)
+    return build_model(Config.fromfile(DEMO)).eval()
+
+
+@pytest.fixture(scope='module')
+def source(trained, tmp_path_factory):
+    """A checkpoint as mmengine's runner writes it."""
+    path = tmp_path_factory.mktemp('training') / 'iter_150.pth'
+    content = dict(
+        meta=dict(cfg=Config.fromfile(DEMO).pretty_text, iter=150),
+        state_dict=trained.state_dict(),
+        message_hub=dict(log_scalars={'train/loss': HistoryBuffer([1.0], [1])}),
+        optimizer=dict(state={0: dict(exp_avg=torch.zeros(9))}),
+    )
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def published(source, tmp_path_factory):
+    return publish(source, tmp_path_factory.mktemp('published') / 'demo.pth')
+
+
+@pytest.fixture
+def calibration(source, tmp_path):
+    """Write a file as ``mmomni calibrate`` does."""
+
+    def write(name='calibration.json', **changes):
+        content = dict(
+            threshold=0.9, pooling='top_k_mean', fpr=0.01, expected_fpr=0.009,
+            expected_fpr_std=0.003, num_images=998, unreadable={'/home/me/a.jpg': 'empty'},
+            source='/home/me/photos', config='demo.py', checkpoint='iter_150.pth',
+            checkpoint_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        )  # fmt: skip
+        path = tmp_path / name
+        path.write_text(json.dumps(content | changes))
+        return path
+
+    return write
+
+
+def description(**changes):
+    fields = dict(format=1, config=SAFE_CONFIG, calibrations=[], card={})
+    return json.dumps(fields | changes)
+
+
+def write_published(path, text, state_dict=None):
+    torch.save(dict(meta=dict(mmomni=text), state_dict=state_dict or {}), path)
+    return path
+
+
+# ---- publishing ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_published_model_predicts_what_the_trained_one_does(
+    suffix, source, trained, make_planes, tmp_path
+):
+    if suffix == '.safetensors':
+        pytest.importorskip('safetensors', reason='needs `pip install safetensors`')
+    checkpoint = read_checkpoint(publish(source, tmp_path / f'demo{suffix}'))
+    model = build_model(checkpoint.config).eval()
+    report = load_weights(model, checkpoint)
+    assert report.new == report.unused == report.inflated == ()
+    planes = make_planes(64, 96)[None].float()
+    with torch.no_grad():
+        assert torch.equal(model(planes), trained(planes))
+
+
+def test_nothing_of_the_training_is_left(published, trained):
+    content = torch.load(published, weights_only=True)
+    assert set(content) == {'meta', 'state_dict'}
+    left = {name for name in trained.state_dict() if not name.startswith('auxiliary_head.')}
+    assert set(content['state_dict']) == left
+    assert len(left) < len(trained.state_dict())
+    config = json.loads(content['meta']['mmomni'])['config']
+    assert set(config) == {'default_scope', 'model', 'test_pipeline'}
+    assert 'auxiliary_head' not in config['model']
+    assert 'init_cfg' not in json.dumps(config)
+
+
+def test_views_do_not_take_their_storage_along(tmp_path):
+    source = tmp_path / 'training.pth'
+    meta = dict(cfg='model = dict(type="EncoderDecoder")')
+    torch.save(dict(meta=meta, state_dict={'a': torch.zeros(1_000_000)[:10]}), source)
+    assert source.stat().st_size > 4_000_000
+    assert publish(source, tmp_path / 'a.pth').stat().st_size < 20_000
+
+
+def test_name_ends_with_the_hash(published):
+    digits = hashlib.sha256(published.read_bytes()).hexdigest()[:8]
+    assert published.name == f'demo-{digits}.pth'
+    assert [path.name for path in published.parent.iterdir()] == [published.name]
+
+
+def test_card_tells_where_it_comes_from(source, tmp_path):
+    path = publish(source, tmp_path / 'x.pth', name='Demo', licence='CC0-1.0')
+    card = read_checkpoint(path).card
+    assert (card['name'], card['licence'], card['source']) == ('Demo', 'CC0-1.0', 'iter_150.pth')
+    assert card['source_sha256'] == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert card['training']['sets'] == ['natural/natural', 'document/document', 'face/face']
+    assert (card['training']['iterations'], card['training']['batch_size']) == (150, 8)
+
+
+def test_thresholds_travel_without_paths_of_their_maker(source, calibration, tmp_path):
+    files = [calibration(), calibration('second.json', fpr=0.1, threshold=0.7)]
+    checkpoint = read_checkpoint(publish(source, tmp_path / 'x.pth', calibrations=files))
+    found = [(each['fpr'], each['threshold']) for each in checkpoint.calibrations]
+    assert found == [(0.01, 0.9), (0.1, 0.7)]
+    assert '/home/me' not in json.dumps(checkpoint.calibrations)
+
+
+def test_threshold_of_another_checkpoint_is_refused(source, calibration, tmp_path):
+    path = calibration(checkpoint_sha256='0' * 64)
+    with pytest.raises(ValueError, match=r'made with another checkpoint \(00000000\.\.\.\)'):
+        publish(source, tmp_path / 'out' / 'x.pth', calibrations=[path])
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('text', ['{"threshold": 0.5}', '[]', 'no json'])
+def test_file_that_is_no_calibration_is_refused(text, source, tmp_path):
+    path = tmp_path / 'c.json'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r'c\.json: expected a '):
+        publish(source, tmp_path / 'x.pth', calibrations=[path])
+
+
+def results(checkpoint):
+    row = dict(
+        name='CASIAv1', domain='natural', protocol='per_image', test_input='native',
+        scores={'IoU': 0.5}, counts={'tampered': 7, 'authentic': 2, 'unreadable': 1}, paper={},
+    )  # fmt: skip
+    missing = row | dict(name='NIST16', scores={})
+    return dict(checkpoint=checkpoint, tables=[dict(title='Sets', rows=[row, missing])])
+
+
+def test_metrics_come_from_the_results_of_the_test(source, tmp_path):
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps(results('work_dirs/x/iter_150.pth')))
+    card = read_checkpoint(publish(source, tmp_path / 'x.pth', results=path)).card
+    assert card['metrics'] == [
+        dict(
+            name='CASIAv1', domain='natural', protocol='per_image', test_input='native',
+            scores={'IoU': 0.5}, images=9,
+        )
+    ]  # fmt: skip
+
+
+def test_results_of_another_checkpoint_are_refused(source, tmp_path):
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps(results('work_dirs/x/iter_100.pth')))
+    with pytest.raises(ValueError, match=r'results of iter_150\.pth, got those of iter_100\.pth'):
+        publish(source, tmp_path / 'x.pth', results=path)
+
+
+def test_config_can_be_given(source, tmp_path):
+    bare = tmp_path / 'bare.pth'
+    torch.save(torch.load(source, weights_only=False)['state_dict'], bare)
+    with pytest.raises(ValueError, match=r'bare\.pth does not hold its config; .* --config'):
+        publish(bare, tmp_path / 'x.pth')
+    checkpoint = read_checkpoint(publish(bare, tmp_path / 'x.pth', config=DEMO))
+    assert checkpoint.config.model.backbone.type == 'mmomni.ModalGateEncoder'
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('[a-z]*/*.py')), ids=lambda path: path.stem)
+def test_every_config_can_be_published(path):
+    config = inference_config(Config.fromfile(path))
+    text = description_text(Description(config, (), {}))
+    assert json.loads(text)['config']['model']['type'] == 'EncoderDecoder'
+
+
+def test_config_with_code_is_not_published(source, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("model = dict(type='EncoderDecoder', backbone=dict(type='R', norm=print))")
+    with pytest.raises(ValueError, match=r'model\.backbone\.norm: expected text, a number'):
+        publish(source, tmp_path / 'x.pth', config=config)
+
+
+def test_kind_of_file_must_be_known(source, tmp_path):
+    with pytest.raises(ValueError, match=r'x\.bin: expected a name ending with'):
+        publish(source, tmp_path / 'x.bin')
+
+
+def test_published_checkpoint_is_not_published_again(published, tmp_path):
+    with pytest.raises(ValueError, match='expected a checkpoint of a training, got a published'):
+        publish(published, tmp_path / 'x.pth')
+
+
+def test_tool(source, calibration, load_tool, monkeypatch, capsys, tmp_path):
+    tool = load_tool('model_converters/publish_model.py')
+    arguments = [str(source), str(tmp_path / 'x.pth'), '--calibration', str(calibration())]
+    monkeypatch.setattr('sys.argv', ['publish_model.py', *arguments])
+    assert tool.main() == 0
+    path = Path(capsys.readouterr().out.splitlines()[-1])
+    assert len(read_checkpoint(path).calibrations) == 1
+    monkeypatch.setattr('sys.argv', ['publish_model.py', 'none.pth', str(tmp_path / 'x.pth')])
+    assert tool.main() == 1
+    assert 'found no file none.pth' in capsys.readouterr().err
+
+
+def test_mmseg_loads_it_too(published, tmp_path):
+    config = tmp_path / 'config.json'
+    config.write_text(json.dumps(read_checkpoint(published).config.to_dict()))
+    model = init_model(str(config), str(published), device='cpu')
+    assert model.dataset_meta['classes'] == ('authentic', 'tampered')
+    weights = torch.load(published, weights_only=True)['state_dict']
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+
+
+# ---- reading ---------------------------------------------------------------------------------
+
+
+def test_training_checkpoint_is_read_only_if_trusted(source):
+    with pytest.raises(ValueError, match=r'publish_model\.py.*--trust-checkpoint'):
+        read_checkpoint(source)
+    checkpoint = read_checkpoint(source, trust=True)
+    assert (checkpoint.calibrations, checkpoint.card) == ((), {})
+    assert 'auxiliary_head' not in checkpoint.config.model
+    assert load_weights(build_model(checkpoint.config), checkpoint).unused == ()
+
+
+def test_harmless_file_that_was_not_published_is_refused_too(tmp_path):
+    """Its config would be a program."""
+    path = tmp_path / 'weights.pth'
+    torch.save(dict(state_dict={'a': torch.zeros(1)}, meta=dict(cfg='model = dict()')), path)
+    with pytest.raises(ValueError, match='was not published'):
+        read_checkpoint(path)
+
+
+def test_trusted_weights_without_config(tmp_path):
+    path = tmp_path / 'weights.pth'
+    torch.save({'a': torch.ones(1)}, path)
+    checkpoint = read_checkpoint(path, trust=True)
+    assert checkpoint == Checkpoint({'a': torch.ones(1)}, None, (), {})
+
+
+class Touch:
+    """Unpickled, it creates a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize('is_zip', [True, False])
+@pytest.mark.parametrize('place', ['meta', 'state_dict', 'mmomni'])
+def test_code_in_a_checkpoint_does_not_run(place, is_zip, tmp_path):
+    path, trace = tmp_path / 'evil.pth', tmp_path / 'trace'
+    content = dict(meta=dict(mmomni=description()), state_dict={})
+    if place == 'mmomni':
+        content['meta']['mmomni'] = Touch(trace)
+    else:
+        content[place]['evil'] = Touch(trace)
+    torch.save(content, path, _use_new_zipfile_serialization=is_zip)
+    with pytest.raises(ValueError, match=r'evil\.pth'):
+        read_checkpoint(path)
+    assert not trace.exists()
+    torch.load(path, weights_only=False)
+    assert trace.exists()  # it would have run
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(model=dict(type='subprocess.Popen', args=['true'])), "'subprocess.Popen', which is"),
+        (dict(model=dict(type='mmengine.dump', obj=1, file='x.json')), 'which is not registered'),
+        (dict(model=dict(type='mmseg.apis.init_model')), 'which is not registered'),
+        (dict(model=dict(type='antigravity')), 'which is not registered'),
+        (dict(model=dict(type=['EncoderDecoder'])), 'which is not registered'),
+        (dict(model=dict(type='EncoderDecoder', neck=[dict(type='os.system')])), 'os.system'),
+        (dict(model=dict(type='torch.nn.Linear')), 'which is not registered'),
+        (dict(model=dict(init_cfg=dict(type='Pretrained', checkpoint='x'))), "entry 'init_cfg'"),
+        (dict(model=dict(pretrained='https://example.org/x.pth')), "entry 'pretrained'"),
+        (dict(model=dict(checkpoint_path='x.pth')), "entry 'checkpoint_path'"),
+        (dict(model=dict(_scope_='evil')), "names the package 'evil'"),
+        (dict(default_scope='evil'), "names the package 'evil'"),
+        (dict(custom_imports=dict(imports=['antigravity'])), 'expected a config of'),
+        (dict(_base_='/etc/config.py'), 'expected a config of'),
+        (dict(model='x'), 'expected a config of'),
+    ],
+)
+def test_config_that_names_more_than_registered_modules_is_refused(change, message, tmp_path):
+    text = description(config=SAFE_CONFIG | change)
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(write_published(tmp_path / 'x.pth', text))
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (description(format=2), 'format 1 expected, got 2'),
+        ('{"format": 1}', "KeyError.'config'"),
+        ('{', 'JSONDecodeError'),
+        ('[' * 100_000, 'RecursionError'),
+        ('3', 'TypeError'),
+        (description(calibrations=3), 'TypeError'),
+    ],
+)
+def test_description_that_cannot_be_used(text, message, tmp_path):
+    with pytest.raises(ValueError, match=rf'x\.pth: its description cannot be used: .*{message}'):
+        read_checkpoint(write_published(tmp_path / 'x.pth', text))
+
+
+def test_damaged_files_are_named(published, tmp_path):
+    data = published.read_bytes()
+    contents = [data[: len(data) // 2], data[:1000], b'', b'\x89PNG', b'PK\x03\x04', bytes(999)]
+    for number, content in enumerate(contents):
+        path = tmp_path / f'{number}.pth'
+        path.write_bytes(content)
+        for trust in (False, True):
+            with pytest.raises(ValueError, match=rf'{number}\.pth'):
+                read_checkpoint(path, trust)
+
+
+@pytest.mark.parametrize('content', [3, [1], {'a': 1}, {'state_dict': 3}])
+def test_file_without_weights(content, tmp_path):
+    path = tmp_path / 'x.pth'
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=r'x\.pth: expected a dict of tensors'):
+        read_checkpoint(path, trust=True)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'found no file .*none\.pth'):
+        read_checkpoint(tmp_path / 'none.pth')
+
+
+def test_damaged_safetensors(tmp_path):
+    pytest.importorskip('safetensors', reason='needs `pip install safetensors`')
+    path = tmp_path / 'x.safetensors'
+    path.write_bytes(bytes(100))
+    with pytest.raises(ValueError, match=r'x\.safetensors is damaged'):
+        read_checkpoint(path)
+
+
+def test_safetensors_that_were_not_published(tmp_path):
+    pytest.importorskip('safetensors', reason='needs `pip install safetensors`')
+    from safetensors.torch import save_file
+
+    path = tmp_path / 'x.safetensors'
+    save_file({'a': torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r'was not published by .*publish_model\.py'):
+        read_checkpoint(path)
+
+
+def test_missing_safetensors_are_named(monkeypatch, source, tmp_path):
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    with pytest.raises(ImportError, match='pip install safetensors'):
+        publish(source, tmp_path / 'x.safetensors')
+
+
+# ---- loading ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkpoint(published):
+    return read_checkpoint(published)
+
+
+def test_missing_weights_are_an_error(checkpoint):
+    del checkpoint.state_dict['neck.fusions.0.conv.weight']
+    with pytest.raises(ValueError, match=r'it lacks 1, of neck\.fusions\.0\.conv'):
+        load_weights(build_model(checkpoint.config), checkpoint)
+
+
+def test_training_only_heads_may_be_missing(checkpoint, trained):
+    assert load_weights(trained, checkpoint).new == ()
+
+
+def test_weights_of_another_size_are_an_error(checkpoint):
+    checkpoint.config.model.decode_head.channels = 32
+    with pytest.raises(ValueError, match=r'another size of it: \d+ shapes differ, the first is'):
+        load_weights(build_model(checkpoint.config), checkpoint)
+
+
+def test_stem_of_fewer_planes_is_an_error(checkpoint):
+    """Inflated, it is a start for a training, not a trained model."""
+    name = 'backbone.backbone.body.downsample_layers.0.0.weight'
+    checkpoint.state_dict[name] = checkpoint.state_dict[name][:, :3]
+    with pytest.raises(ValueError, match=r'inflated: 1, of backbone\.backbone'):
+        load_weights(build_model(checkpoint.config), checkpoint)
+
+
+def test_unused_weights_are_reported(checkpoint):
+    checkpoint.state_dict['neck.more.weight'] = torch.zeros(1)
+    report = load_weights(build_model(checkpoint.config), checkpoint)
+    assert report.unused == ('neck.more.weight',)
+    assert len(report.matched) == len(checkpoint.state_dict) - 1
+    assert 'unused: 1, of neck.more (1)' in str(report)
+
+
+def test_weights_of_another_kind_of_model(checkpoint):
+    other = checkpoint._replace(state_dict={'layer1.weight': torch.zeros(1)})
+    with pytest.raises(ValueError, match=r'no name fits, .* the file has 1, of layer1\.weight'):
+        load_weights(build_model(checkpoint.config), other)

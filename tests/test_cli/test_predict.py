@@ -1,0 +1,178 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine import Config
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from mmomni.checkpoints import publish
+from mmomni.cli import main
+from mmomni.evaluation.calibration import file_sha256
+from mmomni.registry import MODELS
+
+DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
+
+
+@pytest.fixture(scope='module')
+def raw(tmp_path_factory):
+    """The demo's network with random weights, as mmengine saves it."""
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(Config.fromfile(DEMO).model)
+    path = tmp_path_factory.mktemp('training') / 'iter_1.pth'
+    meta = dict(cfg=Config.fromfile(DEMO).pretty_text)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return path
+
+
+def calibration(path, checkpoint, fpr=0.05, threshold=0.0):
+    content = dict(
+        threshold=threshold, pooling='max', fpr=fpr, expected_fpr=fpr, expected_fpr_std=0.01,
+        num_images=99, unreadable={}, source='authentic', config=str(DEMO),
+        checkpoint=str(checkpoint), checkpoint_sha256=file_sha256(checkpoint),
+    )  # fmt: skip
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture(scope='module')
+def published(raw):
+    file = calibration(raw.with_name('calibration.json'), raw)
+    return publish(raw, raw.with_name('tiny.pth'), calibrations=[file])
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    for name in ('a.jpg', 'b.png'):
+        pixels = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def predict(tmp_path, photos, published):
+    def predict(*options, checkpoint=published, out='out'):
+        arguments = [photos, '--checkpoint', checkpoint, '--out', tmp_path / out, *options]
+        return main(['predict', *map(str, arguments)])
+
+    return predict
+
+
+def lines(tmp_path):
+    text = (tmp_path / 'out/predictions.jsonl').read_text()
+    return {line['image']: line for line in map(json.loads, text.splitlines())}
+
+
+def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
+    assert predict() == 0
+    captured = capsys.readouterr()
+    report = (tmp_path / 'out/report.html').resolve()
+    assert captured.out == f'2 images predicted, 0 done before, 0 bad files; report: {report}\n'
+    assert 'predict 2/2' in captured.err
+    assert 'images/s' in captured.err
+    found = lines(tmp_path)
+    assert found.keys() == {'a.jpg', 'b.png'}
+    assert [found[name]['dct_source'] for name in found] == ['file', 'transcoded']
+    assert found['a.jpg']['verdict'] is None
+    assert found['a.jpg']['pooling'] == 'top_k_mean'
+    assert predict() == 0
+    assert capsys.readouterr().out.startswith('0 images predicted, 2 done before')
+
+
+def test_bad_files_are_listed_and_change_the_status(predict, photos, tmp_path, capsys):
+    (photos / 'text.jpg').write_text('no image')
+    (photos / 'new\nline.jpg').touch()
+    for predicted, before in ((2, 0), (0, 2)):
+        assert predict() == 3
+        *listed, summary = capsys.readouterr().out.splitlines()
+        assert listed[0] == '2 bad files:'
+        assert listed[1].startswith(f'  {photos}/new\\nline.jpg: ')
+        assert listed[2].startswith(f'  {photos}/text.jpg: ')
+        assert listed[2].count('text.jpg') == 1
+        assert summary.startswith(f'{predicted} images predicted, {before} done before, 2 bad')
+    assert lines(tmp_path).keys() == {'a.jpg', 'b.png'}
+
+
+def test_the_checkpoints_own_calibration_gives_the_verdict(predict, tmp_path, capsys):
+    assert predict('--fpr', '0.05') == 0
+    found = lines(tmp_path)
+    assert {line['verdict'] for line in found.values()} == {'tampered'}  # above 0
+    assert {line['pooling'] for line in found.values()} == {'max'}
+    assert predict('--fpr', '0.01', out='other') == 1
+    assert 'it carries 0.05; make one (mmomni calibrate' in capsys.readouterr().err
+    assert not (tmp_path / 'other').exists()
+
+
+def test_a_calibration_file_gives_the_verdict(predict, published, tmp_path):
+    file = calibration(tmp_path / 'c.json', published, fpr=0.02, threshold=1.0)
+    assert predict('--calibration', file) == 0
+    assert {line['verdict'] for line in lines(tmp_path).values()} == {'authentic'}
+
+
+def test_pixel_threshold_and_formats(predict, tmp_path):
+    assert predict('--threshold', '0', '--format', 'npz') == 0
+    line = lines(tmp_path)['a.jpg']
+    assert line['tampered_share'] == 1.0
+    assert list(line['files']) == ['probability']
+
+
+def test_another_threshold_is_no_silent_reuse(predict, capsys):
+    assert predict() == 0
+    assert predict('--threshold', '0.4') == 1
+    assert 'holds results with threshold 0.5, got 0.4' in capsys.readouterr().err
+    assert predict('--config', DEMO) == 1
+    assert 'config_sha256' in capsys.readouterr().err
+
+
+def test_a_raw_checkpoint_must_be_trusted(predict, raw, tmp_path, capsys):
+    assert predict(checkpoint=raw) == 1
+    assert '--trust-checkpoint' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+    assert predict('--trust-checkpoint', '--batch-size', 2, checkpoint=raw) == 0
+
+
+def test_nothing_to_predict_is_an_error(predict, photos, capsys):
+    for photo in photos.iterdir():
+        photo.unlink()
+    assert predict() == 1
+    assert 'found none' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--format', 'png,gif'], 'png,npz,json'),
+        (['--threshold', '1.5'], 'from 0 to below 1'),
+        (['--batch-size', '0'], '1 or more'),
+        (['--backend', 'tensorrt'], 'invalid choice'),
+    ],
+)
+def test_wrong_options(predict, options, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        predict(*options)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_formats_and_pooling_are_those_of_the_library():
+    from mmomni.cli.model import DEFAULT_POOLING
+    from mmomni.cli.predict import FORMATS as LISTED
+    from mmomni.evaluation.functional import IMAGE_POOLINGS
+    from mmomni.reporting import FORMATS
+
+    assert LISTED == FORMATS
+    assert DEFAULT_POOLING in IMAGE_POOLINGS
+
+
+def test_the_package_is_a_program():
+    command = [sys.executable, '-m', 'mmomni.cli', 'predict', '--help']
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert '--checkpoint FILE' in done.stdout

@@ -1,0 +1,165 @@
+"""ADE20K weights of ConvNeXt by the names of OpenMMLab and of facebookresearch/ConvNeXt."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmomni.checkpoints import (
+    build_model,
+    convert_convnext,
+    inference_config,
+    load_convnext,
+)
+from mmomni.registry import MODELS
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+DEMO = CONFIGS / 'demo/omni-iml_convnext-atto_demo.py'
+STEM = 'downsample_layers.0.0.weight'
+DEPTHS, CHANNELS = (2, 2, 6, 2), (40, 80, 160, 320)
+ORIGINAL = ('dwconv', 'pwconv1', 'pwconv2')
+OPENMMLAB = ('depthwise_conv', 'pointwise_conv1', 'pointwise_conv2')
+
+
+def shapes(depthwise, pointwise1, pointwise2):
+    """Of ConvNeXt in a segmentor, written from the published models; the arguments are names."""
+    layers, gammas = {}, {}
+    for k, (depth, c) in enumerate(zip(DEPTHS, CHANNELS, strict=True)):
+        previous = CHANNELS[k - 1]
+        if k == 0:
+            layers['downsample_layers.0.0'], layers['downsample_layers.0.1'] = (c, 3, 4, 4), (c,)
+        else:
+            layers[f'downsample_layers.{k}.0'] = (previous,)
+            layers[f'downsample_layers.{k}.1'] = (c, previous, 2, 2)
+        for block in (f'stages.{k}.{j}' for j in range(depth)):
+            layers[f'{block}.{depthwise}'] = (c, 1, 7, 7)
+            layers[f'{block}.norm'] = (c,)
+            layers[f'{block}.{pointwise1}'] = (4 * c, c)
+            layers[f'{block}.{pointwise2}'] = (c, 4 * c)
+            gammas[f'{block}.gamma'] = (c,)
+        layers[f'norm{k}'] = (c,)
+    weights = {f'{name}.weight': shape for name, shape in layers.items()}
+    biases = {f'{name}.bias': shape[:1] for name, shape in layers.items()}
+    return {f'backbone.{name}': shape for name, shape in (weights | biases | gammas).items()}
+
+
+def segmentor(names):
+    """State dict of UPerNet with that backbone and ADE20K's 150 classes."""
+    backbone = {name: torch.randn(shape) for name, shape in shapes(*names).items()}
+    heads = {
+        f'{head}.conv_seg.{kind}': torch.zeros(150, *rest)
+        for head in ('decode_head', 'auxiliary_head')
+        for kind, rest in (('weight', (8, 1, 1)), ('bias', ()))
+    }
+    return backbone | heads
+
+
+@pytest.fixture(params=[ORIGINAL, OPENMMLAB], ids=['original', 'openmmlab'])
+def state_dict(request):
+    return segmentor(request.param)
+
+
+@pytest.fixture
+def demo():
+    return build_model(inference_config(Config.fromfile(DEMO)))
+
+
+def test_names_become_those_of_openmmlab(state_dict):
+    converted = convert_convnext(state_dict)
+    assert {name: tensor.shape for name, tensor in converted.items()} == shapes(*OPENMMLAB)
+    tensors = [tensor for name, tensor in state_dict.items() if name.startswith('backbone.')]
+    assert all(a is b for a, b in zip(converted.values(), tensors, strict=True))
+
+
+def test_every_weight_finds_its_place(state_dict, demo):
+    report = load_convnext(demo, convert_convnext(state_dict))
+    place = 'backbone.backbone.body.'
+    backbone = {name for name in demo.state_dict() if name.startswith(place)}
+    assert report.inflated == (place + STEM,)
+    assert set(report.matched) == backbone - {place + STEM}
+    new = {name for name, _ in demo.named_parameters()} - backbone
+    assert new <= set(report.new)
+    assert not backbone & set(report.new)
+    assert report.unused == ()
+    stem = demo.state_dict()[place + STEM]
+    assert torch.equal(stem[:, :3], state_dict[f'backbone.{STEM}'])
+    assert not stem[:, 3:].any()
+
+
+def test_plain_segmentor_on_rgb_needs_no_inflation(state_dict):
+    config = Config.fromfile(CONFIGS / 'mini/upernet_convnext-atto_mini.py')
+    report = load_convnext(build_model(inference_config(config)), convert_convnext(state_dict))
+    assert report.inflated == ()
+    assert len(report.matched) == len(shapes(*ORIGINAL))
+
+
+def run(load_tool, monkeypatch, *arguments):
+    monkeypatch.setattr('sys.argv', ['convnext2mmomni.py', *map(str, arguments)])
+    return load_tool('model_converters/convnext2mmomni.py').main()
+
+
+def test_tool_writes_what_init_cfg_loads(state_dict, load_tool, monkeypatch, capsys, tmp_path):
+    source, out = tmp_path / 'ade20k.pth', tmp_path / 'out.pth'
+    torch.save(dict(meta={}, state_dict=state_dict), source)
+    assert run(load_tool, monkeypatch, source, out, DEMO) == 0
+    matched, inflated, new, unused, written = capsys.readouterr().out.splitlines()
+    assert matched.startswith(f'matched: {len(shapes(*ORIGINAL)) - 1}, of backbone.backbone')
+    assert inflated == 'inflated: 1, of backbone.backbone (1)'
+    assert 'decode_head.parallel' in new
+    assert 'backbone.fph' in new
+    assert unused == 'unused: 2, of decode_head.conv_seg (2)'
+    assert written == str(out)
+
+    init_cfg = dict(type='Pretrained', checkpoint=str(out), prefix='backbone.')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        encoder = MODELS.build(
+            dict(
+                type='mmomni.ModalGateEncoder',
+                backbone=dict(type='mmomni.ConvNeXt', arch='atto', init_cfg=init_cfg),
+            )
+        )
+        encoder.init_weights()
+    loaded = encoder.backbone.body.state_dict()
+    for name, tensor in convert_convnext(state_dict).items():
+        arrived = loaded[name.removeprefix('backbone.')]
+        assert torch.equal(arrived[:, :3] if name.endswith(STEM) else arrived, tensor), name
+
+
+def test_weights_of_another_size(state_dict, load_tool, monkeypatch, capsys, tmp_path):
+    source, out = tmp_path / 'ade20k.pth', tmp_path / 'out.pth'
+    torch.save(state_dict, source)
+    config = tmp_path / 'pico.py'
+    config.write_text(
+        f"_base_ = ['{DEMO}']\n"
+        "model = dict(backbone=dict(backbone=dict(arch='pico')), neck=dict(in_channels=[128, 256]),"
+        '             decode_head=dict(in_channels=[64, 128, 256, 512]))\n'
+    )
+    assert run(load_tool, monkeypatch, source, out, config) == 1
+    message = capsys.readouterr().err
+    assert 'the weights are of another model, or of another size of it' in message
+    assert len(message) < 500
+    assert not out.exists()
+
+
+def test_file_with_more_than_weights_must_be_trusted(
+    state_dict, load_tool, monkeypatch, capsys, tmp_path
+):
+    source, out = tmp_path / 'ade20k.pth', tmp_path / 'out.pth'
+    torch.save(dict(state_dict=state_dict, meta=dict(of=Path('mmcv'))), source)
+    assert run(load_tool, monkeypatch, source, out, DEMO) == 1
+    assert '--trust-checkpoint' in capsys.readouterr().err
+    assert run(load_tool, monkeypatch, source, out, DEMO, '--trust-checkpoint') == 0
+
+
+def test_weights_of_another_kind_of_model():
+    with pytest.raises(ValueError, match=r'a ConvNeXt as backbone .* got backbone\.conv1\.weight'):
+        convert_convnext({'backbone.conv1.weight': torch.zeros(1)})
+
+
+def test_model_without_convnext(state_dict):
+    config = Config.fromfile(CONFIGS / 'mini/segformer_mit-b0_mini.py')
+    model = build_model(inference_config(config))
+    with pytest.raises(ValueError, match=r'one mmomni\.ConvNeXt, it has 0'):
+        load_convnext(model, convert_convnext(state_dict))

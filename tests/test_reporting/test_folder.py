@@ -1,0 +1,259 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmomni.reporting import ImageThreshold, PredictionFolder
+
+FIRST = ['a.png', 'b.png', 'a.png']
+
+
+def lines(folder, name='predictions.jsonl'):
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def names(folder):
+    return sorted(line['name'] for line in lines(folder))
+
+
+def test_what_is_written(photos, tmp_path, run):
+    summary, _ = run(photos, formats=('png', 'npz', 'json'), limit=ImageThreshold(0.9, 'max', 0.01))
+    assert summary == (3, 0, {})
+    out = tmp_path / 'out'
+    line = next(line for line in lines(out) if line['name'] == 'sub/a')
+    assert line['path'] == str(photos / 'sub/a.png')
+    assert line['image'] == 'sub/a.png'
+    assert (line['width'], line['height'], line['orientation']) == (64, 48, 1)
+    assert (line['score'], line['pooling'], line['verdict']) == (1.0, 'max', 'tampered')
+    assert line['tampered_share'] == 24 * 16 / (64 * 48)
+    (region,) = line['regions']
+    assert region == dict(box=[8, 8, 32, 24], area=24 * 16, mean_probability=1.0)
+    assert line['gate'] == dict(modality='vision + frequency', confidence=0.75)
+    assert line['warnings'] == ['something odd']
+    assert line['files'] == dict(
+        mask='masks/sub/a.png', heat_map='heat_maps/sub/a.png', overlay='overlays/sub/a.jpg',
+        probability='probabilities/sub/a.npz',
+    )  # fmt: skip
+    mask = np.array(Image.open(out / line['files']['mask']))
+    assert mask[8:24, 8:32].min() == 255
+    assert mask.sum() == 255 * 24 * 16
+    assert all((out / file).is_file() for file in line['files'].values())
+    assert not (out / '.unfinished').exists()
+
+
+def test_verdict_needs_a_score_above_the_threshold(photos, tmp_path, run):
+    run(photos, limit=ImageThreshold(1.0, 'max', 0.01))
+    assert {line['verdict'] for line in lines(tmp_path / 'out')} == {'authentic'}
+
+
+def test_without_a_threshold_there_is_no_verdict(photos, tmp_path, run):
+    run(photos)
+    assert {line['verdict'] for line in lines(tmp_path / 'out')} == {None}
+
+
+def test_json_alone_makes_no_pictures_but_those_of_the_report(photos, tmp_path, run):
+    run(photos, formats=('json',))
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'failures.jsonl', 'predictions.jsonl', 'report_files', 'settings.json',
+    ]  # fmt: skip
+
+
+def test_a_second_run_predicts_nothing(photos, tmp_path, run, predictor):
+    run(photos)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('*.png')}
+    summary, _ = run(photos)
+    assert summary == (0, 3, {})
+    assert predictor.seen == []
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('*.png')} == before
+
+
+def test_new_files_are_added(photos, tmp_path, run, predictor, save):
+    run(photos / 'a.png')
+    save(photos / 'c.png')
+    summary, _ = run(photos)
+    assert summary == (3, 1, {})
+    assert names(tmp_path / 'out') == ['a', 'b', 'c', 'sub/a']
+
+
+def test_a_changed_file_is_predicted_again_under_its_name(photos, tmp_path, run, predictor, save):
+    run(photos)
+    save(photos / 'b.png', box=(0, 0, 10, 10))
+    summary, _ = run(photos)
+    assert (summary.predicted, predictor.seen) == (1, ['b.png'])
+    (line,) = [line for line in lines(tmp_path / 'out') if line['name'] == 'b']
+    assert line['regions'][0]['box'] == [0, 0, 10, 10]
+    assert len(lines(tmp_path / 'out')) == 3
+
+
+def test_a_file_that_was_only_touched_is_not_predicted_again(photos, run, predictor):
+    run(photos)
+    os.utime(photos / 'b.png', ns=(1, 1))
+    assert run(photos)[0] == (0, 3, {})
+
+
+def test_a_file_with_missing_outputs_is_predicted_again(photos, tmp_path, run, predictor):
+    run(photos)
+    (tmp_path / 'out/masks/b.png').unlink()
+    run(photos)
+    assert predictor.seen == ['b.png']
+
+
+def test_bad_files_are_named_tried_again_and_forgotten_when_mended(photos, tmp_path, run, save):
+    (photos / 'bad.png').write_bytes(b'no image')
+    (photos / 'gone.jpg').symlink_to(photos / 'nowhere')
+    os.mkfifo(photos / 'pipe.jpg')
+    for _ in range(2):
+        summary, _ = run(photos)
+        assert {path.name for path in summary.failures} == {'bad.png', 'gone.jpg', 'pipe.jpg'}
+        listed = lines(tmp_path / 'out', 'failures.jsonl')
+        assert {Path(line['path']) for line in listed} == summary.failures.keys()
+        assert all(line['reason'] for line in listed)
+    save(photos / 'bad.png')
+    (photos / 'gone.jpg').unlink()
+    (photos / 'pipe.jpg').unlink()
+    assert run(photos)[0] == (1, 3, {})
+    assert lines(tmp_path / 'out', 'failures.jsonl') == []
+
+
+def test_a_file_that_turned_bad_leaves_no_old_result(photos, tmp_path, run):
+    run(photos)
+    (photos / 'b.png').write_bytes(b'no image')
+    summary, _ = run(photos)
+    assert len(summary.failures) == 1
+    assert names(tmp_path / 'out') == ['a', 'sub/a']
+    assert not list((tmp_path / 'out').rglob('b.*'))
+
+
+def test_a_file_that_changes_while_it_is_read_is_a_bad_file(photos, run, predictor, monkeypatch):
+    ask = type(predictor).__call__
+
+    def meddle(self, paths):
+        for path, result in zip(paths, ask(self, paths), strict=True):
+            if path.name == 'b.png':
+                path.write_bytes(b'other')
+            yield result
+
+    monkeypatch.setattr(type(predictor), '__call__', meddle)
+    (reason,) = run(photos)[0].failures.values()
+    assert 'changed while it was read' in reason
+
+
+def test_results_of_other_inputs_stay(photos, tmp_path, run):
+    run(photos / 'sub')
+    summary, _ = run(photos / 'a.png')
+    assert summary == (1, 0, {})
+    assert names(tmp_path / 'out') == ['a', 'a_png']
+
+
+@pytest.mark.parametrize(
+    ('changed', 'name'),
+    [
+        (dict(threshold=0.4), 'threshold'),
+        (dict(checkpoint_sha256='cd' * 32), 'checkpoint_sha256'),
+        (dict(formats=('json',)), 'formats'),
+        (dict(limit=ImageThreshold(0.5, 'max', 0.1)), 'image_threshold'),
+    ],
+)
+def test_results_of_other_settings_are_refused(photos, tmp_path, run, changed, name):
+    run(photos)
+    before = (tmp_path / 'out/predictions.jsonl').read_bytes()
+    with pytest.raises(ValueError, match=f'results with {name} .*--out'):
+        run(photos, **changed)
+    assert (tmp_path / 'out/predictions.jsonl').read_bytes() == before
+
+
+def test_a_checkpoint_may_be_moved(photos, run):
+    run(photos)
+    assert run(photos, checkpoint='elsewhere.pth')[0] == (0, 3, {})
+
+
+def test_a_folder_of_somebody_else_is_left_alone(photos, tmp_path, run):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/theirs.txt').touch()
+    with pytest.raises(FileExistsError, match='--out'):
+        run(photos)
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['theirs.txt']
+
+
+def test_two_processes_do_not_write_to_one_folder(tmp_path):
+    with (
+        PredictionFolder(tmp_path / 'out', {}, ()),
+        pytest.raises(OSError, match='another process'),
+    ):
+        PredictionFolder(tmp_path / 'out', {}, ())
+
+
+def test_a_link_inside_the_results_leads_nowhere(photos, tmp_path, run):
+    run(photos / 'a.png')
+    (tmp_path / 'outside').mkdir()
+    (tmp_path / 'out/masks/sub').symlink_to(tmp_path / 'outside')
+    with pytest.raises(OSError, match='leads out of'):
+        run(photos)
+    assert not any((tmp_path / 'outside').iterdir())
+
+
+def test_hostile_names_end_inside_the_folder(photos, tmp_path, run, save):
+    for name in ('.. .png', '<img src=x onerror=alert(1)>.png', 'new\nline.png', 'b.jpg'):
+        save(photos / name)
+    os.rename(photos / 'b.png', os.fsencode(photos) + b'/\xff.png')
+    before = {path for path in tmp_path.rglob('*') if 'out' not in path.parts}
+    assert run(photos)[0] == (7, 0, {})
+    assert run(photos)[0] == (0, 7, {})
+    assert {p for p in tmp_path.rglob('*') if not p.is_relative_to(tmp_path / 'out')} == before
+
+
+def test_a_torn_line_is_predicted_again(photos, tmp_path, run, predictor):
+    run(photos)
+    path = tmp_path / 'out/predictions.jsonl'
+    path.write_bytes(path.read_bytes()[:-20])
+    assert run(photos)[0] == (1, 2, {})
+    assert len(lines(tmp_path / 'out')) == 3
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[1])
+    from predicting import SETTINGS, Predictor
+    from mmomni.reporting import PredictionFolder, find_image_files, write_predictions
+
+    calls, last = 0, int(sys.argv[4])
+    replace = os.replace
+
+    def counted(source, target):
+        global calls
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    os.replace = counted
+    files = find_image_files([sys.argv[2]], Path(sys.argv[3]))
+    with PredictionFolder(Path(sys.argv[3]), SETTINGS, ('png', 'json')) as folder:
+        write_predictions(folder, files, Predictor(), lambda done, total: None)
+"""
+
+
+@pytest.mark.parametrize('last', [1, 5, 10, 16])
+def test_a_killed_run_is_gone_on_with(photos, tmp_path, run, last):
+    """Before the n-th file gets its name: settings, 2 lists, then 6 files an image."""
+    script = tmp_path / 'killed.py'
+    script.write_text(textwrap.dedent(KILLED))
+    arguments = (Path(__file__).parent, photos, tmp_path / 'out', last)
+    command = [sys.executable, str(script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    whole = max(0, (last - 4) // 6)
+    summary, _ = run(photos)
+    assert summary == (3 - whole, whole, {})
+    assert names(tmp_path / 'out') == ['a', 'b', 'sub/a']
+    assert not list((tmp_path / 'out').rglob('.unfinished'))
+    for path in (tmp_path / 'out').rglob('*.png'):
+        Image.open(path).load()

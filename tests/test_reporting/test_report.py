@@ -1,0 +1,235 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from chromium import CHROMIUM, Browser
+
+from mmomni.reporting import ImageThreshold
+from mmomni.reporting import report as report_module
+
+ATTACK = '<img src=x onerror=alert(1)>.png'
+OTHER_ATTACK = '<script><!--<b>&amp;.png'  # a `/` cannot be in a name
+BAD_ATTACK = '<svg onload=alert(2)>.png'
+NUMBERED = 'b #1 100%.png'
+
+
+@pytest.fixture
+def photos(tmp_path, save):
+    folder = tmp_path / 'photos'
+    save(folder / 'a.png', (64, 48), (8, 8, 32, 24))
+    save(folder / NUMBERED, (200, 100), (-9, -9, -5, -5))
+    save(folder / 'sub/c.png', (30, 90), (1, 1, 29, 89))
+    save(folder / ATTACK)
+    save(folder / OTHER_ATTACK)
+    (folder / BAD_ATTACK).write_bytes(b'no image')
+    return folder
+
+
+@pytest.fixture
+def page(tmp_path, photos, run):
+    """The page of a run."""
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    return tmp_path / 'out/report.html'
+
+
+class Elements(HTMLParser):
+    """All tags with their attributes, and the text of scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self._script = [], [], None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == 'script':
+            self.scripts.append((dict(attrs), ''))
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1][0] == 'script' and self.scripts:
+            attrs, text = self.scripts[-1]
+            self.scripts[-1] = attrs, text + data
+
+
+def data_of(page):
+    scripts = Elements(page.read_text()).scripts
+    (text,) = [text for attrs, text in scripts if attrs.get('id') == 'data']
+    return json.loads(text)
+
+
+def test_names_are_no_markup(page):
+    text = page.read_text()
+    for name in (ATTACK, OTHER_ATTACK, BAD_ATTACK):
+        assert name[:-4] not in text
+    elements = Elements(text)
+    assert not any(key.startswith('on') for _, attrs in elements.tags for key in attrs)
+    assert [attrs['src'] for tag, attrs in elements.tags if 'src' in attrs] == []
+    assert ATTACK in {row['name'] for row in data_of(page)['rows']}
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    text = page.read_text()
+    assert not re.search(r'(src|href)\s*=\s*["\']?\s*(https?:|//)', text)
+    assert "default-src 'none'" in text
+    assert 'url(' not in text
+
+
+def test_rows_and_bad_files(page, photos):
+    rows = {row['name']: row for row in data_of(page)['rows']}
+    assert rows.keys() == {'a.png', NUMBERED, 'sub/c.png', ATTACK, OTHER_ATTACK}
+    assert (rows['a.png']['verdict'], rows[NUMBERED]['verdict']) == ('tampered', 'authentic')
+    assert '5 images, 4 called tampered, 1 could not be read' in page.read_text()
+    assert '&lt;svg onload=alert(2)&gt;.png' in page.read_text()
+
+
+def test_a_resumed_run_reports_everything(tmp_path, page, photos, run, save):
+    save(photos / 'new.png')
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    assert len(data_of(page)['rows']) == 6
+
+
+def test_without_bad_files_and_threshold_neither_is_told(tmp_path, save, run):
+    save(tmp_path / 'a.png')
+    run(tmp_path / 'a.png', report=True)
+    text = (tmp_path / 'out/report.html').read_text()
+    assert '<h1>1 image</h1>' in text
+    assert 'never: no calibrated threshold was given' in text
+
+
+def test_boxes_are_turned_with_the_picture(page, photos, run, predictor):
+    predictor.orientation = 6
+    (photos / 'a.png').rename(photos / 'turned.png')
+    run(photos / 'turned.png', limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    (row,) = [row for row in data_of(page)['rows'] if row['name'] == 'turned.png']
+    assert row['regions'][0]['box'] == [8, 8, 32, 24]
+    assert row['upright_boxes'][0] == [24, 8, 40, 32]  # 48 px high: x = 48 - y
+
+
+def test_an_empty_run_has_a_page(tmp_path, run):
+    (tmp_path / 'bad.jpg').touch()
+    run(tmp_path / 'bad.jpg', report=True)
+    assert '0 images, 1 could not be read' in (tmp_path / 'out/report.html').read_text()
+
+
+def test_large_reports_link_to_the_pictures(page, photos, run, monkeypatch):
+    assert 'All pictures are inside this file.' in page.read_text()
+    small = page.stat().st_size
+    monkeypatch.setattr(report_module, 'EMBEDDED_BYTES', 100)
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    assert 'report_files, which must stay beside this one' in page.read_text()
+    assert page.stat().st_size < small
+    for row in data_of(page)['rows']:
+        assert len(row['pictures']) == 2
+
+
+def test_pictures_that_were_removed_are_left_out(page, tmp_path, photos, run):
+    shutil.rmtree(tmp_path / 'out/report_files')
+    for photo in photos.iterdir():
+        photo.unlink() if photo.is_file() else shutil.rmtree(photo)
+    (photos / 'bad.jpg').touch()
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    assert {row['thumbnail'] for row in data_of(page)['rows']} == {''}
+
+
+# ---- in a browser ---------------------------------------------------------------------------
+
+NAMES = "[...document.querySelectorAll('td.name')].map(cell => cell.textContent)"
+
+
+@pytest.fixture
+def open_page(tmp_path):
+    if CHROMIUM is None:
+        pytest.skip('needs Chromium: apt-get install chromium')
+    browsers = []
+
+    def open_page(page, fragment=''):
+        browser = Browser(tmp_path / 'profile')
+        browsers.append(browser)
+        browser.open(page.as_uri() + fragment)
+        return browser
+
+    yield open_page
+    for browser in browsers:
+        browser.__exit__(None, None, None)
+
+
+def click(browser, selector, number=0):
+    browser.run(f'document.querySelectorAll({json.dumps(selector)})[{number}].click()')
+
+
+LOADED = """
+    Promise.all(['image', 'heat'].map((id) => document.getElementById(id).decode()))
+    .then(() => ['image', 'heat'].map((id) => document.getElementById(id).naturalWidth))
+"""
+
+
+@pytest.mark.browser
+def test_the_page_in_a_browser(page, open_page):
+    """One browser for all of it: starting one takes seconds."""
+    browser = open_page(page)
+    names = browser.run(NAMES)
+    assert set(names) == {'a.png', NUMBERED, 'sub/c.png', ATTACK, OTHER_ATTACK}
+    assert names[-1] == NUMBERED  # the lowest score
+
+    click(browser, '#head button', 0)
+    assert browser.run(NAMES) == sorted(names)
+    click(browser, '#head button', 0)
+    assert browser.run(NAMES) == sorted(names, reverse=True)
+    assert browser.run("document.querySelector('[aria-sort]').ariaSort") == 'descending'
+    click(browser, '#head button', 6)
+    assert browser.run(NAMES)[0] == NUMBERED  # the largest
+
+    browser.run("byId('filter').value = 'c.PNG 30x90'; update()")
+    assert browser.run(NAMES) == ['sub/c.png']
+    browser.run("byId('filter').value = ''; update()")
+
+    click(browser, 'td.name button', browser.run(NAMES).index('a.png'))
+    assert browser.run(LOADED) == [64, 64]
+    assert browser.run('document.activeElement.id') == 'slider'
+    before = browser.run("byId('heat').style.clipPath")
+    browser.press('ArrowRight', 39)
+    assert browser.run("byId('heat').style.clipPath") == 'inset(0px 49% 0px 0px)' != before
+    boxes = "[...document.querySelectorAll('#boxes rect')].map(b => b.getAttribute('width'))"
+    assert browser.run(boxes) == ['24']
+    browser.press('n', 78, 'n')
+    assert browser.run("byId('view-title').textContent") != 'a.png'
+    browser.press('Escape', 27)
+    assert browser.run("byId('view').open") is False
+
+    assert browser.run("document.querySelectorAll('td img[onerror], svg[onload]').length") == 0
+    assert browser.complaints() == []
+    assert all(url.startswith(('file:', 'data:')) for url in browser.requested())
+
+
+@pytest.mark.browser
+def test_linked_pictures_and_addresses_of_images_in_a_browser(
+    page, photos, run, monkeypatch, open_page
+):
+    monkeypatch.setattr(report_module, 'EMBEDDED_BYTES', 100)
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    browser = open_page(page, '#b%20%231%20100%25.png')
+    assert browser.run("byId('view-title').textContent") == NUMBERED
+    assert browser.run(LOADED) == [200, 200]
+    links = browser.run("[...document.querySelectorAll('#links a')].map(a => a.href)")
+    assert [link.rpartition('/out/')[2] for link in links] == [
+        'masks/b%20%231%20100%25.png',
+        'heat_maps/b%20%231%20100%25.png',
+        'overlays/b%20%231%20100%25.jpg',
+    ]
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_many_rows_are_paged_in_a_browser(tmp_path, photos, run, save, open_page):
+    for number in range(110):
+        save(photos / f'many/{number:03}.png', (16, 16), (0, 0, 4, 4))
+    run(photos, formats=('json',), report=True)
+    browser = open_page(tmp_path / 'out/report.html')
+    assert len(browser.run(NAMES)) == 100
+    click(browser, '#next-page')
+    assert len(browser.run(NAMES)) == 15
+    assert browser.run("byId('count').textContent") == '115 of 115 images'
+    assert browser.complaints() == []

@@ -1,0 +1,227 @@
+import logging
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from importlib.resources import files
+from io import BytesIO
+
+import pytest
+from werkzeug.test import Client
+
+from mmomni.jpeg import ImageReadError
+from mmomni.web import Page
+
+UPLOAD = 'application/octet-stream'
+LIMIT = 2_000
+
+
+def examine(data, name):
+    """Says what arrived."""
+    if data == b'bad':
+        raise ImageReadError(f'{name}: expected an image')
+    if data == b'trap':
+        raise RuntimeError('a fault of ours')
+    return dict(name=name, sha256=sha256(data).hexdigest())
+
+
+@pytest.fixture
+def client():
+    return Client(Page(examine, dict(checkpoint='tiny.pth'), LIMIT))
+
+
+def upload(client, data, name='photo.jpg', **options):
+    options.setdefault('content_type', UPLOAD)
+    if data is not None:
+        options['content_length'] = len(data)
+    return client.post('/examine', query_string=dict(name=name), data=data, **options)
+
+
+def test_bytes_arrive_as_they_are(client):
+    data = bytes(range(256)) * 4 + b'\r\n--boundary\r\n\x00'
+    response = upload(client, data)
+    assert response.status_code == 200
+    assert response.json == dict(name='photo.jpg', sha256=sha256(data).hexdigest())
+
+
+def test_about(client):
+    assert client.get('/about').json == dict(checkpoint='tiny.pth', max_upload=LIMIT)
+
+
+@pytest.mark.parametrize(
+    ('given', 'name'),
+    [
+        ('Überweisung 1.jpg', 'Überweisung 1.jpg'),
+        ('a&b=c#d.jpg', 'a&b=c#d.jpg'),
+        ('../../etc/passwd', 'passwd'),
+        ('C:\\photos\\a.jpg', 'a.jpg'),
+        ('folder/', 'folder'),
+        ('', 'image'),
+        ('/', 'image'),
+        ('x' * 300, 'x' * 255),
+    ],
+)
+def test_names(client, given, name):
+    assert upload(client, b'data', given).json['name'] == name
+
+
+def test_an_upload_without_a_name(client):
+    response = client.post('/examine', data=b'data', content_type=UPLOAD)
+    assert response.json['name'] == 'image'
+
+
+@pytest.mark.parametrize(
+    ('data', 'status', 'reason'),
+    [
+        (b'bad', 422, 'photo.jpg: expected an image'),
+        (b'', 400, 'zero bytes'),
+        (b'x' * (LIMIT + 1), 413, '--max-upload-mb'),
+        (b'trap', 500, 'RuntimeError: a fault of ours'),
+    ],
+)
+def test_after_a_bad_upload_the_next_one_works(client, data, status, reason):
+    response = upload(client, data)
+    assert response.status_code == status
+    assert reason in response.json['error']
+    assert upload(client, b'x' * LIMIT).status_code == 200
+
+
+def test_a_fault_of_ours_is_logged(client, caplog):
+    with caplog.at_level(logging.ERROR):
+        upload(client, b'trap')
+    assert 'a fault of ours' in caplog.text
+
+
+class Unread:
+    def read(self, *_):
+        raise AssertionError('what is too large is not read')
+
+    readline = readinto = read
+
+
+def test_the_stand_in_for_an_unread_body_would_tell(client):
+    environ = {'wsgi.input': Unread(), 'CONTENT_LENGTH': str(LIMIT)}
+    response = upload(client, b'', environ_overrides=environ)
+    assert 'is not read' in response.json['error']
+
+
+def test_what_declares_to_be_too_large_is_not_read(client):
+    environ = {'wsgi.input': Unread(), 'CONTENT_LENGTH': str(LIMIT + 1)}
+    response = upload(client, b'', environ_overrides=environ)
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize('kind', ['multipart/form-data', 'text/plain', 'image/jpeg', None])
+def test_only_a_type_that_other_sites_cannot_send_is_taken(client, kind):
+    response = upload(client, b'data', content_type=kind)
+    assert response.status_code == 415
+    assert f'expected {UPLOAD}' in response.json['error']
+
+
+@pytest.mark.parametrize(
+    ('method', 'path', 'status', 'allow'),
+    [
+        ('GET', '/examine', 405, 'POST'),
+        ('POST', '/', 405, 'GET, HEAD'),
+        ('DELETE', '/about', 405, 'GET, HEAD'),
+        ('GET', '/page.html', 404, None),
+        ('GET', '/../app.py', 404, None),
+        ('GET', '/static/page.css', 404, None),
+    ],
+)
+def test_wrong_requests(client, method, path, status, allow):
+    response = client.open(path, method=method)
+    assert response.status_code == status
+    assert response.headers.get('Allow') == allow
+    assert path in response.json['error']
+
+
+@pytest.mark.parametrize(
+    ('path', 'kind'),
+    [('/', 'text/html'), ('/page.css', 'text/css'), ('/page.js', 'text/javascript')],
+)
+def test_page(client, path, kind):
+    response = client.get(path)
+    assert (response.status_code, response.mimetype) == (200, kind)
+    assert client.head(path).headers['Content-Length'] == str(len(response.data))
+
+
+@pytest.mark.parametrize('path', ['/', '/about', '/nothing'])
+def test_every_answer_forbids_other_hosts(client, path):
+    headers = client.get(path).headers
+    policy = dict(rule.split(' ', 1) for rule in headers['Content-Security-Policy'].split('; '))
+    assert policy['default-src'] == "'none'"
+    assert {word for rule in policy.values() for word in rule.split()} <= {
+        "'none'", "'self'", 'blob:', 'data:',
+    }  # fmt: skip
+    assert headers['Cache-Control'] == 'no-store'
+    assert headers['X-Content-Type-Options'] == 'nosniff'
+
+
+def test_nothing_of_the_page_names_another_host():
+    assets = list(files('mmomni.web').joinpath('static').iterdir())
+    assert len(assets) == 3
+    for asset in assets:
+        assert re.findall(r'https?:|["\'(]//', asset.read_text(encoding='utf-8')) == []
+
+
+class Slow:
+    """An examination that goes on until it is told to end."""
+
+    def __init__(self):
+        self.running = self.most = 0
+        self.started = threading.Semaphore(0)
+        self.goes_on = threading.Event()
+        self.threads = set()
+
+    def __call__(self, data, name):
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.threads.add(threading.get_ident())
+        self.started.release()
+        assert self.goes_on.wait(60)
+        self.running -= 1
+        return {}
+
+
+class Body(BytesIO):
+    """Tells when it is read."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.is_read = threading.Event()
+
+    def read(self, *size):
+        self.is_read.set()
+        return super().read(*size)
+
+    def readinto(self, buffer):
+        self.is_read.set()
+        return super().readinto(buffer)
+
+
+def test_one_at_a_time_and_no_more_than_a_few_waiting():
+    slow = Slow()
+    page = Page(slow, {}, LIMIT, max_waiting=2)
+    with ThreadPoolExecutor(3) as clients:
+        first = clients.submit(upload, Client(page), b'1')
+        assert slow.started.acquire(timeout=60)
+        bodies = [Body(b'2') for _ in range(2)]
+        others = [
+            clients.submit(upload, Client(page), None, input_stream=body) for body in bodies
+        ]
+        assert all(body.is_read.wait(60) for body in bodies)  # both have a place
+        refused = upload(Client(page), b'3')
+        slow.goes_on.set()
+        assert [future.result().status_code for future in (first, *others)] == [200, 200, 200]
+    assert refused.status_code == 503
+    assert 'waiting' in refused.json['error']
+    assert (slow.most, len(slow.threads)) == (1, 1)
+    assert upload(Client(page), b'4').status_code == 200
+
+
+def test_a_refused_upload_gives_its_place_back():
+    client = Client(Page(examine, {}, LIMIT, max_waiting=0))
+    for data in (b'bad', b'', b'trap', b'x' * (LIMIT + 1)):
+        assert upload(client, data).status_code != 503
+    assert upload(client, b'data').status_code == 200

@@ -1,0 +1,40 @@
+"""Export a published checkpoint as ONNX, for any batch size, height and width.
+
+    python tools/deployment/pytorch2onnx.py omni-iml-1a2b3c4d.pth omni-iml.onnx
+    mmomni predict photo.jpg --backend onnx --checkpoint omni-iml.onnx
+
+Config, thresholds and model card travel inside the file. The result is compared with torch; a
+file that differs is not written.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmomni.apis.onnx_export import export_onnx
+from mmomni.checkpoints import read_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Export a published checkpoint as ONNX')
+    parser.add_argument('checkpoint', help='file of tools/model_converters/publish_model.py')
+    parser.add_argument('out', type=Path, help='file NAME.onnx')
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        parity = export_onnx(read_checkpoint(args.checkpoint), args.out)
+    except (ValueError, OSError, ImportError) as error:
+        print(f'pytorch2onnx.py: {error}', file=sys.stderr)
+        return 1
+    print(
+        f'{args.out}: probabilities differ from torch by {parity.maximum:.1e} at most, '
+        f'{parity.mean:.1e} on average'
+    )
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
