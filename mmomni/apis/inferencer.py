@@ -23,6 +23,7 @@ from .network import Network, TorchNetwork
 from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
 from .samples import MAX_PIXELS, Sample, Samples, try_to_read
 from .tiling import WINDOW, Map, predict_maps
+from .windows import GRID, plan_windows
 
 
 @INFERENCERS.register_module()
@@ -51,7 +52,7 @@ class ManipulationInferencer(BaseInferencer):
             contains.
         backend: ``'torch'`` or ``'onnx'``.
         max_pixels: Larger images are refused before they are decoded.
-        window: Side of a window in pixels, a multiple of 32.
+        window: Side of a window in pixels, a multiple of 32; a quarter of it overlaps.
 
     Raises:
         ValueError: There are no weights, they cannot be trusted or do not fit the config.
@@ -80,6 +81,8 @@ class ManipulationInferencer(BaseInferencer):
         self.backend = backend
         self.max_pixels = max_pixels
         self.window = window
+        self.overlap = max(GRID, window // 4 // GRID * GRID)
+        plan_windows(1, 1, window, self.overlap)  # refuse a wrong size before the work
         super().__init__(model, str(weights), device, scope, show_progress)
 
     # ---- building ---------------------------------------------------------------------------
@@ -184,7 +187,8 @@ class ManipulationInferencer(BaseInferencer):
         """Images of one size."""
         start = time.perf_counter()
         try:
-            maps = predict_maps(self.model, [sample.planes for sample in samples], self.window)
+            planes = [sample.planes for sample in samples]
+            maps = predict_maps(self.model, planes, self.window, self.overlap)
         except (MemoryError, torch.cuda.OutOfMemoryError) as error:
             reason = (
                 f'not enough memory for {len(samples)} images of this size in windows of '

@@ -20,8 +20,8 @@ TOLERANCE = 1e-3
 is about a tenth of that, because each pass divides the difference to the image in one piece by so
 much (measured with the demo's model)."""
 NOTHING_SHARED = (
-    'windows of the image passed without knowing of each other: probabilities may differ from those '
-    'of the image in one piece, most where windows meet'
+    'windows of the image passed without knowing of each other: probabilities may differ from '
+    'those of the image in one piece, most where windows meet'
 )
 NOT_SETTLED = (
     'windows of the image did not come to agree on the whole of it: probabilities may differ from '

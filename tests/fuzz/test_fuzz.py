@@ -152,6 +152,39 @@ def is_clear(reason):
     )
 
 
+DEADLY_CHILD = """
+import json, os, sys
+_, _, first, stop, pipe = sys.argv[1:]
+out = os.fdopen(int(pipe), 'w', buffering=1)
+for number in range(int(first), int(stop)):
+    print(json.dumps(dict(number=number, begin='', seconds=0)), file=out)
+    if number == 1:
+        {deed}
+    result = dict(reason=None, flaw=None, memory=0, files=0, seconds=0)
+    print(json.dumps(dict(result, number=number)), file=out)
+"""
+
+
+@pytest.mark.parametrize(
+    ('deed', 'death'),
+    [
+        ('os.kill(os.getpid(), 11)', 'exit code -11'),
+        ('sys.exit(1)', 'exit code 1'),
+        ('while True: pass', 'no answer in '),
+    ],
+    ids=['crash', 'exit', 'hang'],
+)
+def test_a_deadly_file_is_found_and_the_next_is_read(tmp_path, monkeypatch, deed, death):
+    child = tmp_path / 'child.py'
+    child.write_text(DEADLY_CHILD.format(deed=deed))
+    monkeypatch.setattr('test_fuzz.CHILD', child)
+    monkeypatch.setattr('test_fuzz.SECONDS_A_FILE', 1)
+    run = read_all('any', tmp_path, range(3))
+    assert list(run.deaths) == [1]
+    assert run.deaths[1].startswith(death)
+    assert list(run.reasons) == [0, 2]
+
+
 def test_some_files_of_every_kind(tmp_path):
     numbers = range(200)
     run = read_all('inferencer', tmp_path, numbers)

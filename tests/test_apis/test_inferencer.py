@@ -150,6 +150,7 @@ def test_large_image_passes_in_windows_and_agrees_with_the_whole(published, tmp_
     (cut,) = ManipulationInferencer(weights=published, device='cpu', window=256).stream(noise)
     assert (whole.windows, cut.windows > 1) == (1, True)
     assert cut.probability.shape == (300, 420)
+    assert np.abs(cut.probability - whole.probability).mean() < 1e-3
     assert cut.gate.modality == whole.gate.modality
 
 
@@ -183,6 +184,11 @@ def test_config_beside_the_checkpoint_is_taken(training_checkpoint, inferencer, 
     given = ManipulationInferencer(str(DEMO), bare, 'cpu', trust_checkpoint=True)
     for one, other in zip(given.stream(photos), inferencer.stream(photos), strict=True):
         np.testing.assert_array_equal(one.probability, other.probability)
+
+
+def test_window_must_lie_on_the_grid(published):
+    with pytest.raises(ValueError, match='multiples of 32'):
+        ManipulationInferencer(weights=published, window=250)
 
 
 def test_weights_are_demanded(published):
