@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 DEMO = next((Path(__file__).resolve().parents[2] / 'configs/demo').glob('*.py'))
 
@@ -208,6 +210,43 @@ def test_training_under_autocast(tampered, authentic):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         backward(model, batch(tampered(), authentic()))
     assert [n for n, p in model.named_parameters() if not p.grad.isfinite().all()] == []
+
+
+class NoSynchronisation(TorchDispatchMode):
+    """Refuses to make a Python number of a tensor, for which a device would have to be waited."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten._local_scalar_dense.default:
+            raise AssertionError('a tensor became a Python number')
+        return func(*args, **(kwargs or {}))
+
+
+def test_network_waits_for_no_device(model, make_planes):
+    """Neither in prediction nor in training, up to the detection head, which is mmdet's."""
+    inputs = make_planes(64, 64)[None].float()
+    with NoSynchronisation():
+        with pytest.raises(AssertionError, match='Python number'):
+            bool(inputs[0, 0, 0, 0] > 0)
+        with torch.no_grad():
+            model.eval()(inputs)
+        features = model.train().extract_feat(inputs.repeat(2, 1, 1, 1))
+        sum(p.mean() for p in model.decode_head.decode(features)).backward()
+
+
+@torch.no_grad()
+def test_fusion_of_the_norms_changes_no_prediction(model, make_planes):
+    """mmcv's ``fuse_conv_bn``, for published checkpoints; weights at which norms do something."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.running_var, module.weight):
+                tensor.uniform_(0.5, 1.5)
+            for tensor in (module.running_mean, module.bias):
+                tensor.normal_(std=0.1)
+    inputs = make_planes(64, 64)[None].float()
+    expected = model.eval()(inputs).softmax(dim=1)
+    fused = fuse_conv_bn(model.backbone), fuse_conv_bn(model.decode_head)
+    assert not [m for part in fused for m in part.modules() if isinstance(m, nn.BatchNorm2d)]
+    torch.testing.assert_close(model(inputs).softmax(dim=1), expected, rtol=0, atol=1e-4)
 
 
 UPER = """dict(

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mmomni.registry import MODELS
 
@@ -22,8 +23,15 @@ class LayerNorm2d(nn.LayerNorm):
 class ConvNeXtBlock(nn.Module):
     """7x7 depthwise conv, norm, 1x1 to 4C, GELU, 1x1 to C, layer scale, stochastic depth."""
 
-    def __init__(self, channels: int, drop_path_rate: float, layer_scale_init_value: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        drop_path_rate: float,
+        layer_scale_init_value: float,
+        with_cp: bool = False,
+    ) -> None:
         super().__init__()
+        self.with_cp = with_cp
         self.depthwise_conv = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
         self.pointwise_conv1 = nn.Linear(channels, 4 * channels)
@@ -33,6 +41,11 @@ class ConvNeXtBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
+        if self.with_cp and x.requires_grad:
+            return checkpoint(self._forward, x, use_reentrant=False)
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.depthwise_conv(x).permute(0, 2, 3, 1))
         y = self.gamma * self.pointwise_conv2(F.gelu(self.pointwise_conv1(y)))
         return x + self.drop_path(y.permute(0, 3, 1, 2))
@@ -48,6 +61,8 @@ class ConvNeXt(BaseModule):
         in_channels: Input planes.
         drop_path_rate: Stochastic depth of the last block, growing linearly from 0.
         layer_scale_init_value: Initial value of every block's scale.
+        with_cp: Compute each block anew for its gradient instead of keeping what it computed: less
+            memory, slower training.
         init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` to load weights.
     """
 
@@ -68,6 +83,7 @@ class ConvNeXt(BaseModule):
         in_channels: int = 3,
         drop_path_rate: float = 0.0,
         layer_scale_init_value: float = 1e-6,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='TruncNormal', layer=['Conv2d', 'Linear'], std=0.02))
@@ -80,7 +96,8 @@ class ConvNeXt(BaseModule):
         for index, (depth, channels) in enumerate(zip(depths, self.channels, strict=True)):
             self.downsample_layers.append(self._downsampling(index, in_channels))
             blocks = (
-                ConvNeXtBlock(channels, next(rates), layer_scale_init_value) for _ in range(depth)
+                ConvNeXtBlock(channels, next(rates), layer_scale_init_value, with_cp)
+                for _ in range(depth)
             )
             self.stages.append(nn.Sequential(*blocks))
             self.add_module(f'norm{index}', LayerNorm2d(channels, eps=1e-6))

@@ -55,7 +55,9 @@ class ConvNeXtSwin(ConvNeXt):
         layer_scale_init_value: float = 1e-6,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(arch, in_channels, drop_path_rate, layer_scale_init_value, init_cfg)
+        super().__init__(
+            arch, in_channels, drop_path_rate, layer_scale_init_value, init_cfg=init_cfg
+        )
         for index, depth in zip((2, 3), tail_depths, strict=True):
             self.stages[index] = SwinStage(
                 self.channels[index], depth, window_size, drop_path_rate

@@ -3,7 +3,7 @@
 Letters: ``B`` batch, ``h w`` height and width at stride 4, ``C`` decoder channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.models.layers import DynamicFilter
+from mmomni.models.layers import ConcatConv, DynamicFilter
 from mmomni.registry import MODELS
 
 
@@ -73,10 +73,10 @@ class DynamicWeightDecoder(BaseDecodeHead):
             self._conv(num_classes, coarse_channels, 3),
             self._conv(coarse_channels, coarse_channels, 3),
         )
-        self.reduce = self._conv(4 * channels + coarse_channels, channels, 1)
+        self.reduce = self._concat_conv([*[channels] * 4, coarse_channels])
         self.parallel = nn.ModuleList(self._dwf(dilation, dynamic) for dilation in dilations)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.merge = self._conv((2 + len(dilations)) * channels, channels, 1)
+        self.merge = self._concat_conv([channels] * (2 + len(dilations)))
         self.serial = nn.ModuleList(self._dwf(2, dynamic) for _ in range(2))
 
     def _build_pyramid(self, pool_scales: Sequence[int]) -> None:
@@ -95,6 +95,12 @@ class DynamicWeightDecoder(BaseDecodeHead):
             conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
         )  # fmt: skip
 
+    def _concat_conv(self, part_channels: Sequence[int]) -> ConcatConv:
+        return ConcatConv(
+            part_channels, self.channels, self.align_corners,
+            conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
+        )  # fmt: skip
+
     def _dwf(self, dilation: int, dynamic: bool) -> DynamicFilter:
         return DynamicFilter(
             self.channels, self.channels, dilation, self.norm_cfg, dynamic=dynamic
@@ -109,16 +115,21 @@ class DynamicWeightDecoder(BaseDecodeHead):
             levels[k] = levels[k] + self._resize(levels[k + 1], levels[k])
         return [conv(x) for conv, x in zip(self.fpn_convs, levels, strict=False)] + levels[-1:]
 
+    def _parts(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
+        """Those of ``F_dec1``, one at a time."""
+        yield self.pool(f_cat)
+        for dwf in self.parallel:
+            yield dwf(f_cat, v_g)
+        yield f_cat
+
     def decode(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Four levels (strides 4, 8, 16, 32) -> logits ``P_DWD`` and ``P_co``, (B, 2, h, w)."""
         f = self._pyramid(self._transform_inputs(inputs))
         v_g = self.top_pool(f[-1]).flatten(1)
         p_co = self.coarse_seg(f[0])
         f_co = self.coarse_cnn(p_co)
-        f_cat = self.reduce(torch.cat([f[0], *(self._resize(x, f[0]) for x in f[1:]), f_co], dim=1))
-        f_dw = [dwf(f_cat, v_g) for dwf in self.parallel]
-        average = self.pool(f_cat).expand_as(f_cat)
-        x = self.merge(torch.cat([average, *f_dw, f_cat], dim=1))
+        f_cat = self.reduce([*f, f_co], f_co.shape[2:])
+        x = self.merge(self._parts(f_cat, v_g), f_cat.shape[2:])
         for dwf in self.serial:
             x = dwf(x, v_g)
         return self.cls_seg(x), p_co

@@ -1,3 +1,4 @@
+from .concat_conv import ConcatConv
 from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
 from .frequency_perception import FrequencyPerceptionHead
@@ -7,6 +8,7 @@ from .query_attention import Gathering, QueryAttention
 from .stagewise import Stagewise
 
 __all__ = [
+    'ConcatConv',
     'Coordinates',
     'DynamicFilter',
     'FrequencyPerceptionHead',

@@ -40,19 +40,41 @@ class DynamicFilter(nn.Module):
 
     def forward(self, x: Tensor, v_g: Tensor) -> Tensor:
         """``x`` (B, C, H, W) and ``V_g`` (B, Cg) -> (B, C, H, W)."""
-        batch, channels, height, width = x.shape
         if self.attention is None:
-            d_opt = self.filters.expand(batch, -1, -1, -1)
+            d_opt = self.filters.expand(len(x), -1, -1, -1)
         else:
             v_c = self.pool(x).flatten(1)
             a = self.attention(torch.cat([v_c, v_g], dim=1)).sigmoid()
             d_opt = torch.einsum('bi,icyx->bcyx', a, self.filters)
-        # One grouped convolution serves the whole batch: each sample brings its own filters.
-        filtered = F.conv2d(
-            x.reshape(1, batch * channels, height, width),
-            d_opt.reshape(batch * channels, 1, 3, 3).to(x.dtype),
-            padding=self.dilation,
-            dilation=self.dilation,
-            groups=batch * channels,
-        )
-        return self.pointwise(filtered.view(batch, channels, height, width))
+        return self.pointwise(filter_each(x, d_opt.to(x.dtype), self.dilation))
+
+
+def filter_each(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
+    """Depthwise convolution in which each sample has filters of its own.
+
+    Args:
+        x: (B, C, H, W).
+        filters: (B, C, 3, 3).
+        dilation: Also the padding, which keeps the size.
+    """
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    if x.device.type == 'cpu' and channels_last and not torch.is_grad_enabled():
+        # oneDNN is 2.7 times as fast as on planes, but half as fast in the backward pass. A slice
+        # of the batch keeps the layout, which a batch folded into the channels cannot have.
+        return torch.cat([
+            F.conv2d(
+                x[i : i + 1], filters[i].unsqueeze(1),
+                padding=dilation, dilation=dilation, groups=x.shape[1],
+            )
+            for i in range(len(x))
+        ])  # fmt: skip
+    # One grouped convolution serves the whole batch.
+    batch, channels, height, width = x.shape
+    filtered = F.conv2d(
+        x.contiguous().view(1, batch * channels, height, width),
+        filters.reshape(batch * channels, 1, 3, 3),
+        padding=dilation,
+        dilation=dilation,
+        groups=batch * channels,
+    )
+    return filtered.view(x.shape)

@@ -1,14 +1,26 @@
+import logging
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmseg.models.utils import InvertedResidualV3
 from torch import Tensor, nn
 
 from .coordinates import Coordinates
+from .frequency_look_up import (
+    NUM_VALUES,
+    batch_normalisation,
+    embed,
+    look_up,
+    make_table,
+    normalisation,
+    stripes,
+    to_blocks,
+)
 
-NUM_VALUES = 21
-"""``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
 MAX_STEP = 63
 """Steps above are read as 63: DTD's table of 64 entries crashes there."""
 
@@ -43,6 +55,7 @@ class FrequencyPerceptionHead(BaseModule):
         super().__init__(init_cfg)
         norm_cfg = norm_cfg or dict(type='BN', momentum=0.01)
         self.out_channels = out_channels
+        self._told = False
         self.values_conv = ConvModule(
             NUM_VALUES, hidden_channels, 3, padding=8, dilation=8, norm_cfg=norm_cfg
         )
@@ -52,9 +65,7 @@ class FrequencyPerceptionHead(BaseModule):
         self.block_conv = ConvModule(
             2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
         )
-        self.blocks = nn.Sequential(
-            *(_mb_conv(out_channels, norm_cfg) for _ in range(num_blocks))
-        )
+        self.blocks = nn.Sequential(*(_mb_conv(out_channels, norm_cfg) for _ in range(num_blocks)))
 
     def forward(self, coefficients: Tensor, table: Tensor) -> Tensor:
         """Source: paper, section 3.1 (architecture of DTD).
@@ -66,18 +77,111 @@ class FrequencyPerceptionHead(BaseModule):
         Returns:
             ``F_freq``, (B, out_channels, H / 8, W / 8).
         """
+        obstacle = self._obstacle()
+        if obstacle is None:
+            return self.blocks(self._by_look_up(coefficients, table))
+        if not self._told:
+            self._told = True
+            print_log(
+                f'the frequency head takes its slower, plain form: {obstacle}', 'current',
+                logging.WARNING,
+            )  # fmt: skip
+        return self.blocks(self._plainly(coefficients, table))
+
+    def _obstacle(self) -> str | None:
+        """Why the form that looks up cannot be taken."""
+        if torch.jit.is_tracing():
+            return 'a trace would keep the number of stripes that an image passes in'
+        for module in (self.values_conv, self.embed_conv):
+            norm = module.norm
+            if isinstance(norm, nn.Identity):
+                continue
+            if not isinstance(norm, nn.BatchNorm2d | nn.SyncBatchNorm):
+                return f'its norm is no batch norm, but {type(norm).__name__}'
+            if not norm.affine or not norm.track_running_stats or norm.momentum is None:
+                return 'its batch norm is not affine or has no moving averages'
+        return None
+
+    def _plainly(self, coefficients: Tensor, table: Tensor) -> Tensor:
+        """As the paper draws it, up to the convolution of stride 8."""
         one_hot = F.one_hot(coefficients.long().clamp(max=NUM_VALUES - 1), NUM_VALUES)
         # Contiguous: oneDNN's bfloat16 gradient of a dilated conv is NaN for channels-last input.
         one_hot = one_hot.permute(0, 3, 1, 2).to(self.table_embedding.weight.dtype).contiguous()
         x = self.embed_conv(self.values_conv(one_hot))
         x = torch.cat([self._weigh_by_table(x, table), x], dim=1)
-        return self.blocks(self.block_conv(self.coordinates(x)))
+        return self.block_conv(self.coordinates(x))
+
+    def _by_look_up(self, coefficients: Tensor, table: Tensor) -> Tensor:
+        """The same, of which only small parts exist at full resolution at a time."""
+        blocks = to_blocks(coefficients)
+        batch, height, width = (
+            size - rim for size, rim in zip(blocks.shape[:3], (0, 2, 2), strict=True)
+        )
+        weight = self._weight_of_blocks(table)
+        # The coordinates' part is the same for all samples.
+        planes = self.coordinates(weight.new_empty(1, 0, 8 * height, 8 * width))
+        conv = self.block_conv.conv
+        whole = F.conv2d(planes, conv.weight[:, -planes.shape[1] :], conv.bias, stride=8)
+        norms = (self.values_conv.norm, self.embed_conv.norm)
+        if torch.is_grad_enabled() or any(norm.training for norm in norms):
+            x = torch.bmm(self._embed(blocks), weight)
+        else:
+            x = torch.cat([torch.bmm(x, weight) for x in self._embed_by_stripes(blocks)], dim=1)
+        x = x.view(batch, height, width, -1).permute(0, 3, 1, 2) + whole
+        if self.block_conv.with_norm:
+            x = self.block_conv.norm(x)
+        return self.block_conv.activate(x)
+
+    def _embed(self, blocks: Tensor) -> Tensor:
+        """``X``, (B, h w, 64 embed_channels), with a gradient and with norms that may learn."""
+        first, second = self.values_conv, self.embed_conv
+        with torch.autocast(blocks.device.type, enabled=False):
+            table = make_table(_single(first.conv.weight))
+            if first.norm.training and not isinstance(first.norm, nn.Identity):
+                scale, shift = batch_normalisation(first.norm, blocks, table)
+            else:
+                scale, shift = normalisation(first.norm, first.conv.bias)
+            weight = _single(second.conv.weight.flatten(1))
+            x = embed(blocks, table, _single(scale), _single(shift), weight)
+            x = x.to(second.conv.weight.dtype).flatten(2, 3)
+            if second.conv.bias is not None:
+                x = x + second.conv.bias.view(-1, 1, 1)
+            # The activation last: then the output of the norm is not kept for the gradient.
+            return second.activate(second.norm(x).permute(0, 2, 3, 1).flatten(2))
+
+    def _embed_by_stripes(self, blocks: Tensor) -> Iterator[Tensor]:
+        """Stripes of ``X``, (B, blocks, 64 embed_channels), with the norms in the weights."""
+        first, second = self.values_conv, self.embed_conv
+        scale, shift = normalisation(first.norm, first.conv.bias)
+        # The centre tap is never outside: what each of its rows has, each pixel has once.
+        kernel = first.conv.weight * scale.view(-1, 1, 1, 1)
+        kernel[..., 1, 1] += shift.view(-1, 1)
+        table = make_table(_single(kernel))
+        scale, shift = normalisation(second.norm, second.conv.bias)
+        weight = second.conv.weight.flatten(1) * scale.view(-1, 1)
+        for _, indices in stripes(blocks):
+            x = look_up(indices, table).relu_().to(weight.dtype)
+            x = F.linear(x, weight, shift).relu_()
+            yield x.view(len(blocks), -1, 64 * len(weight))
+
+    def _weight_of_blocks(self, table: Tensor) -> Tensor:
+        """(B, 64 embed_channels, out_channels): ``W (X E) + W' X = (W E + W') X``."""
+        channels = self.table_embedding.embedding_dim
+        weighed, as_is = self.block_conv.conv.weight.flatten(2)[:, : 2 * channels].chunk(2, dim=1)
+        embedded = self.table_embedding(table.long().clamp(max=MAX_STEP)).flatten(1, 2)
+        weight = weighed.permute(2, 1, 0) * embedded.unsqueeze(3) + as_is.permute(2, 1, 0)
+        return weight.flatten(1, 2)
 
     def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
         """Multiply each frequency's embedded step onto that frequency's place in every block."""
         height, width = x.shape[2:]
         embedded = self.table_embedding(table.long().clamp(max=MAX_STEP)).permute(0, 3, 1, 2)
         return x * embedded.repeat(1, 1, height // 8, width // 8)
+
+
+def _single(x: Tensor) -> Tensor:
+    """In single precision, if it was in half."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _mb_conv(channels: int, norm_cfg: dict) -> nn.Module:

@@ -1,4 +1,7 @@
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
@@ -20,6 +23,7 @@ class ModalGate(nn.Module):
 
     def __init__(self, channels: int, num_classes: int, norm_cfg: dict) -> None:
         super().__init__()
+        self.num_classes = num_classes
         self.repeats = max(1, channels // num_classes)
         in_channels = 2 * channels + 2 * num_classes * self.repeats
         self.convs = nn.Sequential(
@@ -34,6 +38,18 @@ class ModalGate(nn.Module):
 
         ``P_cls`` is a logit: ``sigmoid(P_cls)`` above one half means pure vision.
         """
-        predictions = [p.softmax(dim=1).repeat(1, self.repeats, 1, 1) for p in (p_rgb, p_fused)]
-        x = self.convs(torch.cat([f_rgb, f_fused, *predictions], dim=1))
+        predictions = [p.softmax(dim=1) for p in (p_rgb, p_fused)]
+        x = torch.cat([f_rgb, f_fused, *predictions], dim=1)
+        first: Any = self.convs[0]
+        conv = first.conv
+        x = F.conv2d(x, self._weight_of_one_repeat(), conv.bias, conv.stride, conv.padding)
+        x = self.convs[1](first.activate(first.norm(x)))
         return self.linear(self.pool(x).flatten(1)).squeeze(1)
+
+    def _weight_of_one_repeat(self) -> Tensor:
+        """The first convolution on predictions that are not repeated: its weights add up."""
+        first: Any = self.convs[0]
+        weight = first.conv.weight
+        of_features = weight.shape[1] - 2 * self.num_classes * self.repeats
+        of_repeats = weight[:, of_features:].unflatten(1, (2, self.repeats, self.num_classes))
+        return torch.cat([weight[:, :of_features], of_repeats.sum(dim=2).flatten(1, 2)], dim=1)

@@ -142,3 +142,32 @@ def test_every_parameter_receives_a_gradient():
 def test_unknown_arch():
     with pytest.raises(ValueError, match=r"arch must be one of \['atto', .*got 'huge'"):
         ConvNeXt('huge')
+
+
+def test_checkpoints_of_activations_change_nothing():
+    models = [ConvNeXt('atto', drop_path_rate=0.5, with_cp=with_cp) for with_cp in (False, True)]
+    models[1].load_state_dict(models[0].state_dict())
+    x = torch.randn(2, 3, 32, 32)
+    gradients = []
+    for model in models:
+        torch.manual_seed(0)
+        outputs = model.train()(x)
+        gradients.append(torch.autograd.grad(sum(y.sum() for y in outputs), [*model.parameters()]))
+    torch.testing.assert_close(*gradients)
+
+
+def test_checkpoints_of_activations_keep_less():
+    def kept(with_cp):
+        sizes = []
+
+        def pack(tensor):
+            sizes.append(tensor.numel())
+            return tensor
+
+        model = ConvNeXt('atto', with_cp=with_cp)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            model(torch.randn(1, 3, 64, 64))
+        weights = sum(p.numel() for p in model.parameters())
+        return sum(sizes) - weights
+
+    assert kept(with_cp=True) < 0.5 * kept(with_cp=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import fuse_conv_bn
 
 from mmomni.models.decode_heads import DynamicWeightDecoder
 from test_models.references import array, bilinear, cross_entropy, randomise
@@ -97,6 +98,27 @@ def test_forward_is_p_dwd(head, levels):
     logits = head(levels)
     assert logits.shape == (2, 2, 16, 24)
     assert torch.equal(logits, head.decode(levels)[0])
+
+
+def test_gradients_equal_reference(head, levels):
+    """Of both predictions, to every weight and every level."""
+    wanted = [*head.parameters(), *(level.requires_grad_() for level in levels)]
+    both = head.decode(levels), reference(head, levels)
+    seeds = [torch.randn_like(p) for p in both[0]]
+    gradients = (torch.autograd.grad(p, wanted, seeds) for p in both)
+    torch.testing.assert_close(*gradients, rtol=1e-8, atol=1e-10)
+
+
+@torch.no_grad()
+def test_channels_last_equals_planes(head, levels):
+    channels_last = [x.contiguous(memory_format=torch.channels_last) for x in levels]
+    torch.testing.assert_close(head(channels_last), head(levels))
+
+
+@torch.no_grad()
+def test_after_fusion_of_the_norms(head, levels):
+    expected = head(levels)
+    torch.testing.assert_close(fuse_conv_bn(head)(levels), expected)
 
 
 def test_other_inputs_are_not_looked_at(head, levels):

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mmomni.models.layers import DynamicFilter
+from mmomni.models.layers.dynamic_filter import filter_each
 from test_models.references import array, conv_bn_relu, linear, randomise, sigmoid
 
 C, CG = 4, 3
@@ -108,3 +109,19 @@ def test_under_autocast(x, v_g):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         out = dwf(x.bfloat16(), v_g.bfloat16())
     assert out.isfinite().all()
+
+
+@pytest.mark.parametrize('batch', [1, 3])
+def test_layouts_are_filtered_alike(batch):
+    """Each layout has a form of its own; channels last stays channels last."""
+    x = torch.randn(batch, C, 7, 9, dtype=torch.float64)
+    filters = torch.randn(batch, C, 3, 3, dtype=torch.float64)
+    pairs = zip(array(x), array(filters), strict=True)
+    expected = np.stack([depthwise(*pair, 3) for pair in pairs])
+    layouts = x, x.contiguous(memory_format=torch.channels_last)
+    for layout in layouts:
+        np.testing.assert_allclose(array(filter_each(layout, filters, 3)), expected, rtol=1e-10)
+        with torch.no_grad():
+            filtered = filter_each(layout, filters, 3)
+        np.testing.assert_allclose(array(filtered), expected, rtol=1e-10)
+    assert filtered.is_contiguous(memory_format=torch.channels_last)

@@ -1,11 +1,15 @@
+import copy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from mmcv.cnn import fuse_conv_bn
+from mmengine.logging import MMLogger
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmomni.models.layers import FrequencyPerceptionHead
+from mmomni.models.layers import FrequencyPerceptionHead, frequency_look_up
 from test_models.references import (
     array,
     batch_norm,
@@ -188,3 +192,183 @@ def test_gradients_under_autocast():
     command = [sys.executable, '-W', 'ignore', '-c', TRAIN_UNDER_AUTOCAST]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (result.returncode, result.stdout.strip()) == (0, '[]'), result.stderr
+
+
+# ---- the form that looks up against the plain one ----------------------------------------------
+
+
+@pytest.fixture
+def small_stripes(monkeypatch):
+    """Of one row of blocks, so that an image passes in several."""
+    monkeypatch.setattr(frequency_look_up, '_CPU_PIXELS', 1)
+
+
+def outputs_and_gradients(head, form, inputs):
+    outputs = getattr(head, form)(*inputs)
+    seed = torch.linspace(-1, 2, outputs.numel(), dtype=outputs.dtype).view(outputs.shape)
+    used = [p for n, p in head.named_parameters() if not n.startswith('blocks.')]
+    gradients = torch.autograd.grad(outputs, used, seed, allow_unused=True)
+    return outputs, gradients, [*head.buffers()]
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_forms_are_equal(head, coefficients, table, training, small_stripes):
+    """Outputs, all gradients and the moving averages."""
+    twin = copy.deepcopy(head)
+    results = outputs_and_gradients(head.train(training), '_by_look_up', (coefficients, table))
+    expected = outputs_and_gradients(twin.train(training), '_plainly', (coefficients, table))
+    torch.testing.assert_close(results, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_forms_are_equal_in_single_precision(coefficients, table, training):
+    heads = [randomise(FrequencyPerceptionHead(out_channels=32)).float() for _ in range(2)]
+    heads[1].load_state_dict(heads[0].state_dict())
+    forms = zip(heads, ('_by_look_up', '_plainly'), strict=True)
+    results, expected = (
+        outputs_and_gradients(head.train(training), form, (coefficients, table))
+        for head, form in forms
+    )
+    for ours, plain in zip(results[1], expected[1], strict=True):
+        assert (ours - plain).norm() <= 1e-5 * plain.norm()
+    assert (results[0] - expected[0]).norm() <= 1e-5 * expected[0].norm()
+
+
+def test_forms_are_equal_without_gradients(head, coefficients, table, small_stripes):
+    with torch.no_grad():
+        outputs = head._by_look_up(coefficients, table)
+    torch.testing.assert_close(outputs, head._plainly(coefficients, table))
+
+
+def test_moving_averages_learn_without_gradients(head, coefficients, table):
+    twin = copy.deepcopy(head)
+    with torch.no_grad():
+        head.train()._by_look_up(coefficients, table)
+        twin.train()._plainly(coefficients, table)
+    torch.testing.assert_close([*head.buffers()], [*twin.buffers()])
+
+
+@pytest.mark.parametrize('grad', [True, False])
+def test_forms_are_equal_after_fusion_of_the_norms(head, coefficients, table, grad):
+    expected = head(coefficients, table)
+    fused = fuse_conv_bn(head)
+    with torch.set_grad_enabled(grad):
+        torch.testing.assert_close(fused(coefficients, table), expected)
+        torch.testing.assert_close(fused._plainly(coefficients, table), fused._by_look_up(
+            coefficients, table
+        ))  # fmt: skip
+
+
+@pytest.mark.parametrize('grad', [True, False])
+def test_half_precision(head, coefficients, table, grad):
+    expected = head(coefficients, table)
+    with torch.set_grad_enabled(grad):
+        outputs = head.bfloat16()(coefficients, table)
+    assert outputs.dtype == torch.bfloat16
+    assert (outputs - expected).norm() < 0.05 * expected.norm()
+
+
+def test_sums_of_both_devices_are_equal():
+    values, gradient = torch.randint(0, 22, (50,)), torch.randn(50, 4, dtype=torch.float64)
+    torch.testing.assert_close(
+        frequency_look_up._multiply_one_hot(values, gradient),
+        frequency_look_up._add_rows(values, gradient),
+    )
+
+
+class LargestTensor(TorchDispatchMode):
+    """Elements of the largest floating-point tensor that an operation returned."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        tensors = out if isinstance(out, tuple | list) else [out]
+        sizes = [t.numel() for t in tensors if isinstance(t, torch.Tensor)]
+        self.elements = max([self.elements, *sizes])
+        return out
+
+
+def largest_tensor(function, *args):
+    with LargestTensor() as largest:
+        function(*args)
+    return largest.elements
+
+
+def test_nothing_of_full_resolution_is_large(small_stripes):
+    """Neither the one-hot (21 a pixel) nor the 64 channels; without gradients not even 16."""
+    head = FrequencyPerceptionHead(out_channels=32, num_blocks=0).eval()
+    pixels = 128 * 128
+    inputs = torch.randint(0, 21, (1, 128, 128)), torch.randint(1, 64, (1, 8, 8))
+    assert largest_tensor(head._plainly, *inputs) >= 64 * pixels
+    assert largest_tensor(head, *inputs) <= 16 * pixels
+    assert largest_tensor(lambda: head.train()(*inputs).sum().backward()) <= 16 * pixels
+    with torch.no_grad():
+        assert largest_tensor(head.eval(), *inputs) <= 8 * pixels
+
+
+def test_plain_form_is_taken_for_other_norms_and_told_once(coefficients, table, caplog):
+    norm_cfg = dict(type='GN', num_groups=1)
+    head = FrequencyPerceptionHead(8, 4, 32, num_blocks=1, norm_cfg=norm_cfg)
+    (message,) = told(lambda: [head(coefficients, table) for _ in range(2)], caplog)
+    assert 'plain form: its norm is no batch norm, but GroupNorm' in message
+
+
+def told(function, caplog):
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        function()
+    finally:
+        logger.removeHandler(caplog.handler)
+    return caplog.messages
+
+
+def test_trace_takes_the_plain_form(head, coefficients, table):
+    """Any other size passes a trace, too."""
+    traced = torch.jit.trace(head, (coefficients, table), check_trace=False)
+    wider = torch.randint(0, 21, (2, 24, 64))
+    torch.testing.assert_close(traced(wider, table), head(wider, table))
+
+
+SYNCHRONISED = """
+import sys
+import torch
+import torch.distributed as dist
+from mmomni.models.layers.frequency_look_up import batch_normalisation, make_table, to_blocks
+
+rank, store, result = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+torch.set_num_threads(1)
+torch.manual_seed(0)
+norm = torch.nn.SyncBatchNorm(4, momentum=0.1).double()
+kernel = torch.randn(4, 21, 3, 3, dtype=torch.float64, requires_grad=True)
+images = [torch.randint(0, 21, (b, 16, 24)) for b in (1, 2)]
+if rank >= 0:
+    dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+    images = [images[rank]]
+blocks = to_blocks(torch.cat(images))
+outputs = batch_normalisation(norm, blocks, make_table(kernel))
+factor = torch.arange(8.0).view(2, 4)
+# each of two ranks has half of the loss
+share = 1 if rank < 0 else 0.5
+(share * (torch.stack(outputs) * factor).sum()).backward()
+gradients = [kernel.grad, norm.weight.grad, norm.bias.grad]
+if rank >= 0:
+    for gradient in gradients:
+        dist.all_reduce(gradient)
+torch.save([*outputs, *gradients, *norm.buffers()], result)
+"""
+
+
+def test_norm_is_synchronised_over_ranks(tmp_path):
+    """Two ranks with one and two images are one process with three."""
+    files = {rank: tmp_path / f'{rank}.pt' for rank in (-1, 0, 1)}
+    command = [sys.executable, '-W', 'ignore', '-c', SYNCHRONISED]
+    processes = [
+        subprocess.Popen([*command, str(rank), str(tmp_path / 'store'), str(file)])
+        for rank, file in files.items()
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0, 0]
+    alone, first, second = (torch.load(file) for file in files.values())
+    torch.testing.assert_close(first, alone)
+    torch.testing.assert_close(second, alone)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from mmcv.cnn import fuse_conv_bn
 
 from mmomni.models.layers import ModalGate
 from test_models.references import array, conv_bn_relu, linear, randomise, softmax
@@ -49,3 +50,20 @@ def test_samples_are_independent(gate, inputs):
 def test_predictions_enter_as_probabilities(gate, inputs):
     f_rgb, f_fused, p_rgb, p_fused = inputs
     torch.testing.assert_close(gate(f_rgb, f_fused, p_rgb + 7, p_fused - 3), gate(*inputs))
+
+
+def test_gradients_of_the_repeated_form(gate, inputs):
+    """The predictions are repeated in the reference; here the weights are added up."""
+    f_rgb, f_fused, *predictions = inputs
+    repeated = [p.softmax(dim=1).repeat(1, C2 // 2, 1, 1) for p in predictions]
+    x = gate.convs(torch.cat([f_rgb, f_fused, *repeated], dim=1))
+    expected = gate.linear(x.mean((2, 3)))[:, 0]
+    seed = torch.randn_like(expected)
+    both = gate(*inputs), expected
+    gradients = (torch.autograd.grad(y, [*gate.parameters()], seed) for y in both)
+    torch.testing.assert_close(*gradients)
+
+
+def test_after_fusion_of_the_norm(gate, inputs):
+    expected = gate(*inputs)
+    torch.testing.assert_close(fuse_conv_bn(gate)(*inputs), expected)

@@ -1,0 +1,57 @@
+from collections.abc import Iterable, Sequence
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmseg.models.utils import resize
+from torch import Tensor
+
+
+class ConcatConv(ConvModule):
+    """1x1 convolution, norm, activation of a concatenation that is never built.
+
+    A 1x1 convolution of concatenated maps is the sum of one of each map, and it commutes with
+    bilinear interpolation and with broadcasting: so smaller maps pass it at their own size.
+
+    Args:
+        part_channels: Channels of the maps.
+        out_channels: Channels of the output.
+        align_corners: Of the interpolation.
+        norm_cfg: Norm layer.
+        act_cfg: Activation.
+    """
+
+    def __init__(
+        self,
+        part_channels: Sequence[int],
+        out_channels: int,
+        align_corners: bool = False,
+        conv_cfg: dict | None = None,
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            sum(part_channels), out_channels, 1,
+            conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg,
+        )  # fmt: skip
+        self.part_channels = tuple(part_channels)
+        self.align_corners = align_corners
+
+    def forward(self, parts: Iterable[Tensor], size: Sequence[int]) -> Tensor:
+        """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
+        pairs = zip(parts, self.conv.weight.split(self.part_channels, dim=1), strict=True)
+        x = self._convolve(*next(pairs), size)
+        for part, weight in pairs:
+            y = self._convolve(part, weight, size)
+            # in place: nothing here keeps its output for the gradient
+            x = x.add_(y) if x.shape[2:] == size else y.add_(x)
+        if self.conv.bias is not None:
+            x = x.add_(self.conv.bias.view(-1, 1, 1))
+        if self.with_norm:
+            x = self.norm(x)
+        return self.activate(x) if self.with_activation else x
+
+    def _convolve(self, part: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
+        y = F.conv2d(part, weight)
+        if y.shape[2:] in (size, (1, 1)):
+            return y
+        return resize(y, size, mode='bilinear', align_corners=self.align_corners)
