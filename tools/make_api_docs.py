@@ -1,7 +1,7 @@
 """Write docs/api.md from the docstrings (``make docs``).
 
-griffe2md reads the source without importing it; only its Sphinx roles and its links, which would
-lead nowhere in one file without anchors, are turned into plain code.
+griffe2md reads the source without importing it. Left to do here: what Sphinx's roles and tables
+mean, and links, which would lead nowhere in one file without anchors.
 """
 
 import argparse
@@ -50,7 +50,9 @@ REGISTER = re.compile(r'(\w+)\.register_module\(')
 ROLE = re.compile(r':(?:class|func|mod|meth|data|attr):`(~?)([^`]+)`')
 LINK = re.compile(r'\[([^][]+)\]\(#[^)]*\)')
 CODE = re.compile(r'<code>(.*?)</code>')
-LITERAL = re.compile(r'^(\s*)::\n', re.MULTILINE)
+LITERAL = re.compile(r'^\s*::\n|:(?=:$)', re.MULTILINE)
+RULE = r'=+(?: +=+)+\n'
+TABLE = re.compile(f'^{RULE}.+\n{RULE}(?:.+\n)+?{RULE}', re.MULTILINE)
 
 
 def main() -> None:
@@ -106,6 +108,8 @@ def registered(module: Object | Alias) -> Iterator[tuple[str, Class]]:
 def section(item: Object, whole: bool) -> str:
     """Markdown of a class (its methods too if ``whole``) or function."""
     options = OPTIONS if whole else {**OPTIONS, 'members': False}
+    if item.docstring is not None:
+        item.docstring.value = TABLE.sub(r'```\n\g<0>```\n', item.docstring.value + '\n')
     text = render_object_docs(item, options, format_md=True)
     text = ROLE.sub(lambda role: f'`{role[2].rpartition(".")[2] if role[1] else role[2]}`', text)
     text = LITERAL.sub('', text)

@@ -21,7 +21,7 @@ class Source(NamedTuple):
 
 
 def list_sources(inputs: Input | Iterable[Input]) -> list[Source]:
-    """One source for each image: folders (all images below) and globs are opened up.
+    """One source for each image: folders (all images below) and globs (as ``str``) are opened up.
 
     Raises:
         ValueError: A folder or glob holds no image.
@@ -50,8 +50,8 @@ def _files(item: str | Path) -> list[Path]:
     # os.path takes any text for a path; those that cannot be one are told apart on reading.
     if os.path.isdir(item):
         found = find_images(Path(item))
-    elif not os.path.exists(item) and glob.has_magic(str(item)):
-        matches = glob.glob(str(item), recursive=True)
+    elif isinstance(item, str) and not os.path.exists(item) and glob.has_magic(item):
+        matches = glob.glob(item, recursive=True)
         found = sorted(Path(match) for match in matches if not os.path.isdir(match))
     else:
         return [Path(item)]

@@ -75,7 +75,10 @@ class Samples(Dataset):
 def try_to_read(source: Source, max_pixels: int) -> Sample | Failure:
     """:func:`read_sample`; no file ends the run."""
     try:
-        return read_sample(source, max_pixels)
+        with warnings.catch_warnings():
+            # Our limit, which the caller knows of, stands in for Pillow's warning.
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            return read_sample(source, max_pixels)
     except ImageReadError as error:
         return Failure(source.name, str(error).removeprefix(f'{source.name}: '))
     except Exception as error:  # noqa: BLE001  (decoders raise whatever a broken file makes them)
@@ -145,13 +148,10 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
         return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
-    with warnings.catch_warnings():
-        # Our limit, which the caller knows of, stands in for Pillow's warning.
-        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        orientation, notes = _look_at_header(content, source.name, max_pixels)
-        data = content if isinstance(content, bytes) else content.read_bytes()
-        _check_scans(data, source.name)
-        image = decode(data, source.name, 'bgr')
+    orientation, notes = _look_at_header(content, source.name, max_pixels)
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    _check_scans(data, source.name)
+    image = decode(data, source.name, 'bgr')
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
@@ -224,7 +224,8 @@ def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
 
 
 def _too_large(name: str, got: str, max_pixels: int) -> str:
+    higher = f'raise the limit if you trust the file (to {MAX_PIXELS:,} at most), or '
     return (
-        f'{name}: expected at most {max_pixels:,} pixels, got {got}; raise max_pixels (at most '
-        f'{MAX_PIXELS:,}) if the file can be trusted, or cut it at multiples of 8 pixels'
+        f'{name}: expected at most {max_pixels:,} pixels, got {got}; '
+        f'{higher if max_pixels < MAX_PIXELS else ""}cut it at multiples of 8 pixels'
     )

@@ -70,7 +70,12 @@ def test_missing_and_impossible_names_are_told_on_reading():
 @pytest.mark.parametrize('item', ['empty', '*.bmp', 'missing/*'])
 def test_a_folder_or_glob_without_images_is_refused(folder, item):
     with pytest.raises(ValueError, match='expected images there, found none'):
-        list_sources(folder / item)
+        list_sources(str(folder / item))
+
+
+def test_a_path_is_no_glob(folder):
+    (source,) = list_sources(folder / 'gone[1].jpg')
+    assert source.content == folder / 'gone[1].jpg'
 
 
 @pytest.mark.parametrize('item', [3, None, [b'abc']])
