@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from mmomni.checksum import file_sha256
 from mmomni.datasets import ManipulationDataset
-from mmomni.evaluation.calibration import file_sha256
 from mmomni.version import __version__
 
 from .inference_config import inference_config, refuse_unsafe

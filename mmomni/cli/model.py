@@ -70,7 +70,7 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
-    from mmomni.evaluation.calibration import file_sha256
+    from mmomni.checksum import file_sha256
 
     inferencer = ManipulationInferencer(
         args.config,

@@ -6,12 +6,12 @@ the distribution of its scores, of new authentic images that are exchangeable wi
 share than asked for lies above it, on average over such sets of images.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mmomni.checksum import file_sha256
 from mmomni.image_files import find_images
 
 if TYPE_CHECKING:
@@ -198,12 +198,3 @@ def _threshold(
             f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
         )
     return threshold
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
+from mmomni.checksum import file_sha256
 from mmomni.datasets.configured import type_name
-
-from .calibration import file_sha256
 
 DOCTAMPER = 'doctamper'
 AVERAGE = 'average'

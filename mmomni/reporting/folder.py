@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmomni.apis.results import Prediction
-from mmomni.evaluation.calibration import file_sha256
+from mmomni.checksum import file_sha256
 from mmomni.version import __version__
 
 from . import pictures

@@ -11,8 +11,8 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmomni.checkpoints import publish
+from mmomni.checksum import file_sha256
 from mmomni.cli import main
-from mmomni.evaluation.calibration import file_sha256
 from mmomni.registry import MODELS
 
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
