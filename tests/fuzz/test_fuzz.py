@@ -93,8 +93,12 @@ def read_until_death(target, folder, numbers, run):
     command = [sys.executable, CHILD, target, folder, numbers.start, numbers.stop, its_pipe]
     log = folder / f'log_{target}_{numbers.start}.txt'
     begun, death = None, None
+    # torch keeps code for each of the last thousand sizes of images, which would look like a leak.
+    env = os.environ | {'ONEDNN_PRIMITIVE_CACHE_CAPACITY': '16'}
     with log.open('wb') as out:
-        child = subprocess.Popen(map(str, command), stdout=out, stderr=out, pass_fds=[its_pipe])
+        child = subprocess.Popen(
+            map(str, command), stdout=out, stderr=out, pass_fds=[its_pipe], env=env
+        )
     os.close(its_pipe)
     try:
         for line in lines_of(pipe, child.pid):
