@@ -1,0 +1,102 @@
+"""Times of interleaved rounds, and what the machine can do at most."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from .subjects import DTYPES, Case, Failures, Subject
+
+
+class Reading(NamedTuple):
+    """Seconds of one call.
+
+    Attributes:
+        wall: By the clock.
+        busy: Without those that other programs had the processor: on the CPU the processor time
+            of all threads where that is less (exact with one thread); on CUDA the same as ``wall``.
+    """
+
+    wall: float
+    busy: float
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU to finish."""
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+
+
+def read(run: Callable[[], object], device: torch.device) -> Reading:
+    """Time one call; the result is dropped."""
+    synchronise(device)
+    wall, processor = time.perf_counter(), time.process_time()
+    run()
+    synchronise(device)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    return Reading(wall, min(wall, processor) if device.type == 'cpu' else wall)
+
+
+Prepare = Callable[[Subject, Case, torch.device], Callable[[], object]]
+Readings = dict[tuple[str, Case], list[Reading]]
+
+
+def interleaved(
+    prepare: Prepare,
+    subjects: Sequence[Subject],
+    cases: Iterable[Case],
+    rounds: int,
+    device: torch.device,
+    failures: Failures,
+) -> Readings:
+    """Time every model in every case, the models taking turns in every round.
+
+    A round more than asked for comes first and warms up. What fails is left out from then on.
+    """
+    readings: Readings = {}
+    for number in range(rounds + 1):
+        for case in cases:
+            for subject in subjects:
+                what = describe(case)
+                if failures.has(subject.name, what):
+                    continue
+                with failures.naming(subject.name, what):
+                    run = prepare(subject, case, device)
+                    reading = read(run, device)
+                    if number:
+                        readings.setdefault((subject.name, case), []).append(reading)
+    return readings
+
+
+def describe(case: Case) -> str:
+    """A case in words."""
+    return f'{case.size} px, batch {case.batch}, {case.precision}, {case.form}'
+
+
+def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[float, float, float]:
+    """Smallest, median and largest of the ratios within a round."""
+    pairs = list(zip(values, baseline, strict=False))
+    low, median, high = np.quantile([value / base for value, base in pairs], [0, 0.5, 1])
+    return float(low), float(median), float(high)
+
+
+def peak_flops(precision: str, device: torch.device, repeats: int = 10) -> float:
+    """Floating-point operations a second of a large square matrix product, the best of some."""
+    size = 8192 if device.type == 'cuda' else 2048
+    dtype = DTYPES[precision]
+    left = torch.randn(size, size, device=device).to(dtype)
+    best = _best(lambda: left @ left, device, repeats)
+    return 2 * size**3 / best
+
+
+def peak_bandwidth(device: torch.device, repeats: int = 10) -> float:
+    """Bytes a second, read and written, of a copy far larger than the caches."""
+    source = torch.ones(2**30 if device.type == 'cuda' else 2**28, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * source.numel() / _best(lambda: target.copy_(source), device, repeats)
+
+
+def _best(run: Callable[[], Any], device: torch.device, repeats: int) -> float:
+    return min(read(run, device).busy for _ in range(repeats + 1))

@@ -1,0 +1,126 @@
+"""``tools/analysis_tools/benchmark.py`` on tiny models, and the table that it makes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmomni.profiling.report import cost_table, rows_of, shares_table
+from mmomni.profiling.subjects import Case
+from mmomni.profiling.timing import Reading
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = [
+    str(ROOT / 'configs' / path)
+    for path in ('mini/upernet_convnext-atto_mini.py', 'demo/omni-iml_convnext-atto_demo.py')
+]
+
+
+@pytest.fixture(scope='module')
+def tool(load_tool):
+    return load_tool('analysis_tools/benchmark.py')
+
+
+@pytest.fixture(scope='module')
+def out(tool, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('benchmark')
+    broken = folder / 'broken.py'
+    broken.write_text("model = dict(type='NoSuchModel')")
+    options = ['--device', 'cpu', '--sizes', '64', '--rounds', '1', '--precisions', 'fp32']
+    options += ['--forms', 'eager', '--batch-sizes', '1', '--out', str(folder / 'out')]
+    with pytest.raises(SystemExit) as exit_:
+        tool.main(['--models', *MODELS, str(broken), *options])
+    assert exit_.value.code == 1  # for the broken one
+    return folder / 'out'
+
+
+def test_results(out):
+    results = json.loads((out / 'results.json').read_text())
+    names = ['upernet_convnext-atto_mini', 'omni-iml_convnext-atto_demo']
+    assert list(results['models']) == names
+    assert results['baseline'] == names[0]
+    assert [row['model'] for row in results['latency']] == names
+    assert [row['model'] for row in results['training']] == names
+    for row in results['latency'] + results['training']:
+        assert row['wall'] > 0
+        assert row['memory'] > 0
+        assert row['limits']['both'] >= max(row['limits']['operations'], row['limits']['bytes'])
+    latency, training = results['latency'][1], results['training'][1]
+    assert latency['macs'] == sum(results['models'][names[1]]['macs'].values())
+    assert training['macs'] > 4 * latency['macs']  # two images, forward and twice backward
+    assert training['synchronisations']['mmomni'] == 0
+    assert 'neck' in training['shares']
+
+
+def test_one_broken_config_is_named(out):
+    (failure,) = json.loads((out / 'results.json').read_text())['failures']
+    assert failure[:2] == ['broken', 'config']
+    assert 'NoSuchModel' in failure[2]
+    assert 'FAILED broken, config' in (out / 'table.md').read_text()
+
+
+def test_table_and_picture(out):
+    text = (out / 'table.md').read_text()
+    assert '### Inference, 64 px, batch 1, fp32, eager' in text
+    assert '### Training, 64 px, batch 2, fp32, eager' in text
+    assert '| backbone.fph | 0.00 |' in text
+    with Image.open(out / 'ratios.png') as picture:
+        assert len(picture.convert('RGB').getcolors(2**20)) > 10
+
+
+def test_models_of_one_name_are_refused(tool):
+    with pytest.raises(SystemExit, match='different names'):
+        tool.main(['--models', MODELS[0], MODELS[0], '--out', 'unused'])
+
+
+def test_no_model_at_all(tool, tmp_path):
+    with pytest.raises(SystemExit, match='FileNotFoundError'):
+        tool.main(['--models', str(tmp_path / 'no.py'), '--device', 'cpu'])
+
+
+def test_the_default_models_exist(tool):
+    assert len(tool.MODELS) == 8
+    assert all(path.is_file() for path in tool.MODELS)
+
+
+CASE = Case(512, 2)
+READINGS = {
+    ('base', CASE): [Reading(1.0, 2.0), Reading(4.0, 2.0), Reading(2.0, 2.0)],
+    ('ours', CASE): [Reading(0.5, 1.0), Reading(3.0, 1.0), Reading(2.0, 1.0)],
+}
+
+
+def test_rows_have_medians_and_ratios_within_rounds():
+    base, ours = rows_of(READINGS, 'base')
+    assert (base['wall'], ours['wall']) == (2.0, 2.0)
+    assert ours['wall_ratio'] == (0.5, 0.75, 1.0)
+    assert ours['busy_ratio'] == (0.5, 0.5, 0.5)
+    assert rows_of(READINGS, 'absent')[0]['wall_ratio'] is None
+
+
+def test_cost_table():
+    rows = rows_of(READINGS, 'base')
+    rows[0].update(macs=4e9, memory=2**20, limits=dict(both=0.5))
+    rows[1].update(macs=3e9, memory=2**21, limits=dict(both=0.2))
+    models = {name: dict(parameters=dict(inference=12e6)) for name in ('base', 'ours')}
+    lines = cost_table(rows, models, 'base', 'inference').splitlines()
+    assert lines[3] == (
+        '| ours | 12.0 | 3.0 | 0.75 | 2,000.0 | 0.75 (0.50 to 1.00) | 0.50 (0.50 to 0.50) '
+        '| 1.00 | 2 | 200.0 | 20 % |'
+    )
+    assert lines[0].count('|') == lines[2].count('|') == lines[3].count('|')
+
+
+def test_cost_table_without_baseline_and_without_counts():
+    rows = [row for row in rows_of(READINGS, 'absent') if row['model'] == 'ours']
+    models = dict(ours=dict(parameters=dict(inference=12e6)))
+    line = cost_table(rows, models, 'absent', 'inference').splitlines()[2]
+    assert line == '| ours | 12.0 | - | - | 2,000.0 | - | - | 1.00 | - | - | - |'
+
+
+def test_shares_table():
+    row = dict(model='ours', shares=dict(head=dict(forward=1.0, backward=2.0), step=dict(step=1.0)))
+    lines = shares_table(row).splitlines()
+    assert lines[2] == '| head | 1,000.0 | 2,000.0 | 0.0 | 75.0 % |'
+    assert lines[3] == '| step | 0.0 | 0.0 | 1,000.0 | 25.0 % |'
