@@ -26,7 +26,7 @@ CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
 
-.PHONY: help env demo test lint clean
+.PHONY: help env demo test lint docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -47,6 +47,10 @@ test: env  ## run the tests
 lint: env  ## ruff and mypy
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m mypy
+
+docs: env  ## write docs/api.md from the docstrings
+	$(VENV)/bin/python -m pip install --quiet griffe2md
+	$(VENV)/bin/python tools/make_api_docs.py
 
 clean:  ## remove caches and build products; environments and work_dirs stay
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache

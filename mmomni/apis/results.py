@@ -1,11 +1,11 @@
 """What the inferencer says about an image."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 from mmomni.evaluation.functional.image_level import TOP_K, image_score
@@ -113,7 +113,7 @@ def find_regions(mask: np.ndarray, probability: np.ndarray) -> tuple[Region, ...
 
 def choice_of_gate(logit: float) -> GateChoice:
     """``P_cls`` as the encoder reads it: ``sigmoid(P_cls)`` above one half is pure vision."""
-    p = 1 / (1 + math.exp(-logit))
+    p = torch.tensor(logit, dtype=torch.float64).sigmoid().item()
     return GateChoice('vision' if p > 0.5 else 'vision + frequency', max(p, 1 - p))
 
 
@@ -128,5 +128,7 @@ def score_of(log_odds: Tensor, pooling: str) -> float:
         pooling: One of ``IMAGE_POOLINGS``.
     """
     count = max(1, round(TOP_K * log_odds.numel()))
-    top = log_odds.flatten().topk(count).values
+    # Not torch's topk, which holds a copy of pairs of value and index, 16 bytes a pixel.
+    values = log_odds.flatten().numpy()
+    top = torch.from_numpy(np.partition(values, values.size - count)[-count:])
     return image_score(top.double().sigmoid(), pooling, top_k=1.0)
