@@ -47,10 +47,20 @@ def build_optimiser(subject: Subject) -> OptimWrapper:
     cfg = {**subject.cfg.optim_wrapper, 'type': 'OptimWrapper'}
     for key in ('dtype', 'loss_scale', 'use_fsdp'):
         cfg.pop(key, None)
-    # It would print several lines for every parameter.
-    MMLogger.get_current_instance().setLevel(logging.WARNING)
-    with DefaultScope.overwrite_default_scope('mmseg'):
+    with _quiet(), DefaultScope.overwrite_default_scope('mmseg'):
         return build_optim_wrapper(subject.model, cfg)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """mmengine would print several lines for every parameter."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Marks:
