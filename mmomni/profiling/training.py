@@ -53,7 +53,7 @@ def build_optimiser(subject: Subject) -> OptimWrapper:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """mmengine would print several lines for every parameter."""
+    """Without the several lines that mmengine prints for every parameter."""
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel(logging.WARNING)
