@@ -49,7 +49,7 @@ lint: env  ## ruff and mypy
 	$(VENV)/bin/python -m mypy
 
 docs: env  ## write docs/api.md from the docstrings
-	$(VENV)/bin/python -m pip install --quiet griffe2md
+	$(VENV)/bin/python -m pip install --quiet black 'griffe2md>=1.5'
 	$(VENV)/bin/python tools/make_api_docs.py
 
 clean:  ## remove caches and build products; environments and work_dirs stay

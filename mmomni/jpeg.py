@@ -184,7 +184,8 @@ def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Lum
         return read(data)
     except (OSError, ValueError) as error:
         raise ImageReadError(
-            f'{name}: {backend} cannot read this JPEG ({error}); save the image again'
+            f'{name}: expected a JPEG whose coefficients {backend} can read, got a damaged one '
+            f'({error}); replace or remove the file'
         ) from error
 
 

@@ -1,16 +1,22 @@
 """Published checkpoints: what they hold, what they do not, and what happens with other files."""
 
+import copy
 import hashlib
 import json
+import math
 import os
+import pickle
 import sys
+import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmseg.apis import init_model
+from mmseg.registry import MODELS as MMSEG_MODELS
 
 from mmomni.checkpoints import (
     Checkpoint,
@@ -22,6 +28,8 @@ from mmomni.checkpoints import (
     publish,
     read_checkpoint,
 )
+from mmomni.checkpoints.inference_config import TYPES
+from mmomni.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 DEMO = CONFIGS / 'demo/omni-iml_convnext-atto_demo.py'
@@ -107,7 +115,8 @@ def test_nothing_of_the_training_is_left(published, trained):
     assert set(content['state_dict']) == left
     assert len(left) < len(trained.state_dict())
     config = json.loads(content['meta']['mmomni'])['config']
-    assert set(config) == {'default_scope', 'model', 'test_pipeline'}
+    assert set(config) == {'default_scope', 'model'}
+    assert 'loss_decode' not in config['model']['decode_head']
     assert 'auxiliary_head' not in config['model']
     assert 'init_cfg' not in json.dumps(config)
 
@@ -297,16 +306,30 @@ def test_code_in_a_checkpoint_does_not_run(place, is_zip, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(model=dict(type='subprocess.Popen', args=['true'])), "'subprocess.Popen', which is"),
-        (dict(model=dict(type='mmengine.dump', obj=1, file='x.json')), 'which is not registered'),
-        (dict(model=dict(type='mmseg.apis.init_model')), 'which is not registered'),
-        (dict(model=dict(type='antigravity')), 'which is not registered'),
-        (dict(model=dict(type=['EncoderDecoder'])), 'which is not registered'),
+        (dict(model=dict(type='subprocess.Popen', args=['true'])), "the type 'subprocess.Popen'"),
+        (dict(model=dict(type='mmengine.dump', obj=1)), "the type 'mmengine.dump'"),
+        (dict(model=dict(type='mmseg.apis.init_model')), "the type 'mmseg.apis.init_model'"),
+        (dict(model=dict(type='antigravity')), "the type 'antigravity'"),
+        (dict(model=dict(type=['EncoderDecoder'])), "the type .'EncoderDecoder'"),
         (dict(model=dict(type='EncoderDecoder', neck=[dict(type='os.system')])), 'os.system'),
-        (dict(model=dict(type='torch.nn.Linear')), 'which is not registered'),
+        (dict(model=dict(type='torch.nn.Linear')), "the type 'torch.nn.Linear'"),
         (dict(model=dict(init_cfg=dict(type='Pretrained', checkpoint='x'))), "entry 'init_cfg'"),
         (dict(model=dict(pretrained='https://example.org/x.pth')), "entry 'pretrained'"),
-        (dict(model=dict(checkpoint_path='x.pth')), "entry 'checkpoint_path'"),
+        (dict(model=dict(checkpoint_path='x.pth')), "entry checkpoint_path = 'x.pth'"),
+        (dict(model=dict(type='mmseg.FCNHead')), "the type 'mmseg.FCNHead'"),
+        (dict(model=dict(type='mmdet.KnowledgeDistillationSingleStageDetector')), 'the type'),
+        (dict(model=dict(type='UPerHead')), 'may have here: EncoderDecoder'),
+        (dict(model=dict(type='LoadImageFromFile')), "the type 'LoadImageFromFile'"),
+        (dict(model=dict(a=dict(loss_decode=dict(type='BN')))), "entry 'loss_decode'"),
+        (dict(model=dict(a=dict(sampler=dict(type='BN')))), "entry 'sampler'"),
+        (dict(model=dict(weight='../w')), "weight = '../w'"),
+        (dict(model=dict(weight=[[1, 'w.pkl']])), "weight = 'w.pkl'"),
+        (dict(model=dict(weight=[dict(a='http://x')])), "a = 'http://x'"),
+        (dict(model=dict(weight='a' * 65)), 'expected a word'),
+        (dict(model=dict(weight='word\n')), 'expected a word'),
+        (dict(model={}), 'the type None'),
+        (dict(test_pipeline=[dict(type='LoadImageFromFile')]), 'expected a config of'),
+        (dict(default_scope='mmdet'), "names the package 'mmdet'"),
         (dict(model=dict(_scope_='evil')), "names the package 'evil'"),
         (dict(default_scope='evil'), "names the package 'evil'"),
         (dict(custom_imports=dict(imports=['antigravity'])), 'expected a config of'),
@@ -318,6 +341,47 @@ def test_config_that_names_more_than_registered_modules_is_refused(change, messa
     text = description(config=SAFE_CONFIG | change)
     with pytest.raises(ValueError, match=message):
         read_checkpoint(write_published(tmp_path / 'x.pth', text))
+
+
+def test_file_that_a_constructor_would_load_is_not_loaded(tmp_path):
+    """The loss of a head unpickles the file of its class weights."""
+    trace, weights = tmp_path / 'trace', tmp_path / 'w.pkl'
+    weights.write_bytes(pickle.dumps(Touch(trace)))
+    config = inference_config(Config.fromfile(DEMO)).to_dict()
+    loss = dict(type='CrossEntropyLoss', class_weight=str(weights))
+    config['model']['decode_head']['loss_decode'] = loss
+    path = write_published(tmp_path / 'x.pth', description(config=config))
+    with pytest.raises(ValueError, match="entry 'loss_decode'"):
+        build_model(read_checkpoint(path).config)
+    assert not trace.exists()
+    build_model(Config(config))
+    assert trace.exists()  # it would have run
+
+
+@pytest.mark.parametrize('name', sorted(TYPES))
+def test_types_of_published_configs_are_registered(name):
+    """Else mmengine would take the name as a path to import."""
+    scope, _, key = name.rpartition('.')
+    registry = MODELS if scope == 'mmomni' else MMSEG_MODELS
+    registry.import_from_location()
+    assert key in registry.module_dict or key in registry.parent.module_dict
+
+
+@pytest.mark.parametrize('place', ['fpr', 'threshold', 'pooling'])
+@pytest.mark.parametrize('value', [None, 'x', True, [1], math.nan, 2])
+def test_calibration_in_a_file_is_checked(place, value, tmp_path):
+    good = dict(threshold=0, fpr=0.01, pooling='max')
+    path = write_published(tmp_path / 'x.pth', description(calibrations=[good]))
+    assert read_checkpoint(path).calibrations == (good,)
+    text = description(calibrations=[good, good | {place: value}])
+    with pytest.raises(ValueError, match=r'expected calibrations with threshold .*, fpr .*pooling'):
+        read_checkpoint(write_published(path, text))
+
+
+def test_calibration_in_a_file_has_all_fields(tmp_path):
+    path = write_published(tmp_path / 'x.pth', description(calibrations=[{'x': 1}]))
+    with pytest.raises(ValueError, match=r'expected calibrations with threshold'):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize(
@@ -334,6 +398,69 @@ def test_config_that_names_more_than_registered_modules_is_refused(change, messa
 def test_description_that_cannot_be_used(text, message, tmp_path):
     with pytest.raises(ValueError, match=rf'x\.pth: its description cannot be used: .*{message}'):
         read_checkpoint(write_published(tmp_path / 'x.pth', text))
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """``torch.load``, which is not to be called."""
+    load = Mock(wraps=torch.load)
+    monkeypatch.setattr(torch, 'load', load)
+    return load
+
+
+def test_old_format_does_not_reach_torch(load, tmp_path):
+    path = tmp_path / 'x.pth'
+    content = dict(meta=dict(mmomni=description()), state_dict={})
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(ValueError, match='expected a checkpoint'):
+        read_checkpoint(path)
+    load.assert_not_called()
+
+
+def test_torchscript_does_not_reach_torch(load, tmp_path):
+    """Before torch 2.6 ``weights_only`` did not keep it from running."""
+    path, program = tmp_path / 'x.pth', tmp_path / 'program.pt'
+    torch.jit.save(torch.jit.trace(torch.nn.Identity(), torch.zeros(1)), program)
+    with zipfile.ZipFile(program) as archive, zipfile.ZipFile(path, 'w') as unpacked:
+        for name in archive.namelist():
+            unpacked.writestr(name, archive.read(name))
+    assert torch.jit.load(path)(torch.ones(1)) == 1
+    with pytest.raises(ValueError, match=r'x\.pth .* it is a TorchScript program'):
+        read_checkpoint(path)
+    load.assert_not_called()
+
+
+def test_compressed_records_do_not_reach_torch(load, published, tmp_path):
+    path = tmp_path / 'x.pth'
+    with zipfile.ZipFile(published) as archive, zipfile.ZipFile(path, 'w') as packed:
+        for name in archive.namelist():
+            kind = zipfile.ZIP_DEFLATED if name.endswith('/0') else zipfile.ZIP_STORED
+            packed.writestr(name, archive.read(name), kind)
+    with pytest.raises(ValueError, match=r'x\.pth .* are compressed or overlap'):
+        read_checkpoint(path)
+    load.assert_not_called()
+
+
+def test_overlapping_records_do_not_reach_torch(load, published, tmp_path):
+    path = tmp_path / 'x.pth'
+    path.write_bytes(published.read_bytes())
+    with zipfile.ZipFile(path, 'a') as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        for number in range(3):
+            again = copy.copy(largest)
+            again.filename = f'{largest.filename}{number}'
+            archive.filelist.append(again)
+        archive._didModify = True
+    with pytest.raises(ValueError, match=r'x\.pth .* are compressed or overlap'):
+        read_checkpoint(path)
+    load.assert_not_called()
+
+
+def test_trust_is_used_only_where_it_is_needed(load, published, source):
+    read_checkpoint(published, trust=True)
+    assert [call.kwargs['weights_only'] for call in load.call_args_list] == [True]
+    read_checkpoint(source, trust=True)
+    assert [call.kwargs['weights_only'] for call in load.call_args_list] == [True, True, False]
 
 
 def test_damaged_files_are_named(published, tmp_path):

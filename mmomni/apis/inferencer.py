@@ -16,14 +16,18 @@ from mmomni.checkpoints import load_weights, read_checkpoint
 from mmomni.checkpoints.inference_config import build_model, inference_config
 from mmomni.evaluation.functional import IMAGE_POOLINGS
 from mmomni.registry import INFERENCERS
-from mmomni.visualization import overlay, upright
 
 from .inputs import Input, Source, list_sources
 from .network import Network, TorchNetwork
+from .overlay import draw_overlay
 from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
 from .samples import MAX_PIXELS, Sample, Samples, try_to_read
 from .tiling import WINDOW, Map, predict_maps
 from .windows import GRID, plan_windows
+
+OUT_OF_MEMORY = (MemoryError, torch.cuda.OutOfMemoryError)
+CPU_ALLOCATION = "can't allocate memory"
+"""So torch's CPU allocator says it, in a plain ``RuntimeError``."""
 
 
 @INFERENCERS.register_module()
@@ -186,20 +190,28 @@ class ManipulationInferencer(BaseInferencer):
     ) -> list[Prediction | Failure]:
         """Images of one size."""
         start = time.perf_counter()
-        try:
-            planes = [sample.planes for sample in samples]
-            maps = predict_maps(self.model, planes, self.window, self.overlap)
-        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-            reason = (
-                f'not enough memory for {len(samples)} images of this size in windows of '
-                f'{self.window} px ({error}); take a smaller batch or window'
-            )
-            return [Failure(sample.source, reason) for sample in samples]
+        maps = self._maps([sample.planes for sample in samples])
+        if isinstance(maps, str):
+            if len(samples) > 1:
+                return [self._predict([sample], threshold, pooling)[0] for sample in samples]
+            return [Failure(samples[0].source, maps)]
         seconds = (time.perf_counter() - start) / len(samples)
         return [
             self._result(sample, found, sample.seconds + seconds, threshold, pooling)
             for sample, found in zip(samples, maps, strict=True)
         ]
+
+    def _maps(self, planes: Sequence[torch.Tensor]) -> list[Map] | str:
+        """Maps of images of one size, or why there is not enough memory for them."""
+        try:
+            return predict_maps(self.model, planes, self.window, self.overlap)
+        except (MemoryError, RuntimeError) as error:  # on the CPU, torch has no type of its own
+            if not (isinstance(error, OUT_OF_MEMORY) or CPU_ALLOCATION in str(error)):
+                raise
+            return (
+                f'not enough memory for an image of this size in windows of {self.window} px '
+                f'({str(error).splitlines()[0]}); take a smaller window'
+            )
 
     @staticmethod
     def _result(
@@ -207,6 +219,7 @@ class ManipulationInferencer(BaseInferencer):
     ) -> Prediction | Failure:
         try:
             score = score_of(found.log_odds, pooling)
+            gate = None if found.gate is None else choice_of_gate(found.gate)
         except ValueError as error:  # not a number
             return Failure(sample.source, str(error))
         probability = found.log_odds.sigmoid_().numpy()
@@ -220,7 +233,7 @@ class ManipulationInferencer(BaseInferencer):
             score=score,
             pooling=pooling,
             regions=find_regions(mask, probability),
-            gate=None if found.gate is None else choice_of_gate(found.gate),
+            gate=gate,
             dct_source=sample.dct_source,
             orientation=sample.orientation,
             windows=found.windows,
@@ -233,7 +246,7 @@ class ManipulationInferencer(BaseInferencer):
     ) -> list[np.ndarray]:
         """Overlays, RGB, turned as a viewer shows the photo; none unless ``return_vis``."""
         return [
-            upright(overlay(result.image, result.probability, result.threshold), result.orientation)
+            draw_overlay(result)
             for result in preds
             if isinstance(result, Prediction) and return_vis
         ]

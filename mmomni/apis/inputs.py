@@ -27,7 +27,8 @@ def list_sources(inputs: Input | Iterable[Input]) -> list[Source]:
         ValueError: A folder or glob holds no image.
         TypeError: Something that is neither path, bytes nor array.
     """
-    several = [inputs] if isinstance(inputs, Input) else list(inputs)
+    # None is what OpenCV makes of a file that it cannot read.
+    several = [inputs] if inputs is None or isinstance(inputs, Input) else list(inputs)
     return [source for number, item in enumerate(several) for source in _sources(item, number)]
 
 

@@ -1,5 +1,6 @@
 """How an input becomes the planes that the network sees, or the reason why it cannot."""
 
+import os
 import re
 import stat
 import time
@@ -34,6 +35,7 @@ SCAN_HEADER = re.compile(rb'\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)'
 """With its length and number of components, which decide whether a decoder goes on."""
 EXIF_ORIENTATION = 274
 SMALLEST_SIDE = 32
+BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
 
 class Sample(NamedTuple):
@@ -158,10 +160,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
 def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[int, list[str]]:
     """Orientation and notes; refuses what must not be read."""
     try:
-        if isinstance(content, Path) and not stat.S_ISREG(content.stat().st_mode):
-            raise ImageReadError(
-                f'{name}: expected an image file, got a folder, pipe or device; remove it'
-            )
+        if isinstance(content, Path):
+            _check_file(content.stat(), name, max_pixels)
         with Image.open(BytesIO(content) if isinstance(content, bytes) else content) as image:
             _check_size(image.size, name, max_pixels)
             if image.format not in FORMATS:
@@ -183,6 +183,19 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
             f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), its first bytes are '
             'those of no such format; replace or remove the file'
         ) from error
+
+
+def _check_file(status: os.stat_result, name: str, max_pixels: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageReadError(
+            f'{name}: expected an image file, got a folder, pipe or device; remove it'
+        )
+    largest = BYTES_A_PIXEL * max_pixels + 2**26
+    if status.st_size > largest:
+        raise ImageReadError(
+            f'{name}: expected at most {largest:,} bytes, more than {max_pixels:,} pixels can '
+            f'take, got {status.st_size:,}; remove what is not the image'
+        )
 
 
 def _orientation(image: Image.Image) -> int:

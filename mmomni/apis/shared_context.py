@@ -20,6 +20,11 @@ from mmomni.models.layers.query_attention import Gathering, join_heads, split_he
 
 from .windows import GRID, Side, Window
 
+UNSHARED = (
+    nn.GroupNorm, nn.InstanceNorm2d, nn.MultiheadAttention, nn.AdaptiveMaxPool2d,
+)  # fmt: skip
+"""Look at the whole image, too, and are not hooked."""
+
 
 class _Average(NamedTuple):
     """A weighted mean over a part of the image.
@@ -75,6 +80,7 @@ class SharedContext:
         self._averages: list[_Average] = []
         self._shared: list[Tensor] = []
         self._handles: list[RemovableHandle] = []
+        self._refused = False
 
     def __enter__(self) -> 'SharedContext':
         for module in self._modules:
@@ -99,6 +105,11 @@ class SharedContext:
     def shares(self) -> bool:
         """Whether the network has operations to share; known after the first pass."""
         return bool(self._shared)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the network looks at a window only; known after the first pass."""
+        return not self._refused and not any(isinstance(m, UNSHARED) for m in self._modules)
 
     @property
     def window(self) -> Window:
@@ -130,6 +141,7 @@ class SharedContext:
         for side, cells in zip(self.window, size, strict=True):
             stride, rest = divmod(side.size, cells)
             if rest or GRID % stride:
+                self._refused = True
                 return None
             sides.append(side.at_stride(stride))
         return sides

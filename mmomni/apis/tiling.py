@@ -1,7 +1,6 @@
 """Maps of images of any size in bounded memory, equal to those of the images in one piece."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +22,17 @@ NOTHING_SHARED = (
     'windows of the image passed without knowing of each other: probabilities may differ from '
     'those of the image in one piece, most where windows meet'
 )
+PARTLY_SHARED = (
+    'windows of the image passed without knowing all of each other, because some layers of this '
+    'network cannot be told of the whole: probabilities may differ from those of the image in one '
+    'piece'
+)
 NOT_SETTLED = (
     'windows of the image did not come to agree on the whole of it: probabilities may differ from '
     'those of the image in one piece'
 )
 SAMPLING = 8
 """Every so many rows and columns are compared, so that no second map is held."""
-
-Progress = Callable[[int, int], None]
 
 
 class Map(NamedTuple):
@@ -57,7 +59,6 @@ def predict_maps(
     window: int = WINDOW,
     overlap: int = OVERLAP,
     max_passes: int = MAX_PASSES,
-    progress: Progress | None = None,
 ) -> list[Map]:
     """Maps of images of one size.
 
@@ -73,8 +74,6 @@ def predict_maps(
         overlap: Of neighbouring windows, likewise. The network sees a window's edge from as far
             as two fifths of it, which are left out.
         max_passes: At least 1, which is fast and a rough map.
-        progress: Called after each window with the windows done, and with the windows in all if
-            ``max_passes`` are needed; mostly it is done before.
 
     Raises:
         ValueError: Images of different sizes; window, overlap or passes are no such numbers.
@@ -89,7 +88,7 @@ def predict_maps(
     windows = plan_windows(height, width, window, overlap)
     if len(windows) == 1:
         return _whole(network, planes, windows[0])
-    return [_in_windows(network, array, windows, max_passes, progress) for array in planes]
+    return [_in_windows(network, array, windows, max_passes) for array in planes]
 
 
 def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> list[Map]:
@@ -107,17 +106,13 @@ def _in_windows(
     planes: np.ndarray,
     windows: Sequence[Window],
     max_passes: int,
-    progress: Progress | None,
 ) -> Map:
     log_odds = torch.empty(planes.shape[1:])
     before: Tensor | None = None
     warnings: tuple[str, ...] = ()
     with SharedContext(network) as context:
-        for passes in range(1, max_passes + 1):
-            report = partial(
-                _report, progress, (passes - 1) * len(windows), max_passes * len(windows)
-            )
-            gate = _pass(network, planes, windows, context, log_odds, report)
+        for passes in range(1, max_passes + 1):  # noqa: B007  (told afterwards)
+            gate = _pass(network, planes, windows, context, log_odds)
             if not context.shares:
                 warnings = (NOTHING_SHARED,)
                 break
@@ -127,6 +122,8 @@ def _in_windows(
             before = now
         else:
             warnings = (NOT_SETTLED,)
+        if context.shares and not context.complete:
+            warnings += (PARTLY_SHARED,)
     return Map(log_odds, gate, len(windows), passes, warnings)
 
 
@@ -136,25 +133,18 @@ def _pass(
     windows: Sequence[Window],
     context: SharedContext,
     log_odds: Tensor,
-    report: Callable[[int], None],
 ) -> float | None:
     """Write the map, in place; the gate's logit, averaged over the image."""
     log_odds.zero_()
     gate = 0.0
-    for done, window in enumerate(windows, 1):
+    for window in windows:
         context.window = window
         output = _run(network, [planes], window)
         _blend(log_odds, output, window)
         if output.gate is not None:
             gate += output.gate.item() * window.share
-        report(done)
     context.end_pass()
     return None if output.gate is None else gate
-
-
-def _report(progress: Progress | None, before: int, total: int, done: int) -> None:
-    if progress is not None:
-        progress(before + done, total)
 
 
 def _run(network: Network, images: Sequence[np.ndarray], window: Window) -> Output:

@@ -1,8 +1,7 @@
 """The part of a config that inference needs, as plain data that is safe to build from."""
 
 import re
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Iterator, Set
 from typing import Any
 
 from mmengine.config import Config
@@ -11,12 +10,24 @@ from torch import nn
 
 from mmomni.registry import MODELS
 
-KEPT = ('default_scope', 'model', 'test_pipeline')
+KEPT = ('default_scope', 'model')
 """Top-level entries of an inference config."""
-DROPPED = frozenset({'auxiliary_head', 'init_cfg', 'pretrained', 'train_cfg'})
+DROPPED = frozenset(
+    {'auxiliary_head', 'init_cfg', 'loss_decode', 'pretrained', 'sampler', 'train_cfg'}
+)
 """Entries that only training reads; some would load files."""
-SCOPES = ('mmomni', 'mmseg', 'mmdet', 'mmpretrain', 'mmengine')
-"""Packages whose registered types a published config may name."""
+SCOPE = 'mmseg'
+"""Package in which types without prefix are looked for, and then in mmengine."""
+SEGMENTOR = 'EncoderDecoder'
+TYPES = frozenset(
+    {
+        SEGMENTOR, 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead', 'UPerHead',
+        'mmomni.AnomalyEnhancement', 'mmomni.ConvNeXt', 'mmomni.ConvNeXtSwin',
+        'mmomni.DynamicWeightDecoder', 'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
+        'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
+    }
+)  # fmt: skip
+"""What a published config may name: types whose constructors read no files."""
 
 
 def inference_config(config: Config) -> Config:
@@ -50,18 +61,20 @@ def _plain(value: Any, name: str) -> Any:
 
 def build_model(config: Config) -> nn.Module:
     """The model of an inference config, with weights as they happen to be drawn."""
-    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmseg')):
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', SCOPE)):
         return MODELS.build(config.model)
 
 
 def refuse_unsafe(config: dict) -> None:
-    """Refuse a config from a stranger's file that would do more than build registered modules.
+    """Refuse a config from a stranger's file that would do more than build known modules.
 
     mmengine takes a ``type`` that is not registered as the path of any Python object, imports it
-    and calls it, and reads the files named by ``_base_`` and ``init_cfg``.
+    and calls it; constructors of registered types load the files that they are given, pickles
+    among them.
 
     Raises:
-        ValueError: It names something else than registered types.
+        ValueError: It names something else than :data:`TYPES`, or has an entry that could name a
+            file.
     """
     unknown = sorted(set(config) - set(KEPT))
     if unknown or not isinstance(config.get('model'), dict):
@@ -69,39 +82,32 @@ def refuse_unsafe(config: dict) -> None:
             f'expected a config of {", ".join(KEPT)}, got {", ".join(config) or "an empty one"}'
         )
     for key, value in _entries(config):
-        # backbones load files under names like `checkpoint_path`
-        if key in DROPPED or ('checkpoint' in key and isinstance(value, str)):
+        if key in DROPPED:
             raise ValueError(f'the config has an entry {key!r}, which inference does not need')
-        if key in {'default_scope', '_scope_'} and value not in SCOPES:
-            raise ValueError(f'the config names the package {value!r}, expected one of {SCOPES}')
-        if key == 'type' and not _is_registered(value):
+        if key in {'default_scope', '_scope_'} and value != SCOPE:
+            raise ValueError(f'the config names the package {value!r}, expected {SCOPE!r}')
+        if key == 'type':
+            _require_type(value, TYPES)
+        elif isinstance(value, str) and not re.fullmatch(r'[\w-]{1,64}', value):
             raise ValueError(
-                f'the config names the type {value!r}, which is not registered in an installed '
-                f'package of {SCOPES}'
+                f'the config has the entry {key} = {value[:100]!r}, expected a word of letters, '
+                'digits, _ and -, not what could be a file'
             )
+    _require_type(config['model'].get('type'), {SEGMENTOR})
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """Keys and values at any depth."""
-    if isinstance(value, dict):
-        yield from value.items()
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _entries(item)
+def _require_type(name: object, allowed: Set[str]) -> None:
+    if not isinstance(name, str) or name.removeprefix(f'{SCOPE}.') not in allowed:
+        raise ValueError(
+            f'the config names the type {name!r}, a published one may have here: '
+            f'{", ".join(sorted(allowed))}'
+        )
 
 
-def _is_registered(name: object) -> bool:
-    match = re.fullmatch(r'(?:(\w+)\.)?(\w+)', name) if isinstance(name, str) else None
-    if match is None or (match[1] or 'mmseg') not in SCOPES:
-        return False
-    try:
-        package = import_module(f'{match[1] or "mmseg"}.registry')
-    except ImportError:
-        return False
-    registries = [package.MODELS, package.TRANSFORMS]
-    if match[1] is None:  # then the name is also looked for in mmengine
-        registries += [registry.parent for registry in registries]
-    for registry in registries:
-        registry.import_from_location()
-    return any(match[2] in registry.module_dict for registry in registries)
+def _entries(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
+    """Keys and values at any depth; items of a list have the key of the list."""
+    pairs = value.items() if isinstance(value, dict) else [(key, item) for item in value]
+    for name, item in pairs:
+        yield name, item
+        if isinstance(item, dict | list):
+            yield from _entries(item, name)

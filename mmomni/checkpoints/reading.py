@@ -1,7 +1,9 @@
 """Read checkpoints; one from a stranger must not be able to run code."""
 
 import json
+import math
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.config import Config
 from torch import Tensor
+
+from mmomni.evaluation.functional import IMAGE_POOLINGS
 
 from .inference_config import inference_config, refuse_unsafe
 
@@ -29,8 +33,8 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         state_dict: Weights without those of training-only heads.
-        config: Entries ``model``, ``test_pipeline`` and ``default_scope``; ``None`` if an
-            unpublished file does not tell.
+        config: Entries ``model`` and ``default_scope``; ``None`` if an unpublished file does not
+            tell.
         calibrations: What ``mmomni calibrate`` found, for any number of rates of false alarms.
         card: Model card; empty for an unpublished file.
     """
@@ -110,11 +114,28 @@ def parse_description(text: str, path: Path) -> Description:
                 f"format {FORMAT} expected, got {fields['format']}; use the mmomni that wrote it"
             )
         refuse_unsafe(fields['config'])
-        return Description(
-            Config(fields['config']), tuple(map(dict, fields['calibrations'])), dict(fields['card'])
-        )
+        calibrations = tuple(map(dict, fields['calibrations']))
+        for calibration in calibrations:
+            _check_calibration(calibration)
+        return Description(Config(fields['config']), calibrations, dict(fields['card']))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f'{path}: its description cannot be used: {error!r}') from error
+
+
+def _check_calibration(calibration: Mapping[str, Any]) -> None:
+    """Refuse what no ``mmomni calibrate`` wrote."""
+    threshold, fpr = (calibration.get(field, math.nan) for field in ('threshold', 'fpr'))
+    if not (
+        type(threshold) in {int, float}
+        and type(fpr) in {int, float}
+        and 0 <= threshold < 1
+        and 0 < fpr < 1
+        and calibration.get('pooling') in IMAGE_POOLINGS
+    ):
+        raise ValueError(
+            'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1) and '
+            f'pooling (one of {IMAGE_POOLINGS}), got {calibration}'
+        )
 
 
 def _require(path: Path) -> None:
@@ -130,15 +151,21 @@ def _load(path: Path, trust: bool) -> Any:
     _require(path)
     with path.open('rb') as file:
         is_zip = file.read(4) == b'PK\x03\x04'
-    # Other forms are older than torch 1.6, and before torch 2.6 weights_only did not make them
-    # safe (CVE-2025-32434).
+    # Other forms are older than torch 1.6; the safe unpickler was made for zip archives.
     if not is_zip and not trust:
         raise ValueError(
             f'{path}: expected a checkpoint (a zip archive of torch.save), got another kind of '
             'file; one of torch before 1.6 must be saved anew by somebody who trusts it'
         )
     try:
-        return torch.load(path, map_location='cpu', weights_only=not trust)
+        if not trust:
+            _refuse_unusual(path)
+        try:
+            return torch.load(path, map_location='cpu', weights_only=True)
+        except pickle.UnpicklingError:
+            if not trust:
+                raise
+        return torch.load(path, map_location='cpu', weights_only=False)
     except pickle.UnpicklingError as error:
         reason = f'is damaged, or no checkpoint: {error}'
         if not trust:  # what torch says here advises against its own default
@@ -146,6 +173,25 @@ def _load(path: Path, trust: bool) -> Any:
         raise ValueError(f'{path} {reason}') from error
     except Exception as error:  # a broken file raises anything, a trusted pickle may
         raise ValueError(f'{path} is damaged, or no checkpoint: {error}') from error
+
+
+def _refuse_unusual(path: Path) -> None:
+    """Refuse zip archives that ``torch.save`` does not write.
+
+    Raises:
+        ValueError: Its records would grow when they are read, or it is a TorchScript program,
+            which torch before 2.6 runs even with ``weights_only`` (CVE-2025-32434).
+        zipfile.BadZipFile: It is broken, so that Python cannot read it.
+        RuntimeError: The same, of torch.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+    if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise ValueError('its records are compressed or overlap, torch.save writes none such')
+    # by torch's own reader, so that it decides as torch.load does
+    if 'constants.pkl' in torch._C.PyTorchFileReader(str(path)).get_all_records():
+        raise ValueError('it is a TorchScript program')
 
 
 def _description_of(content: Any) -> str | None:

@@ -43,6 +43,10 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         '--out', type=Path, metavar='FILE', help='default: CHECKPOINT.calibration.json'
     )
+    parser.add_argument(
+        '--trust-checkpoint', action='store_true',
+        help='also load an unpublished training checkpoint, which can run code that it contains',
+    )  # fmt: skip
     parser.set_defaults(run=_run)
 
 
@@ -56,6 +60,7 @@ def _run(args: argparse.Namespace) -> None:
         args.fpr,
         args.pooling,
         counter('calibrate'),
+        args.trust_checkpoint,
     )
     out = args.out or Path(f'{args.checkpoint}.calibration.json')
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -66,16 +66,18 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         **options: More of the inferencer's.
 
     Raises:
-        ValueError: The checkpoint, config or calibration cannot be used.
+        ValueError: The checkpoint, config, calibration or device cannot be used.
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
     from mmomni.checksum import file_sha256
 
+    if args.config is not None and not Path(args.config).is_file():
+        raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
     inferencer = ManipulationInferencer(
         args.config,
         args.checkpoint,
-        None if args.device == 'auto' else args.device,
+        _device(args.device, args.backend),
         trust_checkpoint=args.trust_checkpoint,
         backend=args.backend,
         **options,
@@ -98,6 +100,25 @@ def _probability(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f'expected a probability from 0 to below 1, got {text}')
     return value
+
+
+def _device(name: str, backend: str) -> str | None:
+    """For the inferencer; ``None``: it chooses."""
+    if name == 'auto':
+        return None
+    import torch
+
+    try:
+        device = torch.device(name)
+        if backend == 'torch':  # that of ONNX has devices of its own
+            torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition('\n')[0]
+        raise ValueError(
+            f'expected a device of this machine for --device (auto, cpu, cuda, cuda:1), got '
+            f'{name!r}: {reason}'
+        ) from error
+    return name
 
 
 def _image_threshold(

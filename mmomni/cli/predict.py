@@ -43,6 +43,11 @@ def add_parser(commands: Commands) -> None:
         '--batch-size', type=_positive, default=1, metavar='N',
         help='images of equal size among N consecutive ones pass together (default: %(default)s)',
     )  # fmt: skip
+    parser.add_argument(
+        '--workers', type=_not_negative, default=0, metavar='N',
+        help='processes that read files beside this one (default: %(default)s, it reads them '
+        'itself)',
+    )  # fmt: skip
     parser.set_defaults(run=_run)
 
 
@@ -62,6 +67,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _not_negative(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f'expected 0 or more, got {text}')
+    return value
+
+
 def _run(args: argparse.Namespace) -> int:
     from mmomni.reporting import (
         PredictionFolder,
@@ -77,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
         summary = write_predictions(
             folder,
             files,
-            lambda paths: inferencer.stream(paths, args.batch_size, **options),
+            lambda paths: inferencer.stream(paths, args.batch_size, args.workers, **options),
             counter('predict'),
         )
         report = write_report(folder)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Spelt out here, because `mmomni --help` must load neither Pillow nor torch.
 MOST_MEGAPIXELS = 178.9
+OWN_NAMES = ('127.0.0.1', 'localhost', '[::1]')
 
 
 def add_parser(commands: Commands) -> None:
@@ -22,7 +23,8 @@ def add_parser(commands: Commands) -> None:
         help='a web page: drop in an image, see what was changed',
         description='Serve a web page on this machine: drop in an image, see heat map, regions, '
         'score, the choice of the gate and the DCT plane, save the report. Uploads stay in '
-        'memory. Ends with Ctrl+C.',
+        'memory; the pictures of a report are made in a temporary folder, which is removed before '
+        'the answer is sent. Ends with Ctrl+C.',
     )
     add_model_options(parser)
     parser.add_argument(
@@ -62,8 +64,7 @@ def _megapixels(text: str) -> float:
 
 def _run(args: argparse.Namespace) -> None:
     server = open_page(args)
-    host = f'[{args.host}]' if ':' in args.host else args.host
-    print(f'http://{host}:{server.port}   (Ctrl+C ends it)', flush=True)
+    print(f'http://{_in_address(args.host)}:{server.port}   (Ctrl+C ends it)', flush=True)
     if not _is_own(args.host):
         print(
             f'warning: whoever reaches {args.host} can use this page, without a password and '
@@ -84,8 +85,18 @@ def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
         version=__version__,
         max_megapixels=args.max_megapixels,
     )
-    page = Page(Examiner(*model), about, max_upload=int(args.max_upload_mb * 2**20))
+    page = Page(
+        Examiner(*model),
+        about,
+        max_upload=int(args.max_upload_mb * 2**20),
+        hosts=(*OWN_NAMES, _in_address(args.host)) if _is_own(args.host) else (),
+    )
     return open_server(page, args.host, args.port)
+
+
+def _in_address(host: str) -> str:
+    """As an URL holds it."""
+    return f'[{host}]' if ':' in host else host
 
 
 def _is_own(host: str) -> bool:

@@ -140,16 +140,18 @@ def calibrate(
     fpr: float,
     pooling: str,
     progress: Callable[[int, int], None],
+    trust_checkpoint: bool = False,
 ) -> dict[str, Any]:
     """Find the threshold of a checkpoint on authentic images.
 
     Args:
         config: Config file of the checkpoint.
-        checkpoint: Local file of one's own: it is trusted.
+        checkpoint: Its weights.
         source: See :func:`authentic_images`.
         fpr: See :func:`conformal_threshold`.
         pooling: See :func:`mmomni.evaluation.functional.image_score`.
         progress: Called with (images done, all images).
+        trust_checkpoint: See :class:`~mmomni.apis.ManipulationInferencer`.
 
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
@@ -158,15 +160,15 @@ def calibrate(
 
     Raises:
         FileNotFoundError: A file is not there.
-        ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; or
-            no score can be above the threshold.
+        ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; no
+            score can be above the threshold; or the checkpoint cannot be used or trusted.
     """
     from mmomni.apis import ManipulationInferencer
 
     paths = authentic_images(source)
     conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
     digest = file_sha256(Path(checkpoint))
-    inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=True)
+    inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=trust_checkpoint)
     scores, unreadable = score_images(inferencer, paths, pooling, progress)
     threshold = _threshold(scores, unreadable, fpr)
     return dict(

@@ -18,7 +18,7 @@ from mmomni.checksum import file_sha256
 from mmomni.version import __version__
 
 from . import pictures
-from .record import FileState, file_state, make_record
+from .record import RECORD_KEYS, FileState, file_state, make_record
 from .sources import ImageFile
 from .verdict import ImageThreshold
 
@@ -52,8 +52,8 @@ class PredictionFolder:
 
     Raises:
         FileExistsError: The folder holds something else.
-        ValueError: It holds results of other settings.
-        OSError: Another process is writing to it.
+        ValueError: It holds results of other settings, or lines that no run has written.
+        OSError: Another process is writing to it, or a link inside leads out of it.
     """
 
     def __init__(
@@ -75,11 +75,14 @@ class PredictionFolder:
         self._lock = _locked(self.root)
         try:
             self._check_settings()
-            self.records = {line['path']: line for line in _whole_lines(self.root / PREDICTIONS)}
-            self.failures = {
-                line['path']: line['reason'] for line in _whole_lines(self.root / FAILURES)
-            }
-            (self.root / UNFINISHED).mkdir(exist_ok=True)
+            lines = _whole_lines(self.root / PREDICTIONS, RECORD_KEYS)
+            self.records = {line['path']: line for line in lines}
+            for record in lines:
+                self._check_files(record)
+            lines = _whole_lines(self.root / FAILURES, dict(path=str, reason=str))
+            self.failures = {line['path']: line['reason'] for line in lines}
+            self._clear_unfinished()
+            (self.root / UNFINISHED).mkdir()
             self._write(SETTINGS, _pretty(dict(self.settings, mmomni=__version__)))
         except BaseException:
             os.close(self._lock)
@@ -90,8 +93,31 @@ class PredictionFolder:
 
     def __exit__(self, *_: object) -> None:
         """Leave nothing unfinished, and let others write."""
-        shutil.rmtree(self.root / UNFINISHED)
-        os.close(self._lock)
+        try:
+            self._clear_unfinished()
+        finally:
+            os.close(self._lock)
+
+    def _clear_unfinished(self) -> None:
+        unfinished = self.root / UNFINISHED
+        if unfinished.is_symlink():
+            raise OSError(f'expected a folder at {unfinished}, got a link; remove it')
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+
+    def _is_inside(self, file: str) -> bool:
+        """Whether a path below the folder stays there, with all links followed."""
+        real = Path(os.path.realpath(self.root / file))
+        return real != self.root and real.is_relative_to(self.root)
+
+    def _check_files(self, record: Mapping[str, Any]) -> None:
+        """What a line names is removed and shown later: it must not be a file of somebody else."""
+        for file in _files_of(record):
+            if not (isinstance(file, str) and '\0' not in file and self._is_inside(file)):
+                raise ValueError(
+                    f'{self.root / PREDICTIONS}: expected outputs inside of the folder, got '
+                    f'{file!r}; remove that line or link, or choose another folder with --out'
+                )
 
     def _check_settings(self) -> None:
         if all(entry.name == UNFINISHED for entry in self.root.iterdir()):
@@ -190,12 +216,13 @@ class PredictionFolder:
 
     def _write(self, file: str, content: bytes) -> None:
         target = self.root / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.parent.resolve().is_relative_to(self.root):
+        # The folder, not the file: a link in place of the file is replaced, not followed.
+        if target.parent != self.root and not self._is_inside(str(target.parent)):
             raise OSError(
                 f'{target.parent} leads out of {self.root}; remove that link, or choose another '
                 'folder with --out'
             )
+        target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.root / UNFINISHED / 'file'
         unfinished.write_bytes(content)
         os.replace(unfinished, target)
@@ -230,15 +257,23 @@ def _locked(root: Path) -> int:
     return lock
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """All lines but one that a killed process left torn."""
+def _whole_lines(path: Path, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All lines but one that a killed process left torn; each has the keys, with these types."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     try:
-        return [json.loads(line) for line in lines if line.endswith(b'\n')]
+        whole = [json.loads(line) for line in lines if line.endswith(b'\n')]
     except ValueError as error:
         raise ValueError(
             f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'
         ) from error
+    for number, line in enumerate(whole, 1):
+        for key, kind in keys.items():
+            if not (isinstance(line, dict) and key in line and isinstance(line[key], kind)):
+                raise ValueError(
+                    f'{path}, line {number}: expected {key!r} as `mmomni predict` writes it, got '
+                    f'{ascii(line)[:200]}; remove the line, or choose another folder with --out'
+                )
+    return whole
 
 
 def _line(content: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 from mmomni.apis.results import Prediction
@@ -11,6 +12,14 @@ from .verdict import ImageThreshold
 
 LISTED_REGIONS = 1000
 """So many regions of an image, the largest, are listed; ``num_regions`` counts all."""
+
+RECORD_KEYS: dict[str, Any] = dict(
+    name=str, score=(int, float), pooling=str, verdict=(str, NoneType),
+    tampered_share=(int, float), num_regions=int, regions=list, gate=(dict, NoneType),
+    dct_source=str, width=int, height=int, orientation=int, windows=int, seconds=(int, float),
+    warnings=list, image=str, path=str, size_bytes=int, mtime_ns=int, sha256=str, files=dict,
+)  # fmt: skip
+"""A line of ``predictions.jsonl``: keys and types of their values."""
 
 
 class FileState(NamedTuple):

@@ -247,5 +247,10 @@ byId('view').addEventListener('close', () => history.replaceState(null, '', '#')
 slide();
 update();
 // A link with the name of an image behind # opens it.
-const linked = decodeURIComponent(location.hash.slice(1));
+let linked = '';
+try {
+  linked = decodeURIComponent(location.hash.slice(1));
+} catch (error) {
+  if (!(error instanceof URIError)) throw error;  // a malformed link opens nothing
+}
 if (linked) data.rows.filter((row) => row.name === linked).slice(0, 1).forEach(open);

@@ -13,6 +13,11 @@ from mmomni.apis.inputs import list_sources
 OUTPUT_SUFFIXES = ('.png', '.npz', '.jpg')
 RESERVED = frozenset('<>:"/\\|?*')
 """Not allowed in the file names of some system that a results folder may be copied to."""
+DEVICES = frozenset(
+    ['CON', 'PRN', 'AUX', 'NUL']
+    + [f'{port}{number}' for port in ('COM', 'LPT') for number in '0123456789¹²³']
+)
+"""No file of Windows can be called so, whatever its suffix."""
 LONGEST_PART = 120
 LONGEST_NAME = 800
 
@@ -112,6 +117,8 @@ def _safe(part: str) -> str:
     """One part of a path, printable, with nothing that leads out of its folder."""
     kept = ''.join(c if c.isprintable() and c not in RESERVED else '_' for c in part)
     kept = kept.strip('. ') or '_'
+    if kept.partition('.')[0].rstrip(' ').upper() in DEVICES:
+        kept = f'_{kept}'
     if len(kept.encode()) <= LONGEST_PART:
         return kept
     cut = kept.encode()[: LONGEST_PART - 10].decode(errors='ignore')

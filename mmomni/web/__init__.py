@@ -8,8 +8,9 @@ this field knows, was tried and passes an upload's bytes on unchanged, too, but 
 - keeps every upload and every result in a folder on disk, removes them by a timer, and leaves
   them there when the process ends.
 
-Here an upload stays in memory, the answer holds everything that the page shows and saves, and when
-it is sent nothing is left.
+Here an upload stays in memory; only the pictures of its report are made in a temporary folder,
+which is removed before the answer is sent. The answer holds everything that the page shows and
+saves, and when it is sent nothing is left.
 """
 
 from .app import Page

@@ -1,18 +1,25 @@
 import json
 import logging
+import re
+import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import (
     BadRequest,
+    ClientDisconnected,
+    Forbidden,
     HTTPException,
     LengthRequired,
     MethodNotAllowed,
     NotFound,
     RequestEntityTooLarge,
+    RequestTimeout,
     ServiceUnavailable,
     UnsupportedMediaType,
 )
@@ -62,6 +69,10 @@ class Page:
         about: Shown on the page.
         max_upload: Bytes; more are refused before they are read.
         max_waiting: Uploads that wait, in memory, while one is examined; more are sent away.
+        hosts: By which names (``localhost``, ``[::1]``) the page can be called, at any port; empty:
+            by any. A page that only this machine may reach needs them: else a site could let its
+            own name point to this machine and read the answers (DNS rebinding).
+        upload_seconds: In which an upload must have arrived as a whole; it holds a place.
     """
 
     def __init__(
@@ -70,10 +81,14 @@ class Page:
         about: Mapping[str, Any],
         max_upload: int,
         max_waiting: int = 4,
+        hosts: Collection[str] = (),
+        upload_seconds: float = 120,
     ) -> None:
         self.examine = examine
         self.about = {**about, 'max_upload': max_upload}
         self.max_upload = max_upload
+        self.hosts = hosts
+        self.upload_seconds = upload_seconds
         self._places = threading.BoundedSemaphore(1 + max_waiting)
         # One image at a time, and always in the same thread: each new one would make torch start
         # its own pool of threads.
@@ -97,6 +112,7 @@ class Page:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
+        self._check_caller(request)
         if request.path == '/examine':
             _check_method(request, 'POST')
             return _with_json(Response(), self._examine(request))
@@ -108,6 +124,15 @@ class Page:
         name, kind = STATIC[request.path]
         content = files(__package__).joinpath('static', name).read_bytes()
         return Response(content, content_type=f'{kind}; charset=utf-8')
+
+    def _check_caller(self, request: Request) -> None:
+        host = request.headers.get('Host', '')
+        name = re.sub(r':\d*$', '', host).lower()
+        if self.hosts and name not in self.hosts:
+            raise BadRequest(f'expected to be called {" or ".join(self.hosts)}, got {host!r}')
+        origin = request.headers.get('Origin')
+        if origin is not None and _netloc(origin) != host.lower():
+            raise Forbidden(f'expected a request of the page at {host}, got one of {origin!r}')
 
     def _examine(self, request: Request) -> Mapping[str, Any]:
         if request.mimetype != UPLOAD_TYPE:
@@ -135,13 +160,46 @@ class Page:
             )
         if not size:
             raise BadRequest('expected an image file, got one of zero bytes')
-        return request.get_data(cache=False)
+        return self._receive(request)
+
+    def _receive(self, request: Request) -> bytes:
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            # Absent without Werkzeug's server; the read that waits ends as if the client had gone.
+            if (connection := request.environ.get('werkzeug.socket')) is not None:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+
+        timer = threading.Timer(self.upload_seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            return request.get_data(cache=False)
+        except ClientDisconnected as error:
+            if not late.is_set():
+                raise
+            raise RequestTimeout(
+                f'expected the whole upload within {self.upload_seconds:g} seconds; use '
+                '`mmomni predict` where the connection is too slow'
+            ) from error
+        finally:
+            timer.cancel()
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port; ``None``: it has none, such as ``null``."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _file_name(name: str) -> str:
     """The last part of a path of any system; what is shown of an upload."""
     last = name.replace('\\', '/').rstrip('/').rpartition('/')[2]
-    return last[:LONGEST_NAME] or 'image'
+    return 'image' if last in ('', '.', '..') else last[:LONGEST_NAME]
 
 
 def _check_method(request: Request, *allowed: str) -> None:

@@ -60,6 +60,21 @@ def test_choice_of_gate(logit, modality, confidence):
     assert choice.confidence == pytest.approx(confidence)
 
 
+def test_gate_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match='NaN'):
+        choice_of_gate(float('nan'))
+
+
+def test_regions_of_many_stripes():
+    mask, rng = np.zeros((1500, 12), np.uint8), np.random.default_rng(0)
+    mask[100:1400, 2:9] = 1
+    probability = rng.random(mask.shape, np.float32)
+    (region,) = find_regions(mask, probability)
+    assert region.area == 1300 * 7
+    expected = probability[100:1400, 2:9].mean(dtype=np.float64)
+    assert region.mean_probability == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize('pooling', ['max', 'top_k_mean'])
 @pytest.mark.parametrize('shape', [(1, 1), (9, 11), (123, 200)])
 def test_score_is_that_of_the_whole_map_in_float64(pooling, shape):

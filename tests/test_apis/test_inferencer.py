@@ -168,6 +168,51 @@ def test_wrong_arguments_end_the_run(inferencer, photos, wrong):
         list(inferencer.stream(photos, **wrong))
 
 
+OUT_OF_MEMORY = [
+    MemoryError('none left'),
+    torch.cuda.OutOfMemoryError('CUDA out of memory'),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte"),
+]
+
+
+@pytest.mark.parametrize('error', OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_a_batch_beyond_memory_passes_singly(published, photos, error):
+    inferencer = ManipulationInferencer(weights=published, device='cpu')
+    run = inferencer.model.forward
+
+    def forward(planes):
+        if len(planes) > 1:
+            raise error
+        return run(planes)
+
+    inferencer.model.forward = forward
+    assert all(isinstance(result, Prediction) for result in inferencer.stream(photos, 4))
+
+
+@pytest.mark.parametrize('error', OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_an_image_beyond_memory_is_a_failure(published, photos, error):
+    inferencer = ManipulationInferencer(weights=published, device='cpu')
+
+    def forward(planes):
+        raise error
+
+    inferencer.model.forward = forward
+    for result in inferencer.stream(photos, 4):
+        assert isinstance(result, Failure)
+        assert 'smaller window' in result.reason
+
+
+def test_other_errors_of_the_network_are_not_hidden(published, photos):
+    inferencer = ManipulationInferencer(weights=published, device='cpu')
+
+    def forward(planes):
+        raise RuntimeError('a bug')
+
+    inferencer.model.forward = forward
+    with pytest.raises(RuntimeError, match='a bug'):
+        list(inferencer.stream(photos))
+
+
 def test_training_checkpoint_needs_trust(training_checkpoint, photos):
     with pytest.raises(ValueError, match='publish_model'):
         ManipulationInferencer(weights=training_checkpoint)

@@ -73,6 +73,11 @@ def test_a_folder_or_glob_without_images_is_refused(folder, item):
         list_sources(str(folder / item))
 
 
+def test_none_alone_is_refused():
+    with pytest.raises(TypeError, match='got NoneType'):
+        list_sources(None)
+
+
 def test_a_path_is_no_glob(folder):
     (source,) = list_sources(folder / 'gone[1].jpg')
     assert source.content == folder / 'gone[1].jpg'

@@ -324,3 +324,13 @@ def test_whatever_a_decoder_raises_ends_in_a_reason(monkeypatch):
 def test_reading_without_trying_raises():
     with pytest.raises(ImageReadError, match=r'^name: expected an image'):
         read_sample(Source('name', b'no image'), MAX_PIXELS)
+
+
+def test_a_file_far_larger_than_its_image_is_not_read(tmp_path):
+    path = tmp_path / 'sparse.png'
+    Image.new('RGB', (64, 64)).save(path)
+    os.truncate(path, 2**26 + 8 * 10_000 + 1)
+    reason = try_to_read(Source('sparse', path), max_pixels=10_000).reason
+    assert 'expected at most 67,188,864 bytes' in reason
+    os.truncate(path, 2**26 + 8 * 10_000)
+    assert try_to_read(Source('sparse', path), max_pixels=10_000).image.shape == (64, 64, 3)

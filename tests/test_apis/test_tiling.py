@@ -153,14 +153,6 @@ def test_no_passes(toy, image, max_passes):
         predict_maps(toy, [image(8, 8)], max_passes=max_passes)
 
 
-def test_progress(toy, image):
-    seen = []
-    (found,) = predict_maps(
-        toy, [image(300, 500)], **WINDOWS, progress=lambda *numbers: seen.append(numbers)
-    )
-    assert seen == [(i + 1, 8 * found.windows) for i in range(found.passes * found.windows)]
-
-
 def test_too_few_passes(toy, image):
     (found,) = predict_maps(toy, [image(300, 500)], **WINDOWS, max_passes=1)
     assert found.passes == 1
@@ -255,3 +247,10 @@ def test_model_equals_itself_in_one_piece(path, build, image):
     assert error < 1e-3
     assert without > 10 * error
     assert found.gate == (None if gate is None else pytest.approx(gate, abs=1e-4))
+
+
+@pytest.mark.parametrize('layer', [nn.GroupNorm(2, 8), nn.InstanceNorm2d(8)])
+def test_layers_that_cannot_share_are_told(toy, image, layer):
+    toy.stem = nn.Sequential(toy.stem, layer).double()
+    (found,) = predict_maps(toy, [image(300, 500)], **WINDOWS)
+    assert 'cannot be told of the whole' in found.warnings[-1]

@@ -10,6 +10,7 @@ from mmengine import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from mmomni.apis import ManipulationInferencer
 from mmomni.checkpoints import publish
 from mmomni.checksum import file_sha256
 from mmomni.cli import main
@@ -139,6 +140,37 @@ def test_a_raw_checkpoint_must_be_trusted(predict, raw, tmp_path, capsys):
     assert predict('--trust-checkpoint', '--batch-size', 2, checkpoint=raw) == 0
 
 
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [('--device', 'nonsense'), ('--device', 'cuda:99'), ('--config', 'missing.py')],
+)
+def test_a_device_or_config_that_is_not_there_is_an_error(predict, tmp_path, capsys, option, value):
+    assert predict(option, value) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('mmomni predict: expected a ')
+    assert option in line
+    assert value in line
+    assert not (tmp_path / 'out').exists()
+
+
+def test_files_read_by_other_processes_give_the_same_results(predict, tmp_path, monkeypatch):
+    assert predict() == 0
+    alone = lines(tmp_path)
+    (tmp_path / 'out').rename(tmp_path / 'alone')
+    asked, stream = [], ManipulationInferencer.stream
+
+    def noted(self, inputs, batch_size, workers, **options):
+        asked.append(workers)
+        return stream(self, inputs, batch_size, workers, **options)
+
+    monkeypatch.setattr(ManipulationInferencer, 'stream', noted)
+    assert predict('--workers', 2) == 0
+    assert asked == [2]
+    assert {name: line['score'] for name, line in lines(tmp_path).items()} == {
+        name: line['score'] for name, line in alone.items()
+    }
+
+
 def test_nothing_to_predict_is_an_error(predict, photos, capsys):
     for photo in photos.iterdir():
         photo.unlink()
@@ -152,6 +184,7 @@ def test_nothing_to_predict_is_an_error(predict, photos, capsys):
         (['--format', 'png,gif'], 'png,npz,json'),
         (['--threshold', '1.5'], 'from 0 to below 1'),
         (['--batch-size', '0'], '1 or more'),
+        (['--workers', '-1'], '0 or more'),
         (['--backend', 'tensorrt'], 'invalid choice'),
     ],
 )

@@ -175,7 +175,8 @@ def photos(tmp_path):
 
 
 def command(checkpoint, photos, *options):
-    return main(['calibrate', str(DEMO), str(checkpoint), str(photos), *map(str, options)])
+    arguments = [str(DEMO), str(checkpoint), str(photos), '--trust-checkpoint']
+    return main(['calibrate', *arguments, *map(str, options)])
 
 
 def test_calibration_file_and_what_is_printed(checkpoint, photos, tmp_path, capsys):
@@ -243,9 +244,17 @@ def test_a_threshold_that_nothing_exceeds_is_refused(checkpoint, photos, monkeyp
         calibration, 'score_images', lambda inferencer, paths, *_: (dict.fromkeys(paths, 1.0), {})
     )
     with pytest.raises(ValueError, match='no image could be called tampered'):
-        calibrate(str(DEMO), str(checkpoint), photos, 0.5, 'max', print)
+        calibrate(str(DEMO), str(checkpoint), photos, 0.5, 'max', print, trust_checkpoint=True)
 
 
 def test_missing_checkpoint_is_named(photos, tmp_path, capsys):
     assert command(tmp_path / 'none.pth', photos, '--fpr', 0.5) == 1
     assert 'none.pth' in capsys.readouterr().err
+
+
+def test_unpublished_checkpoint_must_be_trusted(checkpoint, photos, tmp_path, capsys):
+    out = tmp_path / 'calibration.json'
+    arguments = [str(DEMO), str(checkpoint), str(photos), '--fpr', '0.5', '--out', str(out)]
+    assert main(['calibrate', *arguments]) == 1
+    assert 'was not published' in capsys.readouterr().err
+    assert not out.exists()

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from mmomni.reporting import ImageThreshold, PredictionFolder
+from mmomni.reporting.record import RECORD_KEYS
 
 FIRST = ['a.png', 'b.png', 'a.png']
 
@@ -96,6 +98,15 @@ def test_a_file_that_was_only_touched_is_not_predicted_again(photos, run, predic
     run(photos)
     os.utime(photos / 'b.png', ns=(1, 1))
     assert run(photos)[0] == (0, 3, {})
+
+
+def test_other_bytes_of_the_same_number_are_predicted_again(photos, run, predictor, save):
+    size = save(photos / 'c.bmp').stat().st_size
+    run(photos)
+    assert save(photos / 'c.bmp', box=(0, 0, 10, 10)).stat().st_size == size
+    os.utime(photos / 'c.bmp', ns=(1, 1))
+    run(photos)
+    assert predictor.seen == ['c.bmp']
 
 
 def test_a_file_with_missing_outputs_is_predicted_again(photos, tmp_path, run, predictor):
@@ -197,6 +208,114 @@ def test_a_link_inside_the_results_leads_nowhere(photos, tmp_path, run):
     with pytest.raises(OSError, match='leads out of'):
         run(photos)
     assert not any((tmp_path / 'outside').iterdir())
+
+
+def test_a_link_leads_nowhere_not_even_for_new_folders(photos, tmp_path, run):
+    run(photos / 'a.png', formats=('png',))
+    (tmp_path / 'outside').mkdir()
+    shutil.rmtree(tmp_path / 'out/masks')
+    (tmp_path / 'out/predictions.jsonl').unlink()
+    (tmp_path / 'out/masks').symlink_to(tmp_path / 'outside')
+    with pytest.raises(OSError, match='leads out of'):
+        run(photos, formats=('png',))
+    assert not any((tmp_path / 'outside').iterdir())
+
+
+def rewrite(tmp_path, **changes):
+    """Let the only line of the results say something else; gives it as it is then."""
+    path = tmp_path / 'out/predictions.jsonl'
+    (line,) = lines(tmp_path / 'out')
+    text = json.dumps({**line, **changes}) + '\n'
+    path.write_text(text)
+    return text
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(files=dict(mask='../victim.jpg')),
+        dict(files=dict(mask='masks/../../victim.jpg')),
+        dict(files=dict(mask='{tmp_path}/victim.jpg')),
+        dict(files=dict(mask='link/victim.jpg')),
+        dict(files=dict(mask='')),
+        dict(files=dict(mask=1)),
+        dict(files=dict(mask='a\0')),
+        dict(name='../../../victim'),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize('changed', [False, True])
+def test_a_line_that_names_files_outside_is_refused(photos, tmp_path, run, save, changes, changed):
+    run(photos / 'a.png')
+    victim = tmp_path / 'victim.jpg'
+    victim.write_bytes(b'secret')
+    (tmp_path / 'out/link').symlink_to(tmp_path)
+    if isinstance(file := changes.get('files', {}).get('mask'), str):
+        changes = dict(files=dict(mask=file.format(tmp_path=tmp_path)))
+    text = rewrite(tmp_path, **changes)
+    if changed:
+        save(photos / 'a.png', box=(0, 0, 10, 10))
+    with pytest.raises(ValueError, match='inside of the folder'):
+        run(photos / 'a.png', report=True)
+    assert victim.read_bytes() == b'secret'
+    assert (tmp_path / 'out/predictions.jsonl').read_text() == text
+    assert not (tmp_path / 'out/report.html').exists()
+
+
+@pytest.mark.parametrize('key', ['name', 'files', 'path', 'sha256', 'mtime_ns', 'score'])
+@pytest.mark.parametrize('value', ['missing', ['a list']])
+def test_a_line_that_no_run_has_written_is_refused(photos, tmp_path, run, key, value):
+    run(photos / 'a.png')
+    path = tmp_path / 'out/predictions.jsonl'
+    (line,) = lines(tmp_path / 'out')
+    del line[key]
+    path.write_text(json.dumps(line if value == 'missing' else {**line, key: value}) + '\n')
+    with pytest.raises(ValueError, match=f"line 1: expected '{key}'"):
+        run(photos / 'a.png')
+
+
+@pytest.mark.parametrize('name', ['predictions.jsonl', 'failures.jsonl'])
+def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
+    run(photos / 'a.png')
+    (tmp_path / 'out' / name).write_text('[]\n')
+    with pytest.raises(ValueError, match=f'{name}, line 1: expected'):
+        run(photos / 'a.png')
+
+
+def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
+    run(photos)
+    assert {frozenset(line) for line in lines(tmp_path / 'out')} == {frozenset(RECORD_KEYS)}
+
+
+def test_unfinished_as_a_link_is_refused_and_not_followed(photos, tmp_path, run):
+    run(photos / 'a.png')
+    (tmp_path / 'outside').mkdir()
+    (tmp_path / 'out/.unfinished').symlink_to(tmp_path / 'outside')
+    with pytest.raises(OSError, match='got a link'):
+        run(photos)
+    assert not any((tmp_path / 'outside').iterdir())
+    (tmp_path / 'out/.unfinished').unlink()
+    assert run(photos)[0] == (2, 1, {})
+
+
+def test_an_unfinished_file_that_is_a_link_is_not_followed(photos, tmp_path, run):
+    run(photos / 'a.png')
+    (tmp_path / 'victim.txt').write_text('theirs')
+    (tmp_path / 'out/.unfinished').mkdir()
+    (tmp_path / 'out/.unfinished/file').symlink_to(tmp_path / 'victim.txt')
+    run(photos)
+    assert (tmp_path / 'victim.txt').read_text() == 'theirs'
+
+
+def test_the_lock_ends_even_where_the_unfinished_cannot_be_removed(tmp_path):
+    folder = PredictionFolder(tmp_path / 'out', {}, ())
+    (tmp_path / 'out/.unfinished').rmdir()
+    (tmp_path / 'out/.unfinished').symlink_to(tmp_path)
+    with pytest.raises(OSError, match='got a link'), folder:
+        pass
+    (tmp_path / 'out/.unfinished').unlink()
+    with PredictionFolder(tmp_path / 'out', {}, ()):
+        pass
 
 
 def test_hostile_names_end_inside_the_folder(photos, tmp_path, run, save):

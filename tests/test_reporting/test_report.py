@@ -223,6 +223,13 @@ def test_linked_pictures_and_addresses_of_images_in_a_browser(
 
 
 @pytest.mark.browser
+def test_a_malformed_link_opens_nothing_in_a_browser(page, open_page):
+    browser = open_page(page, '#100%.png')
+    assert browser.run("byId('view').open") is False
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
 def test_many_rows_are_paged_in_a_browser(tmp_path, photos, run, save, open_page):
     for number in range(110):
         save(photos / f'many/{number:03}.png', (16, 16), (0, 0, 4, 4))

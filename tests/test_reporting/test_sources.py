@@ -102,6 +102,7 @@ HOSTILE = [
     'n' * 251 + '.jpg',
     '\U0001f600' * 60 + '.jpg',
     'deep/' * 700 + 'x.jpg',
+    'con/NUL.tar.jpg',
 ]
 
 
@@ -116,6 +117,22 @@ def test_no_name_leaves_the_folder_or_breaks_a_file_system(relative, tmp_path):
     target = tmp_path / f'{name}.jpg'
     target.parent.mkdir(parents=True, exist_ok=True)
     target.touch()
+
+
+@pytest.mark.parametrize(
+    ('relative', 'name'),
+    [
+        ('con.jpg', '_con'),
+        ('aux/x.jpg', '_aux/x'),
+        ('Nul.tar.jpg', '_Nul.tar'),
+        ('com1 .x.jpg', '_com1 .x'),
+        ('lpt².jpg', '_lpt²'),
+        ('contract.jpg', 'contract'),
+        ('com10.jpg', 'com10'),
+    ],
+)
+def test_names_of_windows_devices_are_changed(relative, name):
+    assert named(relative) == [name]
 
 
 def test_hostile_names_stay_different():

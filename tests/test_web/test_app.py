@@ -58,6 +58,12 @@ def test_about(client):
         ('folder/', 'folder'),
         ('', 'image'),
         ('/', 'image'),
+        ('.', 'image'),
+        ('./', 'image'),
+        ('a/.', 'image'),
+        ('..', 'image'),
+        ('a\\..', 'image'),
+        ('...', '...'),
         ('x' * 300, 'x' * 255),
     ],
 )
@@ -90,6 +96,49 @@ def test_a_fault_of_ours_is_logged(client, caplog):
     with caplog.at_level(logging.ERROR):
         upload(client, b'trap')
     assert 'a fault of ours' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('host', 'status'),
+    [
+        ('localhost', 200),
+        ('LOCALHOST:7860', 200),
+        ('127.0.0.1:7860', 200),
+        ('[::1]:7860', 200),
+        ('[::1]', 200),
+        ('evil.example', 400),
+        ('evil.example:7860', 400),
+        ('localhost.evil.example', 400),
+        ('evil@localhost', 400),
+        ('[::2]:7860', 400),
+        ('', 400),
+    ],
+)
+def test_a_page_of_this_machine_is_called_by_its_own_names(host, status):
+    hosts = ('127.0.0.1', 'localhost', '[::1]')
+    client = Client(Page(examine, {}, LIMIT, hosts=hosts))
+    for path in ('/', '/about'):
+        assert client.get(path, headers=dict(Host=host)).status_code == status
+    response = upload(client, b'data', headers=dict(Host=host))
+    assert response.status_code == status
+    assert ('expected to be called' in response.json.get('error', '')) == (status == 400)
+
+
+@pytest.mark.parametrize(
+    ('origin', 'status'),
+    [
+        ('http://localhost:7860', 200),
+        ('https://LOCALHOST:7860', 200),
+        ('http://localhost:1234', 403),
+        ('http://evil.example', 403),
+        ('http://evil.example/localhost:7860', 403),
+        ('http://[', 403),
+        ('null', 403),
+    ],
+)
+def test_no_page_of_another_origin_is_answered(client, origin, status):
+    response = upload(client, b'data', headers=dict(Host='localhost:7860', Origin=origin))
+    assert response.status_code == status
 
 
 class Unread:

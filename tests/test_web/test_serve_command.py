@@ -87,8 +87,20 @@ def test_options_reach_the_page(parse, monkeypatch, tmp_path):
         assert server.app.about['checkpoint'] == 'tiny.pth'
         assert server.app.about['max_megapixels'] == 1.5
         assert server.server_address[0] == '127.0.0.1'
+        assert {'127.0.0.1', 'localhost', '[::1]'} == set(server.app.hosts)
     finally:
         server.server_close()
+
+
+@pytest.mark.parametrize(
+    ('host', 'hosts'),
+    [('127.0.0.2', {'127.0.0.1', '127.0.0.2', 'localhost', '[::1]'}), ('0.0.0.0', set())],
+)
+def test_only_a_page_of_this_machine_has_names(parse, monkeypatch, host, hosts):
+    monkeypatch.setattr(serve, 'open_model', lambda args, **options: (None, {}, None))
+    server = serve.open_page(parse('--port', '0', '--host', host))
+    server.server_close()
+    assert set(server.app.hosts) == hosts
 
 
 def test_checkpoint_is_asked_for(capsys):

@@ -64,6 +64,25 @@ def test_an_upload_that_breaks_off_is_survived(server, sent):
     assert upload(server, b'data') == (200, dict(size=4))
 
 
+def test_an_upload_that_never_ends_gives_its_place_back(server):
+    server.app.upload_seconds = 0.2
+    request = (
+        f'POST /examine HTTP/1.1\r\nHost: a\r\nContent-Type: {HEADERS["Content-Type"]}\r\n'
+        'Content-Length: 1000\r\n\r\nthe beginning'
+    )
+    address = ('127.0.0.1', server.port)
+    connections = [socket.create_connection(address, timeout=30) for _ in range(5)]
+    for connection in connections:
+        connection.sendall(request.encode())
+    for connection in connections:
+        with connection:
+            answer = connection.makefile('rb').read()
+        assert b' 408 ' in answer.splitlines()[0]
+        assert b'0.2 seconds' in answer
+    server.app.upload_seconds = 60
+    assert upload(server, b'data') == (200, dict(size=4))
+
+
 def test_no_http_at_all_is_survived(server):
     with socket.create_connection(('127.0.0.1', server.port), timeout=60) as connection:
         connection.sendall(b'\x16\x03\x01\x00' * 20 + b'\r\n\r\n')

@@ -66,6 +66,10 @@ class DynamicWeightDecoder(BaseDecodeHead):
             norm_cfg=norm_cfg or dict(type='BN'),
             **kwargs,
         )
+        if self.conv_cfg not in (None, dict(type='Conv2d')):
+            raise ValueError(
+                f'conv_cfg must be None: two 1x1 convolutions run in parts, got {self.conv_cfg}'
+            )
         self._build_pyramid(pool_scales)
         self.top_pool = nn.AdaptiveAvgPool2d(1)
         self.coarse_seg = nn.Conv2d(channels, num_classes, 1)
@@ -97,9 +101,8 @@ class DynamicWeightDecoder(BaseDecodeHead):
 
     def _concat_conv(self, part_channels: Sequence[int]) -> ConcatConv:
         return ConcatConv(
-            part_channels, self.channels, self.align_corners,
-            conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
-        )  # fmt: skip
+            part_channels, self.channels, self.align_corners, self.norm_cfg, self.act_cfg
+        )
 
     def _dwf(self, dilation: int, dynamic: bool) -> DynamicFilter:
         return DynamicFilter(

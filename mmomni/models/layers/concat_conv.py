@@ -25,19 +25,18 @@ class ConcatConv(ConvModule):
         part_channels: Sequence[int],
         out_channels: int,
         align_corners: bool = False,
-        conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
     ) -> None:
         super().__init__(
-            sum(part_channels), out_channels, 1,
-            conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg,
-        )  # fmt: skip
+            sum(part_channels), out_channels, 1, norm_cfg=norm_cfg, act_cfg=act_cfg
+        )
         self.part_channels = tuple(part_channels)
         self.align_corners = align_corners
 
     def forward(self, parts: Iterable[Tensor], size: Sequence[int]) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
+        size = tuple(size)
         pairs = zip(parts, self.conv.weight.split(self.part_channels, dim=1), strict=True)
         x = self._convolve(*next(pairs), size)
         for part, weight in pairs:

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 NUM_VALUES = 21
 """``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
@@ -99,6 +100,7 @@ class _Moments(torch.autograd.Function):
         return mean, deviation / count
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
         blocks, table, mean = ctx.saved_tensors
         of_mean, of_variance = (gradient / ctx.count for gradient in gradients)
@@ -126,6 +128,7 @@ class _Embedding(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         blocks, table, scale, shift, weight = ctx.saved_tensors
         of_table, of_scale, of_shift, of_weight = map(
