@@ -414,7 +414,7 @@ BROKEN_HEADERS = {
 
 @pytest.mark.parametrize('kind', BROKEN_HEADERS)
 def test_reader_rejects_broken_headers_and_lives_on(kind):
-    with pytest.raises(ImageReadError, match=r'b\.jpg: expected a JPEG whose coefficients jpeglib can read.*replace'):
+    with pytest.raises(ImageReadError, match=r'b\.jpg: .* jpeglib can read, got a damaged one'):
         read_luma(with_header(BROKEN_HEADERS[kind]), name='b.jpg')
     assert read_luma(encode(photo(), 75)).table.shape == (8, 8)
 

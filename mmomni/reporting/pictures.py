@@ -7,15 +7,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mmomni.apis.overlay import draw_overlay
 from mmomni.apis.results import Prediction
 from mmomni.jpeg import encode
 from mmomni.visualization import (
     heat_levels,
     heat_map,
     heat_palette,
-    outline_regions,
     upright,
-    upright_box,
 )
 
 OVERLAY_QUALITY = 90
@@ -41,16 +40,8 @@ def heat_map_png(prediction: Prediction) -> bytes:
 
 def overlay_jpeg(prediction: Prediction) -> bytes:
     """The image with its regions outlined and numbered, upright."""
-    stored = _bgr(prediction)
-    turned = upright(stored, prediction.orientation)
-    image = stored.copy() if turned is stored else turned
-    mask = upright(prediction.mask, prediction.orientation)
-    boxes = [
-        upright_box(region.box, prediction.mask.shape, prediction.orientation)
-        for region in prediction.regions
-    ]
-    outline_regions(image, mask, boxes)
-    return encode(image, OVERLAY_QUALITY, name=prediction.source, channel_order='bgr')
+    bgr = draw_overlay(prediction)[..., ::-1]
+    return encode(bgr, OVERLAY_QUALITY, name=prediction.source, channel_order='bgr')
 
 
 def probability_npz(prediction: Prediction) -> bytes:

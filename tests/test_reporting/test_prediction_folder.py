@@ -210,14 +210,15 @@ def test_a_link_inside_the_results_leads_nowhere(photos, tmp_path, run):
     assert not any((tmp_path / 'outside').iterdir())
 
 
-def test_a_link_leads_nowhere_not_even_for_new_folders(photos, tmp_path, run):
+def test_a_link_leads_nowhere_not_even_for_new_folders(photos, tmp_path, run, save):
     run(photos / 'a.png', formats=('png',))
     (tmp_path / 'outside').mkdir()
     shutil.rmtree(tmp_path / 'out/masks')
     (tmp_path / 'out/predictions.jsonl').unlink()
     (tmp_path / 'out/masks').symlink_to(tmp_path / 'outside')
+    save(tmp_path / 'others/sub/deep/b.png')
     with pytest.raises(OSError, match='leads out of'):
-        run(photos, formats=('png',))
+        run(tmp_path / 'others', formats=('png',))
     assert not any((tmp_path / 'outside').iterdir())
 
 
