@@ -159,8 +159,8 @@ def _run(network: Network, images: Sequence[np.ndarray], window: Window) -> Outp
 
 
 def _log_odds(output: Output) -> Tensor:
-    """(B, H, W)."""
-    return (output.logits[:, 1] - output.logits[:, 0]).cpu()
+    """``float32`` (B, H, W)."""
+    return (output.logits[:, 1] - output.logits[:, 0]).float().cpu()
 
 
 def _blend(log_odds: Tensor, output: Output, window: Window) -> None:
