@@ -115,7 +115,7 @@ class ManipulationInferencer(BaseInferencer):
         return list
 
     def _init_visualizer(self, cfg: Config) -> None:
-        """Pictures are :func:`~mmomni.visualization.overlay`'s."""
+        """None: :func:`draw_overlay` needs no state."""
 
     # ---- running ----------------------------------------------------------------------------
 

@@ -150,3 +150,13 @@ def test_neither_command_nor_synthesis_loads_torch():
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_spelt_out_for_speed_is_what_the_library_says():
+    from mmomni.cli import calibrate, model, predict
+    from mmomni.evaluation.functional import IMAGE_POOLINGS
+    from mmomni.reporting.folder import FORMATS
+
+    assert calibrate.POOLINGS == IMAGE_POOLINGS
+    assert model.DEFAULT_POOLING in IMAGE_POOLINGS
+    assert predict.FORMATS == FORMATS
