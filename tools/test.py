@@ -8,6 +8,7 @@ import argparse
 import os
 import os.path as osp
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
@@ -17,6 +18,7 @@ from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.launch import allow_cpu_ranks
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
+from mmomni.memory import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,6 +57,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     cfg = merge_args(Config.fromfile(args.config), args)
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
     allow_cpu_ranks(cfg)

@@ -71,7 +71,9 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
     """
     from mmomni.apis import ManipulationInferencer
     from mmomni.checksum import file_sha256
+    from mmomni.memory import keep_freed_memory
 
+    keep_freed_memory()
     if args.config is not None and not Path(args.config).is_file():
         raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
     inferencer = ManipulationInferencer(

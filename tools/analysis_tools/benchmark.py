@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.memory import keep_freed_memory
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.operations import limits, macs_by_module, operations_of
 from mmomni.profiling.report import Row, case_of, draw, markdown, rows_of
@@ -173,6 +174,8 @@ def _processor() -> str:
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     device, failures = torch.device(args.device), Failures()
+    if device.type == 'cpu':  # as tools/train.py, tools/test.py and `mmomni predict` do
+        keep_freed_memory()
     machine = measure_machine(device, args.precisions)
     subjects = load_all(args.models, device, failures)
     if not subjects:

@@ -1,6 +1,7 @@
 from .concat_conv import ConcatConv
 from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
+from .folding import FoldingConvModule
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .modal_gate import ModalGate
@@ -11,6 +12,7 @@ __all__ = [
     'ConcatConv',
     'Coordinates',
     'DynamicFilter',
+    'FoldingConvModule',
     'FrequencyPerceptionHead',
     'Gathering',
     'ModalGate',

@@ -162,21 +162,6 @@ def embed(blocks: Tensor, table: Tensor, scale: Tensor, shift: Tensor, weight: T
     return _Embedding.apply(blocks, table, scale, shift, weight)
 
 
-def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-    """A batch norm that does not learn from the batch, or none, as scale and shift.
-
-    Args:
-        norm: Batch norm, or ``nn.Identity`` after :func:`mmcv.cnn.fuse_conv_bn`.
-        bias: Of the convolution before, which is still to be added.
-    """
-    if isinstance(norm, nn.Identity):
-        if bias is None:
-            raise ValueError('expected a bias in a convolution that its norm was fused into')
-        return torch.ones_like(bias), bias
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return scale, norm.bias - (norm.running_mean - (0 if bias is None else bias)) * scale
-
-
 def batch_normalisation(norm: Any, blocks: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift of a batch norm that learns from what is looked up in this batch."""
     mean, variance = _Moments.apply(blocks, table)
