@@ -8,8 +8,8 @@ import argparse
 import os
 import os.path as osp
 
-import torch
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
@@ -57,7 +57,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    if not torch.cuda.is_available():
+    if get_device() == 'cpu':
         keep_freed_memory()
     cfg = merge_args(Config.fromfile(args.config), args)
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))

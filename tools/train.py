@@ -5,8 +5,8 @@ import os
 import os.path as osp
 import sys
 
-import torch
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
@@ -53,7 +53,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    if not torch.cuda.is_available():
+    if get_device() == 'cpu':
         keep_freed_memory()
     cfg = merge_args(Config.fromfile(args.config), args)
     try:

@@ -18,7 +18,7 @@ from mmomni.evaluation.functional import IMAGE_POOLINGS
 from mmomni.registry import INFERENCERS
 
 from .inputs import Input, Source, list_sources
-from .network import Network, TorchNetwork
+from .network import Network, TorchNetwork, fuse_norms
 from .overlay import draw_overlay
 from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
 from .samples import MAX_PIXELS, Sample, Samples, try_to_read
@@ -106,6 +106,7 @@ class ManipulationInferencer(BaseInferencer):
             raise ValueError(f'{weights} holds no config; give the one it was trained with')
         model = revert_sync_batchnorm(build_model(config))
         load_weights(model, checkpoint)
+        fuse_norms(model)
         return TorchNetwork(model.to(device).eval())
 
     def _init_pipeline(self, cfg: Config) -> Callable[[Source], Sample | Failure]:

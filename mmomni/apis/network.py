@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from mmcv.cnn import fuse_conv_bn
 from mmseg.models import EncoderDecoder
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from mmomni.models.backbones import ModalGateEncoder
+from mmomni.models.decode_heads import DynamicWeightDecoder
+from mmomni.models.necks import AnomalyEnhancement
 
 P_CLS = 6
 """Place of the gate's logit among the outputs of :class:`ModalGateEncoder`."""
@@ -62,6 +65,17 @@ class TorchNetwork(nn.Module):
         metas = [dict(img_shape=size, pad_shape=size)] * len(planes)
         logits = self.model.decode_head.predict(features, metas, self.model.test_cfg)
         return Output(logits.float(), None if gate is None else gate.float())
+
+
+def fuse_norms(model: EncoderDecoder) -> None:
+    """Put batch norms into the convolutions before them: for prediction only.
+
+    In our own modules, of which we know that what is registered behind a convolution follows it.
+    """
+    ours = (ModalGateEncoder, AnomalyEnhancement, DynamicWeightDecoder)
+    for part in model.children():
+        if isinstance(part, ours):
+            fuse_conv_bn(part)
 
 
 def _check(model: EncoderDecoder) -> None:

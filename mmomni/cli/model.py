@@ -73,7 +73,6 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
     from mmomni.checksum import file_sha256
     from mmomni.memory import keep_freed_memory
 
-    keep_freed_memory()
     if args.config is not None and not Path(args.config).is_file():
         raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
     inferencer = ManipulationInferencer(
@@ -84,6 +83,8 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         backend=args.backend,
         **options,
     )
+    if inferencer.model.device.type == 'cpu':
+        keep_freed_memory()
     digest = file_sha256(args.checkpoint)
     limit = _image_threshold(args, inferencer.calibrations, digest)
     settings = dict(

@@ -2,7 +2,8 @@
 
 A multiply-add counts as one (``torch.utils.flop_counter`` counts two). Counted are those of
 convolutions, matrix products and attention; norms, activations, interpolation, sums and look-ups
-have none here, but their bytes are counted. Not torch's counter, because it fails on views of
+have none here, but their bytes are counted. Operators of other libraries (deformable convolution,
+RoIAlign) have none either. Not torch's counter, because it fails on views of
 parameters and does not know the CPU's fused attention.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
@@ -35,6 +37,11 @@ class Operation(NamedTuple):
 def _matrix_product(args: Sequence[Any], output: Any) -> int:
     """``(..., L, K) @ (..., K, M)``, the last two arguments of the operator."""
     return output.numel() * args[-1].shape[-2]
+
+
+def _vector_product(args: Sequence[Any], _: Any) -> int:
+    """A matrix or a vector and a vector, the first two arguments."""
+    return args[0].numel()
 
 
 def _convolution(args: Sequence[Any], output: Any) -> int:
@@ -69,6 +76,7 @@ _ATTENTION = [
 ]  # fmt: skip
 MULTIPLY_ADDS: Mapping[str, Callable[[Sequence[Any], Any], int]] = {
     **dict.fromkeys(('aten::mm', 'aten::bmm', 'aten::addmm', 'aten::baddbmm'), _matrix_product),
+    **dict.fromkeys(('aten::mv', 'aten::dot'), _vector_product),
     'aten::convolution': _convolution,
     'aten::convolution_backward': _convolution_backward,
     **dict.fromkeys(_ATTENTION, _attention),
@@ -133,7 +141,13 @@ def _following(model: nn.Module) -> Iterator[list[str]]:
 
 
 def operations_of(model: nn.Module, run: Callable[[], object]) -> list[Operation]:
-    """Run once and list every operation."""
+    """Run once and list every operation.
+
+    Raises:
+        ValueError: Within ``torch.inference_mode``, which hides convolutions and products.
+    """
+    if torch.is_inference_mode_enabled():
+        raise ValueError('expected torch.no_grad, got torch.inference_mode: it hides operations')
     with _following(model) as running, _Recorder(running) as recorder:
         run()
     return recorder.operations

@@ -121,7 +121,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     load = ' to '.join(f'{value:.1f}' for value in machine['load'])
     where = (
         f'Machine: {machine["device"]}, torch {machine["torch"]}, threads: {machine["threads"]}, '
-        f'load {load}; matrix product {speeds}; copy {machine["bandwidth"] / 1e9:,.1f} GB/s. '
+        f'load {load}; products at most {speeds}; copy {machine["bandwidth"] / 1e9:,.1f} GB/s. '
         f'Baseline: {baseline}.\n'
     )
     text = [where]

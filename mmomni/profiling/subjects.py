@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData, PixelData
@@ -16,7 +18,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-FORMS = ('eager', 'channels_last', 'compile')
+FORMS = ('eager', 'fused', 'channels_last', 'compile')
 
 
 class Case(NamedTuple):
@@ -26,7 +28,8 @@ class Case(NamedTuple):
         size: Height and width of the input.
         batch: Images at once.
         precision: ``'fp32'``, or ``'bf16'`` for autocast to it.
-        form: ``'eager'``, ``'channels_last'`` (weights and input) or ``'compile'``.
+        form: ``'eager'``; ``'fused'`` (batch norms in the convolutions before them, as the
+            inferencer has them), ``'channels_last'`` (weights and input) or ``'compile'``.
     """
 
     size: int
@@ -43,6 +46,7 @@ class Subject:
     path: Path
     cfg: Config
     model: Any
+    fused: Any = field(default=None, repr=False)
     compiled: Callable | None = field(default=None, repr=False)
 
 
@@ -156,6 +160,9 @@ def lay_out(model: Any, form: str) -> torch.memory_format:
 def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[], Tensor]:
     """A function that predicts one batch: planes to full-size logits (B, 2, H, W)."""
     model = subject.model.eval()
+    if case.form == 'fused':
+        subject.fused = subject.fused or fuse_conv_bn(deepcopy(model))
+        model = subject.fused
     layout = lay_out(model, case.form)
     inputs = random_planes(case.batch, case.size).to(device).float()
     inputs = inputs.contiguous(memory_format=layout)

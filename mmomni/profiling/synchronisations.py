@@ -16,11 +16,16 @@ OURS = 'mmomni'
 HOSTS = ('mmdet', 'mmseg', 'mmcv', 'mmengine')
 OPERATORS = {
     'aten::_local_scalar_dense', 'aten::nonzero', 'aten::masked_select', 'aten::_unique2',
-    'aten::equal', 'aten::repeat_interleave.Tensor',
+    'aten::equal', 'aten::repeat_interleave.Tensor', 'aten::bincount', 'aten::unique_dim',
 }  # fmt: skip
 """Their results or the shapes of their results are values on the device."""
-METHODS = {Tensor.cpu: 'cpu', Tensor.tolist: 'tolist', Tensor.numpy: 'numpy'}
-"""Copies to the host, which on the CPU no operator shows."""
+METHODS: dict[Callable, str] = {
+    Tensor.cpu: 'cpu', Tensor.tolist: 'tolist', Tensor.numpy: 'numpy',
+    Tensor.new_tensor: 'new_tensor',
+}  # fmt: skip
+"""Copies to the host, or from it, which on the CPU no operator shows."""
+WITH_DEVICE: dict[Callable, str] = {torch.tensor: 'tensor', torch.as_tensor: 'as_tensor'}
+"""The same where they name a device."""
 
 
 class Place(NamedTuple):
@@ -42,7 +47,7 @@ def synchronisations(run: Callable[[], object], device: torch.device) -> Counter
 
     On CUDA they are those that torch warns of in its sync debug mode. On the CPU nothing waits;
     counted are the calls that would wait if their tensors were on a GPU: also those of
-    tensors that a host keeps on the CPU in any case, so the count is an upper limit.
+    tensors that a host keeps on the CPU in any case, but not `to` another device.
     """
     return _warned(run, device) if device.type == 'cuda' else _called(run)
 
@@ -104,8 +109,8 @@ class _Methods(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        if func in METHODS:
-            self.places[_place(METHODS[func])] += 1
+        if func in METHODS or (func in WITH_DEVICE and (kwargs or {}).get('device') is not None):
+            self.places[_place({**METHODS, **WITH_DEVICE}[func])] += 1
         return func(*args, **(kwargs or {}))
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from .subjects import DTYPES, Case, Failures, Subject
 
@@ -83,12 +84,19 @@ def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[fl
 
 
 def peak_flops(precision: str, device: torch.device, repeats: int = 10) -> float:
-    """Floating-point operations a second of a large square matrix product, the best of some."""
-    size = 8192 if device.type == 'cuda' else 2048
+    """Floating-point operations a second, the best of some runs.
+
+    Of a large square matrix product or of a large 3x3 convolution, whichever is faster: they may
+    come from different libraries, and on CUDA in fp32 have different defaults for TF32.
+    """
+    size, channels, side = (8192, 1024, 256) if device.type == 'cuda' else (2048, 512, 64)
     dtype = DTYPES[precision]
     left = torch.randn(size, size, device=device).to(dtype)
-    best = _best(lambda: left @ left, device, repeats)
-    return 2 * size**3 / best
+    product = 2 * size**3 / _best(lambda: left @ left, device, repeats)
+    x = torch.randn(1, channels, side, side, device=device).to(dtype)
+    kernel = torch.randn(channels, channels, 3, 3, device=device).to(dtype)
+    seconds = _best(lambda: F.conv2d(x, kernel, padding=1), device, repeats)
+    return max(product, 2 * side**2 * 9 * channels**2 / seconds)
 
 
 def peak_bandwidth(device: torch.device, repeats: int = 10) -> float:

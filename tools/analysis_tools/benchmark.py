@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.optim import OptimWrapper
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.memory import keep_freed_memory
@@ -130,22 +131,30 @@ def measure_inference(bench: Bench, cases: Sequence[Case]) -> list[Row]:
     for row in rows:  # last, because it forgets what was compiled
         if row['form'] == 'compile':
             subject, case = bench.named(row['model']), case_of(row)
-            row['graph_breaks'] = graph_breaks(subject, case, bench.device)
+            with bench.failures.naming(subject.name, 'graph breaks'):
+                row['graph_breaks'] = graph_breaks(subject, case, bench.device)
     return rows
 
 
 def measure_training(bench: Bench, cases: Sequence[Case]) -> list[Row]:
-    optimisers = {subject.name: build_optimiser(subject) for subject in bench.subjects}
+    # One for each form: the state has the layout of the weights that it was made for.
+    optimisers: dict[tuple[str, str], OptimWrapper] = {}
+
+    def optimiser(subject: Subject, case: Case) -> OptimWrapper:
+        key = (subject.name, case.form)
+        if key not in optimisers:
+            optimisers[key] = build_optimiser(subject)
+        return optimisers[key]
 
     def step(subject: Subject, case: Case, device: torch.device) -> Callable[[], None]:
-        return training_step(subject, optimisers[subject.name], case, device)
+        return training_step(subject, optimiser(subject, case), case, device)
 
     rows = bench.rows(step, cases)
     for row in rows:
         subject, case = bench.named(row['model']), case_of(row)
         with bench.failures.naming(subject.name, f'shares and limits, {describe(case)}'):
             run = step(subject, case, bench.device)
-            row['shares'] = shares_of(subject, optimisers[subject.name], run, bench.device)
+            row['shares'] = shares_of(subject, optimiser(subject, case), run, bench.device)
             row['memory'] = peak_memory(run, bench.device)
             row.update(bench.count(subject, run, case.precision))
             if case == cases[0]:
@@ -180,7 +189,6 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     subjects = load_all(args.models, device, failures)
     if not subjects:
         raise SystemExit('\n'.join(f'{f.name}: {f.error}' for f in failures))
-    bench = Bench(subjects, machine, args.rounds, device, failures)
     machine['load'] = [os.getloadavg()[0]]
     bench = Bench(subjects, machine, args.rounds, device, failures)
     results: dict[str, Any] = dict(
@@ -195,9 +203,11 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
         results['latency'] = measure_inference(bench, cases)
         write(results, args.out)  # should what follows be killed
     if 'training' in args.measure:
-        # torch.compile is for prediction: detection losses break its graph everywhere.
+        # The others are for prediction: detection losses break torch.compile's graph everywhere.
         training = [
-            case._replace(batch=args.train_batch_size) for case in cases if case.form != 'compile'
+            case._replace(batch=args.train_batch_size)
+            for case in cases
+            if case.form in ('eager', 'channels_last')
         ]
         results['training'] = measure_training(bench, list(dict.fromkeys(training)))
     machine['load'].append(os.getloadavg()[0])
@@ -229,7 +239,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--precisions', nargs='+', choices=list(DTYPES), default=list(DTYPES) if cuda else ['fp32']
     )
     parser.add_argument(
-        '--forms', nargs='+', choices=FORMS, default=list(FORMS) if cuda else ['eager']
+        '--forms', nargs='+', choices=FORMS, default=list(FORMS) if cuda else ['eager', 'fused']
     )
     parser.add_argument('--train-batch-size', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)

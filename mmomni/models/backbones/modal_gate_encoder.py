@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmomni.models.layers import (
     Coordinates,
-    FoldingConvModule,
     FrequencyPerceptionHead,
     ModalGate,
     ScSE,
@@ -77,7 +77,7 @@ class ModalGateEncoder(BaseModule):
             concatenated = c2 + self.fph.out_channels
             self.attention = nn.Sequential(
                 ScSE(concatenated),
-                FoldingConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg),
+                ConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg),
             )
             self.aux_fused = _aux_head(c2, aux_channels, num_classes, norm_cfg)
         if gate == 'learned':
@@ -135,6 +135,6 @@ class ModalGateEncoder(BaseModule):
 def _aux_head(in_channels: int, channels: int, num_classes: int, norm_cfg: dict) -> nn.Sequential:
     """Two conv layers: 3x3 with norm and ReLU, then 1x1 to the classes."""
     return nn.Sequential(
-        FoldingConvModule(in_channels, channels, 3, padding=1, norm_cfg=norm_cfg),
+        ConvModule(in_channels, channels, 3, padding=1, norm_cfg=norm_cfg),
         nn.Conv2d(channels, num_classes, 1),
     )

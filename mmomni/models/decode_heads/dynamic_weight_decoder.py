@@ -14,7 +14,7 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.models.layers import ConcatConv, DynamicFilter, FoldingConvModule
+from mmomni.models.layers import ConcatConv, DynamicFilter
 from mmomni.registry import MODELS
 
 
@@ -89,16 +89,12 @@ class DynamicWeightDecoder(BaseDecodeHead):
             pool_scales, top, self.channels, self.conv_cfg, self.norm_cfg, self.act_cfg,
             self.align_corners,
         )  # fmt: skip
-        # Its weights are larger than its map: folding a norm into them would cost more than it.
-        self.ppm_conv = ConvModule(
-            top + len(pool_scales) * self.channels, self.channels, 3, padding=1,
-            conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
-        )  # fmt: skip
+        self.ppm_conv = self._conv(top + len(pool_scales) * self.channels, self.channels, 3)
         self.laterals = nn.ModuleList(self._conv(c, self.channels, 1) for c in lower)
         self.fpn_convs = nn.ModuleList(self._conv(self.channels, self.channels, 3) for _ in lower)
 
-    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> FoldingConvModule:
-        return FoldingConvModule(
+    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> ConvModule:
+        return ConvModule(
             in_channels, out_channels, kernel, padding=kernel // 2,
             conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
         )  # fmt: skip
@@ -119,7 +115,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         levels = [conv(x) for conv, x in zip(self.laterals, lower, strict=True)]
         x = self.ppm_conv(torch.cat([top, *self.ppm(top)], dim=1))
         if top.is_contiguous(memory_format=torch.channels_last):
-            # Pooled maps have lost the layout, in which everything below is much faster.
+            # Pooled maps have lost the layout, in which everything below is faster.
             x = x.contiguous(memory_format=torch.channels_last)
         levels.append(x)
         for k in range(len(lower) - 1, -1, -1):

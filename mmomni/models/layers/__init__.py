@@ -1,7 +1,6 @@
 from .concat_conv import ConcatConv
 from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
-from .folding import FoldingConvModule
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .modal_gate import ModalGate
@@ -12,7 +11,6 @@ __all__ = [
     'ConcatConv',
     'Coordinates',
     'DynamicFilter',
-    'FoldingConvModule',
     'FrequencyPerceptionHead',
     'Gathering',
     'ModalGate',

@@ -5,8 +5,6 @@ from mmcv.cnn import ConvModule
 from mmseg.models.utils import resize
 from torch import Tensor
 
-from .folding import fold
-
 
 class ConcatConv(ConvModule):
     """1x1 convolution, norm, activation of a concatenation that is never built.
@@ -39,21 +37,20 @@ class ConcatConv(ConvModule):
     def forward(self, parts: Iterable[Tensor], size: Sequence[int]) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
         size = tuple(size)
-        weight, bias, norm = fold(self)
-        pairs = zip(parts, weight.split(self.part_channels, dim=1), strict=True)
-        x = self._convolve(*next(pairs), size, bias)  # which interpolation does not change
+        pairs = zip(parts, self.conv.weight.split(self.part_channels, dim=1), strict=True)
+        x = self._convolve(*next(pairs), size)
         for part, weight in pairs:
             y = self._convolve(part, weight, size)
             # in place: nothing here keeps its output for the gradient
             x = x.add_(y) if x.shape[2:] == size else y.add_(x)
-        if norm is not None:
-            x = norm(x)
+        if self.conv.bias is not None:
+            x = x.add_(self.conv.bias.view(-1, 1, 1))
+        if self.with_norm:
+            x = self.norm(x)
         return self.activate(x) if self.with_activation else x
 
-    def _convolve(
-        self, part: Tensor, weight: Tensor, size: Sequence[int], bias: Tensor | None = None
-    ) -> Tensor:
-        y = F.conv2d(part, weight, bias)
+    def _convolve(self, part: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
+        y = F.conv2d(part, weight)
         if y.shape[2:] in (size, (1, 1)):
             return y
         return resize(y, size, mode='bilinear', align_corners=self.align_corners)

@@ -1,8 +1,7 @@
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import ConvModule
 from torch import Tensor, nn
-
-from .folding import FoldingConvModule
 
 
 class DynamicFilter(nn.Module):
@@ -37,7 +36,7 @@ class DynamicFilter(nn.Module):
         nn.init.kaiming_uniform_(self.filters.view(-1, 1, 3, 3), nonlinearity='linear')
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.attention = nn.Linear(channels + global_channels, num_filters) if dynamic else None
-        self.pointwise = FoldingConvModule(channels, channels, 1, norm_cfg=norm_cfg)
+        self.pointwise = ConvModule(channels, channels, 1, norm_cfg=norm_cfg)
 
     def forward(self, x: Tensor, v_g: Tensor) -> Tensor:
         """``x`` (B, C, H, W) and ``V_g`` (B, Cg) -> (B, C, H, W)."""

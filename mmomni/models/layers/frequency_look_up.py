@@ -162,11 +162,27 @@ def embed(blocks: Tensor, table: Tensor, scale: Tensor, shift: Tensor, weight: T
     return _Embedding.apply(blocks, table, scale, shift, weight)
 
 
+def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A batch norm that does not learn from the batch, or none, as scale and shift.
+
+    Args:
+        norm: Batch norm, or ``nn.Identity`` after :func:`mmcv.cnn.fuse_conv_bn`.
+        bias: Of the convolution before, which is still to be added.
+    """
+    if isinstance(norm, nn.Identity):
+        if bias is None:
+            raise ValueError('expected a bias in a convolution that its norm was fused into')
+        return torch.ones_like(bias), bias
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias - (norm.running_mean - (0 if bias is None else bias)) * scale
+
+
 def batch_normalisation(norm: Any, blocks: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift of a batch norm that learns from what is looked up in this batch."""
     mean, variance = _Moments.apply(blocks, table)
     batch, height, width, pixels = blocks.shape
-    count = mean.new_tensor(batch * (height - 2) * (width - 2) * pixels, dtype=torch.float64)
+    pixels *= batch * (height - 2) * (width - 2)
+    count = mean.new_full((), pixels, dtype=torch.float64)  # new_tensor would synchronise
     if isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized():
         mean, variance, count = _over_ranks(mean, variance, count, norm.process_group)
     with torch.no_grad():

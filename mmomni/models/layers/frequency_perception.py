@@ -7,20 +7,20 @@ from mmcv.cnn import ConvModule
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
+from mmseg.models.utils import InvertedResidualV3, SELayer
 from torch import Tensor, nn
 
 from .coordinates import Coordinates
-from .folding import scale_and_shift
 from .frequency_look_up import (
     NUM_VALUES,
     batch_normalisation,
     embed,
     look_up,
     make_table,
+    normalisation,
     stripes,
     to_blocks,
 )
-from .mb_conv import MBConv
 
 MAX_STEP = 63
 """Steps above are read as 63: DTD's table of 64 entries crashes there."""
@@ -66,7 +66,7 @@ class FrequencyPerceptionHead(BaseModule):
         self.block_conv = ConvModule(
             2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
         )
-        self.blocks = nn.Sequential(*(MBConv(out_channels, norm_cfg) for _ in range(num_blocks)))
+        self.blocks = nn.Sequential(*(_mb_conv(out_channels, norm_cfg) for _ in range(num_blocks)))
 
     def forward(self, coefficients: Tensor, table: Tensor) -> Tensor:
         """Source: paper, section 3.1 (architecture of DTD).
@@ -99,8 +99,10 @@ class FrequencyPerceptionHead(BaseModule):
                 continue
             if not isinstance(norm, _BatchNorm):
                 return f'its norm is no batch norm, but {type(norm).__name__}'
-            if not norm.affine or not norm.track_running_stats or norm.momentum is None:
+            if not norm.affine or not norm.track_running_stats:
                 return 'its batch norm is not affine or has no moving averages'
+            if norm.training and norm.momentum is None:
+                return 'its batch norm has cumulative averages (momentum None)'
         return None
 
     def _plainly(self, coefficients: Tensor, table: Tensor) -> Tensor:
@@ -141,7 +143,7 @@ class FrequencyPerceptionHead(BaseModule):
             if first.norm.training and not isinstance(first.norm, nn.Identity):
                 scale, shift = batch_normalisation(first.norm, blocks, table)
             else:
-                scale, shift = scale_and_shift(first.norm, first.conv.bias)
+                scale, shift = normalisation(first.norm, first.conv.bias)
             weight = _single(second.conv.weight.flatten(1))
             x = embed(blocks, table, _single(scale), _single(shift), weight)
             x = x.to(second.conv.weight.dtype).flatten(2, 3)
@@ -153,12 +155,12 @@ class FrequencyPerceptionHead(BaseModule):
     def _embed_by_stripes(self, blocks: Tensor) -> Iterator[Tensor]:
         """Stripes of ``X``, (B, blocks, 64 embed_channels), with the norms in the weights."""
         first, second = self.values_conv, self.embed_conv
-        scale, shift = scale_and_shift(first.norm, first.conv.bias)
+        scale, shift = normalisation(first.norm, first.conv.bias)
         # The centre tap is never outside: what each of its rows has, each pixel has once.
         kernel = first.conv.weight * scale.view(-1, 1, 1, 1)
         kernel[..., 1, 1] += shift.view(-1, 1)
         table = make_table(_single(kernel))
-        scale, shift = scale_and_shift(second.norm, second.conv.bias)
+        scale, shift = normalisation(second.norm, second.conv.bias)
         weight = second.conv.weight.flatten(1) * scale.view(-1, 1)
         for _, indices in stripes(blocks):
             x = look_up(indices, table).relu_().to(weight.dtype)
@@ -183,3 +185,24 @@ class FrequencyPerceptionHead(BaseModule):
 def _single(x: Tensor) -> Tensor:
     """In single precision, if it was in half."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+class SqueezeExcitation(SELayer):
+    """mmseg's, in place where no gradient needs the map as it was."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same, each channel weighed."""
+        excitation = self.conv2(self.conv1(self.global_avgpool(x)))
+        return x * excitation if torch.is_grad_enabled() else x.mul_(excitation)
+
+
+def _mb_conv(channels: int, norm_cfg: dict) -> nn.Module:
+    """EfficientNet's block: expand 6, 3x3 depthwise, SE 0.25 of the input's channels, skip."""
+    expanded = 6 * channels
+    swish, sigmoid = dict(type='SiLU'), dict(type='Sigmoid')
+    squeeze = dict(channels=expanded, ratio=expanded // (channels // 4), act_cfg=(swish, sigmoid))
+    block = InvertedResidualV3(
+        channels, channels, expanded, 3, se_cfg=squeeze, norm_cfg=norm_cfg, act_cfg=swish
+    )
+    block.se = SqueezeExcitation(**squeeze)
+    return block

@@ -2,9 +2,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import ConvModule
 from torch import Tensor, nn
-
-from .folding import FoldingConvModule, fold
 
 
 class ModalGate(nn.Module):
@@ -28,8 +27,8 @@ class ModalGate(nn.Module):
         self.repeats = max(1, channels // num_classes)
         in_channels = 2 * channels + 2 * num_classes * self.repeats
         self.convs = nn.Sequential(
-            FoldingConvModule(in_channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
-            FoldingConvModule(channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
+            ConvModule(in_channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
+            ConvModule(channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.linear = nn.Linear(channels, 1)
@@ -42,14 +41,15 @@ class ModalGate(nn.Module):
         predictions = [p.softmax(dim=1) for p in (p_rgb, p_fused)]
         x = torch.cat([f_rgb, f_fused, *predictions], dim=1)
         first: Any = self.convs[0]
-        weight, bias, norm = fold(first)
-        weight = self._of_one_repeat(weight)
-        x = F.conv2d(x, weight, bias, first.conv.stride, first.conv.padding)
-        x = self.convs[1](first.activate(x if norm is None else norm(x)))
+        conv = first.conv
+        x = F.conv2d(x, self._weight_of_one_repeat(), conv.bias, conv.stride, conv.padding)
+        x = self.convs[1](first.activate(first.norm(x)))
         return self.linear(self.pool(x).flatten(1)).squeeze(1)
 
-    def _of_one_repeat(self, weight: Tensor) -> Tensor:
+    def _weight_of_one_repeat(self) -> Tensor:
         """The first convolution on predictions that are not repeated: its weights add up."""
+        first: Any = self.convs[0]
+        weight = first.conv.weight
         of_features = weight.shape[1] - 2 * self.num_classes * self.repeats
         of_repeats = weight[:, of_features:].unflatten(1, (2, self.repeats, self.num_classes))
         return torch.cat([weight[:, :of_features], of_repeats.sum(dim=2).flatten(1, 2)], dim=1)

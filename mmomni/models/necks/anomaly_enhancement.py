@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 
+from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmomni.models.layers import FoldingConvModule, QueryAttention
+from mmomni.models.layers import QueryAttention
 from mmomni.registry import MODELS
 
 
@@ -37,13 +38,12 @@ class AnomalyEnhancement(BaseModule):
             raise ValueError(
                 f'in_channels and in_index must be equally long, got {in_channels}, {in_index}'
             )
-        norm_cfg = norm_cfg or dict(type='BN')
         self.in_index = tuple(in_index)
         self.attentions = nn.ModuleList(
             QueryAttention(channels, num_queries, num_heads) for channels in in_channels
         )
         self.fusions = nn.ModuleList(
-            FoldingConvModule(channels, channels, 3, padding=1, norm_cfg=norm_cfg)
+            ConvModule(channels, channels, 3, padding=1, norm_cfg=norm_cfg or dict(type='BN'))
             for channels in in_channels
         )
 
