@@ -124,3 +124,17 @@ def test_shares_table():
     lines = shares_table(row).splitlines()
     assert lines[2] == '| head | 1,000.0 | 2,000.0 | 0.0 | 75.0 % |'
     assert lines[3] == '| step | 0.0 | 0.0 | 1,000.0 | 25.0 % |'
+
+
+def test_what_cannot_be_trained_is_named_and_stops_nothing(tool, tmp_path):
+    broken = tmp_path / 'broken.py'
+    broken.write_text(
+        f"_base_ = '{MODELS[1]}'\noptim_wrapper = dict(optimizer=dict(type='NoSuchOptimizer'))\n"
+    )
+    options = ['--measure', 'training', '--device', 'cpu', '--sizes', '64', '--rounds', '1']
+    with pytest.raises(SystemExit):
+        tool.main(['--models', MODELS[0], str(broken), *options, '--out', str(tmp_path / 'out')])
+    results = json.loads((tmp_path / 'out/results.json').read_text())
+    assert [row['model'] for row in results['training']] == ['upernet_convnext-atto_mini']
+    (failure,) = results['failures']
+    assert failure[:2] == ['broken', '64 px, batch 2, fp32, eager']

@@ -7,7 +7,7 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmomni.apis.network import TorchNetwork
+from mmomni.apis.network import TorchNetwork, fuse_norms
 
 DEMO = next((Path(__file__).resolve().parents[2] / 'configs/demo').glob('*.py'))
 
@@ -44,6 +44,29 @@ def test_equals_the_segmentor(planes, make_sample):
     torch.testing.assert_close(output.gate, model.backbone(planes.float())[6])
     assert output.logits.dtype == torch.float32
     assert output.gate.shape == (2,)
+
+
+@torch.no_grad()
+def test_norms_are_fused_into_our_modules(planes):
+    model = build()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):  # so that they do something
+            module.running_var.uniform_(0.5, 1.5)
+            module.running_mean.normal_(std=0.1)
+    expected = TorchNetwork(model)(planes)
+    fuse_norms(model)
+    assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    output = TorchNetwork(model)(planes)
+    torch.testing.assert_close(output.logits, expected.logits, rtol=0, atol=1e-4)
+    torch.testing.assert_close(output.gate, expected.gate, rtol=0, atol=1e-4)
+
+
+def test_norms_of_other_modules_stay():
+    """What they register behind a convolution need not follow it."""
+    model = build(decode_head=uper_head())
+    fuse_norms(model)
+    assert [m for m in model.decode_head.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert not [m for m in model.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 @torch.no_grad()

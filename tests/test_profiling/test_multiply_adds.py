@@ -19,6 +19,18 @@ def macs(module, *inputs):
     return sum(each.macs for each in operations_of(module, lambda: module(*inputs)))
 
 
+def test_of_vectors():
+    matrix, vector = torch.ones(5, 7), torch.ones(7)
+    operations = operations_of(nn.Identity(), lambda: (matrix @ vector, vector @ vector))
+    assert [each.macs for each in operations] == [5 * 7, 7]
+
+
+def test_inference_mode_is_refused():
+    """It passes convolutions on whole, unseen: they would count nothing."""
+    with torch.inference_mode(), pytest.raises(ValueError, match=r'expected torch.no_grad'):
+        macs(nn.Linear(2, 2), torch.ones(1, 2))
+
+
 @pytest.mark.parametrize(
     ('module', 'shape', 'expected'),
     [

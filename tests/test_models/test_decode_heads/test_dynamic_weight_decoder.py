@@ -110,6 +110,17 @@ def test_gradients_equal_reference(head, levels):
 
 
 @torch.no_grad()
+@torch.no_grad()
+def test_layout_is_kept(head, levels):
+    """A map in planes among the others would be transposed again and again."""
+    layouts = []
+    for module in [*head.laterals, *head.fpn_convs, *head.parallel, *head.serial]:
+        module.register_forward_pre_hook(lambda _, inputs: layouts.append(inputs[0]))
+    head([x.contiguous(memory_format=torch.channels_last) for x in levels])
+    assert len(layouts) == 3 + 3 + 3 + 2
+    assert all(x.is_contiguous(memory_format=torch.channels_last) for x in layouts)
+
+
 def test_channels_last_equals_planes(head, levels):
     channels_last = [x.contiguous(memory_format=torch.channels_last) for x in levels]
     torch.testing.assert_close(head(channels_last), head(levels))

@@ -7,9 +7,13 @@ import pytest
 import torch
 from mmcv.cnn import fuse_conv_bn
 from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmseg.models.utils import SELayer
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmomni.models.layers import FrequencyPerceptionHead, frequency_look_up
+from mmomni.models.layers.frequency_perception import SqueezeExcitation
 from test_models.references import (
     array,
     batch_norm,
@@ -246,6 +250,37 @@ def test_moving_averages_learn_without_gradients(head, coefficients, table):
         head.train()._by_look_up(coefficients, table)
         twin.train()._plainly(coefficients, table)
     torch.testing.assert_close([*head.buffers()], [*twin.buffers()])
+
+
+@pytest.mark.parametrize('norm', ['revert_sync_batchnorm', 'momentum None'])
+def test_fast_form_is_taken_in_evaluation(head, coefficients, table, norm, monkeypatch):
+    expected = head(coefficients, table)
+    if norm == 'momentum None':
+        head.values_conv.norm.momentum = None
+    else:
+        head = revert_sync_batchnorm(nn.SyncBatchNorm.convert_sync_batchnorm(head))
+        assert type(head.values_conv.norm).__name__ == '_BatchNormXd'
+    monkeypatch.setattr(head, '_plainly', pytest.fail)
+    torch.testing.assert_close(head(coefficients, table), expected)
+
+
+def test_momentum_none_needs_the_plain_form_in_training(head, coefficients, table, caplog):
+    head.values_conv.norm.momentum = None
+    (message,) = told(lambda: head.train()(coefficients, table), caplog)
+    assert 'cumulative averages' in message
+
+
+@pytest.mark.parametrize('grad', [True, False])
+def test_excitation_equals_mmseg(grad):
+    ours = randomise(SqueezeExcitation(64, ratio=4))
+    theirs = SELayer(64, ratio=4).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 64, 5, 7, dtype=torch.float64, requires_grad=grad)
+    with torch.set_grad_enabled(grad):
+        expected = theirs(x)
+        kept = x.detach().clone()
+        torch.testing.assert_close(ours(x), expected)
+    assert grad == torch.equal(x, kept)  # in place where no gradient needs it
 
 
 @pytest.mark.parametrize('grad', [True, False])
