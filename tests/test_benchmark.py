@@ -80,7 +80,7 @@ def test_no_model_at_all(tool, tmp_path):
 
 
 def test_the_default_models_exist(tool):
-    assert len(tool.MODELS) == 8
+    assert len(tool.MODELS) == 10
     assert all(path.is_file() for path in tool.MODELS)
 
 

@@ -55,6 +55,8 @@ MODELS = [
     for folder, name in (
         ('ablations', 'upernet_convnext-base'),
         ('omni_iml', 'omni-iml_convnext-base'),
+        ('omni_iml', 'omni-iml_convnext-small'),
+        ('omni_iml', 'omni-iml_convnext-large'),
         ('ablations', 'omni-iml-wo-mg_convnext-base'),
         ('ablations', 'omni-iml-wo-mg-star_convnext-base'),
         ('ablations', 'omni-iml-wo-ae_convnext-base'),
@@ -228,7 +230,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--models', nargs='+', type=Path, default=MODELS,
         help='configs; the first is the baseline of all ratios (default: ConvNeXt-B + UPerNet, '
-        'Omni-IML-B and its ablations, SegFormer-B5)',
+        'Omni-IML-B, S and L, the ablations of B, SegFormer-B5)',
     )  # fmt: skip
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark'))
     parser.add_argument('--device', default='cuda' if cuda else 'cpu')
