@@ -12,8 +12,8 @@ from .timing import Reading, Readings, describe, median_ratio
 Row = dict[str, Any]
 MISSING = '-'
 COLUMNS = (
-    'model', 'parameters (M)', 'multiply-adds (G)', 'ratio', 'ms', 'ratio (least to most)',
-    'ratio (busy)', 'images/s', 'memory (MiB)', 'limit (ms)', 'of the limit',
+    'model', 'parameters (M)', 'multiply-adds (G)', 'ratio of these', 'ms',
+    'ratio of ms (least to most)', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)', 'of the limit',
 )  # fmt: skip
 
 
