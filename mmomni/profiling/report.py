@@ -13,7 +13,8 @@ Row = dict[str, Any]
 MISSING = '-'
 COLUMNS = (
     'model', 'parameters (M)', 'multiply-adds (G)', 'ratio of these', 'ms',
-    'ratio of ms (least to most)', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)', 'of the limit',
+    'ratio of ms (least to most)', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)',
+    'of the limit',
 )  # fmt: skip
 
 
