@@ -29,6 +29,7 @@ from mmomni.checkpoints import (
     read_checkpoint,
 )
 from mmomni.models.layers import DynamicFilter, add_coordinates
+from mmomni.profiling.subjects import random_planes
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DEMO = CONFIGS / 'demo/omni-iml_convnext-atto_demo.py'
@@ -60,6 +61,12 @@ def checkpoint_of(config, **backbone):
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.normal_(std=0.3)
                 layer.running_var.uniform_(0.5, 2)
+        logits = TorchNetwork(model.eval())(random_planes(1, 64).float()).logits
+        log_odds = logits[:, 1] - logits[:, 0]
+        last = model.decode_head.conv_seg
+        last.bias[1] -= log_odds.mean()
+        for parameter in last.parameters():
+            parameter.div_(log_odds.std())
     return Checkpoint(model.state_dict(), config, (CALIBRATION,), CARD)
 
 
