@@ -258,7 +258,7 @@ def test_fast_form_is_taken_in_evaluation(head, coefficients, table, norm, monke
     if norm == 'momentum None':
         head.values_conv.norm.momentum = None
     else:
-        head = revert_sync_batchnorm(nn.SyncBatchNorm.convert_sync_batchnorm(head))
+        head = revert_sync_batchnorm(nn.SyncBatchNorm.convert_sync_batchnorm(head)).eval()
         assert type(head.values_conv.norm).__name__ == '_BatchNormXd'
     monkeypatch.setattr(head, '_plainly', pytest.fail)
     torch.testing.assert_close(head(coefficients, table), expected)
