@@ -138,3 +138,23 @@ def test_what_cannot_be_trained_is_named_and_stops_nothing(tool, tmp_path):
     assert [row['model'] for row in results['training']] == ['upernet_convnext-atto_mini']
     (failure,) = results['failures']
     assert failure[:2] == ['broken', '64 px, batch 2, fp32, eager']
+
+
+def test_frequency_head(load_tool, capsys):
+    load_tool('analysis_tools/benchmark_frequency_head.py').main(
+        ['--size', '64', '--rounds', '1', '--device', 'cpu']
+    )
+    rows = [line.split('|')[1:-1] for line in capsys.readouterr().out.splitlines()[4:]]
+    assert [row[0].strip() for row in rows] == [
+        'inference, up to stride 8',
+        'inference, with the MBConv blocks',
+        'forward and backward, up to stride 8',
+        'forward and backward, with the MBConv blocks',
+    ]
+    assert all(float(row[6].strip(' x')) > 1 for row in rows)  # in memory, whatever the machine
+
+
+def test_size_of_the_frequency_head_is_of_whole_blocks(load_tool, capsys):
+    with pytest.raises(SystemExit):
+        load_tool('analysis_tools/benchmark_frequency_head.py').main(['--size', '60'])
+    assert 'multiple of 8, got 60' in capsys.readouterr().err

@@ -1,0 +1,88 @@
+"""What the frequency head's fast form saves against its reference form: time and memory.
+
+    python tools/analysis_tools/benchmark_frequency_head.py [--size 512] [--rounds 5]
+
+Both forms live in one module and take turns. Prints a table; see docs/performance.md.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmomni.memory import keep_freed_memory
+from mmomni.models.layers import FrequencyPerceptionHead
+from mmomni.profiling.memory import peak_memory
+from mmomni.profiling.subjects import random_planes
+from mmomni.profiling.timing import median_ratio, read
+
+Form = Callable[[Tensor, Tensor], Tensor]
+HEADER = (
+    '| | reference (ms) | fast (ms) | faster | reference (MiB) | fast (MiB) | leaner |\n'
+    '|---|---|---|---|---|---|---|'
+)
+
+
+def run_of(
+    head: FrequencyPerceptionHead, form: Form, inputs: Sequence[Tensor], training: bool
+) -> Callable[[], None]:
+    """A function that runs a form once; in training forward and backward."""
+
+    def run() -> None:
+        head.train(training)
+        with torch.set_grad_enabled(training):
+            features = form(inputs[0], inputs[1])
+        if training:
+            features.sum().backward()
+            head.zero_grad()
+
+    return run
+
+
+def compare(
+    reference: Callable[[], None], fast: Callable[[], None], rounds: int, device: torch.device
+) -> str:
+    """Cells of the table: medians, the median ratio, peaks and theirs."""
+    times: list[list[float]] = [[], []]
+    for _ in range(rounds + 1):  # the first warms up
+        for run, found in zip((reference, fast), times, strict=True):
+            found.append(read(run, device).busy)
+    slow, quick = (found[1:] for found in times)
+    faster = median_ratio(slow, quick)
+    peaks = [peak_memory(run, device) / 2**20 for run in (reference, fast)]
+    return (
+        f'{1e3 * np.median(slow):.0f} | {1e3 * np.median(quick):.0f} | '
+        f'{faster[1]:.1f}x ({faster[0]:.1f} to {faster[2]:.1f}) | '
+        f'{peaks[0]:.1f} | {peaks[1]:.1f} | {peaks[0] / peaks[1]:.1f}x'
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description='Benchmark the frequency head')
+    parser.add_argument('--size', type=int, default=512, help='height and width, a multiple of 8')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    args = parser.parse_args(arguments)
+    if args.size < 8 or args.size % 8:
+        parser.error(f'expected --size as a multiple of 8, got {args.size}')
+    device = torch.device(args.device)
+    if device.type == 'cpu':
+        keep_freed_memory()
+    head = FrequencyPerceptionHead().to(device)
+    planes = random_planes(1, args.size).to(device).float()
+    inputs = planes[:, 3], planes[:, 4, :8, :8]
+    stems: tuple[Form, Form] = (head._plainly, head._by_look_up)
+    print(f'{args.size} px, one image, {torch.get_num_threads()} threads, {device}\n\n{HEADER}')
+    for training in (False, True):
+        for blocks in (False, True):
+            forms = [(lambda *x, s=s: head.blocks(s(*x))) if blocks else s for s in stems]
+            runs = [run_of(head, form, inputs, training) for form in forms]
+            name = 'forward and backward' if training else 'inference'
+            where = 'with the MBConv blocks' if blocks else 'up to stride 8'
+            print(f'| {name}, {where} | {compare(runs[0], runs[1], args.rounds, device)} |')
+
+
+if __name__ == '__main__':
+    main()
