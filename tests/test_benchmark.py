@@ -69,9 +69,22 @@ def test_table_and_picture(out):
         assert len(picture.convert('RGB').getcolors(2**20)) > 10
 
 
-def test_models_of_one_name_are_refused(tool):
-    with pytest.raises(SystemExit, match='different names'):
-        tool.main(['--models', MODELS[0], MODELS[0], '--out', 'unused'])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--models', MODELS[0], MODELS[0]], 'different names'),
+        (['--sizes', '64', '100'], 'multiples of 32, got [100]'),
+        (['--rounds', '0'], 'at least one of --rounds, got 0'),
+        (['--device', 'cuda'], 'there is no CUDA here'),
+    ],
+)
+def test_wrong_arguments_are_refused_before_the_work(
+    tool, tmp_path, capsys, monkeypatch, arguments, message
+):
+    monkeypatch.setattr(tool.torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(SystemExit):
+        tool.main([*arguments, '--out', str(tmp_path)])
+    assert message in capsys.readouterr().err
 
 
 def test_no_model_at_all(tool, tmp_path):

@@ -1,10 +1,10 @@
 """Where a run makes the host wait for the device, and in whose code."""
 
+import sys
 import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -116,16 +116,15 @@ class _Methods(TorchFunctionMode):
 
 def _place(what: str) -> Place:
     """The innermost line of the stack in our package or a host's, or the optimiser."""
-    for frame in reversed(traceback.extract_stack()):
-        path = Path(frame.filename)
-        if path.parts[-3:-1] == ('torch', 'optim'):
+    for frame, line in traceback.walk_stack(sys._getframe()):
+        module = frame.f_globals.get('__name__', '')
+        if module.startswith('torch.optim.'):
             return Place('torch.optim', 'torch/optim (its own counters, on the CPU)', what)
-        if path.is_relative_to(Path(__file__).parent):
+        if module.startswith(__package__ + '.'):
             continue
-        for package in (OURS, *HOSTS):
-            if package in path.parts:
-                inner = path.parts[len(path.parts) - path.parts[::-1].index(package) - 1 :]
-                return Place(package, f'{"/".join(inner)}:{frame.lineno}', what)
+        package = module.partition('.')[0]
+        if package in (OURS, *HOSTS):
+            return Place(package, f'{module.replace(".", "/")}.py:{line}', what)
     return Place('other', 'no Python code of these packages', what)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 
 from .subjects import DTYPES, Case, Failures, Subject
 
@@ -58,6 +59,7 @@ def interleaved(
     """
     readings: Readings = {}
     for number in range(rounds + 1):
+        print_log(f'round {number} of {rounds}' if number else 'warming up')
         for case in cases:
             for subject in subjects:
                 what = describe(case)

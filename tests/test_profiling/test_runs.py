@@ -188,7 +188,7 @@ def test_synchronisations_are_counted_in_whose_code_they_are(tmp_path, code, wha
     for package in ('mmomni', 'mmdet'):
         path = tmp_path / package / 'models' / 'layer.py'
         path.parent.mkdir(parents=True)
-        scope = dict(torch=torch)
+        scope = dict(torch=torch, __name__=f'{package}.models.layer')
         exec(compile(f'def f():\n    return {code}', path, 'exec'), scope)
         places.append(synchronisations(scope['f'], CPU))
     assert [summary(p) for p in places] == [{'mmomni': 1}, {'mmomni': 0, 'mmdet': 1}]

@@ -70,9 +70,6 @@ MODULE_DEPTH = 2
 
 
 def load_all(paths: Sequence[Path], device: torch.device, failures: Failures) -> list[Subject]:
-    names = [short_name(path) for path in paths]
-    if len(set(names)) < len(names):
-        raise SystemExit(f'expected models of different names, got {names}; give each once')
     subjects = []
     for path in paths:
         with failures.naming(short_name(path), 'config'):
@@ -245,7 +242,17 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--train-batch-size', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if wrong := [size for size in args.sizes if size < 32 or size % 32]:
+        parser.error(f'expected --sizes as multiples of 32, got {wrong}')
+    if args.rounds < 1:
+        parser.error(f'expected at least one of --rounds, got {args.rounds}')
+    if torch.device(args.device).type == 'cuda' and not cuda:
+        parser.error(f'--device {args.device}: there is no CUDA here; leave it out for the CPU')
+    names = [short_name(path) for path in args.models]
+    if len(set(names)) < len(names):
+        parser.error(f'expected models of different names, got {names}; give each once')
+    return args
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
