@@ -9,7 +9,6 @@ import os
 import os.path as osp
 
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
@@ -18,7 +17,6 @@ from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.launch import allow_cpu_ranks
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
-from mmomni.memory import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,8 +55,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    if get_device() == 'cpu':
-        keep_freed_memory()
     cfg = merge_args(Config.fromfile(args.config), args)
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
     allow_cpu_ranks(cfg)

@@ -6,13 +6,11 @@ import os.path as osp
 import sys
 
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_training_sets
 from mmomni.engine.launch import allow_cpu_ranks
-from mmomni.memory import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,8 +51,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def main() -> None:
     args = parse_args()
-    if get_device() == 'cpu':
-        keep_freed_memory()
     cfg = merge_args(Config.fromfile(args.config), args)
     try:
         demand_training_sets(cfg)

@@ -182,7 +182,7 @@ def _processor() -> str:
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     device, failures = torch.device(args.device), Failures()
-    if device.type == 'cpu':  # as tools/train.py, tools/test.py and `mmomni predict` do
+    if device.type == 'cpu':  # as `mmomni predict` does
         keep_freed_memory()
     machine = measure_machine(device, args.precisions)
     subjects = load_all(args.models, device, failures)
