@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import drop_absent_sets
-from mmomni.engine.launch import allow_cpu_ranks
+from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
 
@@ -63,6 +63,7 @@ def main() -> None:
     metrics = runner.test()
     if is_main_process():
         report.write(metrics)
+    leave_ranks()
 
 
 if __name__ == '__main__':

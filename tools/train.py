@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_training_sets
-from mmomni.engine.launch import allow_cpu_ranks
+from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,6 +58,7 @@ def main() -> None:
         sys.exit(str(error))
     allow_cpu_ranks(cfg)
     Runner.from_cfg(cfg).train()
+    leave_ranks()
 
 
 if __name__ == '__main__':

@@ -24,3 +24,14 @@ def allow_cpu_ranks(cfg: Config) -> None:
     wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
     wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
     cfg.model_wrapper_cfg = {**wrapper, **cfg.get('model_wrapper_cfg', {}), 'device_ids': None}
+
+
+def leave_ranks() -> None:
+    """End what connects the processes, if anything does, while Python still runs.
+
+    gloo's threads may hold tensors of the last exchange; freeing those while the interpreter shuts
+    down aborts the process.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
