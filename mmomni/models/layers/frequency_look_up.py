@@ -3,13 +3,13 @@
 A 3x3 convolution on a one-hot adds up nine columns of its kernel. With dilation 8, its taps are
 the same place in the 3x3 blocks around: so pixels are kept block by block, the kernel is a table of
 rows to look up, and stripes of blocks pass one after the other. For a gradient a stripe is
-computed anew instead of being kept.
+computed anew instead of being kept. A batch norm learns from how often rows meet: see `moments`.
 
 Letters: ``B`` batch, ``h w`` height and width in blocks of 8 x 8, ``C`` channels of the first
 convolution, ``D`` of the second, ``P`` pixels of a stripe, ``R`` rows of the table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -43,29 +43,36 @@ def make_table(kernel: Tensor) -> Tensor:
     return F.pad(rows, (0, 0, 0, 1)).flatten(0, 1)
 
 
-def stripes(blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of blocks that pass together, and rows of the table for their pixels, (P, 9)."""
+def stripes(blocks: Tensor) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Rows of blocks that pass together, and what the nine taps see from them.
+
+    What a tap sees has the shape (B, rows, w, 64): the ``P`` pixels of the stripe.
+    """
     batch, height, width, pixels = blocks.shape
-    height, width = height - 2, width - 2
     limit = _CPU_PIXELS if blocks.device.type == 'cpu' else _ACCELERATOR_PIXELS
-    step = max(1, limit // (batch * width * pixels))
-    first = torch.arange(_NUM_TAPS, dtype=blocks.dtype, device=blocks.device) * _TAP
-    for top in range(0, height, step):
-        end = min(top + step, height)
-        taps = [blocks[:, top + u : end + u, v : v + width] for u in range(3) for v in range(3)]
-        yield slice(top, end), (torch.stack(taps, dim=-1) + first).view(-1, _NUM_TAPS)
+    step = max(1, limit // (batch * (width - 2) * pixels))
+    for top in range(0, height - 2, step):
+        end = min(top + step, height - 2)
+        yield slice(top, end), _taps(blocks[:, top : end + 2])
 
 
-def look_up(indices: Tensor, table: Tensor) -> Tensor:
-    """Sum of nine rows of the table for each pixel: (P, 9) and (R, C) -> (P, C)."""
-    return F.embedding_bag(indices, table, mode='sum')
+def _taps(blocks: Tensor) -> list[Tensor]:
+    """Blocks with a border -> what each of the nine taps sees from those within."""
+    height, width = blocks.shape[1] - 2, blocks.shape[2] - 2
+    return [blocks[:, u : u + height, v : v + width] for u in range(3) for v in range(3)]
 
 
-def _look_up_backward(indices: Tensor, gradient: Tensor) -> Tensor:
+def look_up(taps: Sequence[Tensor], table: Tensor) -> Tensor:
+    """Sum of nine rows of the table for each pixel, (P, C)."""
+    values = torch.stack(tuple(taps), dim=-1).view(-1, _NUM_TAPS)
+    first_rows = torch.arange(_NUM_TAPS, dtype=values.dtype, device=values.device) * _TAP
+    return F.embedding_bag(values + first_rows, table, mode='sum')
+
+
+def _look_up_backward(taps: Sequence[Tensor], gradient: Tensor) -> Tensor:
     """Gradient (P, C) of what was looked up -> that of the table, (R, C)."""
     add_up = _add_rows if gradient.device.type == 'cpu' else _multiply_one_hot
-    taps = enumerate(indices.long().T.contiguous())
-    return torch.cat([add_up(rows - tap * _TAP, gradient) for tap, rows in taps])
+    return torch.cat([add_up(tap.flatten().long(), gradient) for tap in taps])
 
 
 def _add_rows(values: Tensor, gradient: Tensor) -> Tensor:
@@ -79,36 +86,50 @@ def _multiply_one_hot(values: Tensor, gradient: Tensor) -> Tensor:
     return one_hot.to(gradient.dtype).T @ gradient
 
 
-class _Moments(torch.autograd.Function):
-    """Mean and (biased) variance of what is looked up, over all pixels."""
+def count_pairs(blocks: Tensor) -> Tensor:
+    """How many pixels look up both of two rows of the table, (R, R) in double precision."""
+    count = _count_by_bins if blocks.device.type == 'cpu' else _count_by_products
+    return count(blocks).double()
 
-    @staticmethod
-    def forward(ctx: Any, blocks: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-        count, mean = 0, table.new_zeros(table.shape[1])
-        deviation = torch.zeros_like(mean)
-        for _, indices in stripes(blocks):
-            y = look_up(indices, table)
-            share = len(y) / (count + len(y))
-            mean_here = y.mean(dim=0)
-            difference = mean_here - mean
-            squares = y.sub_(mean_here).square_().sum(dim=0)
-            deviation += squares + difference**2 * (count * share)
-            mean = mean + share * difference
-            count += len(y)
-        ctx.save_for_backward(blocks, table, mean)
-        ctx.count = count
-        return mean, deviation / count
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        blocks, table, mean = ctx.saved_tensors
-        of_mean, of_variance = (gradient / ctx.count for gradient in gradients)
-        total = torch.zeros_like(table)
-        for _, indices in stripes(blocks):
-            y = look_up(indices, table) - mean
-            total += _look_up_backward(indices, y.mul_(2 * of_variance).add_(of_mean))
-        return None, total
+def _count_by_bins(blocks: Tensor) -> Tensor:
+    """Each pair of taps has a bin for each pair of values."""
+    taps = [tap.flatten() for tap in _taps(blocks)]
+    ones = torch.ones_like(taps[0], dtype=torch.long)
+    pairs = ones.new_empty(_NUM_TAPS, _TAP, _NUM_TAPS, _TAP)
+    for first in range(_NUM_TAPS):
+        rows = taps[first] * _TAP
+        for second in range(first, _NUM_TAPS):
+            bins = ones.new_zeros(_TAP**2).index_add_(0, rows + taps[second], ones)
+            bins = bins.view(_TAP, _TAP)
+            pairs[first, :, second] = bins
+            pairs[second, :, first] = bins.T
+    return pairs.view(_NUM_TAPS * _TAP, -1)
+
+
+def _count_by_products(blocks: Tensor) -> Tensor:
+    """The same where atomic additions to so few bins would wait for each other."""
+    rows = _NUM_TAPS * _TAP
+    pairs = torch.zeros(rows, rows, dtype=torch.float64, device=blocks.device)
+    one_hot = torch.eye(_TAP, device=blocks.device)
+    for _, taps in stripes(blocks):
+        many_hot = torch.cat([one_hot[tap.flatten().long()] for tap in taps], dim=1)
+        pairs += many_hot.T @ many_hot  # whole numbers below 2^24: exact
+    return pairs
+
+
+def moments(pairs: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and (biased) variance of what all pixels look up, (C,), and the number of pixels.
+
+    With ``N`` of :func:`count_pairs` and the table ``T``, the sum over all pixels is
+    ``diag(N)^T T`` and that of the squares ``diag(T^T N T)``: both are differentiable, and no
+    pixel is needed any more.
+    """
+    count = pairs.trace() / _NUM_TAPS
+    rows = table.double()
+    mean = pairs.diagonal() @ rows / count
+    square = (rows * (pairs @ rows)).sum(dim=0) / count
+    return mean.to(table), (square - mean**2).clamp(min=0).to(table), count
 
 
 class _Embedding(torch.autograd.Function):
@@ -120,11 +141,10 @@ class _Embedding(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(blocks, table, scale, shift, weight)
         batch, height, width, pixels = blocks.shape
-        out = table.new_empty(batch, len(weight), height - 2, width - 2, pixels)
-        for rows, indices in stripes(blocks):
-            x = look_up(indices, table).mul_(scale).add_(shift).relu_()
-            part = out[:, :, rows].movedim(1, -1)
-            part.copy_((x @ weight.T).view_as(part))
+        out = table.new_empty(batch, height - 2, width - 2, pixels, len(weight))
+        for rows, taps in stripes(blocks):
+            x = look_up(taps, table).mul_(scale).add_(shift).relu_()
+            out[:, rows] = (x @ weight.T).view_as(out[:, rows])
         return out
 
     @staticmethod
@@ -134,15 +154,15 @@ class _Embedding(torch.autograd.Function):
         of_table, of_scale, of_shift, of_weight = map(
             torch.zeros_like, (table, scale, shift, weight)
         )
-        for rows, indices in stripes(blocks):
-            y = look_up(indices, table)
+        for rows, taps in stripes(blocks):
+            y = look_up(taps, table)
             x = torch.addcmul(shift, y, scale).relu_()
-            of_out = gradient[:, :, rows].movedim(1, -1).reshape(-1, len(weight))
+            of_out = gradient[:, rows].reshape(-1, len(weight))
             of_weight += of_out.T @ x
-            of_x = (of_out @ weight).mul_(x > 0)
+            of_x = (of_out @ weight).mul_(x.sign_())
             of_shift += of_x.sum(dim=0)
             of_scale += y.mul_(of_x).sum(dim=0)
-            of_table += _look_up_backward(indices, of_x.mul_(scale))
+            of_table += _look_up_backward(taps, of_x.mul_(scale))
         return None, of_table, of_scale, of_shift, of_weight
 
 
@@ -157,7 +177,7 @@ def embed(blocks: Tensor, table: Tensor, scale: Tensor, shift: Tensor, weight: T
         weight: (D, C).
 
     Returns:
-        (B, D, h, w, 64).
+        (B, h, w, 64, D).
     """
     return _Embedding.apply(blocks, table, scale, shift, weight)
 
@@ -179,12 +199,11 @@ def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
 
 def batch_normalisation(norm: Any, blocks: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift of a batch norm that learns from what is looked up in this batch."""
-    mean, variance = _Moments.apply(blocks, table)
-    batch, height, width, pixels = blocks.shape
-    pixels *= batch * (height - 2) * (width - 2)
-    count = mean.new_full((), pixels, dtype=torch.float64)  # new_tensor would synchronise
+    pairs = count_pairs(blocks)
     if isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized():
-        mean, variance, count = _over_ranks(mean, variance, count, norm.process_group)
+        # The table is the same on all ranks: so each has the gradient of its own loss, as always.
+        dist.all_reduce(pairs, group=norm.process_group)
+    mean, variance, count = moments(pairs, table)
     with torch.no_grad():
         norm.num_batches_tracked += 1
         norm.running_mean.lerp_(mean.to(norm.running_mean), norm.momentum)
@@ -192,18 +211,3 @@ def batch_normalisation(norm: Any, blocks: Tensor, table: Tensor) -> tuple[Tenso
         norm.running_var.lerp_(unbiased.to(norm.running_var), norm.momentum)
     scale = norm.weight * (variance + norm.eps).rsqrt()
     return scale, norm.bias - mean * scale
-
-
-def _over_ranks(
-    mean: Tensor, variance: Tensor, count: Tensor, group: Any
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, variance and number of pixels of this rank -> those of all ranks."""
-    from torch.distributed.nn.functional import all_reduce
-
-    square = variance.double() + mean.double() ** 2
-    sums = torch.cat([mean.double() * count, square * count, count[None]])
-    sums = all_reduce(sums, group=group if group is not None else dist.group.WORLD)
-    total = sums[-1].detach()
-    mean_of_all, square_of_all = (sums[:-1] / total).chunk(2)
-    variance_of_all = (square_of_all - mean_of_all**2).clamp(min=0)
-    return mean_of_all.to(mean), variance_of_all.to(variance), total

@@ -146,11 +146,11 @@ class FrequencyPerceptionHead(BaseModule):
                 scale, shift = normalisation(first.norm, first.conv.bias)
             weight = _single(second.conv.weight.flatten(1))
             x = embed(blocks, table, _single(scale), _single(shift), weight)
-            x = x.to(second.conv.weight.dtype).flatten(2, 3)
+            x = x.to(second.conv.weight.dtype).flatten(1, 2)
             if second.conv.bias is not None:
-                x = x + second.conv.bias.view(-1, 1, 1)
-            # The activation last: then the output of the norm is not kept for the gradient.
-            return second.activate(second.norm(x).permute(0, 2, 3, 1).flatten(2))
+                x = x + second.conv.bias
+            x = second.activate(second.norm(x.permute(0, 3, 1, 2)))  # channels-last
+            return x.permute(0, 2, 3, 1).flatten(2)
 
     def _embed_by_stripes(self, blocks: Tensor) -> Iterator[Tensor]:
         """Stripes of ``X``, (B, blocks, 64 embed_channels), with the norms in the weights."""
@@ -162,8 +162,8 @@ class FrequencyPerceptionHead(BaseModule):
         table = make_table(_single(kernel))
         scale, shift = normalisation(second.norm, second.conv.bias)
         weight = second.conv.weight.flatten(1) * scale.view(-1, 1)
-        for _, indices in stripes(blocks):
-            x = look_up(indices, table).relu_().to(weight.dtype)
+        for _, taps in stripes(blocks):
+            x = look_up(taps, table).relu_().to(weight.dtype)
             x = F.linear(x, weight, shift).relu_()
             yield x.view(len(blocks), -1, 64 * len(weight))
 

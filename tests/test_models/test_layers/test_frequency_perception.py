@@ -311,6 +311,26 @@ def test_sums_of_both_devices_are_equal():
     )
 
 
+def test_pairs_of_both_devices_are_equal(small_stripes):
+    blocks = frequency_look_up.to_blocks(torch.randint(0, 30, (2, 16, 24)))
+    by_products = frequency_look_up._count_by_products(blocks)
+    assert torch.equal(by_products, frequency_look_up._count_by_bins(blocks).double())
+
+
+def test_moments_are_those_of_all_pixels(small_stripes):
+    blocks = frequency_look_up.to_blocks(torch.randint(0, 30, (2, 16, 24)))
+    table = frequency_look_up.make_table(torch.randn(4, 21, 3, 3, dtype=torch.float64))
+    looked_up = [
+        frequency_look_up.look_up(taps, table) for _, taps in frequency_look_up.stripes(blocks)
+    ]
+    pixels = torch.cat(looked_up)
+    assert len(looked_up) > 1
+    mean, variance, count = frequency_look_up.moments(frequency_look_up.count_pairs(blocks), table)
+    assert count == len(pixels) == 2 * 16 * 24
+    torch.testing.assert_close(mean, pixels.mean(dim=0))
+    torch.testing.assert_close(variance, pixels.var(dim=0, unbiased=False))
+
+
 class LargestTensor(TorchDispatchMode):
     """Elements of the largest floating-point tensor that an operation returned."""
 
