@@ -14,7 +14,7 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.models.layers import ConcatConv, DynamicFilter
+from mmomni.models.layers import ConcatConv, DynamicFilter, GlobalAverage
 from mmomni.registry import MODELS
 
 
@@ -71,7 +71,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
                 f'conv_cfg must be None: two 1x1 convolutions run in parts, got {self.conv_cfg}'
             )
         self._build_pyramid(pool_scales)
-        self.top_pool = nn.AdaptiveAvgPool2d(1)
+        self.top_pool = GlobalAverage()
         self.coarse_seg = nn.Conv2d(channels, num_classes, 1)
         self.coarse_cnn = nn.Sequential(
             self._conv(num_classes, coarse_channels, 3),
@@ -79,7 +79,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         )
         self.reduce = self._concat_conv([*[channels] * 4, coarse_channels])
         self.parallel = nn.ModuleList(self._dwf(dilation, dynamic) for dilation in dilations)
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool = GlobalAverage()
         self.merge = self._concat_conv([channels] * (2 + len(dilations)))
         self.serial = nn.ModuleList(self._dwf(2, dynamic) for _ in range(2))
 

@@ -3,6 +3,7 @@ from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
+from .global_average import GlobalAverage
 from .modal_gate import ModalGate
 from .query_attention import Gathering, QueryAttention
 from .stagewise import Stagewise
@@ -13,6 +14,7 @@ __all__ = [
     'DynamicFilter',
     'FrequencyPerceptionHead',
     'Gathering',
+    'GlobalAverage',
     'ModalGate',
     'QueryAttention',
     'ScSE',

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ from .frequency_look_up import (
     stripes,
     to_blocks,
 )
+from .global_average import GlobalAverage
 
 MAX_STEP = 63
 """Steps above are read as 63: DTD's table of 64 entries crashes there."""
@@ -189,6 +191,10 @@ def _single(x: Tensor) -> Tensor:
 
 class SqueezeExcitation(SELayer):
     """mmseg's, in place where no gradient needs the map as it was."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.global_avgpool = GlobalAverage()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same, each channel weighed."""

@@ -1,5 +1,7 @@
 from torch import Tensor, nn
 
+from .global_average import GlobalAverage
+
 
 class ScSE(nn.Module):
     """Concurrent spatial and channel squeeze-excitation (Roy et al., MICCAI 2018).
@@ -13,7 +15,7 @@ class ScSE(nn.Module):
         super().__init__()
         squeezed = max(1, channels // reduction)
         self.channel = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
+            GlobalAverage(),
             nn.Conv2d(channels, squeezed, 1),
             nn.ReLU(inplace=True),
             nn.Conv2d(squeezed, channels, 1),

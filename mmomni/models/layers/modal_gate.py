@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
+from .global_average import GlobalAverage
+
 
 class ModalGate(nn.Module):
     """Which modality serves this sample better?
@@ -30,7 +32,7 @@ class ModalGate(nn.Module):
             ConvModule(in_channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
             ConvModule(channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
         )
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool = GlobalAverage()
         self.linear = nn.Linear(channels, 1)
 
     def forward(self, f_rgb: Tensor, f_fused: Tensor, p_rgb: Tensor, p_fused: Tensor) -> Tensor:

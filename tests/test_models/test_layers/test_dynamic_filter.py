@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmomni.models.layers import DynamicFilter
+from mmomni.models.layers import DynamicFilter, dynamic_filter
 from mmomni.models.layers.dynamic_filter import filter_each
 from test_models.references import array, conv_bn_relu, linear, randomise, sigmoid
 
@@ -108,20 +108,37 @@ def test_under_autocast(x, v_g):
     dwf = make().float()
     with torch.autocast('cpu', dtype=torch.bfloat16):
         out = dwf(x.bfloat16(), v_g.bfloat16())
+    out.float().square().sum().backward()
     assert out.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in dwf.parameters())
 
 
 @pytest.mark.parametrize('batch', [1, 3])
-def test_layouts_are_filtered_alike(batch):
-    """Each layout has a form of its own; channels last stays channels last."""
+@pytest.mark.parametrize('form', [filter_each, dynamic_filter._all_at_once])
+def test_layouts_are_filtered_alike(batch, form):
+    """By both devices' forms; on the CPU channels last stays channels last."""
     x = torch.randn(batch, C, 7, 9, dtype=torch.float64)
     filters = torch.randn(batch, C, 3, 3, dtype=torch.float64)
     pairs = zip(array(x), array(filters), strict=True)
     expected = np.stack([depthwise(*pair, 3) for pair in pairs])
-    layouts = x, x.contiguous(memory_format=torch.channels_last)
-    for layout in layouts:
-        np.testing.assert_allclose(array(filter_each(layout, filters, 3)), expected, rtol=1e-10)
+    for layout in (x, x.contiguous(memory_format=torch.channels_last)):
+        np.testing.assert_allclose(array(form(layout, filters, 3)), expected, rtol=1e-10)
         with torch.no_grad():
-            filtered = filter_each(layout, filters, 3)
+            filtered = form(layout, filters, 3)
         np.testing.assert_allclose(array(filtered), expected, rtol=1e-10)
-    assert filtered.is_contiguous(memory_format=torch.channels_last)
+    if form is filter_each:
+        assert filtered.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('dilation', [2, 6])
+def test_gradients_of_both_forms_are_equal(dilation):
+    """The written ones against those that torch derives of the grouped convolution."""
+    torch.manual_seed(0)
+    x = torch.randn(3, C, 7, 9, dtype=torch.float64, requires_grad=True)
+    filters = torch.randn(3, C, 3, 3, dtype=torch.float64, requires_grad=True)
+    seed = torch.randn_like(x)
+    ours, expected = (
+        torch.autograd.grad(form(x, filters, dilation), (x, filters), seed)
+        for form in (filter_each, dynamic_filter._all_at_once)
+    )
+    torch.testing.assert_close(ours, expected)
