@@ -9,7 +9,7 @@ Letters: ``B`` batch, ``h w`` height and width in blocks of 8 x 8, ``C`` channel
 convolution, ``D`` of the second, ``P`` pixels of a stripe, ``R`` rows of the table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -62,14 +62,14 @@ def _taps(blocks: Tensor) -> list[Tensor]:
     return [blocks[:, u : u + height, v : v + width] for u in range(3) for v in range(3)]
 
 
-def look_up(taps: Sequence[Tensor], table: Tensor) -> Tensor:
+def look_up(taps: list[Tensor], table: Tensor) -> Tensor:
     """Sum of nine rows of the table for each pixel, (P, C)."""
-    values = torch.stack(tuple(taps), dim=-1).view(-1, _NUM_TAPS)
+    values = torch.stack(taps, dim=-1).view(-1, _NUM_TAPS)
     first_rows = torch.arange(_NUM_TAPS, dtype=values.dtype, device=values.device) * _TAP
     return F.embedding_bag(values + first_rows, table, mode='sum')
 
 
-def _look_up_backward(taps: Sequence[Tensor], gradient: Tensor) -> Tensor:
+def _look_up_backward(taps: list[Tensor], gradient: Tensor) -> Tensor:
     """Gradient (P, C) of what was looked up -> that of the table, (R, C)."""
     add_up = _add_rows if gradient.device.type == 'cpu' else _multiply_one_hot
     return torch.cat([add_up(tap.flatten().long(), gradient) for tap in taps])
@@ -111,9 +111,10 @@ def _count_by_products(blocks: Tensor) -> Tensor:
     """The same where atomic additions to so few bins would wait for each other."""
     rows = _NUM_TAPS * _TAP
     pairs = torch.zeros(rows, rows, dtype=torch.float64, device=blocks.device)
-    one_hot = torch.eye(_TAP, device=blocks.device)
     for _, taps in stripes(blocks):
-        many_hot = torch.cat([one_hot[tap.flatten().long()] for tap in taps], dim=1)
+        values = torch.stack(taps, dim=-1).view(-1, _NUM_TAPS, 1).long()
+        one_hots = pairs.new_zeros(len(values), _NUM_TAPS, _TAP, dtype=torch.float32)
+        many_hot = one_hots.scatter_(2, values, 1).flatten(1)
         pairs += many_hot.T @ many_hot  # whole numbers below 2^24: exact
     return pairs
 
@@ -159,7 +160,7 @@ class _Embedding(torch.autograd.Function):
             x = torch.addcmul(shift, y, scale).relu_()
             of_out = gradient[:, rows].reshape(-1, len(weight))
             of_weight += of_out.T @ x
-            of_x = (of_out @ weight).mul_(x.sign_())
+            of_x = (of_out @ weight).mul_(x.sign_())  # 0 or 1
             of_shift += of_x.sum(dim=0)
             of_scale += y.mul_(of_x).sum(dim=0)
             of_table += _look_up_backward(taps, of_x.mul_(scale))
@@ -201,7 +202,8 @@ def batch_normalisation(norm: Any, blocks: Tensor, table: Tensor) -> tuple[Tenso
     """Scale and shift of a batch norm that learns from what is looked up in this batch."""
     pairs = count_pairs(blocks)
     if isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized():
-        # The table is the same on all ranks: so each has the gradient of its own loss, as always.
+        # Each rank then has the whole gradient of its own loss, because the table is the same on
+        # all; their average is that of the mean loss.
         dist.all_reduce(pairs, group=norm.process_group)
     mean, variance, count = moments(pairs, table)
     with torch.no_grad():

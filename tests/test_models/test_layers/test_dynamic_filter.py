@@ -130,15 +130,70 @@ def test_layouts_are_filtered_alike(batch, form):
         assert filtered.is_contiguous(memory_format=torch.channels_last)
 
 
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
+
+
+def filter_gradients(form, x, filters, dilation):
+    """Of x and of the filters, with the seed in the layout of x."""
+    x, filters = x.detach().requires_grad_(), filters.detach().requires_grad_()
+    filtered = form(x, filters, dilation)
+    seed = torch.linspace(-1, 1, x.numel(), dtype=x.dtype).view(x.shape)
+    layout = torch.channels_last if channels_last(x) else torch.contiguous_format
+    return torch.autograd.grad(filtered, (x, filters), seed.contiguous(memory_format=layout))
+
+
+def channels_last(x):
+    return x.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('dilation', [2, 6])
-def test_gradients_of_both_forms_are_equal(dilation):
+def test_gradients_of_both_forms_are_equal(dilation, layout):
     """The written ones against those that torch derives of the grouped convolution."""
     torch.manual_seed(0)
-    x = torch.randn(3, C, 7, 9, dtype=torch.float64, requires_grad=True)
-    filters = torch.randn(3, C, 3, 3, dtype=torch.float64, requires_grad=True)
-    seed = torch.randn_like(x)
-    ours, expected = (
-        torch.autograd.grad(form(x, filters, dilation), (x, filters), seed)
-        for form in (filter_each, dynamic_filter._all_at_once)
-    )
+    x = torch.randn(3, C, 7, 9, dtype=torch.float64).contiguous(memory_format=layout)
+    filters = torch.randn(3, C, 3, 3, dtype=torch.float64)
+    ours = filter_gradients(filter_each, x, filters, dilation)
+    expected = filter_gradients(dynamic_filter._all_at_once, x, filters, dilation)
     torch.testing.assert_close(ours, expected)
+
+
+def test_training_stays_channels_last():
+    x = torch.randn(2, 16, 32, 32).contiguous(memory_format=torch.channels_last)
+    filters = torch.randn(2, 16, 3, 3)
+    assert channels_last(filter_each(x, filters.requires_grad_(), 2))
+    assert channels_last(filter_gradients(filter_each, x, filters, 2)[0])
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_gradients_in_bfloat16(layout):
+    """oneDNN's for dilated filters on channels-last input are finite and wrong by 100 %."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 64, 32, 32).contiguous(memory_format=layout)
+    filters = torch.randn(2, 64, 3, 3)
+    expected = filter_gradients(filter_each, x, filters, 2)
+    halved = filter_gradients(filter_each, x.bfloat16(), filters.bfloat16(), 2)
+    for half, single in zip(halved, expected, strict=True):
+        assert (half - single).norm() < 0.02 * single.norm()
+
+
+def test_second_derivatives():
+    torch.manual_seed(0)
+    x = torch.randn(2, 2, 4, 5, dtype=torch.float64, requires_grad=True)
+    filters = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda *inputs: filter_each(*inputs, 2), (x, filters))
+
+
+def test_trace_with_gradients_can_be_saved(x, v_g, tmp_path):
+    dwf = make()
+    torch.jit.save(torch.jit.trace(dwf, (x, v_g)), tmp_path / 'trace.pt')
+    wider = torch.randn(3, C, 9, 11, dtype=torch.float64)
+    torch.testing.assert_close(torch.jit.load(tmp_path / 'trace.pt')(wider, v_g), dwf(wider, v_g))
+
+
+def test_is_compiled_in_one_piece(x, v_g):
+    dwf = make()
+    for grad in (True, False):
+        torch._dynamo.reset()
+        with torch.set_grad_enabled(grad):
+            assert torch._dynamo.explain(dwf)(x, v_g).graph_break_count == 0

@@ -25,9 +25,8 @@ def test_gradient_is_no_map():
     assert gradient.untyped_storage().nbytes() < x.untyped_storage().nbytes()
 
 
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_half_precision_does_not_overflow(dtype):
-    x = torch.full((1, 1, 128, 128), 100, dtype=dtype)
+def test_half_precision_does_not_overflow():
+    x = torch.full((1, 1, 128, 128), 100, dtype=torch.float16)
     y = GlobalAverage()(x)
-    assert y.dtype == dtype
+    assert y.dtype == torch.float16
     assert y.item() == 100
