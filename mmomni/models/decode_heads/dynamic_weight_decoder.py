@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.decode_heads.psp_head import PPM
 from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.models.layers import ConcatConv, DynamicFilter, GlobalAverage
+from mmomni.models.layers import ConcatConv, DynamicFilter, FoldingConv, GlobalAverage
 from mmomni.registry import MODELS
 
 
@@ -93,8 +92,8 @@ class DynamicWeightDecoder(BaseDecodeHead):
         self.laterals = nn.ModuleList(self._conv(c, self.channels, 1) for c in lower)
         self.fpn_convs = nn.ModuleList(self._conv(self.channels, self.channels, 3) for _ in lower)
 
-    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> ConvModule:
-        return ConvModule(
+    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> FoldingConv:
+        return FoldingConv(
             in_channels, out_channels, kernel, padding=kernel // 2,
             conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
         )  # fmt: skip
@@ -125,9 +124,10 @@ class DynamicWeightDecoder(BaseDecodeHead):
 
     def _parts(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
         """Those of ``F_dec1``, one at a time."""
-        yield self.pool(f_cat)
+        v_c = self.pool(f_cat)
+        yield v_c
         for dwf in self.parallel:
-            yield dwf(f_cat, v_g)
+            yield dwf(f_cat, v_g, v_c)
         yield f_cat
 
     def decode(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 from .concat_conv import ConcatConv
 from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
+from .folding_conv import FoldingConv
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .global_average import GlobalAverage
@@ -12,6 +13,7 @@ __all__ = [
     'ConcatConv',
     'Coordinates',
     'DynamicFilter',
+    'FoldingConv',
     'FrequencyPerceptionHead',
     'Gathering',
     'GlobalAverage',

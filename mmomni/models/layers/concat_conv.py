@@ -1,12 +1,14 @@
+import math
 from collections.abc import Iterable, Sequence
 
 import torch.nn.functional as F
-from mmcv.cnn import ConvModule
 from mmseg.models.utils import resize
 from torch import Tensor
 
+from .folding_conv import FoldingConv
 
-class ConcatConv(ConvModule):
+
+class ConcatConv(FoldingConv):
     """1x1 convolution, norm, activation of a concatenation that is never built.
 
     A 1x1 convolution of concatenated maps is the sum of one of each map, and it commutes with
@@ -34,23 +36,24 @@ class ConcatConv(ConvModule):
         self.part_channels = tuple(part_channels)
         self.align_corners = align_corners
 
-    def forward(self, parts: Iterable[Tensor], size: Sequence[int]) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, parts: Iterable[Tensor], size: Sequence[int]
+    ) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
         size = tuple(size)
-        pairs = zip(parts, self.conv.weight.split(self.part_channels, dim=1), strict=True)
-        x = self._convolve(*next(pairs), size)
-        for part, weight in pairs:
-            y = self._convolve(part, weight, size)
+        weight, bias, norm = self.fold(math.prod(size))
+        pairs = zip(parts, weight.split(self.part_channels, dim=1), strict=True)
+        x = self._convolve(*next(pairs), size, bias)
+        for part, part_weight in pairs:
+            y = self._convolve(part, part_weight, size)
             # in place: nothing here keeps its output for the gradient
             x = x.add_(y) if x.shape[2:] == size else y.add_(x)
-        if self.conv.bias is not None:
-            x = x.add_(self.conv.bias.view(-1, 1, 1))
-        if self.with_norm:
-            x = self.norm(x)
-        return self.activate(x) if self.with_activation else x
+        return self.finish(x, norm)
 
-    def _convolve(self, part: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
-        y = F.conv2d(part, weight)
+    def _convolve(
+        self, part: Tensor, weight: Tensor, size: Sequence[int], bias: Tensor | None = None
+    ) -> Tensor:
+        y = F.conv2d(part, weight, bias)
         if y.shape[2:] in (size, (1, 1)):
             return y
         return resize(y, size, mode='bilinear', align_corners=self.align_corners)

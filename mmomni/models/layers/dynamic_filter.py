@@ -2,10 +2,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 
+from .folding_conv import FoldingConv
 from .global_average import GlobalAverage
 
 
@@ -41,15 +41,15 @@ class DynamicFilter(nn.Module):
         nn.init.kaiming_uniform_(self.filters.view(-1, 1, 3, 3), nonlinearity='linear')
         self.pool = GlobalAverage()
         self.attention = nn.Linear(channels + global_channels, num_filters) if dynamic else None
-        self.pointwise = ConvModule(channels, channels, 1, norm_cfg=norm_cfg)
+        self.pointwise = FoldingConv(channels, channels, 1, norm_cfg=norm_cfg)
 
-    def forward(self, x: Tensor, v_g: Tensor) -> Tensor:
-        """``x`` (B, C, H, W) and ``V_g`` (B, Cg) -> (B, C, H, W)."""
+    def forward(self, x: Tensor, v_g: Tensor, v_c: Tensor | None = None) -> Tensor:
+        """``x`` (B, C, H, W), ``V_g`` (B, Cg), ``V_c = Avg(x)`` where it is known -> as ``x``."""
         if self.attention is None:
             d_opt = self.filters.expand(len(x), -1, -1, -1)
         else:
-            v_c = self.pool(x).flatten(1)
-            a = self.attention(torch.cat([v_c, v_g], dim=1)).sigmoid()
+            v_c = self.pool(x) if v_c is None else v_c
+            a = self.attention(torch.cat([v_c.flatten(1), v_g], dim=1)).sigmoid()
             d_opt = torch.einsum('bi,icyx->bcyx', a, self.filters)
         return self.pointwise(filter_each(x, d_opt.to(x.dtype), self.dilation))
 

@@ -1,6 +1,5 @@
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -8,22 +7,26 @@ from mmcv.cnn import ConvModule
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
-from mmseg.models.utils import InvertedResidualV3, SELayer
 from torch import Tensor, nn
 
 from .coordinates import Coordinates
 from .frequency_look_up import (
     NUM_VALUES,
-    batch_normalisation,
     embed,
     look_up,
     make_table,
-    normalisation,
+    moments_of_look_ups,
     stripes,
+    table_of_triples,
     to_blocks,
+    to_triples,
 )
-from .global_average import GlobalAverage
+from .mb_conv import MBConv
+from .normalised_product import moments, normalised_product
+from .norms import batch_normalisation, normalisation
 
+_PIXELS = 64
+"""Of a block."""
 MAX_STEP = 63
 """Steps above are read as 63: DTD's table of 64 entries crashes there."""
 
@@ -68,7 +71,7 @@ class FrequencyPerceptionHead(BaseModule):
         self.block_conv = ConvModule(
             2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
         )
-        self.blocks = nn.Sequential(*(_mb_conv(out_channels, norm_cfg) for _ in range(num_blocks)))
+        self.blocks = nn.Sequential(*(MBConv(out_channels, norm_cfg) for _ in range(num_blocks)))
 
     def forward(self, coefficients: Tensor, table: Tensor) -> Tensor:
         """Source: paper, section 3.1 (architecture of DTD).
@@ -129,7 +132,7 @@ class FrequencyPerceptionHead(BaseModule):
         whole = F.conv2d(planes, conv.weight[:, -planes.shape[1] :], conv.bias, stride=8)
         norms = (self.values_conv.norm, self.embed_conv.norm)
         if torch.is_grad_enabled() or any(norm.training for norm in norms):
-            x = torch.bmm(self._embed(blocks), weight)
+            x = self._product(blocks, weight)
         else:
             x = torch.cat([torch.bmm(x, weight) for x in self._embed_by_stripes(blocks)], dim=1)
         x = x.view(batch, height, width, -1).permute(0, 3, 1, 2) + whole
@@ -137,37 +140,46 @@ class FrequencyPerceptionHead(BaseModule):
             x = self.block_conv.norm(x)
         return self.block_conv.activate(x)
 
-    def _embed(self, blocks: Tensor) -> Tensor:
-        """``X``, (B, h w, 64 embed_channels), with a gradient and with norms that may learn."""
-        first, second = self.values_conv, self.embed_conv
+    def _table(self, blocks: Tensor) -> Tensor:
+        """Of the first convolution and its norm, which may learn from these pixels."""
+        first = self.values_conv
+        kernel = _single(first.conv.weight)
+        if _learns(first.norm):
+            mean, variance = moments_of_look_ups(blocks, make_table(kernel))
+            count = blocks[:, 1:-1, 1:-1].numel()
+            scale, shift = batch_normalisation(first.norm, mean, variance, count)
+        else:
+            scale, shift = normalisation(first.norm, first.conv.bias)
+        scale, shift = (x.to(kernel).view(-1, 1, 1, 1) for x in (scale, shift))
+        # The centre tap is never outside: what each of its rows has, each pixel has once.
+        return make_table(kernel * scale + F.pad(shift, (1, 1, 1, 1)))
+
+    def _product(self, blocks: Tensor, weight: Tensor) -> Tensor:
+        """``X W`` of each block, (B, h w, out_channels), differentiable; norms may learn."""
+        second = self.embed_conv
         with torch.autocast(blocks.device.type, enabled=False):
-            table = make_table(_single(first.conv.weight))
-            if first.norm.training and not isinstance(first.norm, nn.Identity):
-                scale, shift = batch_normalisation(first.norm, blocks, table)
+            weight_of_x = _single(second.conv.weight.flatten(1))
+            x = embed(to_triples(blocks), self._table(blocks), weight_of_x)
+            x = x.flatten(3).flatten(1, 2)
+            if _learns(second.norm):
+                count = x.numel() // len(second.conv.weight)
+                mean_and_variance = moments(x, len(second.conv.weight))
+                scale, shift = batch_normalisation(second.norm, *mean_and_variance, count)
             else:
-                scale, shift = normalisation(first.norm, first.conv.bias)
-            weight = _single(second.conv.weight.flatten(1))
-            x = embed(blocks, table, _single(scale), _single(shift), weight)
-            x = x.to(second.conv.weight.dtype).flatten(1, 2)
-            if second.conv.bias is not None:
-                x = x + second.conv.bias
-            x = second.activate(second.norm(x.permute(0, 3, 1, 2)))  # channels-last
-            return x.permute(0, 2, 3, 1).flatten(2)
+                scale, shift = normalisation(second.norm, second.conv.bias)
+            scale, shift = (y.to(x).repeat(_PIXELS) for y in (scale, shift))
+        return normalised_product(x, scale, shift, weight)
 
     def _embed_by_stripes(self, blocks: Tensor) -> Iterator[Tensor]:
         """Stripes of ``X``, (B, blocks, 64 embed_channels), with the norms in the weights."""
-        first, second = self.values_conv, self.embed_conv
-        scale, shift = normalisation(first.norm, first.conv.bias)
-        # The centre tap is never outside: what each of its rows has, each pixel has once.
-        kernel = first.conv.weight * scale.view(-1, 1, 1, 1)
-        kernel[..., 1, 1] += shift.view(-1, 1)
-        table = make_table(_single(kernel))
+        second = self.embed_conv
+        table = table_of_triples(self._table(blocks))
         scale, shift = normalisation(second.norm, second.conv.bias)
         weight = second.conv.weight.flatten(1) * scale.view(-1, 1)
-        for _, taps in stripes(blocks):
-            x = look_up(taps, table).relu_().to(weight.dtype)
+        for _, triples in stripes(to_triples(blocks)):
+            x = look_up(triples, table).relu_().to(weight.dtype)
             x = F.linear(x, weight, shift).relu_()
-            yield x.view(len(blocks), -1, 64 * len(weight))
+            yield x.view(len(blocks), -1, _PIXELS * len(weight))
 
     def _weight_of_blocks(self, table: Tensor) -> Tensor:
         """(B, 64 embed_channels, out_channels): ``W (X E) + W' X = (W E + W') X``."""
@@ -184,31 +196,11 @@ class FrequencyPerceptionHead(BaseModule):
         return x * embedded.repeat(1, 1, height // 8, width // 8)
 
 
+def _learns(norm: nn.Module) -> bool:
+    """From the batch that passes."""
+    return norm.training and not isinstance(norm, nn.Identity)
+
+
 def _single(x: Tensor) -> Tensor:
     """In single precision, if it was in half."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-class SqueezeExcitation(SELayer):
-    """mmseg's, in place where no gradient needs the map as it was."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.global_avgpool = GlobalAverage()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same, each channel weighed."""
-        excitation = self.conv2(self.conv1(self.global_avgpool(x)))
-        return x * excitation if torch.is_grad_enabled() else x.mul_(excitation)
-
-
-def _mb_conv(channels: int, norm_cfg: dict) -> nn.Module:
-    """EfficientNet's block: expand 6, 3x3 depthwise, SE 0.25 of the input's channels, skip."""
-    expanded = 6 * channels
-    swish, sigmoid = dict(type='SiLU'), dict(type='Sigmoid')
-    squeeze = dict(channels=expanded, ratio=expanded // (channels // 4), act_cfg=(swish, sigmoid))
-    block = InvertedResidualV3(
-        channels, channels, expanded, 3, se_cfg=squeeze, norm_cfg=norm_cfg, act_cfg=swish
-    )
-    block.se = SqueezeExcitation(**squeeze)
-    return block

@@ -25,4 +25,4 @@ class ScSE(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same: ``x * channel(x) + x * spatial(x)``."""
-        return x * (self.channel(x) + self.spatial(x))
+        return (x * self.channel(x)).add_(x * self.spatial(x))

@@ -1,0 +1,49 @@
+from typing import Any
+
+import torch
+from mmseg.models.utils import SELayer
+from torch import Tensor, nn
+
+from .folding_conv import FoldingConv
+from .global_average import GlobalAverage
+
+
+class MBConv(nn.Module):
+    """EfficientNet's block: expand 6, 3x3 depthwise, SE 0.25 of the input's channels, skip.
+
+    mmseg's ``InvertedResidualV3`` with the same parameters, whose norms fold into its kernels.
+
+    Args:
+        channels: Channels of input and output.
+        norm_cfg: Norm layer.
+    """
+
+    def __init__(self, channels: int, norm_cfg: dict) -> None:
+        super().__init__()
+        swish, sigmoid = dict(type='SiLU'), dict(type='Sigmoid')
+        expanded = 6 * channels
+        self.expand_conv = FoldingConv(channels, expanded, 1, norm_cfg=norm_cfg, act_cfg=swish)
+        self.depthwise_conv = FoldingConv(
+            expanded, expanded, 3, padding=1, groups=expanded, norm_cfg=norm_cfg, act_cfg=swish
+        )
+        self.se = SqueezeExcitation(
+            expanded, ratio=expanded // (channels // 4), act_cfg=(swish, sigmoid)
+        )
+        self.linear_conv = FoldingConv(expanded, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        return x + self.linear_conv(self.se(self.depthwise_conv(self.expand_conv(x))))
+
+
+class SqueezeExcitation(SELayer):
+    """mmseg's, in place where no gradient needs the map as it was."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.global_avgpool = GlobalAverage()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same, each channel weighed."""
+        excitation = self.conv2(self.conv1(self.global_avgpool(x)))
+        return x * excitation if torch.is_grad_enabled() else x.mul_(excitation)

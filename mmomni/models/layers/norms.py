@@ -1,0 +1,66 @@
+"""Batch norms as what they are: a factor and a summand for each channel."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+
+def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A batch norm that does not learn from the batch, or none, as scale and shift.
+
+    Args:
+        norm: Batch norm, or ``nn.Identity`` after :func:`mmcv.cnn.fuse_conv_bn`.
+        bias: Of the convolution before, which is still to be added.
+    """
+    if isinstance(norm, nn.Identity):
+        if bias is None:
+            raise ValueError('expected a bias in a convolution that its norm was fused into')
+        return torch.ones_like(bias), bias
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias - (norm.running_mean - (0 if bias is None else bias)) * scale
+
+
+def batch_normalisation(
+    norm: Any, mean: Tensor, variance: Tensor, count: int | Tensor
+) -> tuple[Tensor, Tensor]:
+    """A batch norm that learns from the batch, as scale and shift; differentiable.
+
+    Args:
+        norm: Batch norm. A synchronised one learns from all ranks.
+        mean: Of the batch on this rank, (C,).
+        variance: The same, biased.
+        count: Of the pixels that they were taken from.
+
+    Returns:
+        Two tensors (C,), in double precision.
+    """
+    mean, variance = mean.double(), variance.double()
+    if isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized():
+        sums = torch.stack([mean, variance + mean**2, torch.ones_like(mean)]) * count
+        *sums, counts = _SumOfRanks.apply(sums, norm.process_group)
+        mean, square = (x / counts.detach() for x in sums)
+        variance, count = square - mean**2, counts[0]
+    with torch.no_grad():
+        norm.num_batches_tracked += 1
+        norm.running_mean.lerp_(mean.to(norm.running_mean), norm.momentum)
+        unbiased = variance * (count / (count - 1))
+        norm.running_var.lerp_(unbiased.to(norm.running_var), norm.momentum)
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    return scale, norm.bias - mean * scale
+
+
+class _SumOfRanks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
+        ctx.group = group
+        x = x.clone()
+        dist.all_reduce(x, group=group)
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _SumOfRanks.forward(ctx, gradient, ctx.group), None
