@@ -9,6 +9,8 @@ import csv
 import json
 import os
 import pickle
+import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -50,7 +52,9 @@ custom_hooks = [*_base_.custom_hooks, dict(type='SpyHook')]
 SPIES = '''
 """Die at a given iteration; leave behind what every rank starts from and what it learns."""
 import os
+import resource
 import signal
+import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
@@ -66,6 +70,19 @@ class SpyHook(Hook):
 
     def after_train(self, runner):
         self.save(runner, 'after')
+        self.count_pages(runner)
+
+    def after_test(self, runner):
+        self.count_pages(runner)
+
+    def count_pages(self, runner):
+        """Those that the system makes for 64 MiB that were free before."""
+        for _ in range(2):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            np.empty(2**26, dtype=np.uint8).fill(1)
+        pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        with open(os.path.join(runner.work_dir, f'pages_{runner.rank}.txt'), 'w') as file:
+            file.write(str(pages))
 
     def save(self, runner, when):
         weights = {
@@ -319,6 +336,14 @@ def test_resumed_run_ends_as_the_uninterrupted_one(part, runs, place):
 
 def test_truncated_training_image_is_named(runs):
     assert 'unreadable: work_dirs/demo/data/train/natural/images/1.jpg' in runs['whole'].log
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='another C library')
+@pytest.mark.skipif(torch.cuda.is_available(), reason='memory is kept on a CPU only')
+@pytest.mark.parametrize('run', ['whole', 'test'])
+def test_freed_memory_is_kept(run, runs, place):
+    (file,) = (place / 'work_dirs' / run).rglob('pages_0.txt')
+    assert int(file.read_text()) < 2**26 / resource.getpagesize() / 10
 
 
 def test_two_processes_learn_the_same_weights(two_ranks, place):

@@ -9,6 +9,7 @@ import os
 import os.path as osp
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
@@ -17,6 +18,7 @@ from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
+from mmomni.memory import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,6 +59,8 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
+    if get_device() == 'cpu':
+        keep_freed_memory()
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
     report.name_absent()

@@ -6,11 +6,13 @@ import os.path as osp
 import sys
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_training_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
+from mmomni.memory import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,6 +58,8 @@ def main() -> None:
         demand_training_sets(cfg)
     except FileNotFoundError as error:
         sys.exit(str(error))
+    if get_device() == 'cpu':
+        keep_freed_memory()
     allow_cpu_ranks(cfg)
     Runner.from_cfg(cfg).train()
     leave_ranks()
