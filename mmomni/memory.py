@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     By default glibc gives every piece of 32 MiB and more back to the system when it is freed, and
     the system makes each page anew for the next one: for a network with large maps on a CPU that
     is a fifth of the time. For programs to call before they begin, never on import. The process
-    then holds the most memory that it ever needed until it ends.
+    then holds the most memory that it ever needed until it ends, and so do those forked from it.
 
     Returns:
         Whether the C library can do so (glibc can; others are left as they are).

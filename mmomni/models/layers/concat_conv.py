@@ -41,14 +41,16 @@ class ConcatConv(FoldingConv):
     ) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
         size = tuple(size)
-        weight, bias, norm = self.fold(math.prod(size))
+        weight, bias, norm = self.fold(math.prod(size))  # of one sample: that is enough to tell
         pairs = zip(parts, weight.split(self.part_channels, dim=1), strict=True)
         x = self._convolve(*next(pairs), size, bias)
         for part, part_weight in pairs:
             y = self._convolve(part, part_weight, size)
             # in place: nothing here keeps its output for the gradient
             x = x.add_(y) if x.shape[2:] == size else y.add_(x)
-        return self.finish(x, norm)
+        if norm is not None:
+            x = norm(x)
+        return self.activate(x) if self.with_activation else x
 
     def _convolve(
         self, part: Tensor, weight: Tensor, size: Sequence[int], bias: Tensor | None = None

@@ -1,5 +1,6 @@
-from typing import Any
+import math
 
+import torch
 from mmcv.cnn import ConvModule
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
@@ -8,41 +9,46 @@ from .norms import normalisation
 
 
 class FoldingConv(ConvModule):
-    """mmcv's, with the norm in the kernel where the kernel is smaller than the map.
+    """mmcv's, with the norm in the kernel where that is less to multiply than the map.
 
     A batch norm that learns no more is a factor and a summand for each channel. In the kernel they
-    cost next to nothing, on a map of stride 4 a pass over memory.
+    cost next to nothing, on a map of stride 4 a pass over memory. mmcv's own
+    ``efficient_conv_bn_eval`` folds at any size and cannot be fused for good afterwards.
     """
 
     def fold(self, pixels: int) -> tuple[Tensor, Tensor | None, nn.Module | None]:
         """Kernel, bias and the norm that is still to be applied.
 
         Args:
-            pixels: Of the map, in all samples together.
+            pixels: Of the map that would pass the norm.
         """
         conv, norm = self.conv, self.norm
-        if not _is_fixed(norm) or pixels <= conv.weight[0].numel():
+        if not self._can_fold() or pixels <= conv.weight[0].numel():
             return conv.weight, conv.bias, norm
         scale, shift = normalisation(norm, conv.bias)
-        return conv.weight * scale.view(-1, 1, 1, 1), shift, None
+        kernel = conv.weight * scale.view(-1, 1, 1, 1)
+        return kernel.to(conv.weight), shift.to(conv.weight), None
 
-    def finish(self, x: Tensor, norm: nn.Module | None) -> Tensor:
-        """Norm, if one is left, and activation."""
-        if norm is not None:
-            x = norm(x)
-        return self.activate(x) if self.with_activation else x
+    def _can_fold(self) -> bool:
+        """A plain convolution, then a batch norm with weights and averages, and no hooks."""
+        conv, norm = self.conv, self.norm
+        return (
+            isinstance(norm, _BatchNorm)
+            and not norm.training
+            and norm.affine
+            and norm.running_mean is not None
+            and type(conv) is nn.Conv2d
+            and self.order == ('conv', 'norm', 'act')
+            and not self.with_explicit_padding
+            and not torch.jit.is_tracing()  # sizes are tensors there, and exporters fuse
+            and not any(m._forward_hooks or m._forward_pre_hooks for m in (conv, norm))
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activate: bool = True, norm: bool = True) -> Tensor:
         """(B, C, H, W) -> (B, C', H', W')."""
-        weight, bias, norm = self.fold(x[:, 0].numel())
-        return self.finish(self.conv._conv_forward(x, weight, bias), norm)
-
-
-def _is_fixed(norm: Any) -> bool:
-    """Is it a batch norm that uses moving averages and has weights?"""
-    return (
-        isinstance(norm, _BatchNorm)
-        and not norm.training
-        and norm.affine
-        and norm.running_mean is not None
-    )
+        pixels = x[:, 0].numel() // math.prod(self.conv.stride)
+        weight, bias, norm_left = self.fold(pixels)
+        if norm_left is not None or not norm or not self.with_norm:
+            return super().forward(x, activate, norm)
+        x = self.conv._conv_forward(x, weight, bias)
+        return self.activate(x) if activate and self.with_activation else x

@@ -34,6 +34,8 @@ _LINES = [(t, t + 1, t + 2) for t in (0, 3, 6)] + [
 _CPU_PIXELS = 2**13
 """Of a stripe: 2 MB of 64 channels stay in a core's cache. Accelerators want larger stripes."""
 _ACCELERATOR_PIXELS = 2**17
+_LONG_SUM = 2**16
+"""Pixels after which a sum, one addition after the other, has lost digits."""
 
 
 def to_blocks(coefficients: Tensor) -> Tensor:
@@ -92,13 +94,25 @@ Gradients = Iterable[tuple[Tensor, Tensor]]
 
 def _add_rows(gradients: Gradients, table: Tensor) -> Tensor:
     """Gradient of the table, (R, C): from that of the table of triples."""
-    sums = table.new_zeros(3, _TAP**3, table.shape[1])
+    of_table, pixels = torch.zeros_like(table), 0
+    of_triples = table.new_zeros(3, _TAP, _TAP, _TAP, table.shape[1])
     for triples, gradient in gradients:
-        for of_row, codes in zip(sums, _rows(triples), strict=True):
+        for of_row, codes in zip(of_triples.flatten(1, 3), _rows(triples), strict=True):
             of_row.index_add_(0, codes.flatten(), gradient)
-    cubes = sums.view(3, _TAP, _TAP, _TAP, -1)
-    taps = [cubes.sum(dim=others) for others in ((2, 3), (1, 3), (1, 2))]
-    return torch.stack(taps, dim=1).view_as(table)
+        pixels += len(gradient)
+        if pixels >= _LONG_SUM:
+            of_table += _sum_of_triples(of_triples).view_as(table)
+            of_triples.zero_()
+            pixels = 0
+    return of_table + _sum_of_triples(of_triples).view_as(table)
+
+
+def _sum_of_triples(of_triples: Tensor) -> Tensor:
+    """Of all triples (3, 22, 22, 22, C) with a value left, in the middle, right: (3, 3, 22, C)."""
+    pairs = of_triples.sum(dim=3)
+    return torch.stack(
+        [pairs.sum(dim=2), pairs.sum(dim=1), of_triples.sum(dim=(1, 2))], dim=1
+    )
 
 
 def _multiply_one_hot(gradients: Gradients, table: Tensor) -> Tensor:
@@ -188,6 +202,7 @@ class _Embedding(torch.autograd.Function):
         triples, table, weight = ctx.saved_tensors
         of_weight = torch.zeros_like(weight)
         rows_of_triples = table_of_triples(table)
+        add_up = _add_rows if table.device.type == 'cpu' else _multiply_one_hot
 
         def gradients() -> Gradients:
             for rows, part in stripes(triples):
@@ -196,8 +211,8 @@ class _Embedding(torch.autograd.Function):
                 of_weight.addmm_(of_out.T, x)
                 yield part, (of_out @ weight).mul_(x.sign_())  # 0 or 1
 
-        add_up = _add_rows if table.device.type == 'cpu' else _multiply_one_hot
-        return None, add_up(gradients(), table), of_weight
+        with torch.autocast(table.device.type, enabled=False):
+            return None, add_up(gradients(), table), of_weight
 
 
 def embed(triples: Tensor, table: Tensor, weight: Tensor) -> Tensor:

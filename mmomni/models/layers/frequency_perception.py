@@ -23,7 +23,7 @@ from .frequency_look_up import (
 )
 from .mb_conv import MBConv
 from .normalised_product import moments, normalised_product
-from .norms import batch_normalisation, normalisation
+from .norms import batch_normalisation, normalisation, single
 
 _PIXELS = 64
 """Of a block."""
@@ -143,7 +143,7 @@ class FrequencyPerceptionHead(BaseModule):
     def _table(self, blocks: Tensor) -> Tensor:
         """Of the first convolution and its norm, which may learn from these pixels."""
         first = self.values_conv
-        kernel = _single(first.conv.weight)
+        kernel = single(first.conv.weight)
         if _learns(first.norm):
             mean, variance = moments_of_look_ups(blocks, make_table(kernel))
             count = blocks[:, 1:-1, 1:-1].numel()
@@ -158,7 +158,7 @@ class FrequencyPerceptionHead(BaseModule):
         """``X W`` of each block, (B, h w, out_channels), differentiable; norms may learn."""
         second = self.embed_conv
         with torch.autocast(blocks.device.type, enabled=False):
-            weight_of_x = _single(second.conv.weight.flatten(1))
+            weight_of_x = single(second.conv.weight.flatten(1))
             x = embed(to_triples(blocks), self._table(blocks), weight_of_x)
             x = x.flatten(3).flatten(1, 2)
             if _learns(second.norm):
@@ -175,10 +175,10 @@ class FrequencyPerceptionHead(BaseModule):
         second = self.embed_conv
         table = table_of_triples(self._table(blocks))
         scale, shift = normalisation(second.norm, second.conv.bias)
-        weight = second.conv.weight.flatten(1) * scale.view(-1, 1)
+        weight = (second.conv.weight.flatten(1) * scale.view(-1, 1)).to(second.conv.weight)
         for _, triples in stripes(to_triples(blocks)):
             x = look_up(triples, table).relu_().to(weight.dtype)
-            x = F.linear(x, weight, shift).relu_()
+            x = F.linear(x, weight, shift.to(weight)).relu_()
             yield x.view(len(blocks), -1, _PIXELS * len(weight))
 
     def _weight_of_blocks(self, table: Tensor) -> Tensor:
@@ -199,8 +199,3 @@ class FrequencyPerceptionHead(BaseModule):
 def _learns(norm: nn.Module) -> bool:
     """From the batch that passes."""
     return norm.training and not isinstance(norm, nn.Identity)
-
-
-def _single(x: Tensor) -> Tensor:
-    """In single precision, if it was in half."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -75,18 +75,18 @@ class _NormalisedProduct(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         x, scale, shift, weight = ctx.saved_tensors
-        of_x = torch.empty_like(x)
+        of_x, of_weight = torch.empty_like(x), torch.zeros_like(weight)
         of_scale, of_shift = torch.zeros_like(scale), torch.zeros_like(shift)
-        weight = weight.to(gradient)  # under autocast the product was one of that precision
-        of_weight = torch.zeros_like(weight)
-        for part, of_part, of_product in _parts(x, of_x, gradient):
-            y = torch.addcmul(shift, part, scale).relu_()
-            of_weight.baddbmm_(y.to(gradient).transpose(1, 2), of_product)
-            of_y = torch.bmm(of_product, weight.transpose(1, 2)).to(y).mul_(y.sign_())  # 0 or 1
-            of_shift += of_y.sum(dim=(0, 1))
-            of_scale += y.copy_(part).mul_(of_y).sum(dim=(0, 1))
-            torch.mul(of_y, scale, out=of_part)
-        return of_x, of_scale, of_shift, of_weight.to(ctx.saved_tensors[-1])
+        transposed = weight.to(gradient).transpose(1, 2)  # autocast multiplied in that precision
+        with torch.autocast(x.device.type, enabled=False):
+            for part, of_part, of_product in _parts(x, of_x, gradient):
+                y = torch.addcmul(shift, part, scale).relu_()
+                of_weight += torch.bmm(y.to(gradient).transpose(1, 2), of_product)
+                of_y = torch.bmm(of_product, transposed).to(y).mul_(y.sign_())  # 0 or 1
+                of_shift += of_y.sum(dim=(0, 1))
+                of_scale += y.copy_(part).mul_(of_y).sum(dim=(0, 1))
+                torch.mul(of_y, scale, out=of_part)
+        return of_x, of_scale, of_shift, of_weight
 
 
 def normalised_product(x: Tensor, scale: Tensor, shift: Tensor, weight: Tensor) -> Tensor:

@@ -14,13 +14,17 @@ def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
     Args:
         norm: Batch norm, or ``nn.Identity`` after :func:`mmcv.cnn.fuse_conv_bn`.
         bias: Of the convolution before, which is still to be added.
+
+    Returns:
+        Two tensors (C,), of a batch norm at least in single precision.
     """
     if isinstance(norm, nn.Identity):
         if bias is None:
             raise ValueError('expected a bias in a convolution that its norm was fused into')
         return torch.ones_like(bias), bias
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return scale, norm.bias - (norm.running_mean - (0 if bias is None else bias)) * scale
+    mean, variance = single(norm.running_mean), single(norm.running_var)
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    return scale, norm.bias - (mean - (0 if bias is None else bias)) * scale
 
 
 def batch_normalisation(
@@ -30,7 +34,7 @@ def batch_normalisation(
 
     Args:
         norm: Batch norm. A synchronised one learns from all ranks.
-        mean: Of the batch on this rank, (C,).
+        mean: Of what passes the norm on this rank, (C,).
         variance: The same, biased.
         count: Of the pixels that they were taken from.
 
@@ -50,6 +54,11 @@ def batch_normalisation(
         norm.running_var.lerp_(unbiased.to(norm.running_var), norm.momentum)
     scale = norm.weight * (variance + norm.eps).rsqrt()
     return scale, norm.bias - mean * scale
+
+
+def single(x: Tensor) -> Tensor:
+    """In single precision, if it was in half."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class _SumOfRanks(torch.autograd.Function):

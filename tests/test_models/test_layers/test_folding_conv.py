@@ -22,7 +22,7 @@ def make(norm='BN', **settings):
 
 @pytest.fixture
 def x():
-    return torch.randn(2, 4, 9, 8, dtype=torch.float64, requires_grad=True)
+    return torch.randn(2, 4, 10, 8, dtype=torch.float64, requires_grad=True)
 
 
 @pytest.fixture
@@ -87,3 +87,49 @@ def test_folds_as_mmcv_fuses(x):
     module = make()
     folded = module(x)
     torch.testing.assert_close(fuse_conv_bn(module)(x), folded)
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(order=('act', 'conv', 'norm')),
+        dict(with_spectral_norm=True),
+        dict(padding=2, padding_mode='reflect'),
+        dict(padding=2, padding_mode='circular'),
+        dict(conv_cfg=dict(type='ConvWS')),
+    ],
+)
+def test_options_of_mmcv(x, settings):
+    module, x = make(kernel_size=3, **settings), x.detach()
+    torch.testing.assert_close(module(x.clone()), ConvModule.forward(module, x.clone()))
+
+
+@pytest.mark.parametrize('flags', [dict(norm=False), dict(activate=False)])
+def test_flags_of_mmcv(x, flags):
+    module = make()
+    torch.testing.assert_close(module(x, **flags), ConvModule.forward(module, x, **flags))
+
+
+@pytest.mark.parametrize('name', ['conv', 'bn'])
+def test_hooks_see_what_passes(x, name):
+    module, seen = make(), []
+    getattr(module, name).register_forward_hook(lambda *args: seen.append(args[2]))
+    expected = module(x)
+    assert len(seen) == 1
+    torch.testing.assert_close(make_unhooked(module)(x), expected)
+
+
+def make_unhooked(module):
+    copy = FoldingConv(4, 6, 1, norm_cfg=dict(type='BN')).double().eval()
+    copy.load_state_dict(module.state_dict())
+    return copy
+
+
+def test_convolution_in_half_and_norm_in_single_precision():
+    module = make().float()
+    module.conv.bfloat16()
+    x = torch.randn(1, 4, 9, 8).bfloat16()
+    assert module(x).dtype == torch.bfloat16
+    torch.testing.assert_close(
+        module(x).float(), ConvModule.forward(module, x).float(), rtol=0.03, atol=0.03
+    )

@@ -37,16 +37,35 @@ def test_look_up_is_the_convolution_of_the_one_hot(small_stripes):
         torch.testing.assert_close(found, expected[:, rows].reshape(-1, 4))
 
 
+@pytest.mark.parametrize('long_sum', [1, 2**16])
 @pytest.mark.parametrize('add_up', ['_add_rows', '_multiply_one_hot'])
-def test_gradient_of_the_table(blocks, table, add_up):
+def test_gradient_of_the_table(blocks, table, add_up, long_sum, small_stripes, monkeypatch):
+    monkeypatch.setattr(frequency_look_up, '_LONG_SUM', long_sum)
     table.requires_grad_()
     triples = frequency_look_up.to_triples(blocks)
     looked_up = frequency_look_up.look_up(triples, frequency_look_up.table_of_triples(table))
     seed = torch.randn_like(looked_up)
     (expected,) = torch.autograd.grad(looked_up, table, seed)
-    parts = frequency_look_up.stripes(triples)
-    gradients = [(part, g) for (_, part), g in zip(parts, seed.split(len(seed)), strict=True)]
+    by_block = seed.view(2, 2, 3, 64, 4)
+    gradients = [
+        (part, by_block[:, rows].flatten(0, 3)) for rows, part in frequency_look_up.stripes(triples)
+    ]
+    assert len(gradients) == 2
     torch.testing.assert_close(getattr(frequency_look_up, add_up)(gradients, table), expected)
+
+
+def test_long_sums_keep_their_digits():
+    """Most values are 0, so that most pixels add to the same row."""
+    q = torch.randint(0, 21, (1, 512, 512)) * (torch.rand(1, 512, 512) < 0.1)
+    triples = frequency_look_up.to_triples(frequency_look_up.to_blocks(q))
+    gradient = torch.randn(512 * 512, 4) + 0.5
+    table = torch.zeros(9 * 22, 4)
+    whole = [(triples, gradient.double())]
+    expected = frequency_look_up._add_rows(whole, table.double())
+    by_rows = gradient.view(1, 64, -1, 4)
+    parts = [(p, by_rows[:, r].flatten(0, 2)) for r, p in frequency_look_up.stripes(triples)]
+    error = frequency_look_up._add_rows(parts, table).double() - expected
+    assert error.norm() / expected.norm() < 3e-6
 
 
 def test_two_taps_have_one_line_in_common():

@@ -10,6 +10,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
 
 from mmomni.models.layers import FrequencyPerceptionHead, frequency_look_up
 from test_models.references import (
@@ -277,6 +278,22 @@ def test_forms_are_equal_after_fusion_of_the_norms(head, coefficients, table, gr
         torch.testing.assert_close(fused._plainly(coefficients, table), fused._by_look_up(
             coefficients, table
         ))  # fmt: skip
+
+
+def test_checkpointing_and_a_backward_pass_under_autocast(head, coefficients, table):
+    head.train()
+
+    def gradients(forward, **autocast):
+        with torch.autocast('cpu', dtype=torch.bfloat16, **autocast):
+            loss = forward().float().sum()
+            return torch.autograd.grad(loss, list(head.parameters()), allow_unused=True)
+
+    def checkpointed():
+        return checkpoint(head, coefficients, table, use_reentrant=False)
+
+    plain = gradients(lambda: head(coefficients, table), enabled=False)
+    torch.testing.assert_close(gradients(checkpointed, enabled=False), plain)
+    assert all(g is None or g.isfinite().all() for g in gradients(checkpointed))
 
 
 @pytest.mark.parametrize('grad', [True, False])
