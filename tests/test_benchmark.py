@@ -155,7 +155,7 @@ def test_what_cannot_be_trained_is_named_and_stops_nothing(tool, tmp_path):
 
 def test_frequency_head(load_tool, capsys):
     load_tool('analysis_tools/benchmark_frequency_head.py').main(
-        ['--size', '64', '--rounds', '1', '--device', 'cpu']
+        ['--size', '256', '--rounds', '1', '--device', 'cpu']
     )
     rows = [line.split('|')[1:-1] for line in capsys.readouterr().out.splitlines()[4:]]
     assert [row[0].strip() for row in rows] == [
