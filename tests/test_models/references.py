@@ -27,6 +27,18 @@ def randomise(module, scale=0.3):
     return module
 
 
+def assert_twins(modules, outputs, x):
+    """Two modules gave the same output for ``x``, give the same gradients and keep the same."""
+    seed = torch.randn_like(outputs[0])
+    gradients = [
+        torch.autograd.grad(y, [x, *module.parameters()], seed)
+        for y, module in zip(outputs, modules, strict=True)
+    ]
+    torch.testing.assert_close(*outputs)
+    torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(*(module.state_dict() for module in modules))
+
+
 def array(tensor):
     return tensor.detach().double().numpy()
 

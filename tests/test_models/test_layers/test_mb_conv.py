@@ -3,7 +3,7 @@ import torch
 from mmseg.models.utils import InvertedResidualV3, SELayer
 
 from mmomni.models.layers.mb_conv import MBConv, SqueezeExcitation
-from test_models.references import randomise
+from test_models.references import assert_twins, randomise
 
 
 @pytest.mark.parametrize('training', [True, False])
@@ -14,15 +14,7 @@ def test_equals_mmseg_with_gradients(training):
     theirs = InvertedResidualV3(16, 16, 96, se_cfg=squeeze, act_cfg=swish).double().train(training)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(2, 16, 7, 5, dtype=torch.float64, requires_grad=True)
-    outputs = ours(x), theirs(x)
-    seed = torch.randn_like(x)
-    found, expected = (
-        torch.autograd.grad(y, [x, *block.parameters()], seed)
-        for y, block in zip(outputs, (ours, theirs), strict=True)
-    )
-    torch.testing.assert_close(outputs[0], outputs[1])
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+    assert_twins((ours, theirs), (ours(x), theirs(x)), x)
 
 
 @pytest.mark.parametrize('grad', [True, False])

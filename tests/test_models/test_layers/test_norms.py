@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mmomni.models.layers.norms import batch_normalisation, normalisation
-from test_models.references import randomise
+from test_models.references import assert_twins, randomise
 
 
 @pytest.fixture
@@ -22,15 +22,7 @@ def by_scale_and_shift(norm, x):
 def test_learning_equals_torch_with_gradients(x):
     ours, theirs = nn.BatchNorm1d(4).double(), nn.BatchNorm1d(4).double()
     theirs.load_state_dict(randomise(ours).state_dict())
-    outputs = by_scale_and_shift(ours.train(), x), theirs(x)
-    seed = torch.randn_like(x)
-    found, expected = (
-        torch.autograd.grad(y, [x, *norm.parameters()], seed)
-        for y, norm in zip(outputs, (ours, theirs), strict=True)
-    )
-    torch.testing.assert_close(outputs[0], outputs[1])
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+    assert_twins((ours, theirs), (by_scale_and_shift(ours.train(), x), theirs(x)), x)
 
 
 @pytest.mark.parametrize('bias', [None, torch.arange(4.0, dtype=torch.float64)])
