@@ -58,7 +58,7 @@ def batch_normalisation(
 
 def single(x: Tensor) -> Tensor:
     """In single precision, if it was in half."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 class _SumOfRanks(torch.autograd.Function):
