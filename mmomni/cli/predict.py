@@ -100,12 +100,17 @@ def _run(args: argparse.Namespace) -> int:
 def _print_summary(summary: 'Summary', report: str) -> None:
     from mmomni.html import printable
 
+    bad = _count(len(summary.failures), 'bad file')
     if summary.failures:
-        print(f'{len(summary.failures)} bad files:')
+        print(f'{bad}:')
     for path, reason in summary.failures.items():
         # Many reasons begin with the name.
         print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
     print(
-        f'{summary.predicted} images predicted, {summary.skipped} done before, '
-        f'{len(summary.failures)} bad files; report: {report}'
+        f'{_count(summary.predicted, "image")} predicted, {summary.skipped} done before, '
+        f'{bad}; report: {report}'
     )
+
+
+def _count(number: int, of_what: str) -> str:
+    return f'{number} {of_what}' if number == 1 else f'{number} {of_what}s'

@@ -14,6 +14,7 @@ from mmomni.apis import ManipulationInferencer
 from mmomni.checkpoints import publish
 from mmomni.checksum import file_sha256
 from mmomni.cli import main
+from mmomni.cli.predict import _count
 from mmomni.registry import MODELS
 
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
@@ -86,6 +87,11 @@ def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
     assert found['a.jpg']['pooling'] == 'top_k_mean'
     assert predict() == 0
     assert capsys.readouterr().out.startswith('0 images predicted, 2 done before')
+
+
+@pytest.mark.parametrize(('number', 'words'), [(0, '0 images'), (1, '1 image'), (2, '2 images')])
+def test_one_is_singular(number, words):
+    assert _count(number, 'image') == words
 
 
 def test_bad_files_are_listed_and_change_the_status(predict, photos, tmp_path, capsys):
