@@ -11,7 +11,8 @@ from .global_average import GlobalAverage
 class MBConv(nn.Module):
     """EfficientNet's block: expand 6, 3x3 depthwise, SE 0.25 of the input's channels, skip.
 
-    mmseg's ``InvertedResidualV3`` with the same parameters, whose norms fold into its kernels.
+    Tan and Le, ICML 2019. mmseg's ``InvertedResidualV3`` with the same parameters, whose norms fold
+    into its kernels.
 
     Args:
         channels: Channels of input and output.

@@ -17,6 +17,9 @@ def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
 
     Returns:
         Two tensors (C,), of a batch norm at least in single precision.
+
+    Raises:
+        ValueError: No norm, and no bias either: nothing was fused here.
     """
     if isinstance(norm, nn.Identity):
         if bias is None:
