@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmomni.profiling.report import cost_table, rows_of, shares_table
+from mmomni.profiling.report import cost_table, forms_table, rows_of, shares_table
 from mmomni.profiling.subjects import Case
 from mmomni.profiling.timing import Reading
 
@@ -28,7 +28,7 @@ def out(tool, tmp_path_factory):
     broken = folder / 'broken.py'
     broken.write_text("model = dict(type='NoSuchModel')")
     options = ['--device', 'cpu', '--sizes', '64', '--rounds', '1', '--precisions', 'fp32']
-    options += ['--forms', 'eager', '--batch-sizes', '1', '--out', str(folder / 'out')]
+    options += ['--forms', 'plain', 'eager', '--batch-sizes', '1', '--out', str(folder / 'out')]
     with pytest.raises(SystemExit) as exit_:
         tool.main(['--models', *MODELS, str(broken), *options])
     assert exit_.value.code == 1  # for the broken one
@@ -40,13 +40,18 @@ def test_results(out):
     names = ['upernet_convnext-atto_mini', 'omni-iml_convnext-atto_demo']
     assert list(results['models']) == names
     assert results['baseline'] == names[0]
-    assert [row['model'] for row in results['latency']] == names
+    assert [(row['model'], row['form']) for row in results['latency']] == [
+        (name, form) for form in ('plain', 'eager') for name in names
+    ]
     assert [row['model'] for row in results['training']] == names
     for row in results['latency'] + results['training']:
         assert row['wall'] > 0
         assert row['memory'] > 0
         assert row['limits']['both'] >= max(row['limits']['operations'], row['limits']['bytes'])
-    latency, training = results['latency'][1], results['training'][1]
+    plain, latency, training = *results['latency'][1::2], results['training'][1]
+    assert plain['difference'] == 0
+    assert 0 < latency['difference'] < 1e-3
+    assert plain['macs'] > latency['macs']
     assert latency['macs'] == sum(results['models'][names[1]]['macs'].values())
     assert training['macs'] > 4 * latency['macs']  # two images, forward and twice backward
     assert training['synchronisations']['mmomni'] == 0
@@ -64,6 +69,7 @@ def test_table_and_picture(out):
     text = (out / 'table.md').read_text()
     assert '### Inference, 64 px, batch 1, fp32, eager' in text
     assert '### Training, 64 px, batch 2, fp32, eager' in text
+    assert '### Ratios of ms, 64 px, batch 1, fp32, each form' in text
     assert '| backbone.fph | 0.00 |' in text
     with Image.open(out / 'ratios.png') as picture:
         assert len(picture.convert('RGB').getcolors(2**20)) > 10
@@ -130,6 +136,26 @@ def test_cost_table_without_baseline_and_without_counts():
     models = dict(ours=dict(parameters=dict(inference=12e6)))
     line = cost_table(rows, models, 'absent', 'inference').splitlines()[2]
     assert line == '| ours | 12.0 | - | - | 2,000.0 | - | - | 1.00 | - | - | - |'
+
+
+def test_forms_are_compared_within_rounds():
+    readings = {
+        (name, Case(512, 2, form=form)): [Reading(wall, wall) for wall in walls]
+        for name, form, walls in (
+            ('base', 'plain', (4.0, 8.0, 4.0)),
+            ('ours', 'plain', (4.0, 4.0, 8.0)),
+            ('base', 'eager', (2.0, 2.0, 4.0)),
+            ('ours', 'eager', (1.0, 4.0, 2.0)),
+        )
+    }
+    rows = rows_of(readings, 'base')
+    rows[3]['difference'] = 2e-5
+    lines = forms_table(rows, 'base').splitlines()
+    assert lines[0] == (
+        '| model | form | of base, plain | of base, eager | logits differ by |'
+    )
+    assert lines[5] == '| ours | eager | 0.50 (0.25 to 0.50) | 0.50 (0.50 to 2.00) | 2.0e-05 |'
+    assert lines[2] == '| base | plain | 1.00 (1.00 to 1.00) | 2.00 (1.00 to 4.00) | - |'
 
 
 def test_shares_table():

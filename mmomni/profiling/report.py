@@ -82,6 +82,27 @@ def cost_table(rows: Sequence[Row], models: Mapping[str, Row], baseline: str, mo
     return _table(COLUMNS, lines)
 
 
+def forms_table(rows: Sequence[Row], baseline: str) -> str:
+    """Every model and form beside the baseline in every form, within a round.
+
+    The last column is how far a logit is at most from the same model's in its first form, in
+    standard deviations of its logits: the probabilities of random weights are all near 0 or 1.
+    """
+    bases = [row for row in rows if row['model'] == baseline]
+    header = ['model', 'form', *(f'of {baseline}, {base["form"]}' for base in bases)]
+    lines = []
+    for row in rows:
+        ratios = [_spread(median_ratio(_walls(row), _walls(base))) for base in bases]
+        difference = row.get('difference')
+        differs = MISSING if difference is None else f'{difference:.1e}'
+        lines.append([row['model'], row['form'], *ratios, differs])
+    return _table([*header, 'logits differ by'], lines)
+
+
+def _walls(row: Row) -> list[float]:
+    return [wall for wall, _ in row['rounds']]
+
+
 def modules_table(models: Mapping[str, Row], baseline: str) -> str:
     """Multiply-adds (G) of every part of every model, their total, and its ratio."""
     parts = sorted({part for model in models.values() for part in model.get('macs', ())})
@@ -107,11 +128,11 @@ def shares_table(row: Row) -> str:
     return _table([row['model'], *(f'{phase} (ms)' for phase in phases), 'share'], lines)
 
 
-def by_case(rows: Sequence[Row]) -> dict[Case, list[Row]]:
-    """Rows of the same case together."""
+def by_case(rows: Sequence[Row], **whatever: Any) -> dict[Case, list[Row]]:
+    """Rows of the same case together; a field named in ``whatever`` does not tell cases apart."""
     groups: dict[Case, list[Row]] = {}
     for row in rows:
-        groups.setdefault(case_of(row), []).append(row)
+        groups.setdefault(case_of(row)._replace(**whatever), []).append(row)
     return groups
 
 
@@ -131,6 +152,9 @@ def markdown(results: Mapping[str, Any]) -> str:
             text.append(f'### {mode.capitalize()}, {describe(case)}\n')
             text.append(cost_table(rows, models, baseline, mode))
             text += [shares_table(row) for row in rows if 'shares' in row]
+    for case, rows in by_case(results.get('latency', []), form='each form').items():
+        if len({row['form'] for row in rows}) > 1:
+            text += [f'### Ratios of ms, {describe(case)}\n', forms_table(rows, baseline)]
     text += ['### Multiply-adds by module, one image\n', modules_table(models, baseline)]
     breaks = [
         f'Graph breaks of torch.compile, {row["model"]}: {row["graph_breaks"]}'

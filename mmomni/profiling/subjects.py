@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,10 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from .plain import plainly
+
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-FORMS = ('eager', 'fused', 'channels_last', 'compile')
+FORMS = ('plain', 'eager', 'fused', 'channels_last', 'compile')
 
 
 class Case(NamedTuple):
@@ -28,8 +30,9 @@ class Case(NamedTuple):
         size: Height and width of the input.
         batch: Images at once.
         precision: ``'fp32'``, or ``'bf16'`` for autocast to it.
-        form: ``'eager'``; ``'fused'`` (batch norms in the convolutions before them, as the
-            inferencer has them), ``'channels_last'`` (weights and input) or ``'compile'``.
+        form: ``'eager'``; ``'plain'`` (eager without our speed-ups), ``'fused'`` (batch norms in
+            the convolutions before them, as the inferencer has them), ``'channels_last'`` (weights
+            and input) or ``'compile'``.
     """
 
     size: int
@@ -174,9 +177,10 @@ def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[]
         torch._dynamo.config.cache_size_limit = 1024
         subject.compiled = subject.compiled or torch.compile(predict, dynamic=False)
         predict = subject.compiled
+    form = plainly if case.form == 'plain' else nullcontext
 
     def run() -> Tensor:
-        with torch.no_grad(), autocast(case.precision, device):
+        with torch.no_grad(), autocast(case.precision, device), form():
             return predict(inputs, metas)
 
     return run

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
+from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.memory import keep_freed_memory
@@ -45,6 +46,7 @@ from mmomni.profiling.timing import (
     interleaved,
     peak_bandwidth,
     peak_flops,
+    threads,
 )
 from mmomni.profiling.training import build_optimiser, shares_of, training_step
 
@@ -121,12 +123,18 @@ def describe_models(bench: Bench, size: int) -> dict[str, Row]:
 
 def measure_inference(bench: Bench, cases: Sequence[Case]) -> list[Row]:
     rows = bench.rows(inference, cases)
+    first: dict[tuple[str, Case], Tensor] = {}  # of the forms
     for row in rows:
         subject, case = bench.named(row['model']), case_of(row)
+        eager = case._replace(form='eager')
         with bench.failures.naming(subject.name, f'memory and limits, {describe(case)}'):
-            row['memory'] = peak_memory(inference(subject, case, bench.device), bench.device)
-            eager = inference(subject, case._replace(form='eager'), bench.device)
-            row.update(bench.count(subject, eager, case.precision))
+            run = inference(subject, case, bench.device)
+            row['memory'] = peak_memory(run, bench.device)
+            logits = run().float()
+            reference = first.setdefault((subject.name, eager), logits)
+            row['difference'] = ((logits - reference).abs().max() / reference.std()).item()
+            counted = run if case.form == 'plain' else inference(subject, eager, bench.device)
+            row.update(bench.count(subject, counted, case.precision))
     for row in rows:  # last, because it forgets what was compiled
         if row['form'] == 'compile':
             subject, case = bench.named(row['model']), case_of(row)
@@ -168,7 +176,7 @@ def measure_machine(device: torch.device, precisions: Sequence[str]) -> dict[str
     return dict(
         device=name,
         torch=torch.__version__,
-        threads=torch.get_num_threads(),
+        threads=threads(),
         flops={precision: peak_flops(precision, device) for precision in precisions},
         bandwidth=peak_bandwidth(device),
     )

@@ -16,7 +16,7 @@ from mmomni.memory import keep_freed_memory
 from mmomni.models.layers import FrequencyPerceptionHead
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import random_planes
-from mmomni.profiling.timing import median_ratio, read
+from mmomni.profiling.timing import median_ratio, read, threads
 
 Form = Callable[[Tensor, Tensor], Tensor]
 HEADER = (
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     planes = random_planes(1, args.size).to(device).float()
     inputs = planes[:, 3], planes[:, 4, :8, :8]
     stems: tuple[Form, Form] = (head._plainly, head._by_look_up)
-    print(f'{args.size} px, one image, {torch.get_num_threads()} threads, {device}\n\n{HEADER}')
+    print(f'{args.size} px, one image, threads: {threads()}, {device}\n\n{HEADER}')
     for training in (False, True):
         for blocks in (False, True):
             forms = [(lambda *x, s=s: head.blocks(s(*x))) if blocks else s for s in stems]
