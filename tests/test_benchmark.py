@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from PIL import Image
 
 from mmomni.profiling.report import cost_table, forms_table, rows_of, shares_table
@@ -69,7 +71,7 @@ def test_table_and_picture(out):
     text = (out / 'table.md').read_text()
     assert '### Inference, 64 px, batch 1, fp32, eager' in text
     assert '### Training, 64 px, batch 2, fp32, eager' in text
-    assert '### Ratios of ms, 64 px, batch 1, fp32, each form' in text
+    assert '### Ratios of ms between forms, 64 px, batch 1, fp32' in text
     assert '| backbone.fph | 0.00 |' in text
     with Image.open(out / 'ratios.png') as picture:
         assert len(picture.convert('RGB').getcolors(2**20)) > 10
@@ -152,10 +154,23 @@ def test_forms_are_compared_within_rounds():
     rows[3]['difference'] = 2e-5
     lines = forms_table(rows, 'base').splitlines()
     assert lines[0] == (
-        '| model | form | of base, plain | of base, eager | logits differ by |'
+        '| model | form | of base, plain | of base, eager | logits differ from plain by |'
     )
     assert lines[5] == '| ours | eager | 0.50 (0.25 to 0.50) | 0.50 (0.50 to 2.00) | 2.0e-05 |'
     assert lines[2] == '| base | plain | 1.00 (1.00 to 1.00) | 2.00 (1.00 to 4.00) | - |'
+
+
+def test_without_its_first_form_a_model_is_compared_with_none(tool, monkeypatch):
+    """A stand-in whose logits are 1, 2, 3 plainly and 1, 2, 5 otherwise: standard deviation 1."""
+    cases = [Case(32, 1, form=form) for form in ('plain', 'eager')]
+    readings = {('base', cases[1]): [Reading(1, 1)]}
+    readings |= {('ours', case): [Reading(1, 1)] for case in cases}
+    rows = rows_of(readings, 'base')
+    subjects = [SimpleNamespace(name=name) for name in ('base', 'ours')]
+    logits = dict(plain=torch.tensor([1.0, 2, 3]), eager=torch.tensor([1.0, 2, 5]))
+    monkeypatch.setattr(tool, 'inference', lambda _, case, __: lambda: logits[case.form])
+    tool.add_differences(tool.Bench(subjects, {}, 1, None, tool.Failures()), rows, 'plain')
+    assert [row.get('difference') for row in rows] == [None, 0, 2]
 
 
 def test_shares_table():

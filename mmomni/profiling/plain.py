@@ -1,4 +1,7 @@
-"""The networks as the paper's figures draw them: what every speed-up is compared with."""
+"""The networks as the paper's figures draw them: what their speed-ups are compared with.
+
+The layout that a map has, and what is done in place, stay as they are.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -7,7 +10,7 @@ from unittest.mock import patch
 
 import torch
 from mmcv.cnn import ConvModule
-from mmseg.models.utils import SELayer, resize
+from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from mmomni.models.backbones.convnext import PointwiseLinear
@@ -20,7 +23,6 @@ from mmomni.models.layers import (
     ModalGate,
     dynamic_filter,
 )
-from mmomni.models.layers.mb_conv import SqueezeExcitation
 
 
 def _frequency_head(self: FrequencyPerceptionHead, coefficients: Tensor, table: Tensor) -> Tensor:
@@ -48,27 +50,25 @@ def _modal_gate(
     return self.linear(self.pool(x).flatten(1)).squeeze(1)
 
 
-_filter = DynamicFilter.forward
+_fast_dynamic_filter = DynamicFilter.forward
 
 
 def _dynamic_filter(
-    self: DynamicFilter, x: Tensor, v_g: Tensor, v_c: Tensor | None = None
+    self: DynamicFilter, x: Tensor, v_g: Tensor, _v_c: Tensor | None = None
 ) -> Tensor:
     """With an average of its own, whatever is known."""
-    del v_c
-    return _filter(self, x, v_g)
+    return _fast_dynamic_filter(self, x, v_g)
 
 
-_FORMS: Sequence[tuple[Any, str, Any]] = (
+PLAIN: Sequence[tuple[Any, str, Any]] = (
     (PointwiseLinear, 'forward', nn.Linear.forward),
     (FrequencyPerceptionHead, 'forward', _frequency_head),
     (ConcatConv, 'forward', _concat_conv),
     (ModalGate, 'forward', _modal_gate),
     (FoldingConv, 'forward', ConvModule.forward),
     (GlobalAverage, 'forward', nn.AdaptiveAvgPool2d.forward),
-    (SqueezeExcitation, 'forward', SELayer.forward),
     (DynamicFilter, 'forward', _dynamic_filter),
-    (dynamic_filter, 'filter_each', dynamic_filter._all_at_once),
+    (dynamic_filter, 'filter_each', dynamic_filter._all_at_once),  # one grouped convolution
 )
 """Whose method or function, its name, and the plain one."""
 
@@ -77,6 +77,6 @@ _FORMS: Sequence[tuple[Any, str, Any]] = (
 def plainly() -> Iterator[None]:
     """Let all models of this process run without their speed-ups within."""
     with ExitStack() as stack:
-        for owner, name, form in _FORMS:
-            stack.enter_context(patch.object(owner, name, form))
+        for owner, name, plain in PLAIN:
+            stack.enter_context(patch.object(owner, name, plain))
         yield

@@ -82,10 +82,18 @@ def cost_table(rows: Sequence[Row], models: Mapping[str, Row], baseline: str, mo
     return _table(COLUMNS, lines)
 
 
+def _across_forms(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that differ in model and form only, where there are several forms."""
+    groups: dict[Case, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(case_of(row)._replace(form=''), []).append(row)
+    return [group for group in groups.values() if len({row['form'] for row in group}) > 1]
+
+
 def forms_table(rows: Sequence[Row], baseline: str) -> str:
     """Every model and form beside the baseline in every form, within a round.
 
-    The last column is how far a logit is at most from the same model's in its first form, in
+    The last column is how far a logit is at most from the same model's in the form named there, in
     standard deviations of its logits: the probabilities of random weights are all near 0 or 1.
     """
     bases = [row for row in rows if row['model'] == baseline]
@@ -96,7 +104,7 @@ def forms_table(rows: Sequence[Row], baseline: str) -> str:
         difference = row.get('difference')
         differs = MISSING if difference is None else f'{difference:.1e}'
         lines.append([row['model'], row['form'], *ratios, differs])
-    return _table([*header, 'logits differ by'], lines)
+    return _table([*header, f'logits differ from {rows[0]["form"]} by'], lines)
 
 
 def _walls(row: Row) -> list[float]:
@@ -128,11 +136,11 @@ def shares_table(row: Row) -> str:
     return _table([row['model'], *(f'{phase} (ms)' for phase in phases), 'share'], lines)
 
 
-def by_case(rows: Sequence[Row], **whatever: Any) -> dict[Case, list[Row]]:
-    """Rows of the same case together; a field named in ``whatever`` does not tell cases apart."""
+def by_case(rows: Sequence[Row]) -> dict[Case, list[Row]]:
+    """Rows of the same case together."""
     groups: dict[Case, list[Row]] = {}
     for row in rows:
-        groups.setdefault(case_of(row)._replace(**whatever), []).append(row)
+        groups.setdefault(case_of(row), []).append(row)
     return groups
 
 
@@ -142,9 +150,9 @@ def markdown(results: Mapping[str, Any]) -> str:
     speeds = ', '.join(f'{k} {v / 1e9:,.0f} GFLOP/s' for k, v in machine['flops'].items())
     load = ' to '.join(f'{value:.1f}' for value in machine['load'])
     where = (
-        f'Machine: {machine["device"]}, torch {machine["torch"]}, threads: {machine["threads"]}, '
-        f'load {load}; products at most {speeds}; copy {machine["bandwidth"] / 1e9:,.1f} GB/s. '
-        f'Baseline: {baseline}.\n'
+        f'Machine: {machine["device"]}, torch {machine["torch"]}, threads: {machine["threads"]} '
+        f'(OMP_PROC_BIND {machine["binding"]}), load {load}; products at most {speeds}; '
+        f'copy {machine["bandwidth"] / 1e9:,.1f} GB/s. Baseline: {baseline}.\n'
     )
     text = [where]
     for mode, key in (('inference', 'latency'), ('training', 'training')):
@@ -152,10 +160,11 @@ def markdown(results: Mapping[str, Any]) -> str:
             text.append(f'### {mode.capitalize()}, {describe(case)}\n')
             text.append(cost_table(rows, models, baseline, mode))
             text += [shares_table(row) for row in rows if 'shares' in row]
-    for case, rows in by_case(results.get('latency', []), form='each form').items():
-        if len({row['form'] for row in rows}) > 1:
-            text += [f'### Ratios of ms, {describe(case)}\n', forms_table(rows, baseline)]
-    text += ['### Multiply-adds by module, one image\n', modules_table(models, baseline)]
+    for rows in _across_forms(results.get('latency', [])):
+        case = case_of(rows[0])
+        title = f'{case.size} px, batch {case.batch}, {case.precision}'
+        text += [f'### Ratios of ms between forms, {title}\n', forms_table(rows, baseline)]
+    text += ['### Multiply-adds by module, one image, eager\n', modules_table(models, baseline)]
     breaks = [
         f'Graph breaks of torch.compile, {row["model"]}: {row["graph_breaks"]}'
         for row in results.get('latency', []) if 'graph_breaks' in row

@@ -30,9 +30,9 @@ class Case(NamedTuple):
         size: Height and width of the input.
         batch: Images at once.
         precision: ``'fp32'``, or ``'bf16'`` for autocast to it.
-        form: ``'eager'``; ``'plain'`` (eager without our speed-ups), ``'fused'`` (batch norms in
-            the convolutions before them, as the inferencer has them), ``'channels_last'`` (weights
-            and input) or ``'compile'``.
+        form: ``'eager'``; ``'plain'`` (eager without the networks' speed-ups), ``'fused'`` (batch
+            norms in the convolutions before them, as the inferencer has them),
+            ``'channels_last'`` (weights and input) or ``'compile'``.
     """
 
     size: int
@@ -177,10 +177,10 @@ def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[]
         torch._dynamo.config.cache_size_limit = 1024
         subject.compiled = subject.compiled or torch.compile(predict, dynamic=False)
         predict = subject.compiled
-    form = plainly if case.form == 'plain' else nullcontext
+    manner = plainly if case.form == 'plain' else nullcontext
 
     def run() -> Tensor:
-        with torch.no_grad(), autocast(case.precision, device), form():
+        with torch.no_grad(), autocast(case.precision, device), manner():
             return predict(inputs, metas)
 
     return run

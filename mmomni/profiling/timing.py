@@ -1,6 +1,5 @@
 """Times of interleaved rounds, and what the machine can do at most."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -84,12 +83,6 @@ def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[fl
     pairs = list(zip(values, baseline, strict=False))
     low, median, high = np.quantile([value / base for value, base in pairs], [0, 0.5, 1])
     return float(low), float(median), float(high)
-
-
-def threads() -> str:
-    """How many torch has, and whether each keeps to its core (``OMP_PROC_BIND``)."""
-    pinned = os.environ.get('OMP_PROC_BIND', 'false').lower() != 'false'
-    return f'{torch.get_num_threads()} ({"" if pinned else "not "}pinned)'
 
 
 def peak_flops(precision: str, device: torch.device, repeats: int = 10) -> float:

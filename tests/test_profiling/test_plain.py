@@ -1,10 +1,12 @@
 """The networks without their speed-ups: the same predictions, the arithmetic of the figures."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from test_models.references import randomise
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmomni.profiling import plain
 from mmomni.profiling.operations import macs_by_module, operations_of
@@ -48,19 +50,49 @@ def test_the_plain_form_multiplies_what_it_concatenates(demo):
     assert counts[1]['backbone.fph'] < counts[0]['backbone.fph']
 
 
-@pytest.mark.parametrize('number', range(len(plain._FORMS)))
-def test_every_plain_form_is_run_and_the_fast_one_comes_back(demo, monkeypatch, number):
-    owner, name, form = plain._FORMS[number]
-    fast, calls = getattr(owner, name), []
+class Operations(TorchDispatchMode):
+    """Counts calls by the operator's name."""
 
-    def counted(*args):
-        calls.append(args)
-        return form(*args)
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
 
-    monkeypatch.setattr(plain, '_FORMS', [*plain._FORMS[:number], (owner, name, counted)])
-    prediction(demo, 'plain')()
-    assert calls
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.counts[str(function.overloadpacket)] += 1
+        return function(*args, **(kwargs or {}))
+
+
+def counts_of(subject, form):
+    with Operations() as operations:
+        prediction(subject, form)()
+    return operations.counts
+
+
+CHANGES = {
+    'PointwiseLinear.forward': ('addmm', +1),
+    'FrequencyPerceptionHead.forward': ('_embedding_bag_forward_only', -1),
+    'ConcatConv.forward': ('cat', +1),
+    'ModalGate.forward': ('repeat', +1),
+    'FoldingConv.forward': ('native_batch_norm', +1),
+    'GlobalAverage.forward': ('mean', +1),
+    'DynamicFilter.forward': ('sum', +1),
+    'dynamic_filter.filter_each': ('convolution', -1),
+}
+"""What each plain form alone has more or less of."""
+
+
+def test_every_speed_up_has_a_plain_form():
+    owners = [owner.__name__.rpartition('.')[2] for owner, _, _ in plain.PLAIN]
+    names = [f'{owner}.{name}' for owner, (_, name, _) in zip(owners, plain.PLAIN, strict=True)]
+    assert names == list(CHANGES)
+
+
+@pytest.mark.parametrize('number', range(len(CHANGES)), ids=list(CHANGES))
+def test_every_plain_form_is_plain_and_the_fast_one_comes_back(demo, monkeypatch, number):
+    owner, name, _ = plain.PLAIN[number]
+    fast = getattr(owner, name)
+    monkeypatch.setattr(plain, 'PLAIN', [plain.PLAIN[number]])
+    operation, sign = list(CHANGES.values())[number]
+    counts = [counts_of(demo, form)[f'aten.{operation}'] for form in ('plain', 'eager')]
+    assert sign * (counts[0] - counts[1]) > 0
     assert getattr(owner, name) is fast
-    calls.clear()
-    prediction(demo, 'eager')()
-    assert not calls

@@ -11,13 +11,7 @@ from mmomni.profiling import synchronisations as module
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import Case, Failures, load_subject
 from mmomni.profiling.synchronisations import listing, summary, synchronisations
-from mmomni.profiling.timing import (
-    interleaved,
-    median_ratio,
-    peak_bandwidth,
-    peak_flops,
-    threads,
-)
+from mmomni.profiling.timing import interleaved, median_ratio, peak_bandwidth, peak_flops
 from mmomni.profiling.training import build_optimiser, shares_of, training_step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -212,14 +206,3 @@ def test_the_gate_and_the_decoder_do_not_synchronise(step):
     places = synchronisations(step[1], CPU)
     assert summary(places)['mmdet'] > 0
     assert listing(places, ['mmomni']) == []
-
-
-@pytest.mark.parametrize(
-    ('setting', 'pinned'),
-    [(None, 'not pinned'), ('FALSE', 'not pinned'), ('true', 'pinned'), ('close', 'pinned')],
-)
-def test_the_machine_says_whether_threads_keep_to_their_cores(monkeypatch, setting, pinned):
-    monkeypatch.delenv('OMP_PROC_BIND', raising=False)
-    if setting:
-        monkeypatch.setenv('OMP_PROC_BIND', setting)
-    assert threads() == f'{torch.get_num_threads()} ({pinned})'

@@ -46,7 +46,6 @@ from mmomni.profiling.timing import (
     interleaved,
     peak_bandwidth,
     peak_flops,
-    threads,
 )
 from mmomni.profiling.training import build_optimiser, shares_of, training_step
 
@@ -123,24 +122,37 @@ def describe_models(bench: Bench, size: int) -> dict[str, Row]:
 
 def measure_inference(bench: Bench, cases: Sequence[Case]) -> list[Row]:
     rows = bench.rows(inference, cases)
-    first: dict[tuple[str, Case], Tensor] = {}  # of the forms
+    if len({case.form for case in cases}) > 1:
+        add_differences(bench, rows, cases[0].form)
     for row in rows:
         subject, case = bench.named(row['model']), case_of(row)
-        eager = case._replace(form='eager')
         with bench.failures.naming(subject.name, f'memory and limits, {describe(case)}'):
-            run = inference(subject, case, bench.device)
-            row['memory'] = peak_memory(run, bench.device)
-            logits = run().float()
-            reference = first.setdefault((subject.name, eager), logits)
-            row['difference'] = ((logits - reference).abs().max() / reference.std()).item()
-            counted = run if case.form == 'plain' else inference(subject, eager, bench.device)
-            row.update(bench.count(subject, counted, case.precision))
+            row['memory'] = peak_memory(inference(subject, case, bench.device), bench.device)
+            # What is compiled or fused has the operations of eager, which can be counted.
+            counted = case if case.form == 'plain' else case._replace(form='eager')
+            run = inference(subject, counted, bench.device)
+            row.update(bench.count(subject, run, case.precision))
     for row in rows:  # last, because it forgets what was compiled
         if row['form'] == 'compile':
             subject, case = bench.named(row['model']), case_of(row)
             with bench.failures.naming(subject.name, 'graph breaks'):
                 row['graph_breaks'] = graph_breaks(subject, case, bench.device)
     return rows
+
+
+def add_differences(bench: Bench, rows: Sequence[Row], first: str) -> None:
+    """How far logits are from those of the first form, in standard deviations of these."""
+    references: dict[tuple[str, Case], Tensor] = {}
+    for row in rows:
+        subject, case = bench.named(row['model']), case_of(row)
+        with bench.failures.naming(subject.name, f'logits, {describe(case)}'):
+            logits = inference(subject, case, bench.device)().float().cpu()
+            key = subject.name, case._replace(form=first)
+            if case.form == first:
+                references[key] = logits
+            if key in references:  # else it failed, and is named
+                difference = (logits - references[key]).abs().max() / references[key].std()
+                row['difference'] = difference.item()
 
 
 def measure_training(bench: Bench, cases: Sequence[Case]) -> list[Row]:
@@ -176,7 +188,8 @@ def measure_machine(device: torch.device, precisions: Sequence[str]) -> dict[str
     return dict(
         device=name,
         torch=torch.__version__,
-        threads=threads(),
+        threads=torch.get_num_threads(),
+        binding=os.environ.get('OMP_PROC_BIND', 'unset'),
         flops={precision: peak_flops(precision, device) for precision in precisions},
         bandwidth=peak_bandwidth(device),
     )

@@ -6,6 +6,7 @@ Both forms live in one module and take turns. Prints a table; see docs/performan
 """
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from mmomni.memory import keep_freed_memory
 from mmomni.models.layers import FrequencyPerceptionHead
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import random_planes
-from mmomni.profiling.timing import median_ratio, read, threads
+from mmomni.profiling.timing import median_ratio, read
 
 Form = Callable[[Tensor, Tensor], Tensor]
 HEADER = (
@@ -74,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     planes = random_planes(1, args.size).to(device).float()
     inputs = planes[:, 3], planes[:, 4, :8, :8]
     stems: tuple[Form, Form] = (head._plainly, head._by_look_up)
-    print(f'{args.size} px, one image, threads: {threads()}, {device}\n\n{HEADER}')
+    binding = os.environ.get('OMP_PROC_BIND', 'unset')
+    threads = f'{torch.get_num_threads()} threads (OMP_PROC_BIND {binding})'
+    print(f'{args.size} px, one image, {threads}, {device}\n\n{HEADER}')
     for training in (False, True):
         for blocks in (False, True):
             forms = [(lambda *x, s=s: head.blocks(s(*x))) if blocks else s for s in stems]
