@@ -83,6 +83,8 @@ def test_table_and_picture(out):
         (['--models', MODELS[0], MODELS[0]], 'different names'),
         (['--sizes', '64', '100'], 'multiples of 32, got [100]'),
         (['--rounds', '0'], 'at least one of --rounds, got 0'),
+        (['--batch-sizes', '8', '-1'], 'at least one image, got [-1]'),
+        (['--measure', 'training', '--forms', 'plain'], "got --forms ['plain']"),
         (['--device', 'cuda'], 'there is no CUDA here'),
     ],
 )
@@ -93,6 +95,23 @@ def test_wrong_arguments_are_refused_before_the_work(
     with pytest.raises(SystemExit):
         tool.main([*arguments, '--out', str(tmp_path)])
     assert message in capsys.readouterr().err
+
+
+def test_a_broken_baseline_is_not_replaced(tool, tmp_path):
+    options = ['--measure', '--device', 'cpu', '--sizes', '64', '--out', str(tmp_path / 'out')]
+    with pytest.raises(SystemExit):
+        tool.main(['--models', str(tmp_path / 'no.py'), MODELS[0], *options])
+    text = (tmp_path / 'out/table.md').read_text()
+    assert 'Baseline: no.' in text
+    assert '| ratio | - |' in text
+    assert 'FAILED no, config: FileNotFoundError' in text
+
+
+def test_the_folder_is_made_before_the_work(tool, tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    monkeypatch.setattr(tool, 'measure_machine', pytest.fail)
+    with pytest.raises(SystemExit, match='--out as a folder to write to: .*file'):
+        tool.main(['--device', 'cpu', '--out', str(tmp_path / 'file')])
 
 
 def test_no_model_at_all(tool, tmp_path):
@@ -169,7 +188,8 @@ def test_without_its_first_form_a_model_is_compared_with_none(tool, monkeypatch)
     subjects = [SimpleNamespace(name=name) for name in ('base', 'ours')]
     logits = dict(plain=torch.tensor([1.0, 2, 3]), eager=torch.tensor([1.0, 2, 5]))
     monkeypatch.setattr(tool, 'inference', lambda _, case, __: lambda: logits[case.form])
-    tool.add_differences(tool.Bench(subjects, {}, 1, None, tool.Failures()), rows, 'plain')
+    bench = tool.Bench(subjects, 'base', {}, 1, None, tool.Failures())
+    tool.add_differences(bench, rows, 'plain')
     assert [row.get('difference') for row in rows] == [None, 0, 2]
 
 
@@ -208,7 +228,17 @@ def test_frequency_head(load_tool, capsys):
     assert all(float(row[6].strip(' x')) > 1 for row in rows)  # in memory, whatever the machine
 
 
-def test_size_of_the_frequency_head_is_of_whole_blocks(load_tool, capsys):
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--size', '60'], 'multiple of 8, got 60'),
+        (['--rounds', '0'], 'at least one of --rounds, got 0'),
+        (['--device', 'cuda'], 'there is no CUDA here'),
+    ],
+)
+def test_wrong_arguments_of_the_frequency_head(load_tool, capsys, monkeypatch, arguments, message):
+    tool = load_tool('analysis_tools/benchmark_frequency_head.py')
+    monkeypatch.setattr(tool.torch.cuda, 'is_available', lambda: False)
     with pytest.raises(SystemExit):
-        load_tool('analysis_tools/benchmark_frequency_head.py').main(['--size', '60'])
-    assert 'multiple of 8, got 60' in capsys.readouterr().err
+        tool.main(arguments)
+    assert message in capsys.readouterr().err

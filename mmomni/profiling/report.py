@@ -120,7 +120,8 @@ def modules_table(models: Mapping[str, Row], baseline: str) -> str:
     ]
     totals = {name: sum(model.get('macs', {}).values()) for name, model in models.items()}
     lines.append(['total', *(_number(total / 1e9) for total in totals.values())])
-    lines.append(['ratio', *(_ratio(total, totals[baseline]) for total in totals.values())])
+    base = totals.get(baseline)
+    lines.append(['ratio', *(_ratio(total, base) for total in totals.values())])
     return _table(['multiply-adds (G)', *models], lines)
 
 
@@ -208,7 +209,7 @@ def _bars(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     totals = {name: sum(model.get('macs', {}).values()) for name, model in models.items()}
     bars = {}
     if totals.get(baseline):
-        bars['multiply-adds'] = {k: v / totals[baseline] for k, v in totals.items() if v}
+        bars['multiply-adds, eager'] = {k: v / totals[baseline] for k, v in totals.items() if v}
     for key, label in (('latency', 'latency'), ('training', 'training step')):
         for case, rows in by_case(results.get(key, [])).items():
             ratios = {row['model']: row['wall_ratio'][1] for row in rows if row['wall_ratio']}

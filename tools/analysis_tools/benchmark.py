@@ -67,6 +67,7 @@ MODELS = [
     )
 ]
 MEASURES = ('latency', 'training')
+TRAINING_FORMS = ('eager', 'channels_last')
 MODULE_DEPTH = 2
 
 
@@ -83,6 +84,7 @@ class Bench:
     """What every measurement needs."""
 
     subjects: Sequence[Subject]
+    baseline: str
     machine: dict[str, Any]
     rounds: int
     device: torch.device
@@ -92,7 +94,7 @@ class Bench:
         readings = interleaved(
             prepare, self.subjects, cases, self.rounds, self.device, self.failures
         )
-        return rows_of(readings, self.subjects[0].name)
+        return rows_of(readings, self.baseline)
 
     def named(self, name: str) -> Subject:
         return next(subject for subject in self.subjects if subject.name == name)
@@ -203,6 +205,10 @@ def _processor() -> str:
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     device, failures = torch.device(args.device), Failures()
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)  # before the work
+    except OSError as error:
+        raise SystemExit(f'expected --out as a folder to write to: {error}') from error
     if device.type == 'cpu':  # as `mmomni predict` does
         keep_freed_memory()
     machine = measure_machine(device, args.precisions)
@@ -210,10 +216,11 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     if not subjects:
         raise SystemExit('\n'.join(f'{f.name}: {f.error}' for f in failures))
     machine['load'] = [os.getloadavg()[0]]
-    bench = Bench(subjects, machine, args.rounds, device, failures)
+    baseline = short_name(args.models[0])  # also where its config is broken: then no ratios
+    bench = Bench(subjects, baseline, machine, args.rounds, device, failures)
     results: dict[str, Any] = dict(
         machine=machine,
-        baseline=subjects[0].name,
+        baseline=baseline,
         models=describe_models(bench, args.sizes[0]),
         failures=failures,
     )
@@ -227,7 +234,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
         training = [
             case._replace(batch=args.train_batch_size)
             for case in cases
-            if case.form in ('eager', 'channels_last')
+            if case.form in TRAINING_FORMS
         ]
         results['training'] = measure_training(bench, list(dict.fromkeys(training)))
     machine['load'].append(os.getloadavg()[0])
@@ -236,7 +243,6 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def write(results: dict[str, Any], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     (out / 'results.json').write_text(json.dumps(results, indent=1), encoding='utf-8')
     (out / 'table.md').write_text(markdown(results), encoding='utf-8')
     draw(results, out / 'ratios.png')
@@ -250,22 +256,33 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help='configs; the first is the baseline of all ratios (default: ConvNeXt-B + UPerNet, '
         'Omni-IML-B, S and L, the ablations of B, SegFormer-B5)',
     )  # fmt: skip
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark'))
+    parser.add_argument(
+        '--out', type=Path, default=Path('work_dirs/benchmark'), help='folder of the results'
+    )
     parser.add_argument('--device', default='cuda' if cuda else 'cpu')
-    parser.add_argument('--measure', nargs='*', choices=MEASURES, default=MEASURES)
+    parser.add_argument(
+        '--measure', nargs='*', choices=MEASURES, default=MEASURES,
+        help='predictions, training steps (default: both); nothing: counts only',
+    )  # fmt: skip
     parser.add_argument('--sizes', nargs='+', type=int, default=[512], help='multiples of 32')
     parser.add_argument('--batch-sizes', nargs='+', type=int, default=[1, 8, 32] if cuda else [1])
     parser.add_argument(
         '--precisions', nargs='+', choices=list(DTYPES), default=list(DTYPES) if cuda else ['fp32']
     )
     parser.add_argument(
-        '--forms', nargs='+', choices=FORMS, default=list(FORMS) if cuda else ['eager', 'fused']
-    )
-    parser.add_argument('--train-batch-size', type=int, default=2)
-    parser.add_argument('--rounds', type=int, default=5)
+        '--forms', nargs='+', choices=FORMS, default=list(FORMS) if cuda else ['eager', 'fused'],
+        help='logits are compared with those of the first; training runs in '
+        f'{" and ".join(TRAINING_FORMS)} (default: all on CUDA, else eager and fused)',
+    )  # fmt: skip
+    parser.add_argument('--train-batch-size', type=int, default=2, help='default: 2')
+    parser.add_argument('--rounds', type=int, default=5, help='after a warm-up (default: 5)')
     args = parser.parse_args(arguments)
     if wrong := [size for size in args.sizes if size < 32 or size % 32]:
         parser.error(f'expected --sizes as multiples of 32, got {wrong}')
+    if wrong := [size for size in (*args.batch_sizes, args.train_batch_size) if size < 1]:
+        parser.error(f'expected batches of at least one image, got {wrong}')
+    if set(args.measure) == {'training'} and not set(args.forms) & set(TRAINING_FORMS):
+        parser.error(f'--measure training runs in {TRAINING_FORMS}, got --forms {args.forms}')
     if args.rounds < 1:
         parser.error(f'expected at least one of --rounds, got {args.rounds}')
     if torch.device(args.device).type == 'cuda' and not cuda:

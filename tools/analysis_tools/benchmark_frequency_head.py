@@ -63,12 +63,17 @@ def compare(
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description='Benchmark the frequency head')
     parser.add_argument('--size', type=int, default=512, help='height and width, a multiple of 8')
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--rounds', type=int, default=5, help='after a warm-up (default: 5)')
+    cuda = torch.cuda.is_available()
+    parser.add_argument('--device', default='cuda' if cuda else 'cpu')
     args = parser.parse_args(arguments)
     if args.size < 8 or args.size % 8:
         parser.error(f'expected --size as a multiple of 8, got {args.size}')
+    if args.rounds < 1:
+        parser.error(f'expected at least one of --rounds, got {args.rounds}')
     device = torch.device(args.device)
+    if device.type == 'cuda' and not cuda:
+        parser.error(f'--device {args.device}: there is no CUDA here; leave it out for the CPU')
     if device.type == 'cpu':
         keep_freed_memory()
     head = FrequencyPerceptionHead().to(device)
