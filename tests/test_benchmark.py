@@ -110,7 +110,7 @@ def test_a_broken_baseline_is_not_replaced(tool, tmp_path):
 def test_the_folder_is_made_before_the_work(tool, tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     monkeypatch.setattr(tool, 'measure_machine', pytest.fail)
-    with pytest.raises(SystemExit, match='--out as a folder to write to: .*file'):
+    with pytest.raises(SystemExit, match=r'--out as a folder to write to: .*file'):
         tool.main(['--device', 'cpu', '--out', str(tmp_path / 'file')])
 
 

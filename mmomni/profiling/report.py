@@ -198,7 +198,8 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.set_xlabel(f'ratio to {results["baseline"]} (median of interleaved rounds)')
-    figure.legend(loc='outside upper center', ncols=2, fontsize=8)
+    if bars:
+        figure.legend(loc='outside upper center', ncols=2, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
