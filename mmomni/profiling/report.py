@@ -82,14 +82,6 @@ def cost_table(rows: Sequence[Row], models: Mapping[str, Row], baseline: str, mo
     return _table(COLUMNS, lines)
 
 
-def _across_forms(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that differ in model and form only, where there are several forms."""
-    groups: dict[Case, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(case_of(row)._replace(form=''), []).append(row)
-    return [group for group in groups.values() if len({row['form'] for row in group}) > 1]
-
-
 def forms_table(rows: Sequence[Row], baseline: str) -> str:
     """Every model and form beside the baseline in every form, within a round.
 
@@ -137,12 +129,12 @@ def shares_table(row: Row) -> str:
     return _table([row['model'], *(f'{phase} (ms)' for phase in phases), 'share'], lines)
 
 
-def by_case(rows: Sequence[Row]) -> dict[Case, list[Row]]:
-    """Rows of the same case together."""
-    groups: dict[Case, list[Row]] = {}
+def together(rows: Sequence[Row], *fields: str) -> list[list[Row]]:
+    """Rows that are alike in these fields."""
+    groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        groups.setdefault(case_of(row), []).append(row)
-    return groups
+        groups.setdefault(tuple(row[field] for field in fields), []).append(row)
+    return list(groups.values())
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -157,11 +149,13 @@ def markdown(results: Mapping[str, Any]) -> str:
     )
     text = [where]
     for mode, key in (('inference', 'latency'), ('training', 'training')):
-        for case, rows in by_case(results.get(key, [])).items():
-            text.append(f'### {mode.capitalize()}, {describe(case)}\n')
+        for rows in together(results.get(key, []), *Case._fields):
+            text.append(f'### {mode.capitalize()}, {describe(case_of(rows[0]))}\n')
             text.append(cost_table(rows, models, baseline, mode))
             text += [shares_table(row) for row in rows if 'shares' in row]
-    for rows in _across_forms(results.get('latency', [])):
+    for rows in together(results.get('latency', []), 'size', 'batch', 'precision'):
+        if len({row['form'] for row in rows}) == 1:
+            continue
         case = case_of(rows[0])
         title = f'{case.size} px, batch {case.batch}, {case.precision}'
         text += [f'### Ratios of ms between forms, {title}\n', forms_table(rows, baseline)]
@@ -197,6 +191,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     axis.axvline(1, color='black', lw=0.8)
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
+    axis.margins(x=0.08)  # room for the label of the longest bar
     axis.set_xlabel(f'ratio to {results["baseline"]} (median of interleaved rounds)')
     if bars:
         figure.legend(loc='outside upper center', ncols=2, fontsize=8)
@@ -212,7 +207,7 @@ def _bars(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     if totals.get(baseline):
         bars['multiply-adds, eager'] = {k: v / totals[baseline] for k, v in totals.items() if v}
     for key, label in (('latency', 'latency'), ('training', 'training step')):
-        for case, rows in by_case(results.get(key, [])).items():
+        for rows in together(results.get(key, []), *Case._fields):
             ratios = {row['model']: row['wall_ratio'][1] for row in rows if row['wall_ratio']}
-            bars[f'{label}, {describe(case)}'] = ratios
+            bars[f'{label}, {describe(case_of(rows[0]))}'] = ratios
     return bars

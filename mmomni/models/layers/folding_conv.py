@@ -17,7 +17,7 @@ class FoldingConv(ConvModule):
     """
 
     def fold(self, pixels: int) -> tuple[Tensor, Tensor | None, nn.Module | None]:
-        """Kernel, bias and the norm that is still to be applied.
+        """Kernel (C', C, k, k), bias (C',) and the norm that is still to be applied.
 
         Args:
             pixels: Of the map that would pass the norm.
