@@ -7,6 +7,11 @@ from torch.nn.grad import conv2d_weight
 
 from .folding_conv import FoldingConv
 from .global_average import GlobalAverage
+from .norms import single
+
+_WIDEST_PADDING = 4
+"""Pixels at each end of a row that oneDNN's fast kernels for channels-last fill up themselves: four
+with AVX2, six with AVX-512. For more it has one that takes thirty times as long."""
 
 
 class DynamicFilter(nn.Module):
@@ -91,10 +96,13 @@ def _one_by_one(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
     Channels-last is 2.7 times as fast as planes are (oneDNN); a batch folded into the channels
     cannot have that layout.
     """
+    padding = (dilation, dilation)
+    if dilation > _WIDEST_PADDING:
+        x, padding = F.pad(x, (dilation, dilation)), (dilation, 0)
     samples = [
         F.conv2d(
             x[i : i + 1], filters[i].unsqueeze(1),
-            padding=dilation, dilation=dilation, groups=x.shape[1],
+            padding=padding, dilation=dilation, groups=x.shape[1],
         )
         for i in range(len(x))
     ]  # fmt: skip
@@ -102,9 +110,9 @@ def _one_by_one(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
 
 
 class _OneByOne(torch.autograd.Function):
-    """:func:`_one_by_one`. The gradient of its input is such a convolution, too.
+    """:func:`_one_by_one`. Its gradients are undilated or such convolutions, too.
 
-    torch's own gradient of the input takes six times as long.
+    torch's own gradient of the input takes six times as long, that of the filters ten times.
     """
 
     @staticmethod
@@ -117,14 +125,23 @@ class _OneByOne(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         x, filters = ctx.saved_tensors
         of_x = _one_by_one(gradient, filters.flip(2, 3), ctx.dilation)
-        if x.dtype != torch.float32:
-            # oneDNN's bfloat16 gradient of dilated filters is wrong for channels-last input.
-            x = x.contiguous()
         of_filters = [
             conv2d_weight(
-                x[i : i + 1], (x.shape[1], 1, 3, 3), gradient[i : i + 1],
-                padding=ctx.dilation, dilation=ctx.dilation, groups=x.shape[1],
+                _phases(x[i], ctx.dilation), (x.shape[1], 1, 3, 3),
+                _phases(gradient[i], ctx.dilation), padding=1, groups=x.shape[1],
             )
             for i in range(len(x))
         ]  # fmt: skip
-        return of_x, torch.stack(of_filters).squeeze(2), None
+        return of_x, torch.stack(of_filters).squeeze(2).to(filters), None
+
+
+def _phases(x: Tensor, step: int) -> Tensor:
+    """Every ``step``-th row and column is a sample: (C, H, W) -> (step^2, C, H / step, W / step).
+
+    What a dilated filter does to ``x``, an undilated one does to each of these. Sizes are rounded
+    up; channels last, and at least in single precision.
+    """
+    height, width = x.shape[1:]
+    x = F.pad(single(x), (0, -width % step, 0, -height % step))
+    phases = x.unflatten(2, (-1, step)).unflatten(1, (-1, step)).permute(2, 4, 1, 3, 0)
+    return phases.flatten(0, 1).permute(0, 3, 1, 2)
