@@ -40,7 +40,8 @@ class ModalGateEncoder(BaseModule):
         gate: ``'learned'`` is the paper's model. ``'fused'`` always takes ``F_fused`` (ablation
             *w.o. MG*), ``'vision'`` always ``F_rgb`` and builds no FPH (``w.o. MG*``).
         frequency_head: Arguments of :class:`FrequencyPerceptionHead`.
-        aux_channels: Hidden channels of the two auxiliary heads.
+        aux_channels: Hidden channels of the two auxiliary heads, which run in prediction, too: as
+            many as those of the decoder's network on its coarse prediction.
         num_classes: Channels of the coarse predictions.
         mean: Of R, G and B; they are normalised here because mmseg's data preprocessor may
             refuse five planes, of which two are not to be normalised.
@@ -54,7 +55,7 @@ class ModalGateEncoder(BaseModule):
         backbone: dict,
         gate: Literal['learned', 'fused', 'vision'] = 'learned',
         frequency_head: dict | None = None,
-        aux_channels: int = 256,
+        aux_channels: int = 64,
         num_classes: int = 2,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
