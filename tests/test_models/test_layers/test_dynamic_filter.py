@@ -5,6 +5,7 @@ import torch
 from mmomni.models.layers import DynamicFilter, dynamic_filter
 from mmomni.models.layers.dynamic_filter import filter_each
 from test_models.references import array, conv_bn_relu, linear, randomise, sigmoid
+from torch.utils._python_dispatch import TorchDispatchMode
 
 C, CG = 4, 3
 NORM = dict(type='BN')
@@ -147,7 +148,7 @@ def channels_last(x):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize('dilation', [2, 6])
+@pytest.mark.parametrize('dilation', [2, 3, 6, 12])
 def test_gradients_of_both_forms_are_equal(dilation, layout):
     """The written ones against those that torch derives of the grouped convolution."""
     torch.manual_seed(0)
@@ -156,6 +157,33 @@ def test_gradients_of_both_forms_are_equal(dilation, layout):
     ours = filter_gradients(filter_each, x, filters, dilation)
     expected = filter_gradients(dynamic_filter._all_at_once, x, filters, dilation)
     torch.testing.assert_close(ours, expected)
+
+
+class Convolutions(TorchDispatchMode):
+    """Lists padding and dilation, forward and of the filters' gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.forward, self.backward = [], []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function._schema.name
+        if name == 'aten::convolution':
+            self.forward.append((args[4], args[5]))
+        elif name == 'aten::convolution_backward':
+            self.backward.append((args[5], args[6]))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize('dilation', [2, 3, 6, 12])
+def test_convolutions_are_those_with_fast_kernels(dilation):
+    """Of oneDNN: rows padded by few pixels, undilated gradients of filters."""
+    x = torch.randn(2, C, 7, 9).contiguous(memory_format=torch.channels_last)
+    with Convolutions() as seen:
+        filter_gradients(filter_each, x, torch.randn(2, C, 3, 3), dilation)
+    assert len(seen.forward) == 2 * 2  # its gradient of x is one, too
+    assert all(padding[1] <= 4 for padding, _ in seen.forward)
+    assert seen.backward == 2 * [([1, 1], [1, 1])]
 
 
 def test_training_stays_channels_last():
