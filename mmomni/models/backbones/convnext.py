@@ -13,8 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from mmomni.registry import MODELS
 
 _MANY_CHANNELS = 4096
-"""Of the input, from which on oneDNN takes three times as long for a 1x1 convolution of a small map
-as BLAS for the matrix product that it is (AVX2, two threads)."""
+"""Input channels from which on the matrix product is faster: with two threads and AVX2, 4,096 to
+1,024 channels take 50 ms as a convolution of 16 x 16 pixels and 20 as a product, 3,072 to 768 take
+7 ms as either, and so do both on larger maps."""
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -27,8 +28,8 @@ class LayerNorm2d(nn.LayerNorm):
 class PointwiseLinear(nn.Linear):
     """Linear layer over the last dimension of (B, H, W, C).
 
-    On a CPU it is a 1x1 convolution, unless it has very many input channels: with several threads
-    that is oneDNN's, which takes up to 15 % less time than the matrix product of the BLAS library.
+    On a CPU it is a 1x1 convolution: with several threads that is oneDNN's, which takes up to 15 %
+    less time than the matrix product of the BLAS library, unless there are very many channels.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -40,8 +40,7 @@ class ModalGateEncoder(BaseModule):
         gate: ``'learned'`` is the paper's model. ``'fused'`` always takes ``F_fused`` (ablation
             *w.o. MG*), ``'vision'`` always ``F_rgb`` and builds no FPH (``w.o. MG*``).
         frequency_head: Arguments of :class:`FrequencyPerceptionHead`.
-        aux_channels: Hidden channels of the two auxiliary heads, which run in prediction, too: as
-            many as those of the decoder's network on its coarse prediction.
+        aux_channels: Hidden channels of the two auxiliary heads, which run in prediction, too.
         num_classes: Channels of the coarse predictions.
         mean: Of R, G and B; they are normalised here because mmseg's data preprocessor may
             refuse five planes, of which two are not to be normalised.

@@ -10,8 +10,8 @@ from .global_average import GlobalAverage
 from .norms import single
 
 _WIDEST_PADDING = 4
-"""Pixels at each end of a row that oneDNN's fast kernels for channels-last fill up themselves: four
-with AVX2, six with AVX-512. For more it has one that takes thirty times as long."""
+"""Zeros at each end of a row that oneDNN's fast kernels add themselves: four with AVX2, six with
+AVX-512. With more it takes some forty times as long (512 x 128 x 128), a copy with zeros twice."""
 
 
 class DynamicFilter(nn.Module):
@@ -96,23 +96,25 @@ def _one_by_one(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
     Channels-last is 2.7 times as fast as planes are (oneDNN); a batch folded into the channels
     cannot have that layout.
     """
-    padding = (dilation, dilation)
-    if dilation > _WIDEST_PADDING:
-        x, padding = F.pad(x, (dilation, dilation)), (dilation, 0)
     samples = [
-        F.conv2d(
-            x[i : i + 1], filters[i].unsqueeze(1),
-            padding=padding, dilation=dilation, groups=x.shape[1],
-        )
-        for i in range(len(x))
-    ]  # fmt: skip
+        _filter_one(x[i : i + 1], filters[i].unsqueeze(1), dilation) for i in range(len(x))
+    ]
     return torch.cat(samples) if len(samples) > 1 else samples[0]
 
 
-class _OneByOne(torch.autograd.Function):
-    """:func:`_one_by_one`. Its gradients are undilated or such convolutions, too.
+def _filter_one(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
+    """(1, C, H, W), filters (C, 1, 3, 3) -> as ``x``."""
+    padding = (dilation, dilation)
+    if dilation > _WIDEST_PADDING:
+        x, padding = F.pad(x, padding), (dilation, 0)
+    return F.conv2d(x, filters, padding=padding, dilation=dilation, groups=x.shape[1])
 
-    torch's own gradient of the input takes six times as long, that of the filters ten times.
+
+class _OneByOne(torch.autograd.Function):
+    """:func:`_one_by_one`, with gradients of our own.
+
+    The input's is such a convolution (torch's takes six times as long), that of the filters an
+    undilated one over :func:`_phases` (torch's dilated one takes ten times as long).
     """
 
     @staticmethod
@@ -127,21 +129,22 @@ class _OneByOne(torch.autograd.Function):
         of_x = _one_by_one(gradient, filters.flip(2, 3), ctx.dilation)
         of_filters = [
             conv2d_weight(
-                _phases(x[i], ctx.dilation), (x.shape[1], 1, 3, 3),
-                _phases(gradient[i], ctx.dilation), padding=1, groups=x.shape[1],
+                _phases(x[i : i + 1], ctx.dilation), (x.shape[1], 1, 3, 3),
+                _phases(gradient[i : i + 1], ctx.dilation), padding=1, groups=x.shape[1],
             )
             for i in range(len(x))
         ]  # fmt: skip
-        return of_x, torch.stack(of_filters).squeeze(2).to(filters), None
+        return of_x, torch.stack(of_filters).squeeze(2).to(filters.dtype), None
 
 
 def _phases(x: Tensor, step: int) -> Tensor:
-    """Every ``step``-th row and column is a sample: (C, H, W) -> (step^2, C, H / step, W / step).
+    """Of each ``step`` rows and columns one, from each start: (1, C, H, W) -> (step^2, C, h, w).
 
-    What a dilated filter does to ``x``, an undilated one does to each of these. Sizes are rounded
-    up; channels last, and at least in single precision.
+    ``h = ceil(H / step)``, ``w`` alike; what is missing is zero. A dilated filter is an undilated
+    one on each of these. Half precision becomes single, whose sums keep their digits.
     """
-    height, width = x.shape[1:]
-    x = F.pad(single(x), (0, -width % step, 0, -height % step))
+    height, width = x.shape[2:]
+    # In four dimensions: in three, a padded map would be no more channels-last.
+    x = F.pad(single(x), (0, -width % step, 0, -height % step))[0]
     phases = x.unflatten(2, (-1, step)).unflatten(1, (-1, step)).permute(2, 4, 1, 3, 0)
     return phases.flatten(0, 1).permute(0, 3, 1, 2)

@@ -174,12 +174,11 @@ def test_checkpoints_of_activations_keep_less():
     assert kept(with_cp=True) < 0.5 * kept(with_cp=False)
 
 
-@pytest.mark.parametrize('channels', [6, 4096])
-def test_pointwise_layers_are_linear(channels):
-    layer = PointwiseLinear(channels, 10).double()
-    plain = torch.nn.Linear(channels, 10).double()
+def test_pointwise_layers_are_linear():
+    layer = PointwiseLinear(6, 10).double()
+    plain = torch.nn.Linear(6, 10).double()
     plain.load_state_dict(layer.state_dict())
-    x = torch.randn(2, 3, 4, channels, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
     seed = torch.randn(2, 3, 4, 10, dtype=torch.float64)
     found, expected = (
         (y, *torch.autograd.grad(y, [x, *module.parameters()], seed))

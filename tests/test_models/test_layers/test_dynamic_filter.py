@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmomni.models.layers import DynamicFilter, dynamic_filter
 from mmomni.models.layers.dynamic_filter import filter_each
 from test_models.references import array, conv_bn_relu, linear, randomise, sigmoid
-from torch.utils._python_dispatch import TorchDispatchMode
 
 C, CG = 4, 3
 NORM = dict(type='BN')
@@ -160,37 +160,54 @@ def test_gradients_of_both_forms_are_equal(dilation, layout):
 
 
 class Convolutions(TorchDispatchMode):
-    """Lists padding and dilation, forward and of the filters' gradient."""
+    """Lists maps and padding of each, and dilations of those that are gradients of filters."""
 
     def __init__(self):
         super().__init__()
-        self.forward, self.backward = [], []
+        self.maps, self.paddings, self.dilations = [], [], []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function._schema.name
         if name == 'aten::convolution':
-            self.forward.append((args[4], args[5]))
+            self.maps.append(args[0])
+            self.paddings.append(args[4])
         elif name == 'aten::convolution_backward':
-            self.backward.append((args[5], args[6]))
+            self.maps += args[:2]
+            self.dilations.append(args[6])
         return function(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize('dilation', [2, 3, 6, 12])
 def test_convolutions_are_those_with_fast_kernels(dilation):
-    """Of oneDNN: rows padded by few pixels, undilated gradients of filters."""
-    x = torch.randn(2, C, 7, 9).contiguous(memory_format=torch.channels_last)
+    """Of oneDNN: channels-last, rows padded by few pixels, undilated gradients of filters."""
+    x = torch.randn(2, C, 17, 19).contiguous(memory_format=torch.channels_last)
     with Convolutions() as seen:
         filter_gradients(filter_each, x, torch.randn(2, C, 3, 3), dilation)
-    assert len(seen.forward) == 2 * 2  # its gradient of x is one, too
-    assert all(padding[1] <= 4 for padding, _ in seen.forward)
-    assert seen.backward == 2 * [([1, 1], [1, 1])]
+    assert len(seen.paddings) == 2 * 2  # forward, and the gradient of x
+    assert all(padding[1] <= 4 for padding in seen.paddings)
+    assert seen.dilations == 2 * [[1, 1]]
+    assert all(channels_last(each) for each in seen.maps)
 
 
-def test_training_stays_channels_last():
+@pytest.mark.parametrize('dilation', [2, 6])
+def test_training_stays_channels_last(dilation):
     x = torch.randn(2, 16, 32, 32).contiguous(memory_format=torch.channels_last)
     filters = torch.randn(2, 16, 3, 3)
-    assert channels_last(filter_each(x, filters.requires_grad_(), 2))
-    assert channels_last(filter_gradients(filter_each, x, filters, 2)[0])
+    assert channels_last(filter_each(x, filters.requires_grad_(), dilation))
+    assert channels_last(filter_gradients(filter_each, x, filters, dilation)[0])
+
+
+@pytest.mark.parametrize('dilation', [2, 3, 6])
+def test_gradients_in_single_precision(dilation):
+    """oneDNN's, against those that torch derives in double precision."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 64, 32, 32).contiguous(memory_format=torch.channels_last)
+    filters = torch.randn(2, 64, 3, 3)
+    found = filter_gradients(filter_each, x, filters, dilation)
+    plain = dynamic_filter._all_at_once
+    expected = filter_gradients(plain, x.double(), filters.double(), dilation)
+    for single, double in zip(found, expected, strict=True):
+        assert (single - double).norm() < 1e-5 * double.norm()
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -205,11 +222,14 @@ def test_gradients_in_bfloat16(layout):
         assert (half - single).norm() < 0.02 * single.norm()
 
 
-def test_second_derivatives():
+@pytest.mark.parametrize('dilation', [2, 6])
+def test_second_derivatives(dilation):
     torch.manual_seed(0)
     x = torch.randn(2, 2, 4, 5, dtype=torch.float64, requires_grad=True)
     filters = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(lambda *inputs: filter_each(*inputs, 2), (x, filters))
+    assert torch.autograd.gradgradcheck(
+        lambda *inputs: filter_each(*inputs, dilation), (x, filters)
+    )
 
 
 def test_trace_with_gradients_can_be_saved(x, v_g, tmp_path):
@@ -219,8 +239,9 @@ def test_trace_with_gradients_can_be_saved(x, v_g, tmp_path):
     torch.testing.assert_close(torch.jit.load(tmp_path / 'trace.pt')(wider, v_g), dwf(wider, v_g))
 
 
-def test_is_compiled_in_one_piece(x, v_g):
-    dwf = make()
+@pytest.mark.parametrize('dilation', [2, 6])
+def test_is_compiled_in_one_piece(x, v_g, dilation):
+    dwf = make(dilation)
     for grad in (True, False):
         torch._dynamo.reset()
         with torch.set_grad_enabled(grad):
