@@ -14,8 +14,8 @@ from mmomni.registry import MODELS
 
 _MANY_CHANNELS = 4096
 """Input channels from which on the matrix product is faster: with two threads and AVX2, 4,096 to
-1,024 channels take 50 ms as a convolution of 16 x 16 pixels and 20 as a product. With 3,072 channels
-or 32 x 32 pixels both take the same."""
+1,024 channels take 50 ms as a convolution of 16 x 16 pixels and 20 as a product. With 3,072
+channels or 32 x 32 pixels both take the same."""
 
 
 class LayerNorm2d(nn.LayerNorm):
