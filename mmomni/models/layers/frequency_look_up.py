@@ -41,16 +41,21 @@ _LONG_SUM = 2**16
 def to_blocks(coefficients: Tensor) -> Tensor:
     """``|q|`` (B, H, W) -> values (B, h + 2, w + 2, 64), with a border of blocks outside."""
     batch, height, width = coefficients.shape
-    values = coefficients.clamp(max=NUM_VALUES - 1).long()
+    values = coefficients.clamp(max=NUM_VALUES - 1).int()
     blocks = values.view(batch, height // 8, 8, width // 8, 8).transpose(2, 3).flatten(3)
     return F.pad(blocks, (0, 0, 1, 1, 1, 1), value=_OUTSIDE)
 
 
-def to_triples(blocks: Tensor) -> Tensor:
-    """Blocks -> codes (B, h + 2, w, 64): a value and those of the same place left and right."""
-    width = blocks.shape[2] - 2
-    left, middle, right = (blocks[:, :, v : v + width] for v in range(3))
-    return (left * _TAP + middle) * _TAP + right
+def to_triples(left: Tensor, middle: Tensor, right: Tensor) -> Tensor:
+    """A number for each three values."""
+    return torch.add(right, middle, alpha=_TAP).add_(left, alpha=_TAP**2)
+
+
+def to_rows(blocks: Tensor) -> Tensor:
+    """Blocks -> the rows of :func:`table_of_triples` that they look up, (B, h, w, 64, 3)."""
+    height, width = (size - 2 for size in blocks.shape[1:3])
+    triples = to_triples(*(blocks[:, :, v : v + width] for v in range(3)))
+    return torch.stack([triples[:, u : u + height] + u * _TAP**3 for u in range(3)], dim=-1)
 
 
 def make_table(kernel: Tensor) -> Tensor:
@@ -66,71 +71,63 @@ def table_of_triples(table: Tensor) -> Tensor:
     return sums.flatten(0, 3)
 
 
-def stripes(bordered: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of blocks that pass together, and of a map (B, h + 2, .., 64) what they see."""
-    batch, height, width, pixels = bordered.shape
-    limit = _CPU_PIXELS if bordered.device.type == 'cpu' else _ACCELERATOR_PIXELS
+def stripes(*maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Rows of blocks of all maps (B, h, w, 64, .) that pass together."""
+    batch, _, width, pixels = maps[0].shape[:4]
+    limit = _CPU_PIXELS if maps[0].device.type == 'cpu' else _ACCELERATOR_PIXELS
     step = max(1, limit // (batch * width * pixels))
-    for top in range(0, height - 2, step):
-        end = min(top + step, height - 2)
-        yield slice(top, end), bordered[:, top : end + 2]
+    return zip(*(x.split(step, dim=1) for x in maps), strict=True)
 
 
-def _rows(bordered: Tensor) -> list[Tensor]:
-    """What each of the kernel's rows sees from the blocks within."""
-    height = bordered.shape[1] - 2
-    return [bordered[:, u : u + height] for u in range(3)]
-
-
-def look_up(triples: Tensor, table: Tensor) -> Tensor:
+def look_up(rows: Tensor, table: Tensor) -> Tensor:
     """Sum of three rows of :func:`table_of_triples` for each pixel, (P, C)."""
-    rows = [codes + u * _TAP**3 for u, codes in enumerate(_rows(triples))]
-    return F.embedding_bag(torch.stack(rows, dim=-1).view(-1, 3), table, mode='sum')
+    return F.embedding_bag(rows.reshape(-1, 3), table, mode='sum')
 
 
 Gradients = Iterable[tuple[Tensor, Tensor]]
-"""The triples of each stripe and the gradient (P, C) of what they looked up."""
+"""The rows (P, 3) of each stripe and the gradient (P, C) of what they looked up."""
 
 
 def _add_rows(gradients: Gradients, table: Tensor) -> Tensor:
     """Gradient of the table, (R, C): from that of the table of triples."""
     of_table, pixels = torch.zeros_like(table), 0
-    of_triples = table.new_zeros(3, _TAP, _TAP, _TAP, table.shape[1])
-    for triples, gradient in gradients:
-        for of_row, codes in zip(of_triples.flatten(1, 3), _rows(triples), strict=True):
-            of_row.index_add_(0, codes.flatten(), gradient)
+    of_triples = table.new_zeros(3 * _TAP**3, table.shape[1])
+    for rows, gradient in gradients:
+        for row in rows.long().unbind(dim=1):  # with numbers of 32 bits five times as slow
+            of_triples.index_add_(0, row, gradient)
         pixels += len(gradient)
         if pixels >= _LONG_SUM:
-            of_table += _sum_of_triples(of_triples).view_as(table)
+            of_table += _sum_of_triples(of_triples)
             of_triples.zero_()
             pixels = 0
-    return of_table + _sum_of_triples(of_triples).view_as(table)
+    return of_table + _sum_of_triples(of_triples) if pixels else of_table
 
 
 def _sum_of_triples(of_triples: Tensor) -> Tensor:
-    """Of all triples (3, 22, 22, 22, C) with a value left, in the middle, right: (3, 3, 22, C)."""
-    pairs = of_triples.sum(dim=3)
-    return torch.stack(
-        [pairs.sum(dim=2), pairs.sum(dim=1), of_triples.sum(dim=(1, 2))], dim=1
-    )
+    """Of all triples (3 * 22^3, C) with a value left, in the middle, right: (R, C)."""
+    by_value = of_triples.view(3, _TAP, _TAP, _TAP, -1)
+    pairs = by_value.sum(dim=3)
+    sums = [pairs.sum(dim=2), pairs.sum(dim=1), by_value.sum(dim=(1, 2))]
+    return torch.stack(sums, dim=1).flatten(0, 2)
 
 
 def _multiply_one_hot(gradients: Gradients, table: Tensor) -> Tensor:
     """The same where atomic additions to so few rows would wait for each other."""
     of_table = torch.zeros_like(table)
     numbers = torch.arange(_TAP, device=table.device)
-    for triples, gradient in gradients:
-        rows = [codes.flatten() for codes in _rows(triples)]
-        values = [codes // _TAP**k % _TAP for codes in rows for k in (2, 1, 0)]
+    for rows, gradient in gradients:
+        values = [row // _TAP**k % _TAP for row in rows.unbind(dim=1) for k in (2, 1, 0)]
         one_hots = ((tap[:, None] == numbers).to(gradient.dtype) for tap in values)
         of_table += torch.cat([one_hot.T @ gradient for one_hot in one_hots])
     return of_table
 
 
-def _taps(blocks: Tensor) -> list[Tensor]:
-    """What each of the nine taps sees from the blocks within."""
-    width = blocks.shape[2] - 2
-    return [row[:, :, v : v + width] for row in _rows(blocks) for v in range(3)]
+def _taps(blocks: Tensor) -> Tensor:
+    """What each of the nine taps sees from the blocks within, (9, B, h, w, 64)."""
+    height, width = (size - 2 for size in blocks.shape[1:3])
+    return torch.stack(
+        [blocks[:, u : u + height, v : v + width] for u in range(3) for v in range(3)]
+    )
 
 
 def count_pairs(blocks: Tensor) -> Tensor:
@@ -141,19 +138,17 @@ def count_pairs(blocks: Tensor) -> Tensor:
 
 def _count_by_bins(blocks: Tensor) -> Tensor:
     """Three taps at a time have a bin for each triple of values, in which are those of pairs."""
-    taps = [tap.flatten() for tap in _taps(blocks)]
-    ones = torch.ones_like(taps[0])
-    pairs = ones.new_empty(_NUM_TAPS, _TAP, _NUM_TAPS, _TAP)
-    for line in _LINES:
-        first, second, third = (taps[i] for i in line)
-        triples = (first * _TAP + second) * _TAP + third
-        bins = ones.new_zeros(_TAP**3).index_add_(0, triples, ones).view(_TAP, _TAP, _TAP)
-        for i, j in ((0, 1), (0, 2), (1, 2)):
-            of_pair = bins.sum(dim=3 - i - j)
-            pairs[line[i], :, line[j]] = of_pair
-            pairs[line[j], :, line[i]] = of_pair.T
-            pairs[line[i], :, line[i]] = of_pair.sum(dim=1).diag()
-            pairs[line[j], :, line[j]] = of_pair.sum(dim=0).diag()
+    taps, lines = _taps(blocks).flatten(1), torch.tensor(_LINES)
+    triples = (to_triples(*(taps[i] for i in line)) for line in _LINES)
+    bins = torch.stack([x.bincount(minlength=_TAP**3) for x in triples])
+    bins = bins.view(-1, _TAP, _TAP, _TAP)
+    pairs = bins.new_empty(_NUM_TAPS, _TAP, _NUM_TAPS, _TAP)
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        of_pairs = bins.sum(dim=4 - i - j)
+        pairs[lines[:, i], :, lines[:, j]] = of_pairs
+        pairs[lines[:, j], :, lines[:, i]] = of_pairs.transpose(1, 2)
+        pairs[lines[:, i], :, lines[:, i]] = of_pairs.sum(dim=2).diag_embed()
+        pairs[lines[:, j], :, lines[:, j]] = of_pairs.sum(dim=1).diag_embed()
     return pairs.view(_NUM_TAPS * _TAP, -1)
 
 
@@ -161,8 +156,8 @@ def _count_by_products(blocks: Tensor) -> Tensor:
     """The same where atomic additions to so few bins would wait for each other."""
     rows = _NUM_TAPS * _TAP
     pairs = torch.zeros(rows, rows, dtype=torch.float64, device=blocks.device)
-    for _, part in stripes(blocks):
-        values = torch.stack(_taps(part), dim=-1).view(-1, _NUM_TAPS, 1)
+    for (part,) in stripes(_taps(blocks).permute(1, 2, 3, 4, 0)):
+        values = part.reshape(-1, _NUM_TAPS, 1).long()
         one_hots = pairs.new_zeros(len(values), _NUM_TAPS, _TAP, dtype=torch.float32)
         many_hot = one_hots.scatter_(2, values, 1).flatten(1)
         pairs += many_hot.T @ many_hot  # whole numbers below 2^24: exact
@@ -186,44 +181,43 @@ def moments_of_look_ups(blocks: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
 
 class _Embedding(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, triples: Tensor, table: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(triples, table, weight)
-        batch, height, width, pixels = triples.shape
-        out = table.new_empty(batch, height - 2, width, pixels, len(weight))
+    def forward(ctx: Any, rows: Tensor, table: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, table, weight)
+        out = table.new_empty(*rows.shape[:4], len(weight))
         rows_of_triples = table_of_triples(table)
-        for rows, part in stripes(triples):
+        for part, of_part in stripes(rows, out):
             x = look_up(part, rows_of_triples).relu_()
-            out[:, rows] = (x @ weight.T).view_as(out[:, rows])
+            of_part.copy_((x @ weight.T).view_as(of_part))
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor]:
-        triples, table, weight = ctx.saved_tensors
+        rows, table, weight = ctx.saved_tensors
         of_weight = torch.zeros_like(weight)
         rows_of_triples = table_of_triples(table)
         add_up = _add_rows if table.device.type == 'cpu' else _multiply_one_hot
 
         def gradients() -> Gradients:
-            for rows, part in stripes(triples):
+            for part, of_part in stripes(rows, gradient):
                 x = look_up(part, rows_of_triples).relu_()
-                of_out = gradient[:, rows].reshape(-1, len(weight))
+                of_out = of_part.reshape(-1, len(weight))
                 of_weight.addmm_(of_out.T, x)
-                yield part, (of_out @ weight).mul_(x.sign_())  # 0 or 1
+                yield part.reshape(-1, 3), (of_out @ weight).mul_(x.sign_())  # 0 or 1
 
         with torch.autocast(table.device.type, enabled=False):
             return None, add_up(gradients(), table), of_weight
 
 
-def embed(triples: Tensor, table: Tensor, weight: Tensor) -> Tensor:
+def embed(rows: Tensor, table: Tensor, weight: Tensor) -> Tensor:
     """Look up, ReLU, 1x1 convolution; differentiable.
 
     Args:
-        triples: Of :func:`to_triples`.
+        rows: Of :func:`to_rows`.
         table: Of :func:`make_table`.
         weight: (D, C).
 
     Returns:
         (B, h, w, 64, D).
     """
-    return _Embedding.apply(triples, table, weight)
+    return _Embedding.apply(rows, table, weight)

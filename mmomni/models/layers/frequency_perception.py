@@ -19,7 +19,7 @@ from .frequency_look_up import (
     stripes,
     table_of_triples,
     to_blocks,
-    to_triples,
+    to_rows,
 )
 from .mb_conv import MBConv
 from .normalised_product import moments, normalised_product
@@ -126,16 +126,13 @@ class FrequencyPerceptionHead(BaseModule):
             size - rim for size, rim in zip(blocks.shape[:3], (0, 2, 2), strict=True)
         )
         weight = self._weight_of_blocks(table)
-        # The coordinates' part is the same for all samples.
-        planes = self.coordinates(weight.new_empty(1, 0, 8 * height, 8 * width))
-        conv = self.block_conv.conv
-        whole = F.conv2d(planes, conv.weight[:, -planes.shape[1] :], conv.bias, stride=8)
         norms = (self.values_conv.norm, self.embed_conv.norm)
         if torch.is_grad_enabled() or any(norm.training for norm in norms):
             x = self._product(blocks, weight)
         else:
             x = torch.cat([torch.bmm(x, weight) for x in self._embed_by_stripes(blocks)], dim=1)
-        x = x.view(batch, height, width, -1).permute(0, 3, 1, 2) + whole
+        x = x + self._of_coordinates(8 * height, 8 * width)
+        x = x.view(batch, height, width, -1).permute(0, 3, 1, 2)
         if self.block_conv.with_norm:
             x = self.block_conv.norm(x)
         return self.block_conv.activate(x)
@@ -159,7 +156,7 @@ class FrequencyPerceptionHead(BaseModule):
         second = self.embed_conv
         with torch.autocast(blocks.device.type, enabled=False):
             weight_of_x = single(second.conv.weight.flatten(1))
-            x = embed(to_triples(blocks), self._table(blocks), weight_of_x)
+            x = embed(to_rows(blocks), self._table(blocks), weight_of_x)
             x = x.flatten(3).flatten(1, 2)
             if _learns(second.norm):
                 count = x.numel() // len(second.conv.weight)
@@ -176,8 +173,8 @@ class FrequencyPerceptionHead(BaseModule):
         table = table_of_triples(self._table(blocks))
         scale, shift = normalisation(second.norm, second.conv.bias)
         weight = (second.conv.weight.flatten(1) * scale.view(-1, 1)).to(second.conv.weight)
-        for _, triples in stripes(to_triples(blocks)):
-            x = look_up(triples, table).relu_().to(weight.dtype)
+        for (rows,) in stripes(to_rows(blocks)):
+            x = look_up(rows, table).relu_().to(weight.dtype)
             x = F.linear(x, weight, shift.to(weight)).relu_()
             yield x.view(len(blocks), -1, _PIXELS * len(weight))
 
@@ -188,6 +185,13 @@ class FrequencyPerceptionHead(BaseModule):
         embedded = self.table_embedding(table.long().clamp(max=MAX_STEP)).flatten(1, 2)
         weight = weighed.permute(2, 1, 0) * embedded.unsqueeze(3) + as_is.permute(2, 1, 0)
         return weight.flatten(1, 2)
+
+    def _of_coordinates(self, height: int, width: int) -> Tensor:
+        """Their part of the 8x8 convolution, which is the same for all samples, (h w, out)."""
+        conv = self.block_conv.conv
+        planes = self.coordinates(conv.weight.new_empty(1, 0, height, width))
+        weight = conv.weight[:, -planes.shape[1] :].flatten(1)
+        return F.linear(F.pixel_unshuffle(planes, 8)[0].flatten(1).T, weight, conv.bias)
 
     def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
         """Multiply each frequency's embedded step onto that frequency's place in every block."""

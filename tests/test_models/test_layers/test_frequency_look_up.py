@@ -28,13 +28,14 @@ def test_look_up_is_the_convolution_of_the_one_hot(small_stripes):
     one_hot = F.one_hot(q, 21).double().permute(0, 3, 1, 2)
     expected = F.conv2d(one_hot, kernel, padding=8, dilation=8)
     expected = expected.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 4, 5, 1)
-    triples = frequency_look_up.to_triples(frequency_look_up.to_blocks(q))
+    rows = frequency_look_up.to_rows(frequency_look_up.to_blocks(q))
     table = frequency_look_up.table_of_triples(frequency_look_up.make_table(kernel))
-    parts = list(frequency_look_up.stripes(triples))
+    expected = expected.flatten(3, 4)
+    parts = list(frequency_look_up.stripes(rows, expected))
     assert len(parts) > 1
-    for rows, part in parts:
+    for part, of_part in parts:
         found = frequency_look_up.look_up(part, table)
-        torch.testing.assert_close(found, expected[:, rows].reshape(-1, 4))
+        torch.testing.assert_close(found, of_part.reshape(-1, 4))
 
 
 @pytest.mark.parametrize('long_sum', [1, 2**16])
@@ -42,14 +43,12 @@ def test_look_up_is_the_convolution_of_the_one_hot(small_stripes):
 def test_gradient_of_the_table(blocks, table, add_up, long_sum, small_stripes, monkeypatch):
     monkeypatch.setattr(frequency_look_up, '_LONG_SUM', long_sum)
     table.requires_grad_()
-    triples = frequency_look_up.to_triples(blocks)
-    looked_up = frequency_look_up.look_up(triples, frequency_look_up.table_of_triples(table))
+    rows = frequency_look_up.to_rows(blocks)
+    looked_up = frequency_look_up.look_up(rows, frequency_look_up.table_of_triples(table))
     seed = torch.randn_like(looked_up)
     (expected,) = torch.autograd.grad(looked_up, table, seed)
-    by_block = seed.view(2, 2, 3, 64, 4)
-    gradients = [
-        (part, by_block[:, rows].flatten(0, 3)) for rows, part in frequency_look_up.stripes(triples)
-    ]
+    parts = frequency_look_up.stripes(rows, seed.view(2, 2, 3, 64, 4))
+    gradients = [(part.reshape(-1, 3), of_part.reshape(-1, 4)) for part, of_part in parts]
     assert len(gradients) == 2
     torch.testing.assert_close(getattr(frequency_look_up, add_up)(gradients, table), expected)
 
@@ -57,13 +56,12 @@ def test_gradient_of_the_table(blocks, table, add_up, long_sum, small_stripes, m
 def test_long_sums_keep_their_digits():
     """Most values are 0, so that most pixels add to the same row."""
     q = torch.randint(0, 21, (1, 512, 512)) * (torch.rand(1, 512, 512) < 0.1)
-    triples = frequency_look_up.to_triples(frequency_look_up.to_blocks(q))
+    rows = frequency_look_up.to_rows(frequency_look_up.to_blocks(q)).view(-1, 3)
     gradient = torch.randn(512 * 512, 4) + 0.5
     table = torch.zeros(9 * 22, 4)
-    whole = [(triples, gradient.double())]
+    whole = [(rows, gradient.double())]
     expected = frequency_look_up._add_rows(whole, table.double())
-    by_rows = gradient.view(1, 64, -1, 4)
-    parts = [(p, by_rows[:, r].flatten(0, 2)) for r, p in frequency_look_up.stripes(triples)]
+    parts = list(zip(rows.split(2**13), gradient.split(2**13), strict=True))
     error = frequency_look_up._add_rows(parts, table).double() - expected
     assert error.norm() / expected.norm() < 3e-6
 
@@ -75,7 +73,7 @@ def test_two_taps_have_one_line_in_common():
 
 @pytest.mark.parametrize('form', ['_count_by_bins', '_count_by_products'])
 def test_pairs_are_counted(blocks, form, small_stripes):
-    taps = torch.stack(frequency_look_up._taps(blocks), dim=-1).view(-1, 9)
+    taps = frequency_look_up._taps(blocks).view(9, -1).T
     rows = taps + 22 * torch.arange(9)
     expected = torch.zeros(9 * 22, 9 * 22, dtype=torch.float64)
     for first, second in product(range(9), repeat=2):
@@ -85,8 +83,8 @@ def test_pairs_are_counted(blocks, form, small_stripes):
 
 
 def test_moments_are_those_of_all_pixels(blocks, table):
-    triples = frequency_look_up.to_triples(blocks)
-    pixels = frequency_look_up.look_up(triples, frequency_look_up.table_of_triples(table))
+    rows = frequency_look_up.to_rows(blocks)
+    pixels = frequency_look_up.look_up(rows, frequency_look_up.table_of_triples(table))
     assert len(pixels) == 2 * 16 * 24
     mean, variance = frequency_look_up.moments_of_look_ups(blocks, table)
     torch.testing.assert_close(mean, pixels.mean(dim=0))
