@@ -131,8 +131,8 @@ class FrequencyPerceptionHead(BaseModule):
             x = self._product(blocks, weight)
         else:
             x = torch.cat([torch.bmm(x, weight) for x in self._embed_by_stripes(blocks)], dim=1)
-        x = x + self._of_coordinates(8 * height, 8 * width)
-        x = x.view(batch, height, width, -1).permute(0, 3, 1, 2)
+        x = x.view(batch, height, width, -1) + self._of_coordinates(8 * height, 8 * width)
+        x = x.permute(0, 3, 1, 2)
         if self.block_conv.with_norm:
             x = self.block_conv.norm(x)
         return self.block_conv.activate(x)
@@ -187,11 +187,15 @@ class FrequencyPerceptionHead(BaseModule):
         return weight.flatten(1, 2)
 
     def _of_coordinates(self, height: int, width: int) -> Tensor:
-        """Their part of the 8x8 convolution, which is the same for all samples, (h w, out)."""
+        """Their part of the 8x8 convolution, which is the same for all samples, (h, w, out)."""
         conv = self.block_conv.conv
-        planes = self.coordinates(conv.weight.new_empty(1, 0, height, width))
-        weight = conv.weight[:, -planes.shape[1] :].flatten(1)
-        return F.linear(F.pixel_unshuffle(planes, 8)[0].flatten(1).T, weight, conv.bias)
+        x, y, radius = self.coordinates(conv.weight.new_empty(1, 0, height, width))[0]
+        of_x, of_y, of_radius = conv.weight[:, -3:].unbind(dim=1)
+        # All rows have the same x, all columns the same y.
+        columns = F.linear(x[0].view(-1, 8), of_x.sum(dim=1), conv.bias)
+        rows = F.linear(y[:, 0].view(-1, 8), of_y.sum(dim=2))
+        blocks = F.pixel_unshuffle(radius[None], 8).movedim(0, 2)
+        return F.linear(blocks, of_radius.flatten(1)) + rows[:, None] + columns
 
     def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
         """Multiply each frequency's embedded step onto that frequency's place in every block."""
