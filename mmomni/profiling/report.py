@@ -13,7 +13,7 @@ Row = dict[str, Any]
 MISSING = '-'
 COLUMNS = (
     'model', 'parameters (M)', 'multiply-adds (G)', 'ratio of these', 'ms',
-    'ratio of ms (least to most)', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)',
+    'ratio of ms (95 %)', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)',
     'of the limit',
 )  # fmt: skip
 
@@ -22,7 +22,7 @@ def rows_of(readings: Readings, baseline: str) -> list[Row]:
     """One row for each model and case, with medians and ratios to the baseline's same round.
 
     ``wall`` and ``busy`` hold the median of the rounds in seconds; ``wall_ratio`` and
-    ``busy_ratio`` the least, median and largest ratio, ``None`` without the baseline.
+    ``busy_ratio`` those of :func:`median_ratio`, ``None`` without the baseline.
     """
     rows = []
     for (name, case), found in readings.items():

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,10 +80,16 @@ def describe(case: Case) -> str:
 
 
 def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[float, float, float]:
-    """Smallest, median and largest of the ratios within a round."""
-    pairs = list(zip(values, baseline, strict=False))
-    low, median, high = np.quantile([value / base for value, base in pairs], [0, 0.5, 1])
-    return float(low), float(median), float(high)
+    """Median of the ratios within a round, between the bounds of its 95 % interval.
+
+    The bounds are ratios of rounds: each lies as likely above as below the true median, so that
+    how many lie below is a number of heads. With fewer than six rounds least and largest.
+    """
+    ratios = sorted(value / base for value, base in zip(values, baseline, strict=False))
+    count = len(ratios)
+    tails = np.cumsum([comb(count, heads) for heads in range(count)]) / 2**count
+    outside = max(0, int((tails <= 0.025).sum()) - 1)  # at each end
+    return ratios[outside], float(np.median(ratios)), ratios[-1 - outside]
 
 
 def peak_flops(precision: str, device: torch.device, repeats: int = 10) -> float:

@@ -1,10 +1,12 @@
 """Rounds, memory, shares of a step, synchronisations: on small stand-ins and the demo's model."""
 
+import statistics
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from mmomni.profiling import synchronisations as module
@@ -54,6 +56,15 @@ def test_what_fails_once_is_left_out_and_stops_nothing():
 
 def test_median_ratio_compares_within_a_round():
     assert median_ratio([2.0, 40.0, 9.0], [1.0, 10.0, 3.0]) == (2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize('rounds', [6, 9, 15, 70])
+def test_the_interval_of_a_median_is_that_of_a_library(rounds):
+    ratios = torch.rand(rounds, dtype=torch.float64).tolist()
+    expected = stats.quantile_test(ratios, p=0.5).confidence_interval(0.95)
+    low, median, high = median_ratio(ratios, [1.0] * rounds)
+    assert (low, high) == tuple(expected)
+    assert median == statistics.median(ratios)
 
 
 def test_the_machine_has_peaks(monkeypatch):

@@ -139,8 +139,9 @@ def count_pairs(blocks: Tensor) -> Tensor:
 def _count_by_bins(blocks: Tensor) -> Tensor:
     """Three taps at a time have a bin for each triple of values, in which are those of pairs."""
     taps, lines = _taps(blocks).flatten(1), torch.tensor(_LINES)
-    triples = (to_triples(*(taps[i] for i in line)) for line in _LINES)
-    bins = torch.stack([x.bincount(minlength=_TAP**3) for x in triples])
+    triples = (to_triples(*(taps[i] for i in line)).long() for line in _LINES)
+    ones = torch.ones(taps.shape[1], dtype=torch.long)
+    bins = torch.stack([ones.new_zeros(_TAP**3).scatter_add_(0, x, ones) for x in triples])
     bins = bins.view(-1, _TAP, _TAP, _TAP)
     pairs = bins.new_empty(_NUM_TAPS, _TAP, _NUM_TAPS, _TAP)
     for i, j in ((0, 1), (0, 2), (1, 2)):
