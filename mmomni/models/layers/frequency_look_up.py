@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .norms import before_relu
+
 NUM_VALUES = 21
 """``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
 _OUTSIDE = NUM_VALUES
@@ -201,10 +203,12 @@ class _Embedding(torch.autograd.Function):
 
         def gradients() -> Gradients:
             for part, of_part in stripes(rows, gradient):
-                x = look_up(part, rows_of_triples).relu_()
-                of_out = of_part.reshape(-1, len(weight))
-                of_weight.addmm_(of_out.T, x)
-                yield part.reshape(-1, 3), (of_out @ weight).mul_(x.sign_())  # 0 or 1
+                # Products of each block, so that threads find their pixels in their own cache.
+                of_out = of_part.flatten(0, 2)
+                x = look_up(part, rows_of_triples).relu_().view(len(of_out), -1, len(weight.T))
+                of_weight.add_(torch.bmm(of_out.transpose(1, 2), x).sum(dim=0))
+                of_x = torch.bmm(of_out, weight.expand(len(of_out), -1, -1))
+                yield part.reshape(-1, 3), before_relu(of_x, x).flatten(0, 1)
 
         with torch.autocast(table.device.type, enabled=False):
             return None, add_up(gradients(), table), of_weight

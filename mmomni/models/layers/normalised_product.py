@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .norms import before_relu
+
 _CPU_VALUES = 2**19
 """Of a part: 2 MB stay in a core's cache. Accelerators want larger parts."""
 _ACCELERATOR_VALUES = 2**24
@@ -82,9 +84,9 @@ class _NormalisedProduct(torch.autograd.Function):
             for part, of_part, of_product in _parts(x, of_x, gradient):
                 y = torch.addcmul(shift, part, scale).relu_()
                 of_weight += torch.bmm(y.to(gradient).transpose(1, 2), of_product)
-                of_y = torch.bmm(of_product, transposed).to(y).mul_(y.sign_())  # 0 or 1
+                of_y = before_relu(torch.bmm(of_product, transposed).to(y), y)
                 of_shift += of_y.sum(dim=(0, 1))
-                of_scale += y.copy_(part).mul_(of_y).sum(dim=(0, 1))
+                of_scale += torch.mul(part, of_y, out=y).sum(dim=(0, 1))
                 torch.mul(of_y, scale, out=of_part)
         return of_x, of_scale, of_shift, of_weight
 
