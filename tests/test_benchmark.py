@@ -173,7 +173,8 @@ def test_forms_are_compared_within_rounds():
     rows[3]['difference'] = 2e-5
     lines = forms_table(rows, 'base').splitlines()
     assert lines[0] == (
-        '| model | form | of base, plain | of base, eager | logits differ from plain by |'
+        '| model | form | of base, plain (least to most) | of base, eager (least to most) '
+        '| logits differ from plain by |'
     )
     assert lines[5] == '| ours | eager | 0.50 (0.25 to 0.50) | 0.50 (0.50 to 2.00) | 2.0e-05 |'
     assert lines[2] == '| base | plain | 1.00 (1.00 to 1.00) | 2.00 (1.00 to 4.00) | - |'

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from .subjects import Case
-from .timing import Reading, Readings, describe, median_ratio
+from .timing import Reading, Readings, describe, median_ratio, name_of_bounds
 
 Row = dict[str, Any]
 MISSING = '-'
 COLUMNS = (
     'model', 'parameters (M)', 'multiply-adds (G)', 'ratio of these', 'ms',
-    'ratio of ms (95 %)', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)',
+    'ratio of ms ({})', 'ratio of busy ms', 'images/s', 'memory (MiB)', 'limit (ms)',
     'of the limit',
 )  # fmt: skip
 
@@ -79,7 +79,8 @@ def cost_table(rows: Sequence[Row], models: Mapping[str, Row], baseline: str, mo
             _number(1000 * limit, 1) if limit else MISSING,
             f'{100 * limit / row["busy"]:.0f} %' if limit else MISSING,
         ])  # fmt: skip
-    return _table(COLUMNS, lines)
+    bounds = name_of_bounds(len(rows[0]['rounds']))
+    return _table([column.format(bounds) for column in COLUMNS], lines)
 
 
 def forms_table(rows: Sequence[Row], baseline: str) -> str:
@@ -89,7 +90,8 @@ def forms_table(rows: Sequence[Row], baseline: str) -> str:
     standard deviations of its logits: the probabilities of random weights are all near 0 or 1.
     """
     bases = [row for row in rows if row['model'] == baseline]
-    header = ['model', 'form', *(f'of {baseline}, {base["form"]}' for base in bases)]
+    bounds = name_of_bounds(len(rows[0]['rounds']))
+    header = ['model', 'form', *(f'of {baseline}, {base["form"]} ({bounds})' for base in bases)]
     lines = []
     for row in rows:
         ratios = [_spread(median_ratio(_walls(row), _walls(base))) for base in bases]

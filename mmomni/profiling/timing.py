@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from math import comb
 from typing import Any, NamedTuple
 
@@ -84,12 +85,18 @@ def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[fl
 
     The bounds are ratios of rounds: each lies as likely above as below the true median, so that
     how many lie below is a number of heads. With fewer than six rounds least and largest.
+    It is of the rounds of one run: another run may meet another neighbour.
     """
     ratios = sorted(value / base for value, base in zip(values, baseline, strict=False))
     count = len(ratios)
-    tails = np.cumsum([comb(count, heads) for heads in range(count)]) / 2**count
-    outside = max(0, int((tails <= 0.025).sum()) - 1)  # at each end
+    tails = accumulate(comb(count, heads) for heads in range(count))
+    outside = max(0, sum(tail <= 0.025 * 2**count for tail in tails) - 1)  # at each end
     return ratios[outside], float(np.median(ratios)), ratios[-1 - outside]
+
+
+def name_of_bounds(rounds: int) -> str:
+    """What the bounds of :func:`median_ratio` are."""
+    return '95 %' if rounds >= 6 else 'least to most'
 
 
 def peak_flops(precision: str, device: torch.device, repeats: int = 10) -> float:

@@ -13,7 +13,13 @@ from mmomni.profiling import synchronisations as module
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import Case, Failures, load_subject
 from mmomni.profiling.synchronisations import listing, summary, synchronisations
-from mmomni.profiling.timing import interleaved, median_ratio, peak_bandwidth, peak_flops
+from mmomni.profiling.timing import (
+    interleaved,
+    median_ratio,
+    name_of_bounds,
+    peak_bandwidth,
+    peak_flops,
+)
 from mmomni.profiling.training import build_optimiser, shares_of, training_step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,13 +64,22 @@ def test_median_ratio_compares_within_a_round():
     assert median_ratio([2.0, 40.0, 9.0], [1.0, 10.0, 3.0]) == (2.0, 3.0, 4.0)
 
 
-@pytest.mark.parametrize('rounds', [6, 9, 15, 70])
+@pytest.mark.parametrize('rounds', [6, 9, 15, 64, 65, 66, 70])
 def test_the_interval_of_a_median_is_that_of_a_library(rounds):
     ratios = torch.rand(rounds, dtype=torch.float64).tolist()
     expected = stats.quantile_test(ratios, p=0.5).confidence_interval(0.95)
     low, median, high = median_ratio(ratios, [1.0] * rounds)
     assert (low, high) == tuple(expected)
     assert median == statistics.median(ratios)
+    assert name_of_bounds(rounds) == '95 %'
+
+
+@pytest.mark.parametrize('rounds', range(1, 6))
+def test_few_rounds_have_no_such_interval(rounds):
+    ratios = torch.rand(rounds, dtype=torch.float64).tolist()
+    low, _, high = median_ratio(ratios, [1.0] * rounds)
+    assert (low, high) == (min(ratios), max(ratios))
+    assert name_of_bounds(rounds) == 'least to most'
 
 
 def test_the_machine_has_peaks(monkeypatch):

@@ -1,6 +1,6 @@
 """What the frequency head's fast form saves against its reference form: time and memory.
 
-    python tools/analysis_tools/benchmark_frequency_head.py [--size 512] [--rounds 5]
+    python tools/analysis_tools/benchmark_frequency_head.py [--size 512] [--rounds 9]
 
 Both forms live in one module and take turns. Prints a table; see docs/performance.md.
 """
@@ -17,11 +17,11 @@ from mmomni.memory import keep_freed_memory
 from mmomni.models.layers import FrequencyPerceptionHead
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import random_planes
-from mmomni.profiling.timing import median_ratio, read
+from mmomni.profiling.timing import median_ratio, name_of_bounds, read
 
 Form = Callable[[Tensor, Tensor], Tensor]
 HEADER = (
-    '| | reference (ms) | fast (ms) | faster | reference (MiB) | fast (MiB) | leaner |\n'
+    '| | reference (ms) | fast (ms) | faster ({}) | reference (MiB) | fast (MiB) | leaner |\n'
     '|---|---|---|---|---|---|---|'
 )
 
@@ -63,7 +63,7 @@ def compare(
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description='Benchmark the frequency head')
     parser.add_argument('--size', type=int, default=512, help='height and width, a multiple of 8')
-    parser.add_argument('--rounds', type=int, default=5, help='after a warm-up (default: 5)')
+    parser.add_argument('--rounds', type=int, default=9, help='after a warm-up (default: 9)')
     cuda = torch.cuda.is_available()
     parser.add_argument('--device', default='cuda' if cuda else 'cpu')
     args = parser.parse_args(arguments)
@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stems: tuple[Form, Form] = (head._plainly, head._by_look_up)
     binding = os.environ.get('OMP_PROC_BIND', 'unset')
     threads = f'{torch.get_num_threads()} threads (OMP_PROC_BIND {binding})'
-    print(f'{args.size} px, one image, {threads}, {device}\n\n{HEADER}')
+    print(f'{args.size} px, one image, {threads}, {device}\n')
+    print(HEADER.format(name_of_bounds(args.rounds)))
     for training in (False, True):
         for blocks in (False, True):
             forms = [(lambda *x, s=s: head.blocks(s(*x))) if blocks else s for s in stems]

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .norms import before_relu
+from .normalised_product import relu_gradient
 
 NUM_VALUES = 21
 """``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
@@ -124,12 +124,10 @@ def _multiply_one_hot(gradients: Gradients, table: Tensor) -> Tensor:
     return of_table
 
 
-def _taps(blocks: Tensor) -> Tensor:
-    """What each of the nine taps sees from the blocks within, (9, B, h, w, 64)."""
+def _taps(blocks: Tensor) -> list[Tensor]:
+    """What each of the nine taps sees from the blocks within, (B, h, w, 64)."""
     height, width = (size - 2 for size in blocks.shape[1:3])
-    return torch.stack(
-        [blocks[:, u : u + height, v : v + width] for u in range(3) for v in range(3)]
-    )
+    return [blocks[:, u : u + height, v : v + width] for u in range(3) for v in range(3)]
 
 
 def count_pairs(blocks: Tensor) -> Tensor:
@@ -140,9 +138,9 @@ def count_pairs(blocks: Tensor) -> Tensor:
 
 def _count_by_bins(blocks: Tensor) -> Tensor:
     """Three taps at a time have a bin for each triple of values, in which are those of pairs."""
-    taps, lines = _taps(blocks).flatten(1), torch.tensor(_LINES)
+    taps, lines = [tap.flatten() for tap in _taps(blocks)], torch.tensor(_LINES)
     triples = (to_triples(*(taps[i] for i in line)).long() for line in _LINES)
-    ones = torch.ones(taps.shape[1], dtype=torch.long)
+    ones = torch.ones_like(taps[0], dtype=torch.long)
     bins = torch.stack([ones.new_zeros(_TAP**3).scatter_add_(0, x, ones) for x in triples])
     bins = bins.view(-1, _TAP, _TAP, _TAP)
     pairs = bins.new_empty(_NUM_TAPS, _TAP, _NUM_TAPS, _TAP)
@@ -159,8 +157,8 @@ def _count_by_products(blocks: Tensor) -> Tensor:
     """The same where atomic additions to so few bins would wait for each other."""
     rows = _NUM_TAPS * _TAP
     pairs = torch.zeros(rows, rows, dtype=torch.float64, device=blocks.device)
-    for (part,) in stripes(_taps(blocks).permute(1, 2, 3, 4, 0)):
-        values = part.reshape(-1, _NUM_TAPS, 1).long()
+    for parts in stripes(*_taps(blocks)):
+        values = torch.stack(parts, dim=-1).view(-1, _NUM_TAPS, 1).long()
         one_hots = pairs.new_zeros(len(values), _NUM_TAPS, _TAP, dtype=torch.float32)
         many_hot = one_hots.scatter_(2, values, 1).flatten(1)
         pairs += many_hot.T @ many_hot  # whole numbers below 2^24: exact
@@ -203,12 +201,12 @@ class _Embedding(torch.autograd.Function):
 
         def gradients() -> Gradients:
             for part, of_part in stripes(rows, gradient):
-                # Products of each block, so that threads find their pixels in their own cache.
+                # Products of each block: on a CPU, threads find their pixels in their own cache.
                 of_out = of_part.flatten(0, 2)
-                x = look_up(part, rows_of_triples).relu_().view(len(of_out), -1, len(weight.T))
+                x = look_up(part, rows_of_triples).relu_().view(len(of_out), -1, weight.shape[1])
                 of_weight.add_(torch.bmm(of_out.transpose(1, 2), x).sum(dim=0))
                 of_x = torch.bmm(of_out, weight.expand(len(of_out), -1, -1))
-                yield part.reshape(-1, 3), before_relu(of_x, x).flatten(0, 1)
+                yield part.reshape(-1, 3), relu_gradient(of_x, x).flatten(0, 1)
 
         with torch.autocast(table.device.type, enabled=False):
             return None, add_up(gradients(), table), of_weight

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .norms import before_relu
-
 _CPU_VALUES = 2**19
 """Of a part: 2 MB stay in a core's cache. Accelerators want larger parts."""
 _ACCELERATOR_VALUES = 2**24
@@ -63,6 +61,11 @@ def moments(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     return _Moments.apply(x, channels)
 
 
+def relu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
+    """Of a ReLU's input, from that of its output (any shape), in place of which it stands."""
+    return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
+
+
 class _NormalisedProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, weight: Tensor) -> Tensor:
@@ -84,7 +87,7 @@ class _NormalisedProduct(torch.autograd.Function):
             for part, of_part, of_product in _parts(x, of_x, gradient):
                 y = torch.addcmul(shift, part, scale).relu_()
                 of_weight += torch.bmm(y.to(gradient).transpose(1, 2), of_product)
-                of_y = before_relu(torch.bmm(of_product, transposed).to(y), y)
+                of_y = relu_gradient(torch.bmm(of_product, transposed).to(y), y)
                 of_shift += of_y.sum(dim=(0, 1))
                 of_scale += torch.mul(part, of_y, out=y).sum(dim=(0, 1))
                 torch.mul(of_y, scale, out=of_part)

@@ -76,8 +76,3 @@ class _SumOfRanks(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _SumOfRanks.forward(ctx, gradient, ctx.group), None
-
-
-def before_relu(gradient: Tensor, output: Tensor) -> Tensor:
-    """Gradient of a ReLU's input from that of its output, in place."""
-    return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)

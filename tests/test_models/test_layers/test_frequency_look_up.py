@@ -73,7 +73,7 @@ def test_two_taps_have_one_line_in_common():
 
 @pytest.mark.parametrize('form', ['_count_by_bins', '_count_by_products'])
 def test_pairs_are_counted(blocks, form, small_stripes):
-    taps = frequency_look_up._taps(blocks).view(9, -1).T
+    taps = blocks.unfold(1, 3, 1).unfold(2, 3, 1).reshape(-1, 9)
     rows = taps + 22 * torch.arange(9)
     expected = torch.zeros(9 * 22, 9 * 22, dtype=torch.float64)
     for first, second in product(range(9), repeat=2):

@@ -70,3 +70,11 @@ def test_under_autocast(rows, in_parts):
     assert [g.dtype for g in gradients] == [torch.float32] * 4
     for found, expected in zip(gradients, references, strict=True):
         assert (found - expected).norm() / expected.norm() < 0.01
+
+
+def test_gradient_of_a_relu():
+    x = torch.randn(4, 5, requires_grad=True)
+    y, gradient = x.relu(), torch.randn(4, 5)
+    (expected,) = torch.autograd.grad(y, x, gradient)
+    assert torch.equal(normalised_product.relu_gradient(gradient, y.detach()), expected)
+    assert torch.equal(gradient, expected)  # in place
