@@ -85,7 +85,7 @@ def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[fl
 
     The bounds are ratios of rounds: each lies as likely above as below the true median, so that
     how many lie below is a number of heads. With fewer than six rounds least and largest.
-    It is of the rounds of one run: another run may meet another neighbour.
+    The interval is of the rounds of one run: another run may meet other neighbours.
     """
     ratios = sorted(value / base for value, base in zip(values, baseline, strict=False))
     count = len(ratios)

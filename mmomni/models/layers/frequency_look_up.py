@@ -49,12 +49,15 @@ def to_blocks(coefficients: Tensor) -> Tensor:
 
 
 def to_triples(left: Tensor, middle: Tensor, right: Tensor) -> Tensor:
-    """A number for each three values."""
+    """Three values (any shape, below 22) -> one number below 22^3, ``(l 22 + m) 22 + r``."""
     return torch.add(right, middle, alpha=_TAP).add_(left, alpha=_TAP**2)
 
 
 def to_rows(blocks: Tensor) -> Tensor:
-    """Blocks -> the rows of :func:`table_of_triples` that they look up, (B, h, w, 64, 3)."""
+    """Blocks -> the rows of :func:`table_of_triples` that each pixel looks up, (B, h, w, 64, 3).
+
+    One for each row of the kernel; in 32 bits, because training keeps them for the gradient.
+    """
     height, width = (size - 2 for size in blocks.shape[1:3])
     triples = to_triples(*(blocks[:, :, v : v + width] for v in range(3)))
     return torch.stack([triples[:, u : u + height] + u * _TAP**3 for u in range(3)], dim=-1)
@@ -74,7 +77,7 @@ def table_of_triples(table: Tensor) -> Tensor:
 
 
 def stripes(*maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Rows of blocks of all maps (B, h, w, 64, .) that pass together."""
+    """The same rows of blocks of all maps (B, h, w, 64, ...), as many as pass together."""
     batch, _, width, pixels = maps[0].shape[:4]
     limit = _CPU_PIXELS if maps[0].device.type == 'cpu' else _ACCELERATOR_PIXELS
     step = max(1, limit // (batch * width * pixels))

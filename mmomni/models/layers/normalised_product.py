@@ -62,7 +62,17 @@ def moments(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
 
 
 def relu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
-    """Of a ReLU's input, from that of its output (any shape), in place of which it stands."""
+    """Gradient of a ReLU's input from that of its output, which it overwrites.
+
+    One pass over memory; a product with the sign would be two.
+
+    Args:
+        gradient: Of any shape.
+        output: Of the ReLU, as ``gradient``.
+
+    Returns:
+        ``gradient``, zero where the output is.
+    """
     return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
 
 
