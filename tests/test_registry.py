@@ -15,7 +15,8 @@ REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) i
 TYPES = {
     'MODELS': [
         'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
-        'DynamicWeightDecoder', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes',
+        'DynamicWeightDecoder', 'EfficientNetLite', 'ModalGateEncoder', 'ModalGateHead',
+        'RGBPlanes',
     ],
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'LoadManipulationMask',

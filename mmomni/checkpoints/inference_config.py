@@ -23,7 +23,8 @@ TYPES = frozenset(
     {
         SEGMENTOR, 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead', 'UPerHead',
         'mmomni.AnomalyEnhancement', 'mmomni.ConvNeXt', 'mmomni.ConvNeXtSwin',
-        'mmomni.DynamicWeightDecoder', 'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
+        'mmomni.DynamicWeightDecoder', 'mmomni.EfficientNetLite', 'mmomni.ModalGateEncoder',
+        'mmomni.RGBPlanes',
         'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
     }
 )  # fmt: skip

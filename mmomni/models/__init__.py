@@ -1,7 +1,8 @@
 from .auxiliary_heads import BoxSupervisionHead, ModalGateHead
-from .backbones import ConvNeXt, ConvNeXtSwin, ModalGateEncoder, RGBPlanes
+from .backbones import ConvNeXt, ConvNeXtSwin, EfficientNetLite, ModalGateEncoder, RGBPlanes
 from .decode_heads import DynamicWeightDecoder
 from .necks import AnomalyEnhancement
+from .weight_packages import load_from_package
 
 __all__ = [
     'AnomalyEnhancement',
@@ -9,7 +10,9 @@ __all__ = [
     'ConvNeXt',
     'ConvNeXtSwin',
     'DynamicWeightDecoder',
+    'EfficientNetLite',
     'ModalGateEncoder',
     'ModalGateHead',
     'RGBPlanes',
+    'load_from_package',
 ]

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from mmomni.models.layers import (
     Coordinates,
     FrequencyPerceptionHead,
+    HighPass,
     ModalGate,
     ScSE,
-    Stagewise,
 )
+from mmomni.models.stagewise import build_stagewise
 from mmomni.registry import MODELS
 
 COORDINATE_PLANES = 3
@@ -35,8 +36,8 @@ class ModalGateEncoder(BaseModule):
                                               P_fused                └─ stages 3, 4 ─ F3, F4
 
     Args:
-        backbone: Config of a ConvNeXt or Swin Transformer (see :class:`Stagewise`), without
-            ``in_channels``.
+        backbone: Config of a backbone that can run stage by stage (see :func:`build_stagewise`),
+            without ``in_channels``.
         gate: ``'learned'`` is the paper's model. ``'fused'`` always takes ``F_fused`` (ablation
             *w.o. MG*), ``'vision'`` always ``F_rgb`` and builds no FPH (``w.o. MG*``).
         frequency_head: Arguments of :class:`FrequencyPerceptionHead`.
@@ -46,6 +47,7 @@ class ModalGateEncoder(BaseModule):
             refuse five planes, of which two are not to be normalised.
         std: Likewise.
         norm_cfg: Norm layer of fusion, auxiliary heads and gate.
+        high_pass: Show the stem three planes of noise, too (:class:`HighPass`); not in the paper.
         init_cfg: mmengine's.
     """
 
@@ -59,6 +61,7 @@ class ModalGateEncoder(BaseModule):
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
         norm_cfg: dict | None = None,
+        high_pass: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -69,7 +72,9 @@ class ModalGateEncoder(BaseModule):
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.coordinates = Coordinates()
-        self.backbone = Stagewise(backbone, in_channels=3 + COORDINATE_PLANES)
+        self.high_pass = HighPass() if high_pass else None
+        planes = 3 + (HighPass.planes if high_pass else 0) + COORDINATE_PLANES
+        self.backbone = build_stagewise(backbone, in_channels=planes)
         c2 = self.backbone.channels[1]
         self.aux_rgb = _aux_head(c2, aux_channels, num_classes, norm_cfg)
         if gate != 'vision':
@@ -99,8 +104,7 @@ class ModalGateEncoder(BaseModule):
             ValueError: The input has not five planes or not a fitting size.
         """
         self._check(inputs)
-        rgb = (inputs[:, :3] - self.mean) / self.std
-        x, f1 = self.backbone.stage(0, self.coordinates(rgb))
+        x, f1 = self.backbone.stage(0, self.coordinates(self._visible(inputs[:, :3])))
         f_rgb = self.backbone.stage(1, x)[1]
         p_rgb = self.aux_rgb(f_rgb)
         f2, p_fused, p_cls = f_rgb, None, None
@@ -115,6 +119,13 @@ class ModalGateEncoder(BaseModule):
         x, f3 = self.backbone.stage(2, f2)
         f4 = self.backbone.stage(3, x)[1]
         return f1, f2, f3, f4, p_rgb, p_fused, p_cls
+
+    def _visible(self, rgb: Tensor) -> Tensor:
+        """Normalised R, G and B, and planes of noise if they are asked for."""
+        normalised = (rgb - self.mean) / self.std
+        if self.high_pass is None:
+            return normalised
+        return torch.cat([normalised, self.high_pass(rgb)], dim=1)
 
     @staticmethod
     def _check(inputs: Tensor) -> None:

@@ -5,9 +5,9 @@ from .folding_conv import FoldingConv
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .global_average import GlobalAverage
+from .high_pass import HighPass
 from .modal_gate import ModalGate
 from .query_attention import Gathering, QueryAttention
-from .stagewise import Stagewise
 
 __all__ = [
     'ConcatConv',
@@ -17,9 +17,9 @@ __all__ = [
     'FrequencyPerceptionHead',
     'Gathering',
     'GlobalAverage',
+    'HighPass',
     'ModalGate',
     'QueryAttention',
     'ScSE',
-    'Stagewise',
     'add_coordinates',
 ]

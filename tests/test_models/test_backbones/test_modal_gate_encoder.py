@@ -235,6 +235,25 @@ def test_swin_inside(planes, gate):
     assert [level.shape for level in outputs[:4]] == shapes
 
 
+def test_high_pass_planes_stand_between_rgb_and_coordinates(planes):
+    encoder = randomise(ModalGateEncoder(BACKBONE, 'vision', aux_channels=6, high_pass=True), 0.1)
+    stem = Recorder(encoder.backbone.stem)
+    outputs = encoder(planes)
+    (seen,) = stem.inputs
+    assert seen.shape[1] == 9
+    torch.testing.assert_close(seen[:, 3:6], encoder.high_pass(planes[:, :3]))
+    plain = make('vision')
+    seen = torch.cat([seen[:, :3], seen[:, 6:]], dim=1)
+    weights = encoder.state_dict()
+    name = 'backbone.body.downsample_layers.0.0.weight'
+    weights[name] = torch.cat([weights[name][:, :3], weights[name][:, 6:]], dim=1)
+    assert set(weights) == set(plain.state_dict())
+    plain.load_state_dict(weights)
+    stem = Recorder(plain.backbone.stem)
+    assert not torch.allclose(plain(planes)[3], outputs[3])
+    torch.testing.assert_close(stem.inputs[0], seen)
+
+
 def test_mean_and_std_are_no_weights(encoder):
     assert not {'mean', 'std'} & set(encoder.state_dict())
 
@@ -273,5 +292,5 @@ def test_in_channels_given_twice():
 
 
 def test_unsupported_backbone():
-    with pytest.raises(TypeError, match='got ResNet'):
-        ModalGateEncoder(dict(type='mmseg.ResNet', depth=18, base_channels=4))
+    with pytest.raises(TypeError, match='got MixVisionTransformer'):
+        ModalGateEncoder(dict(type='mmseg.MixVisionTransformer'))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import load_checkpoint
 
-from mmomni.models.layers import Stagewise
+from mmomni.models.stagewise import build_stagewise
 from mmomni.registry import MODELS
 from test_models.references import randomise
 
@@ -18,7 +18,7 @@ class StagewiseTester:
 
     @pytest.fixture
     def stagewise(self):
-        return randomise(Stagewise(self.backbone, in_channels=6), scale=0.1)
+        return randomise(build_stagewise(self.backbone, in_channels=6), scale=0.1)
 
     @pytest.fixture
     def rgb_only(self):
@@ -53,7 +53,7 @@ class StagewiseTester:
     def load_by_init_cfg(self, stagewise, rgb_only, path):
         torch.save({'state_dict': rgb_only.state_dict()}, path)
         init_cfg = dict(type='Pretrained', checkpoint=str(path))
-        stagewise = Stagewise({**self.backbone, 'init_cfg': init_cfg}, in_channels=6)
+        stagewise = build_stagewise({**self.backbone, 'init_cfg': init_cfg}, in_channels=6)
         stagewise.init_weights()
         stagewise.double()
         stagewise.eval()
@@ -88,7 +88,7 @@ class StagewiseTester:
 
     def test_in_channels_given_twice(self):
         with pytest.raises(ValueError, match=r'remove in_channels=3 .* sets it to 6'):
-            Stagewise({**self.backbone, 'in_channels': 3}, in_channels=6)
+            build_stagewise({**self.backbone, 'in_channels': 3}, in_channels=6)
 
 
 class TestConvNeXt(StagewiseTester):
@@ -104,20 +104,25 @@ class TestSwin(StagewiseTester):
     stem = 'patch_embed.projection.weight'
 
 
+class TestEfficientNetLite(StagewiseTester):
+    backbone: ClassVar = dict(type='mmomni.EfficientNetLite', arch='lite0')
+    stem = 'stem.conv.weight'
+
+
 def test_swin_adds_its_absolute_positions():
     """Its pretraining size is the test's, because Swin adds its positions without resizing."""
     backbone: ClassVar = {**TestSwin.backbone, 'use_abs_pos_embed': True, 'pretrain_img_size': 64}
-    stagewise = randomise(Stagewise(backbone, in_channels=6), scale=0.1)
+    stagewise = randomise(build_stagewise(backbone, in_channels=6), scale=0.1)
     x = torch.randn(1, 6, 64, 64, dtype=torch.float64)
     torch.testing.assert_close(stagewise.stage(0, x)[1], stagewise.body(x)[0])
 
 
 def test_unsupported_backbone():
-    with pytest.raises(TypeError, match=r'stage by stage \(ConvNeXt or SwinTransformer\).*ResNet'):
-        Stagewise(dict(type='mmseg.ResNet', depth=18, base_channels=4), in_channels=6)
+    with pytest.raises(TypeError, match=r'stage by stage .*got MixVisionTransformer; .* subclass'):
+        build_stagewise(dict(type='mmseg.MixVisionTransformer'), in_channels=6)
 
 
 def test_backbone_without_all_levels():
     backbone: ClassVar = {**TestSwin.backbone, 'out_indices': (1, 3)}
     with pytest.raises(ValueError, match=r'out_indices=\(0, 1, 2, 3\), norms \[0, 2\]'):
-        Stagewise(backbone, in_channels=6)
+        build_stagewise(backbone, in_channels=6)

@@ -1,0 +1,123 @@
+"""Pretrained weights, strictly: whatever does not fit is an error that names it."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model.weight_init import PretrainedInit
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+OwnNames = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+"""Weights by whatever names their publisher gave them -> by the module's, heads left out."""
+BACKBONE = 'backbone.'
+"""Prefix of the backbone in OpenMMLab's checkpoints; beside it stand heads and necks."""
+SHOWN = 5
+"""Names that a message lists of each kind."""
+
+
+def pretrained_part(init_cfg: dict | Sequence[dict] | None) -> dict | None:
+    """The entry of an ``init_cfg`` that loads a file, if there is one."""
+    entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
+    found = [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
+    return found[-1] if found else None
+
+
+def load_pretrained(
+    module: nn.Module,
+    init_cfg: dict,
+    own_names: OwnNames = dict,
+    stem: str | None = None,
+    optional: tuple[str, ...] = (),
+) -> None:
+    """Do what ``init_cfg=dict(type='Pretrained', ...)`` says, and accept nothing that is not meant.
+
+    Args:
+        module: To be loaded.
+        init_cfg: mmengine's: ``checkpoint`` and, if need be, ``prefix``. Without it, a prefix
+            ``backbone.`` is seen by itself.
+        own_names: Translates the file's names.
+        stem: Name of the stem's kernel, which may have more planes than the file's; the further
+            ones start at zero.
+        optional: Beginnings of names that the file may lack.
+
+    Raises:
+        ValueError: The file lacks weights, has others, or some of another shape.
+    """
+    arguments = {key: value for key, value in init_cfg.items() if key != 'type'}
+    source = PretrainedInit(**arguments)
+    content = CheckpointLoader.load_checkpoint(source.checkpoint, source.map_location, 'current')
+    weights = own_names(_tensors(content, source))
+    own = module.state_dict()
+    inflated = stem is not None and _inflate(weights, stem, own[stem].shape[1])
+    lacking = [name for name in own if name not in weights and 'num_batches' not in name]
+    new = [name for name in lacking if name.startswith(optional)]
+    _refuse_misfits(source.checkpoint, module, weights, sorted(set(lacking) - set(new)))
+    module.load_state_dict(weights, strict=False)
+    told = f'{len(weights)} weights of {source.checkpoint} loaded'
+    if inflated:
+        told += f'; {stem} got further planes, which start at zero'
+    print_log(told + (f'; not in the file: {_some(new)}' if new else ''), 'current')
+
+
+def _tensors(content: object, source: PretrainedInit) -> dict[str, Tensor]:
+    """Weights of the backbone, by the file's names without prefix."""
+    for key in ('state_dict', 'model'):  # OpenMMLab's, facebookresearch's
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(map(torch.is_tensor, content.values())):
+        raise ValueError(
+            f'{source.checkpoint}: expected a dict of tensors, or one under state_dict or model, '
+            f'got {_some(map(str, content)) if isinstance(content, Mapping) else type(content)}'
+        )
+    weights = {name.removeprefix('module.'): tensor for name, tensor in content.items()}
+    prefix = source.prefix
+    if prefix is None:
+        prefix = BACKBONE if any(name.startswith(BACKBONE) for name in weights) else ''
+    elif prefix and not prefix.endswith('.'):
+        prefix += '.'
+    chosen = {n.removeprefix(prefix): t for n, t in weights.items() if n.startswith(prefix)}
+    if not chosen:
+        raise ValueError(
+            f'{source.checkpoint}: no weight begins with the prefix {prefix!r}, it has '
+            f'{_some(weights)}; leave the prefix out of init_cfg or set the right one'
+        )
+    return chosen
+
+
+def _inflate(weights: dict[str, Tensor], name: str, planes: int) -> bool:
+    if name not in weights or weights[name].shape[1] >= planes:
+        return False
+    weights[name] = inflate(weights[name], planes)
+    return True
+
+
+def inflate(kernel: Tensor, planes: int) -> Tensor:
+    """A stem's kernel (C', C, h, w) for more input planes, which have no influence."""
+    further = kernel.new_zeros(kernel.shape[0], planes - kernel.shape[1], *kernel.shape[2:])
+    return torch.cat([kernel, further], dim=1)
+
+
+def _refuse_misfits(
+    file: str, module: nn.Module, weights: Mapping[str, Tensor], missing: Sequence[str]
+) -> None:
+    own = module.state_dict()
+    unexpected = [name for name in weights if name not in own]
+    shapes = [
+        f'{name} {tuple(weights[name].shape)} instead of {tuple(tensor.shape)}'
+        for name, tensor in own.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    kinds = (('missing', missing), ('unexpected', unexpected), ('of another shape', shapes))
+    if any(names for _, names in kinds):
+        told = '; '.join(f'{kind}: {_some(names)}' for kind, names in kinds if names)
+        raise ValueError(
+            f'{file} does not fit {type(module).__name__}: {told}. Is it of this kind of network, '
+            'and of its size?'
+        )
+
+
+def _some(names: object) -> str:
+    listed = list(names)  # type: ignore[call-overload]
+    more = len(listed) - SHOWN
+    return ', '.join(listed[:SHOWN]) + (f' and {more} more' if more > 0 else '')
