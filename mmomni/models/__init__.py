@@ -1,6 +1,7 @@
 from .auxiliary_heads import BoxSupervisionHead, ModalGateHead
 from .backbones import ConvNeXt, ConvNeXtSwin, ModalGateEncoder, RGBPlanes
 from .decode_heads import DynamicWeightDecoder
+from .losses import RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
 
 __all__ = [
@@ -12,4 +13,6 @@ __all__ = [
     'ModalGateEncoder',
     'ModalGateHead',
     'RGBPlanes',
+    'RegionLoss',
+    'WeightedCrossEntropy',
 ]
