@@ -1,6 +1,7 @@
 from .auxiliary_heads import BoxSupervisionHead, ModalGateHead
 from .backbones import ConvNeXt, ConvNeXtSwin, EfficientNetLite, ModalGateEncoder, RGBPlanes
 from .decode_heads import DynamicWeightDecoder
+from .losses import RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
 from .weight_packages import load_from_package
 
@@ -14,5 +15,7 @@ __all__ = [
     'ModalGateEncoder',
     'ModalGateHead',
     'RGBPlanes',
+    'RegionLoss',
+    'WeightedCrossEntropy',
     'load_from_package',
 ]

@@ -11,6 +11,7 @@ from scipy.fft import dctn
 from mmomni.datasets.transforms import (
     AlignedRandomCrop,
     ExtractDCT,
+    FreeRandomCrop,
     PackManipulationInputs,
     RandomJPEGCompress,
 )
@@ -119,10 +120,109 @@ def test_crop_before_extraction_is_refused(load, photo, save):
         AlignedRandomCrop((16, 16))(results)
 
 
+# ---- windows with tampering ---------------------------------------------------------------------
+
+CROPS = {'aligned': AlignedRandomCrop, 'free': FreeRandomCrop}
+
+
+def windows(crop, results, number):
+    """Corners of ``number`` windows, found by two ramps in the image."""
+    rows, columns = np.indices(results['gt_seg_map'].shape)
+    results['img'] = np.stack([rows, columns, rows], axis=2).astype(np.uint8)
+    sign(results)
+    return [tuple(crop(dict(results))['img'][0, 0, :2].tolist()) for _ in range(number)]
+
+
+def test_default_draws_as_ever(extracted):
+    """Row, then column: runs of configs without ``tampered_prob`` stay bit for bit."""
+    results = extracted(61, 83)
+    random.seed(3)
+    expected = [(8 * random.randint(0, 3), 8 * random.randint(0, 7)) for _ in range(20)]
+    random.seed(3)
+    assert windows(AlignedRandomCrop((32, 24)), results, 20) == expected
+
+
+@pytest.mark.parametrize('kind', CROPS)
+def test_every_window_with_the_pixel_is_reached_and_no_other(kind, extracted):
+    step = CROPS[kind].step
+    results = extracted(40, 45)
+    results['gt_seg_map'] = np.zeros((40, 45), np.uint8)
+    results['gt_seg_map'][20, 5] = 1
+    seen = set(windows(CROPS[kind](16, tampered_prob=1.0), results, 800))
+    assert seen == {(top, left) for top in range(0, 25, step) for left in range(0, 6, step)
+                    if top <= 20 < top + 16}  # fmt: skip
+
+
+@pytest.mark.parametrize('kind', CROPS)
+def test_share_of_windows_with_tampering(kind, extracted):
+    """One corner pixel: chance meets it in 1 of 16 (aligned) or 1 of 625 windows."""
+    results = extracted(40, 40)
+    results['gt_seg_map'] = np.zeros((40, 40), np.uint8)
+    results['gt_seg_map'][0, 0] = 1
+    chance = 1 / len(range(0, 25, CROPS[kind].step)) ** 2
+    found = windows(CROPS[kind](16, tampered_prob=0.6), results, 1000)
+    assert found.count((0, 0)) / 1000 == pytest.approx(0.6 + 0.4 * chance, abs=0.05)
+
+
+@pytest.mark.parametrize('where', [np.s_[:, 40:], np.s_[:0]], ids=['out of reach', 'none'])
+def test_without_a_reachable_pixel_windows_are_uniform(where, extracted):
+    """The grid ends before the last columns of an image whose width is no multiple of 8."""
+    results = extracted(16, 45)
+    results['gt_seg_map'] = np.zeros((16, 45), np.uint8)
+    results['gt_seg_map'][where] = 1
+    found = windows(AlignedRandomCrop(16, tampered_prob=1.0), results, 100)
+    assert set(found) == {(0, left) for left in (0, 8, 16, 24)}
+
+
+@pytest.mark.parametrize('kind', CROPS)
+def test_ignored_pixels_are_no_tampering(kind, extracted):
+    results = extracted(16, 40)
+    results['gt_seg_map'] = np.full((16, 40), 255, np.uint8)
+    results['gt_seg_map'][3, 2] = 1
+    found = windows(CROPS[kind](16, tampered_prob=1.0), results, 50)
+    assert all(left <= 2 for _, left in found)
+
+
+@pytest.mark.parametrize('kind', CROPS)
+def test_smaller_images_with_tampering_are_kept_whole(kind, extracted):
+    results = CROPS[kind](64, tampered_prob=1.0)(extracted(20, 30))
+    assert results['img'].shape[:2] == results['gt_seg_map'].shape == (20, 30)
+
+
+def test_free_crop_takes_image_and_masks_and_any_size(extracted):
+    results = FreeRandomCrop((15, 17), tampered_prob=0.5)(extracted(40, 45))
+    assert results['img'].shape[:2] == results['gt_seg_map'].shape == (15, 17)
+    assert results['img_shape'] == (15, 17)
+    with pytest.raises(ValueError, match=r'mmomni\.RandomJPEGCompress'):
+        ExtractDCT()(results)
+
+
+@pytest.mark.parametrize('kind', CROPS)
+def test_window_with_tampering_needs_a_mask(kind, extracted):
+    results = extracted()
+    del results['gt_seg_map']
+    results['seg_fields'] = []
+    with pytest.raises(ValueError, match=r'tampered_prob=1\.0.* mmomni\.LoadManipulationMask'):
+        CROPS[kind](16, tampered_prob=1.0)(results)
+
+
+@pytest.mark.parametrize('kind', CROPS)
+@pytest.mark.parametrize('prob', [-0.1, 1.1, float('nan')])
+def test_probability_beyond_one_is_refused(prob, kind):
+    with pytest.raises(ValueError, match=r'tampered_prob in \[0, 1\], got'):
+        CROPS[kind](16, tampered_prob=prob)
+
+
+def test_empty_free_crop_is_refused():
+    with pytest.raises(ValueError, match=r'must be positive, got \(0, 16\); use \(1, 16\)'):
+        FreeRandomCrop((0, 16))
+
+
 # ---- what stock transforms do between extraction and use ---------------------------------------
 
 STOCK = {
     'RandomCrop': lambda: RandomCrop(crop_size=(32, 32)),
+    'FreeRandomCrop': lambda: FreeRandomCrop(32),
     'Resize': lambda: Resize(scale=(40, 40), keep_ratio=False),
     'RandomFlip': lambda: RandomFlip(prob=1.0),
     'PhotoMetricDistortion': PhotoMetricDistortion,

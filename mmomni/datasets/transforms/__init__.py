@@ -1,5 +1,5 @@
 from .boxes import MaskToBoxes
-from .crop import AlignedRandomCrop
+from .crop import AlignedRandomCrop, FreeRandomCrop
 from .dct import ExtractDCT
 from .formatting import PackManipulationInputs
 from .jpeg import RandomJPEGCompress
@@ -11,6 +11,7 @@ __all__ = [
     'AlignedRandomCrop',
     'DocTamperJPEG',
     'ExtractDCT',
+    'FreeRandomCrop',
     'LoadManipulationMask',
     'LoadOriginalImage',
     'MaskToBoxes',

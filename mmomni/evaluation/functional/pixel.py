@@ -6,6 +6,7 @@ tampered, ``U`` their union, ``N`` all that are scored.
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -61,6 +62,35 @@ def pixel_counts(prediction: Tensor, target: Tensor, ignore_index: int = 255) ->
     tampered = (target == 1) & valid
     masks = (predicted & tampered, predicted, tampered, valid)
     return PixelCounts(*(int(mask.sum()) for mask in masks))
+
+
+def threshold_counts(
+    probability: Tensor, target: Tensor, thresholds: Tensor, ignore_index: int = 255
+) -> list[PixelCounts]:
+    """Count agreeing pixels of one image at several thresholds, from one histogram.
+
+    Args:
+        probability: (H, W), probability of "tampered" in [0, 1].
+        target: (H, W), 1 = tampered, 0 = authentic.
+        thresholds: (T,), rising; predicted is what has a higher probability.
+        ignore_index: Value of ``target`` whose pixels are not counted.
+
+    Raises:
+        ValueError: The two differ in size, or probabilities are NaN.
+    """
+    check_sizes(probability, target)
+    valid = target != ignore_index
+    scores, labels = probability[valid], target[valid] == 1
+    if scores.isnan().any():
+        raise ValueError('probabilities are NaN, which no threshold divides; did training diverge?')
+    # Bin k holds what exceeds exactly the first k thresholds.
+    bins = torch.bucketize(scores, thresholds.to(scores))
+    length = len(thresholds) + 1
+    tampered, every = (
+        torch.bincount(each, minlength=length).flip(0).cumsum(0).flip(0).tolist()
+        for each in (bins[labels], bins)
+    )
+    return [PixelCounts(tampered[k], every[k], tampered[0], every[0]) for k in range(1, length)]
 
 
 def ignore_band(target: Tensor, erosion: int, dilation: int, ignore_index: int = 255) -> Tensor:

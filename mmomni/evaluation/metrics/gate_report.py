@@ -1,5 +1,5 @@
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -26,14 +26,16 @@ class GateReport(GroupedMetric):
     ``gate/domains/<domain>/<score>``, ``gate/average/<score>``, with counts of images, and
 
     - ``IoU_rgb``, ``IoU_fused``, ``IoU_chosen``: mean IoU of the coarse predictions and of the one
-      that the gate chose; both prediction and mask empty is 1, as in ``L_c``.
+      that the gate chose; both prediction and mask empty is 1.
     - ``IoU_best``: of the better one of the two for each image, the gate's ceiling.
     - ``vision_share``, ``frequency_share``: images for which it chose vision, or vision +
       frequency. An image in sliding windows chose what at least half of its windows chose.
-    - ``label_vision_share``: images whose ``L_c`` says vision (paper, section 3.1), here of the
-      coarse predictions of whole images at their original size.
-    - ``accuracy``: images for which choice and ``L_c`` agree. To be read beside
+    - ``label_vision_share``: tampered images whose ``L_c`` says vision (paper, section 3.1), here
+      of the coarse predictions of whole images at their original size.
+    - ``accuracy``: tampered images for which choice and ``L_c`` agree. To be read beside
       ``label_vision_share``, as a gate that never chooses vision is right on all others.
+
+    Authentic images have no ``L_c``; of a set without tampered ones both are NaN.
 
     Only what exists is reported: without a learned gate no choices, with vision alone
     ``IoU_rgb``, without the encoder nothing. Unreadable images are counted, not scored.
@@ -67,14 +69,12 @@ class GateReport(GroupedMetric):
             if 'p_modal' in sample:
                 vision = float(sample['p_modal'] >= 0.5)
                 entry |= {'vision_share': vision, 'frequency_share': 1 - vision}
-                entry['accuracy'] = float(vision == label)
+                entry['accuracy'] = math.nan if math.isnan(label) else float(vision == label)
         return entry
 
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
-        """Means over images; NaN if not one could be read."""
-        if not entries:
-            return dict.fromkeys(self._scores, math.nan)
-        return {key: fmean(entry[key] for entry in entries) for key in self._scores}
+        """Means over the images that have the score; NaN if not one has."""
+        return {key: _mean(entry[key] for entry in entries) for key in self._scores}
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the entries of all ranks and print one table, if there is anything in it."""
@@ -87,6 +87,11 @@ class GateReport(GroupedMetric):
             )
             return {}
         return super().compute_metrics(results)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = [value for value in values if not math.isnan(value)]
+    return fmean(found) if found else math.nan
 
 
 def _as_logits(prediction: Tensor) -> Tensor:

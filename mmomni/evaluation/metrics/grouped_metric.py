@@ -41,6 +41,10 @@ class GroupedMetric(BaseMetric):
         """The scores of a domain, of its readable entries and the rows of its datasets."""
         return mean_of_rows(rows, self.counts)
 
+    def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
+        """The scores over all, of the rows of the domains."""
+        return mean_of_rows(rows, self.counts)
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Append exactly one entry a sample (mmengine cuts the gathered list to the set's size)."""
         for sample in data_samples:
@@ -72,7 +76,7 @@ class GroupedMetric(BaseMetric):
             entries = [entry for group in members.values() for entry in group]
             scores = self.score_domain(_readable(entries), list(datasets[domain].values()))
             domains[domain] = scores | self.count(entries)
-        average = mean_of_rows(list(domains.values()), self.counts) | self.count(results)
+        average = self.score_average(list(domains.values())) | self.count(results)
         self._print(datasets, domains, average)
         _name_unreadable(results)
         rows = {f'datasets/{d}/{name}': datasets[d][name] for d in datasets for name in datasets[d]}

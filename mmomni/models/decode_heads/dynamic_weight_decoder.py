@@ -149,7 +149,11 @@ class DynamicWeightDecoder(BaseDecodeHead):
     def loss(
         self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg: dict
     ) -> dict:
-        """``L_DWD = CE(P_DWD, L) + CE(P_co, L)``."""
+        """``L_DWD = CE(P_DWD, L) + CE(P_co, L)``, or what ``loss_decode`` names instead of CE.
+
+        Keys are the names of the losses, and the same behind ``coarse_`` for ``P_co``: with
+        several losses ``loss_ce``, ``loss_dice``, ``coarse_loss_ce``, ``coarse_loss_dice``.
+        """
         p_dwd, p_co = self.decode(inputs)
         losses = self.loss_by_feat(p_dwd, batch_data_samples)
         coarse = self.loss_by_feat(p_co, batch_data_samples)

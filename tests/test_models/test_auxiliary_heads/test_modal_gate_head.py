@@ -91,10 +91,17 @@ def test_one_pixel_beyond_the_margin_is_enough():
     assert label_for(row(201, 1000), row(100, 1000), row(1000, 1000)) == 1
 
 
+@pytest.mark.parametrize(('rgb', 'fused'), [(0, 0), (0, 1), (1, 0), (3, 1)])
+@pytest.mark.parametrize('truth', [row(0), row(12) * 255], ids=['authentic', 'ignored'])
+def test_no_tampered_pixel_is_no_label(rgb, fused, truth):
+    assert np.isnan(label_for(row(rgb), row(fused), truth))
+
+
 def test_gate_label_equals_sets():
     rng = np.random.default_rng(1)
     rgb, fused = rng.integers(0, 2, (2, 200, 3, 4))
     labels = rng.choice([0, 1, 1, 255], (200, 3, 4))
+    labels[:, 0, 0] = 1
     expected = [
         float(iou_by_sets(a, label) > iou_by_sets(b, label) + Fraction(1, 10))
         for a, b, label in zip(rgb, fused, labels, strict=True)
@@ -136,6 +143,8 @@ def test_losses_equal_reference(predictions, samples):
     assert losses['loss_fused'].item() == pytest.approx(cross_entropy(p_fused, labels), rel=1e-5)
     terms = []
     for b, logit in enumerate(array(predictions[2])):
+        if not (labels[b] == 1).any():
+            continue
         iou_rgb, iou_fused = (iou_by_sets(p[b].argmax(0), labels[b]) for p in (p_rgb, p_fused))
         probability = 1 / (1 + np.exp(-logit))
         chosen = probability if iou_rgb > iou_fused + Fraction(1, 10) else 1 - probability
@@ -148,16 +157,62 @@ def test_targets_of_the_fixture_differ(predictions, samples):
     """So that the loss of the gate above was tested on both."""
     p_rgb, p_fused = (torch.from_numpy(bilinear(array(p), 8, 16)) for p in predictions[:2])
     labels = torch.stack([sample.gt_sem_seg.data[0] for sample in samples])
-    assert gate_label(p_rgb, p_fused, labels).tolist() == [1, 0, 0]
+    assert str(gate_label(p_rgb, p_fused, labels).tolist()) == '[1.0, nan, 0.0]'
 
 
 @pytest.mark.parametrize(
     ('logits', 'accuracy'),
-    [((1.0, -1.0, -1.0), 100), ((-1.0, -1.0, -1.0), 200 / 3), ((-1.0, 1.0, 1.0), 0)],
+    [((1.0, -1.0, -1.0), 100), ((-1.0, -1.0, -1.0), 50), ((-1.0, 1.0, 1.0), 0)],
 )
 def test_accuracy_of_the_gate(predictions, samples, logits, accuracy):
     predictions[2] = torch.tensor(logits)
     assert loss_of(predictions, samples)['acc_gate'].item() == pytest.approx(accuracy)
+
+
+def test_samples_without_tampering_do_not_teach_the_gate(predictions, samples):
+    predictions[2].requires_grad_()
+    losses = loss_of(predictions, samples)
+    (gradient,) = torch.autograd.grad(losses['loss_gate'], predictions[2])
+    assert [bool(each) for each in gradient] == [True, False, True]
+
+
+def test_batch_without_tampering_is_no_loss_of_the_gate(predictions, make_sample):
+    predictions[2].requires_grad_()
+    losses = loss_of(predictions, [make_sample(np.zeros((8, 16)))] * 3)
+    assert losses['loss_gate'] == 0
+    assert losses['acc_gate'] == 100
+    assert torch.autograd.grad(losses['loss_gate'], predictions[2])[0].count_nonzero() == 0
+
+
+CE = dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
+DICE = dict(type='mmomni.RegionLoss', loss_name='loss_dice')
+
+
+@pytest.mark.parametrize('configs', [CE, [CE]])
+def test_one_loss_of_the_config_is_named_as_the_default(configs, predictions, samples):
+    losses = loss_of(predictions, samples, loss_decode=configs)
+    assert losses == loss_of(predictions, samples)
+
+
+def test_several_losses_by_name(predictions, samples):
+    losses = loss_of(predictions, samples, loss_decode=[CE, DICE])
+    for name in ('rgb', 'fused'):
+        for key, config in (('ce', CE), ('dice', DICE)):
+            alone = loss_of(predictions, samples, loss_decode=config)
+            assert losses[f'{name}_loss_{key}'] == alone[f'loss_{name}']
+    assert len(losses) == 4 + 2
+
+
+def test_losses_of_one_name_are_added(predictions, samples):
+    dice = dict(DICE, loss_name='loss_ce')
+    losses = loss_of(predictions, samples, loss_decode=[CE, dice])
+    parts = [loss_of(predictions, samples, loss_decode=each)['loss_rgb'] for each in (CE, dice)]
+    assert losses['rgb_loss_ce'].item() == pytest.approx(float(sum(parts)))
+
+
+def test_no_loss_at_all_is_refused():
+    with pytest.raises(ValueError, match=r'remove mmomni\.ModalGateHead'):
+        ModalGateHead(loss_decode=[])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +237,7 @@ def test_everything_ignored_is_no_loss(predictions, make_sample):
     samples = [make_sample(np.full((8, 16), 255)) for _ in range(3)]
     losses = loss_of(predictions, samples)
     assert losses['loss_rgb'] == losses['loss_fused'] == 0
-    assert losses['loss_gate'].isfinite()
+    assert losses['loss_gate'] == 0
 
 
 def test_half_precision_inputs(predictions, samples):

@@ -1,0 +1,95 @@
+import torch
+from torch import Tensor, nn
+
+from mmomni.registry import MODELS
+
+from .arguments import refuse_pixel_weights
+
+POOLS = ('batch', 'sample')
+
+
+def tversky_losses(
+    probability: Tensor, labels: Tensor, alpha: float, beta: float, ignore_index: int = 255
+) -> tuple[Tensor, Tensor]:
+    """``1 - TP / (TP + alpha FP + beta FN)`` of the tampered class, row by row.
+
+    ``TP``, ``FP`` and ``FN`` are sums of probabilities. Nothing is added to avoid 0 / 0: rows
+    without a tampered pixel have no such quotient and are left out.
+
+    Args:
+        probability: (N, P), probability of "tampered" of P pixels.
+        labels: (N, P): 1 tampered, 0 authentic, ``ignore_index`` neither.
+        alpha: What a false positive costs.
+        beta: What a false negative costs.
+        ignore_index: Pixels of this label are not counted.
+
+    Returns:
+        (N,) the losses, 0 where a row is left out, and (N,) bool, True where it counts.
+    """
+    tampered = (labels == 1).to(probability)
+    authentic = ((labels != 1) & (labels != ignore_index)).to(probability)
+    true_positive = (probability * tampered).sum(dim=1)
+    false_positive = (probability * authentic).sum(dim=1)
+    total = tampered.sum(dim=1)
+    counts = total > 0
+    errors = alpha * false_positive + beta * (total - true_positive)
+    quotient = errors / (true_positive + errors).where(counts, torch.ones_like(errors))
+    return quotient * counts, counts
+
+
+@MODELS.register_module()
+class RegionLoss(nn.Module):
+    """Dice and its relatives on the tampered class alone, beside cross-entropy.
+
+    Tampered pixels are few, so that cross-entropy learns probabilities far below 0.5 for them.
+    A ratio of areas does not depend on how many authentic pixels are right. mmseg's ``DiceLoss``
+    counts ignored pixels as predicted, and the class of authentic pixels together with the other.
+
+    Args:
+        alpha: What a false positive costs. ``alpha = beta = 0.5`` is Dice, ``1, 1`` the IoU.
+        beta: What a false negative costs; above ``alpha``, more pixels are called tampered
+            (Tversky loss, https://arxiv.org/abs/1706.05721).
+        pool: ``'batch'``: one ratio over all pixels of the batch (of this rank), in which samples
+            without tampering count by their false positives. ``'sample'``: the mean of the ratios
+            of samples, however small their regions; samples without tampering are left out.
+        loss_weight: Factor.
+        loss_name: Name in the log; only what begins with ``loss_`` is trained on.
+
+    Raises:
+        ValueError: There is no such pool, or costs are not positive.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        pool: str = 'batch',
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss_region',
+    ) -> None:
+        super().__init__()
+        if pool not in POOLS:
+            raise ValueError(f'expected pool to be one of {POOLS}, got {pool!r}')
+        if not (alpha > 0 and beta > 0):
+            raise ValueError(f'expected positive alpha and beta, got {alpha} and {beta}')
+        self.alpha = alpha
+        self.beta = beta
+        self.pool = pool
+        self.loss_weight = loss_weight
+        self.loss_name = loss_name
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        ignore_index: int = 255,
+    ) -> Tensor:
+        """Logits (B, 2, H, W) and labels (B, H, W) -> a scalar, 0 without tampered pixels."""
+        refuse_pixel_weights(type(self).__name__, weight)
+        rows = 1 if self.pool == 'batch' else len(label)
+        probability = cls_score.float().softmax(dim=1)[:, 1].reshape(rows, -1)
+        losses, counts = tversky_losses(
+            probability, label.reshape(rows, -1), self.alpha, self.beta, ignore_index
+        )
+        return self.loss_weight * losses.sum() / counts.sum().clamp(min=1)
