@@ -6,7 +6,6 @@ import json
 import math
 import os
 import pickle
-import sys
 import zipfile
 from pathlib import Path
 from unittest.mock import Mock
@@ -17,6 +16,7 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmseg.apis import init_model
 from mmseg.registry import MODELS as MMSEG_MODELS
+from safetensors.torch import save_file
 
 from mmomni.checkpoints import (
     Checkpoint,
@@ -97,8 +97,6 @@ def write_published(path, text, state_dict=None):
 def test_published_model_predicts_what_the_trained_one_does(
     suffix, source, trained, make_planes, tmp_path
 ):
-    if suffix == '.safetensors':
-        pytest.importorskip('safetensors', reason='needs `pip install safetensors`')
     checkpoint = read_checkpoint(publish(source, tmp_path / f'demo{suffix}'))
     model = build_model(checkpoint.config).eval()
     report = load_weights(model, checkpoint)
@@ -186,6 +184,49 @@ def test_metrics_come_from_the_results_of_the_test(source, tmp_path):
             scores={'IoU': 0.5}, images=9,
         )
     ]  # fmt: skip
+
+
+def test_metrics_of_a_selection_come_along(source, tmp_path):
+    content = dict(
+        checkpoint=source.name, test_input='native', tables=[],
+        selection=dict(
+            datasets=dict(
+                real=dict(mine=dict(IoU=0.5, AUC=0.9, false_area=None, tampered=3, authentic=1,
+                                    unreadable=0))
+            ),
+            average=dict(IoU=0.5),
+        ),
+    )  # fmt: skip
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps(content))
+    card = read_checkpoint(publish(source, tmp_path / 'x.pth', results=path)).card
+    assert card['metrics'] == [
+        dict(name='mine', domain='real', protocol='selection', test_input='native',
+             scores=dict(IoU=0.5, AUC=0.9), images=4)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_half_precision_halves_the_file_and_keeps_what_is_too_large_for_it(
+    suffix, published, trained, source, tmp_path
+):
+    content = torch.load(source, weights_only=False)
+    large = 'decode_head.conv_seg.bias'
+    content['state_dict'] = dict(content['state_dict'])
+    content['state_dict'][large] = torch.tensor([7e4, 1.0])
+    torch.save(content, tmp_path / 'iter_150.pth')
+    path = publish(tmp_path / 'iter_150.pth', tmp_path / f'half{suffix}', half=True)
+    assert path.stat().st_size < 0.6 * published.stat().st_size
+    checkpoint = read_checkpoint(path)
+    weights = checkpoint.state_dict
+    assert weights[large].tolist() == [7e4, 1.0]
+    model = build_model(checkpoint.config)
+    assert not load_weights(model, checkpoint).new
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and name != large:
+            assert weights[name].dtype == torch.half
+            assert tensor.dtype == torch.float
+            assert torch.equal(tensor, trained.state_dict()[name].half().float())
 
 
 def test_results_of_another_checkpoint_are_refused(source, tmp_path):
@@ -488,7 +529,6 @@ def test_no_file(tmp_path):
 
 
 def test_damaged_safetensors(tmp_path):
-    pytest.importorskip('safetensors', reason='needs `pip install safetensors`')
     path = tmp_path / 'x.safetensors'
     path.write_bytes(bytes(100))
     with pytest.raises(ValueError, match=r'x\.safetensors is damaged'):
@@ -496,19 +536,11 @@ def test_damaged_safetensors(tmp_path):
 
 
 def test_safetensors_that_were_not_published(tmp_path):
-    pytest.importorskip('safetensors', reason='needs `pip install safetensors`')
-    from safetensors.torch import save_file
-
     path = tmp_path / 'x.safetensors'
     save_file({'a': torch.zeros(1)}, path)
     with pytest.raises(ValueError, match=r'was not published by .*publish_model\.py'):
         read_checkpoint(path)
 
-
-def test_missing_safetensors_are_named(monkeypatch, source, tmp_path):
-    monkeypatch.setitem(sys.modules, 'safetensors', None)
-    with pytest.raises(ImportError, match='pip install safetensors'):
-        publish(source, tmp_path / 'x.safetensors')
 
 
 # ---- loading ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from safetensors.torch import save
 from torch import Tensor
 
 from mmomni.checksum import file_sha256
@@ -20,7 +21,6 @@ from .reading import (
     DESCRIPTION,
     FORMAT,
     Description,
-    import_safetensors,
     read_training_checkpoint,
 )
 
@@ -50,6 +50,7 @@ def publish(
     results: Path | None = None,
     name: str | None = None,
     licence: str = 'not stated',
+    half: bool = False,
 ) -> Path:
     """Write the published form of a training checkpoint, which must be one's own: it is trusted.
 
@@ -62,13 +63,14 @@ def publish(
         results: ``results.json`` of ``tools/test.py``, made with this checkpoint.
         name: Of the model; default: that of ``out``.
         licence: Of the weights.
+        half: Write weights in half precision, but for tensors with numbers too large for it;
+            they are used in single precision all the same.
 
     Returns:
         Path of the published file.
 
     Raises:
         FileNotFoundError: A file is not there.
-        ImportError: ``out`` is a safetensors file, and safetensors is not installed.
         ValueError: Something does not belong to the checkpoint, or cannot be published.
     """
     if out.suffix not in SUFFIXES:
@@ -93,6 +95,8 @@ def publish(
     )
     thresholds = tuple(_calibration(path, source, digest) for path in calibrations)
     description = Description(inference_config(whole), thresholds, card)
+    if half:
+        state_dict = {name: _halved(tensor) for name, tensor in state_dict.items()}
     return _write(state_dict, description_text(description), out)
 
 
@@ -131,13 +135,13 @@ def _set_name(entry: Mapping[str, Any]) -> str:
 
 
 def _metrics(path: Path, source: Path) -> list[dict]:
-    """Rows of the tables of ``tools/test.py``, without the paper's figures."""
+    """Rows of the tables of ``tools/test.py``, without the paper's figures, and of each set."""
     content = _read_json(path)
     tested = Path(str(content.get('checkpoint'))).name
     if tested != source.name:
         raise ValueError(f'{path}: expected results of {source.name}, got those of {tested}')
     try:
-        return [
+        rows = [
             {key: row[key] for key in ('name', 'domain', 'protocol', 'test_input', 'scores')}
             | dict(images=sum(row['counts'].get(kind, 0) for kind in ('tampered', 'authentic')))
             for table in content['tables']
@@ -148,6 +152,25 @@ def _metrics(path: Path, source: Path) -> list[dict]:
         raise ValueError(
             f'{path}: expected results.json of tools/test.py, it has no {error}'
         ) from error
+    return rows + [
+        _selection_row(domain, name, scores, content['test_input'])
+        for domain, sets in content.get('selection', {}).get('datasets', {}).items()
+        for name, scores in sets.items()
+    ]
+
+
+def _selection_row(domain: str, name: str, scores: Mapping[str, Any], test_input: str) -> dict:
+    """What :class:`mmomni.SelectionMetric` says of a set, in the form of the other rows."""
+    counts = {kind: scores[kind] for kind in ('tampered', 'authentic')}
+    values = {
+        key: value for key, value in scores.items()
+        if key not in (*counts, 'unreadable') and value is not None
+    }  # fmt: skip
+    return dict(
+        name=name, domain=domain, protocol='selection', test_input=test_input, scores=values,
+        images=sum(counts.values()),
+    )  # fmt: skip
+
 
 
 def _calibration(path: Path, source: Path, digest: str) -> dict:
@@ -176,6 +199,14 @@ def _read_json(path: Path) -> dict:
 # ---- the file --------------------------------------------------------------------------------
 
 
+def _halved(tensor: Tensor) -> Tensor:
+    """In half precision, if it is a tensor of real numbers that all fit."""
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if half.isfinite().all() else tensor
+
+
 def _write(state_dict: Mapping[str, Tensor], text: str, out: Path) -> Path:
     """Write, then name the file after its content; nothing half-written is left behind."""
     # Copies, because a view would take its whole storage along.
@@ -184,9 +215,6 @@ def _write(state_dict: Mapping[str, Tensor], text: str, out: Path) -> Path:
     with TemporaryDirectory(dir=out.parent) as folder:
         path = Path(folder) / out.name
         if out.suffix == '.safetensors':
-            import_safetensors()
-            from safetensors.torch import save
-
             contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
             metadata = {'format': 'pt', DESCRIPTION: text}
             path.write_bytes(save(contiguous, metadata))  # save_file makes it private to the user

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import safetensors
 import torch
 from mmengine.config import Config
 from torch import Tensor
@@ -62,7 +63,6 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
 
     Raises:
         FileNotFoundError: There is no file.
-        ImportError: A ``.safetensors`` file, and safetensors is not installed.
         ValueError: It is no checkpoint, is damaged, or was not published and is not trusted.
     """
     path = Path(path)
@@ -228,7 +228,6 @@ def _training_config(content: Mapping, path: Path) -> Config | None:
 
 def _read_safetensors(path: Path) -> Checkpoint:
     _require(path)
-    safetensors = import_safetensors()
     try:
         with safetensors.safe_open(path, framework='pt') as file:
             text = (file.metadata() or {}).get(DESCRIPTION)
@@ -241,18 +240,3 @@ def _read_safetensors(path: Path) -> Checkpoint:
             'tell its config'
         )
     return Checkpoint(tensors, *parse_description(text, path))
-
-
-def import_safetensors() -> Any:
-    """The optional package safetensors.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    try:
-        import safetensors
-    except ImportError as error:
-        raise ImportError(
-            'safetensors is not installed: pip install safetensors, or use a .pth file'
-        ) from error
-    return safetensors

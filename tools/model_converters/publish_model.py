@@ -33,6 +33,9 @@ def parse_args() -> argparse.Namespace:
         '--licence', default='not stated',
         help='of the weights, e.g. CC-BY-NC-4.0: mind the licences of the training images',
     )  # fmt: skip
+    parser.add_argument(
+        '--half', action='store_true', help='write weights in half precision: half the size'
+    )
     return parser.parse_args()
 
 
@@ -42,8 +45,9 @@ def main() -> int:
         path = publish(
             args.source, args.out, config=args.config, calibrations=args.calibration,
             results=args.results, name=args.name, licence=args.licence,
+            half=args.half,
         )  # fmt: skip
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError) as error:
         print(f'publish_model.py: {error}', file=sys.stderr)
         return 1
     print(json.dumps(read_checkpoint(path).card, indent=2, ensure_ascii=False))
