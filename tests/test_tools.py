@@ -57,7 +57,6 @@ default_hooks = dict(
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='EMAHook', momentum=0.3, update_buffers=True),
-    dict(type='mmomni.ResumedValidationHook'),
     dict(type='SpyHook'),
 ]
 """
