@@ -1,6 +1,6 @@
 """A mixed set whose file names begin with their source: a list for each source.
 
-    images/<source>_<name>.*      masks/<source>_<name>.*      paired by name, without a mask authentic
+    images/<source>_<name>.*    masks/<source>_<name>.*    paired by name; without a mask authentic
 
 So that each source is scored for itself: <source>.txt.
 """
