@@ -56,7 +56,10 @@ default_hooks = dict(
 )
 custom_hooks = [
     *_base_.custom_hooks,
-    dict(type='EMAHook', momentum=0.3, update_buffers=True),
+    dict(
+        type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.3, gamma=10,
+        update_buffers=True,
+    ),
     dict(type='SpyHook'),
 ]
 """
