@@ -1,5 +1,6 @@
 """Every config under ``configs/`` says what it means and builds what it says."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,63 @@ def test_data_sets_of_the_paper(paper):
         ('natural', 'CASIAv1'), ('natural', 'CocoGlide'), ('natural', 'Coverage'),
         ('natural', 'IMD20'), ('natural', 'NIST16'),
     ]  # fmt: skip
+
+
+def test_mixture_is_of_the_training_sets_and_balances_domains(paper):
+    mixture = paper.train_dataloader.sampler.weights
+    sets = [f'{d.domain}/{d.name}' for d in paper.train_dataloader.dataset.datasets]
+    assert set(mixture) == set(sets)
+    shares = Counter()
+    for key, weight in mixture.items():
+        shares[key.split('/')[0]] += weight
+    assert shares == dict.fromkeys(('natural', 'document', 'face'), 6)
+
+
+def test_plain_mixture_is_another_sampler_and_nothing_else():
+    folder = ROOT / 'configs/omni_iml'
+    plain, paper = (
+        Config.fromfile(folder / f'{PAPER.format("base")}{suffix}.py')
+        for suffix in ('_plain-mixture', '')
+    )
+    assert plain.train_dataloader.sampler == dict(type='mmomni.ReproducibleSampler', shuffle=True)
+    plain.train_dataloader.sampler = paper.train_dataloader.sampler
+    assert plain.to_dict() == paper.to_dict()
+
+
+def test_validation_is_on_images_held_out_of_training(paper):
+    trained, validated = (
+        paper[f'{split}_dataloader'].dataset.datasets for split in ('train', 'val')
+    )
+    for each, held_out in zip(trained, validated, strict=True):
+        assert each.held_out == held_out.held_out > 0
+        assert 'split' not in each
+        assert held_out.split == 'held_out'
+        assert held_out.test_mode
+        assert [held_out.get(key) for key in ('domain', 'name', 'data_root', 'ann_file')] == [
+            each.get(key) for key in ('domain', 'name', 'data_root', 'ann_file')
+        ]  # fmt: skip
+
+
+def test_validation_draws_nothing_at_random(paper):
+    """Else two of the same weights would differ."""
+    for each in paper.val_dataloader.dataset.datasets:
+        for step in each.pipeline:
+            if step.type == 'mmomni.RandomJPEGCompress':
+                assert step.quality[0] == step.quality[1]
+                assert step.times[0] == step.times[1]
+                assert len(step.subsampling) == 1
+            else:
+                assert 'Random' not in step.type
+
+
+def test_best_checkpoint_is_chosen_by_a_score_of_the_validation(paper):
+    checkpoint = paper.default_hooks.checkpoint
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        (metric,) = Evaluator(paper.val_evaluator).metrics
+    assert checkpoint.save_best == f'{metric.prefix}/average/IoU'
+    assert checkpoint.rule == 'greater'
+    assert paper.train_cfg.val_interval % checkpoint.interval == 0
+    assert paper.val_cfg.type == 'ValLoop'
 
 
 ABLATIONS = {

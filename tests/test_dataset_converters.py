@@ -499,6 +499,32 @@ class TestCelebAHQ(Contract):
             converter(self.script).CONVERTER.run([str(root)])
 
 
+class TestBySource(Contract):
+    script = 'by_source'
+    tampered = {
+        'casia2.txt': ['images/casia2_Tp_1.jpg', 'images/casia2_Tp_2.tif'],
+        'columbia.txt': ['images/columbia_1.png'],
+    }  # fmt: skip
+    authentic = {'camera.txt': ['images/camera_a.jpg']}
+    left_out = {'casia2_Tp_3.png': 'without an image'}
+
+    def build(self, root):
+        for images in (*self.tampered.values(), *self.authentic.values()):
+            for name in images:
+                photo(root / name)
+        for stem in ('casia2_Tp_1', 'casia2_Tp_2', 'casia2_Tp_3', 'columbia_1'):
+            mask(root / f'masks/{stem}.png')
+
+    def test_name_without_a_source_is_an_error(self, root):
+        photo(root / 'images/1.jpg')
+        with pytest.raises(SystemExit, match=r'1\.jpg: expected a name like casia2_0001\.jpg'):
+            converter(self.script).CONVERTER.run([str(root)])
+
+    def test_folder_without_images_is_an_error(self, tmp_path):
+        with pytest.raises(SystemExit, match='no images in'):
+            converter(self.script).CONVERTER.run([str(tmp_path)])
+
+
 # ---- what all of them share ----------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from PIL import Image
 
+from mmomni.checkpoints import publish, read_checkpoint
+
 ROOT = Path(__file__).resolve().parent.parent
 DOMAINS = ('natural', 'document', 'face')
 MAX_ITERS = 6
@@ -44,9 +46,22 @@ train_dataloader['dataset']['datasets'] = [
     for each in train_dataloader['dataset']['datasets']
 ]
 model = dict(data_preprocessor=dict(size=(64, 64)))
-train_cfg = dict(max_iters={max_iters})
-default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
-custom_hooks = [*_base_.custom_hooks, dict(type='SpyHook')]
+train_cfg = dict(max_iters={max_iters}, val_interval=3)
+val_dataloader = dict(_base_.test_dataloader, num_workers=0, persistent_workers=False)
+val_evaluator = dict(type='mmomni.SelectionMetric')
+val_cfg = dict(type='ValLoop')
+default_hooks = dict(
+    logger=dict(interval=1),
+    checkpoint=dict(interval=2, save_best='selection/average/AUC', rule='greater'),
+)
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(
+        type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.3, gamma=10,
+        update_buffers=True,
+    ),
+    dict(type='SpyHook'),
+]
 """
 
 SPIES = '''
@@ -70,6 +85,9 @@ class SpyHook(Hook):
     def after_train(self, runner):
         self.save(runner, 'after')
         self.count_pages(runner)
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.save(runner, 'tested')
 
     def after_test(self, runner):
         self.count_pages(runner)
@@ -214,11 +232,13 @@ def train(place, name, *arguments, **environment):
 def runs(place):
     """All processes, two at a time."""
     work_dirs = place / 'work_dirs'
-    killed = train(place, 'resumed-killed', DIE_AFTER='5')
+    # The other run validates more often: which must not change what either learns.
+    often = ['--cfg-options', 'train_cfg.val_interval=2']
+    killed = train(place, 'resumed-killed', *often, DIE_AFTER='5')
     whole = train(place, 'whole')
     killed.wait(expected=-signal.SIGKILL)
     kept = sorted(path.name for path in (work_dirs / 'resumed').glob('iter_*.pth'))
-    resumed = train(place, 'resumed-again', '--resume')
+    resumed = train(place, 'resumed-again', '--resume', *often)
     whole.wait()
     checkpoint = work_dirs / f'whole/iter_{MAX_ITERS}.pth'
     test = Run(
@@ -327,7 +347,66 @@ def test_resumed_run_starts_at_the_checkpoint(runs):
     assert f'Iter(train) [4/{MAX_ITERS}]' not in runs['resumed'].log
 
 
-@pytest.mark.parametrize('part', ['state_dict', 'optimizer', 'param_schedulers'])
+def test_resumed_run_validates_first_what_its_checkpoint_is_due(runs):
+    """It was killed after iteration 5 and knows of no validation since its checkpoint."""
+    validation, training = (
+        runs['resumed'].log.index(f'Iter({phase}) [{place}]')
+        for phase, place in (('val', '9/9'), ('train', f'5/{MAX_ITERS}'))
+    )
+    assert validation < training
+
+
+@pytest.mark.parametrize('run', ['whole', 'resumed'])
+def test_best_checkpoint_is_kept(run, runs, place):
+    (best,) = (place / 'work_dirs' / run).glob('best_*.pth')
+    last = load(place / f'work_dirs/{run}/iter_{MAX_ITERS}.pth')
+    found = last['message_hub']['runtime_info']
+    assert Path(found['best_ckpt']).name == best.name
+    assert best.name.startswith('best_selection_average_AUC_iter_')
+    assert 0 <= found['best_score'] <= 1
+
+
+def test_validation_is_drawn_in_tensorboard_and_logged(runs, place):
+    (path,) = (place / 'work_dirs/whole').glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    steps = [line['step'] for line in lines if 'selection/average/IoU_fixed' in line]
+    assert steps == [3, MAX_ITERS]
+
+
+# ---- averaged weights ------------------------------------------------------------------------
+
+
+def averaged_and_trained(path):
+    """mmengine's EMAHook exchanges the two when it saves."""
+    saved = load(path)
+    trained = {name.removeprefix('module.'): t for name, t in saved['ema_state_dict'].items()}
+    return saved['state_dict'], trained
+
+
+def test_checkpoint_holds_averaged_weights_as_those_of_the_model(runs, place):
+    averaged, trained = averaged_and_trained(place / f'work_dirs/whole/iter_{MAX_ITERS}.pth')
+    learned = load(place / 'work_dirs/whole/after_0.pth')
+    assert_equal({name: trained[name] for name in learned}, learned)
+    assert not torch.equal(averaged['decode_head.conv_seg.weight'],
+                           learned['decode_head.conv_seg.weight'])  # fmt: skip
+    name = next(name for name in averaged if name.endswith('running_var'))
+    assert not torch.equal(averaged[name], trained[name])
+
+
+def test_averaged_weights_are_tested_and_published(runs, place, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(place)  # whose spies the config of the checkpoint imports
+    path = place / f'work_dirs/whole/iter_{MAX_ITERS}.pth'
+    averaged, _ = averaged_and_trained(path)
+    tested = load(place / 'work_dirs/test/tested_0.pth')
+    assert_equal({name: averaged[name] for name in tested}, tested)
+    kept = {name: t for name, t in averaged.items() if not name.startswith('auxiliary_head.')}
+    assert_equal(read_checkpoint(path, trust=True).state_dict, kept)
+    assert_equal(read_checkpoint(publish(path, tmp_path / 'a.pth')).state_dict, kept)
+
+
+@pytest.mark.parametrize(
+    'part', ['state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers']
+)
 def test_resumed_run_ends_as_the_uninterrupted_one(part, runs, place):
     name = f'iter_{MAX_ITERS}.pth'
     whole, resumed = (load(place / 'work_dirs' / run / name)[part] for run in ('whole', 'resumed'))
@@ -352,7 +431,7 @@ def test_two_processes_learn_the_same_weights(two_ranks, place):
 
 
 def test_checkpoint_of_two_processes_holds_those_weights(two_ranks, place):
-    saved = load(place / 'work_dirs/ranks/iter_2.pth')['state_dict']
+    _, saved = averaged_and_trained(place / 'work_dirs/ranks/iter_2.pth')
     ranks = load(place / 'work_dirs/ranks/after_0.pth')
     assert_equal({name: saved[name] for name in ranks}, ranks)
 

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_training_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
+from mmomni.engine.validation import check_validation
 from mmomni.memory import keep_freed_memory
 
 
@@ -61,7 +62,9 @@ def main() -> None:
     if get_device() == 'cpu':
         keep_freed_memory()
     allow_cpu_ranks(cfg)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    check_validation(runner)
+    runner.train()
     leave_ranks()
 
 

@@ -21,11 +21,15 @@ default_hooks = dict(
         by_epoch=False,
         interval=5000,
         max_keep_ckpts=3,
+        # of mmomni.SelectionMetric; where there is no validation there is no best one
+        save_best='selection/average/IoU',
+        rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 custom_hooks = [
     dict(type='mmomni.StepSeedHook'),
+    dict(type='mmomni.ResumedValidationHook'),
     dict(type='mmomni.ModalGateHook'),
     # pictures of a test, in the work dir
     dict(type='mmomni.ScoreCurvesHook'),

@@ -65,21 +65,33 @@ def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list
 
 
 def demand_training_sets(cfg: Config) -> None:
-    """Name every training set that is not on this machine, before the first one is built.
+    """Name every set to train or validate on that is not on this machine, before one is built.
 
     Raises:
         FileNotFoundError: Some are absent. Sets of other packages are not looked at.
     """
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    lines: list[str] = []
+    named: set[AbsentSet] = set()  # images to validate on may be held out of a training set
+    for split, kind in (('train', 'training'), ('val', 'validation')):
+        absent, total = _absent_of(cfg, f'{split}_dataloader')
+        absent = [each for each in absent if each not in named]
+        named.update(absent)
+        if absent:
+            lines += [f'{len(absent)} of {total} {kind} sets are absent:', *_lines(absent)]
+    if lines:
+        raise FileNotFoundError('\n  '.join(lines))
+
+
+def _absent_of(cfg: Config, loader: str) -> tuple[list[AbsentSet], int]:
+    """Those of a loader that are not there, and how many it has."""
+    dataset = (cfg.get(loader) or {}).get('dataset') or {}
     entries = dataset.get('datasets', [dataset])
     absent = [
         AbsentSet(*_key(entry), path)
         for entry in entries if type_name(entry) in OUR_DATASETS
         for path in _needed_files(entry) if not osp.exists(path)
     ]  # fmt: skip
-    if absent:
-        lines = [f'{len(absent)} of {len(entries)} training sets are absent:', *_lines(absent)]
-        raise FileNotFoundError('\n  '.join(lines))
+    return absent, len(entries)
 
 
 def describe_absent(absent: Collection[AbsentSet], total: int) -> str:

@@ -96,7 +96,11 @@ class DocTamperDataset(ManipulationDataset):
     def load_data_list(self) -> list[dict]:
         """One entry a sample, in the order of the keys."""
         samples = super().load_data_list()
-        return [dict(sample, record_index=index) for index, sample in enumerate(samples)]
+        # by the key, because some may be held out
+        return [
+            dict(sample, record_index=int(sample['img_path'].rpartition('-')[2]))
+            for sample in samples
+        ]
 
     def _pairs_of_folders(self) -> list[tuple[str, str | None]]:
         count = _value(self.data_root, COUNT_KEY)

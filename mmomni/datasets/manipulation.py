@@ -10,6 +10,8 @@ from mmomni.image_files import find_images
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
 
+SPLITS = ('train', 'held_out')
+
 
 @DATASETS.register_module()
 class ManipulationDataset(BaseSegDataset):
@@ -33,6 +35,8 @@ class ManipulationDataset(BaseSegDataset):
         domain: ``'natural'``, ``'document'``, ``'face'`` or a name of your own; results are
             averaged within domains.
         name: What tables call this set. Default: the last part of ``data_root``.
+        held_out: So many images, evenly spaced over the list, are held out of training.
+        split: ``'train'``: all but those; ``'held_out'``: those, to validate on.
         **kwargs: Those of :class:`mmseg.datasets.BaseSegDataset`.
     """
 
@@ -45,8 +49,14 @@ class ManipulationDataset(BaseSegDataset):
         domain: str,
         name: str | None = None,
         data_prefix: dict | None = None,
+        held_out: int = 0,
+        split: str = 'train',
         **kwargs: Any,
     ) -> None:
+        if split not in SPLITS:
+            raise ValueError(f'expected split to be one of {SPLITS}, got {split!r}')
+        self.held_out = held_out
+        self.split = split
         self.domain = domain
         self.name = name or Path(kwargs.get('data_root') or domain).name
         self._named_unreadable: set[str] = set()
@@ -64,6 +74,7 @@ class ManipulationDataset(BaseSegDataset):
         pairs = self._pairs_of_list() if self.ann_file else self._pairs_of_folders()
         if not pairs:
             raise ValueError(f'{self.name}: no images found in {self.ann_file or self.data_prefix}')
+        pairs = [pairs[index] for index in self._indices_of_split(len(pairs))]
         tampered = sum(mask is not None for _, mask in pairs)
         print_log(
             f'{self.name} ({self.domain}): {tampered} images with a mask, '
@@ -80,6 +91,18 @@ class ManipulationDataset(BaseSegDataset):
             dict(img_path=image, seg_map_path=mask, seg_fields=[], **shared)
             for image, mask in pairs
         ]
+
+    def _indices_of_split(self, total: int) -> list[int]:
+        if not 0 <= 2 * self.held_out <= total or (self.split == 'held_out' and not self.held_out):
+            raise ValueError(
+                f'{self.name}: cannot hold out {self.held_out} of {total} images for validation; '
+                f'expected held_out from {int(self.split == "held_out")} to {total // 2}, the same '
+                'in training and validation'
+            )
+        held_out = [k * total // self.held_out for k in range(self.held_out)]
+        if self.split == 'held_out':
+            return held_out
+        return sorted(set(range(total)) - set(held_out))
 
     def _pairs_of_list(self) -> list[tuple[str, str | None]]:
         path = Path(self.ann_file)

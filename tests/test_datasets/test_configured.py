@@ -177,6 +177,23 @@ def test_all_absent_training_sets_are_named_at_once(there, tmp_path):
     assert 'docs/datasets.md' in message
 
 
+def test_absent_validation_sets_are_named_and_none_twice(there, tmp_path):
+    """Images may be held out of a training set."""
+    shared, own = entry(tmp_path / 'A', ann_file='train.txt'), entry(tmp_path / 'B', 'face')
+    cfg = Config(
+        dict(
+            train_dataloader=dict(dataset=dict(type='Concat', datasets=[*there, shared])),
+            val_dataloader=dict(dataset=dict(type='Concat', datasets=[shared, own])),
+        )
+    )
+    with pytest.raises(FileNotFoundError) as caught:
+        demand_training_sets(cfg)
+    message = str(caught.value)
+    assert message.startswith('1 of 4 training sets are absent')
+    assert '1 of 2 validation sets are absent' in message
+    assert message.count('natural/A: expected') == 1
+
+
 def test_training_sets_that_are_there_are_let_through(there):
     demand_training_sets(Config(dict(train_dataloader=dict(dataset=there[1]))))
     demand_training_sets(Config({}))

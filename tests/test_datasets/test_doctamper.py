@@ -76,6 +76,14 @@ def test_every_sample_is_listed(root):
     assert [data[index]['record_index'] for index in range(COUNT)] == list(range(COUNT))
 
 
+def test_held_out_samples_keep_their_number(root):
+    records = [
+        [each['record_index'] for each in dataset(root, held_out=2, split=split)]
+        for split in ('train', 'held_out')
+    ]
+    assert records == [[1, 2, 4, 5], [0, 3]]
+
+
 @pytest.mark.parametrize('index', range(COUNT))
 def test_bytes_and_mask_are_those_of_the_keys(index, root):
     sample = dataset(root)[index]

@@ -14,8 +14,8 @@ class Set:
 
     metainfo = None
 
-    def __init__(self, domain, size):
-        self.domain, self.size = domain, size
+    def __init__(self, domain, size, name='a'):
+        self.domain, self.size, self.name = domain, size, name
 
     def __len__(self):
         return self.size
@@ -24,7 +24,7 @@ class Set:
 @pytest.fixture
 def dataset():
     data = ConcatDataset.__new__(ConcatDataset)
-    parts = [Set('natural', 30), Set('document', 7), Set('natural', 20), Set('face', 20)]
+    parts = [Set('natural', 30), Set('document', 7), Set('natural', 20, 'b'), Set('face', 20)]
     data.datasets, data._fully_initialized = parts, True
     data.cumulative_sizes = [30, 37, 57, 77]
     return data
@@ -61,6 +61,15 @@ def test_any_window_is_within_two_of_its_share(dataset, weights):
             for domain in SIZES:
                 share = length * weights.get(domain, 0) / total
                 assert abs(count[domain] - share) <= 2
+
+
+def test_sets_of_a_domain_by_weights_of_their_own(dataset):
+    weights = {'natural/b': 3, 'natural/a': 1, 'document': 4}
+    found = draws(sampler(dataset, weights), 80)
+    kinds = Counter('b' if 37 <= i < 57 else 'a' if i < 30 else domain_of(i) for i in found)
+    assert kinds == dict(b=30, a=10, document=40)
+    first = [i for i in found if 37 <= i < 57][:20]
+    assert sorted(first) == list(range(37, 57)), 'used up before it repeats'
 
 
 def test_a_domain_is_used_up_before_it_repeats(dataset):
@@ -106,7 +115,12 @@ def test_seeds_differ(dataset):
 @pytest.mark.parametrize(
     ('weights', 'message'),
     [
-        (dict(natural=1, text=1), r"that exist, \['document', 'face', 'natural'\], got 'text'"),
+        (
+            dict(natural=1, text=1),
+            'document, document/a, face, face/a, natural, natural/a, natural/b, got .text.',
+        ),
+        ({'natural/c': 1}, "got 'natural/c'"),
+        ({'natural/a': 1, 'natural': 1}, 'give one to the domain or to its sets'),
         (dict(natural=0), 'must be positive, got 0'),
         (dict(natural=float('nan')), 'must be positive'),
     ],

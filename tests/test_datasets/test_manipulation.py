@@ -385,3 +385,44 @@ def test_loader_gives_the_same_with_and_without_workers(workers, readable, tmp_p
     assert [level(dict(inputs=batch['inputs'][0])) for batch in batches] == [0, 2, 2, 3]
     marked = ['unreadable' in batch['data_samples'][0].metainfo for batch in batches]
     assert marked == [False, True, False, False]
+
+
+# ---- images held out of training -----------------------------------------------------------------
+
+
+@pytest.fixture
+def ten_images(touch, tmp_path):
+    touch(*(f'images/{number:02d}.jpg' for number in range(10)), 'masks/00.png')
+    return tmp_path
+
+
+def numbers(data):
+    return [int(Path(data.get_data_info(i)['img_path']).stem) for i in range(len(data))]
+
+
+def test_held_out_images_are_spaced_evenly_and_not_trained_on(ten_images):
+    assert numbers(dataset(ten_images, held_out=3, split='held_out')) == [0, 3, 6]
+    assert numbers(dataset(ten_images, held_out=3)) == [1, 2, 4, 5, 7, 8, 9]
+    assert numbers(dataset(ten_images)) == list(range(10))
+
+
+def test_held_out_of_a_list_file(ten_images):
+    lines = [f'images/{number:02d}.jpg -\n' for number in (9, 4, 2, 7)]
+    (ten_images / 'train.txt').write_text(''.join(lines))
+    splits = [dataset(ten_images, ann_file='train.txt', held_out=2, split=split)
+              for split in ('held_out', 'train')]  # fmt: skip
+    assert list(map(numbers, splits)) == [[9, 2], [4, 7]]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(held_out=6), 'cannot hold out 6 of 10 .* from 0 to 5, the same in training'),
+        (dict(held_out=-1), 'cannot hold out -1'),
+        (dict(split='held_out'), 'cannot hold out 0 of 10 .* from 1 to 5'),
+        (dict(split='val'), r"one of \('train', 'held_out'\), got 'val'"),
+    ],
+)
+def test_impossible_splits_are_named(options, message, ten_images):
+    with pytest.raises(ValueError, match=message):
+        dataset(ten_images, **options)

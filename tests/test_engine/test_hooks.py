@@ -8,13 +8,20 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from PIL import Image
 from torch import nn
 
-from mmomni.engine.hooks import GalleryHook, ModalGateHook, StepSeedHook, gallery_hook
+from mmomni.engine.hooks import (
+    GalleryHook,
+    ModalGateHook,
+    ResumedValidationHook,
+    StepSeedHook,
+    gallery_hook,
+)
 from mmomni.models.layers import ModalGate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -414,3 +421,28 @@ def test_a_resumed_run_whose_sampler_drew_another_seed_is_refused():
     StepSeedHook().before_train(runner(SimpleNamespace()))
     with pytest.raises(ValueError, match=r'--cfg-options randomness\.seed=7'):
         StepSeedHook().before_train(runner(SimpleNamespace(seed=8)))
+
+
+# ---- validation of a resumed run ---------------------------------------------------------------
+
+
+def validations(iteration, loop_type=IterBasedTrainLoop, val_begin=1, val_loop=True):
+    """How often a run of 10 iterations validates before it goes on from one of them."""
+    loop = object.__new__(loop_type)
+    loop._iter, loop._max_iters, loop.val_interval, loop.val_begin = iteration, 10, 4, val_begin
+    calls = []
+    val = SimpleNamespace(run=lambda: calls.append(iteration)) if val_loop else None
+    ResumedValidationHook().before_train(SimpleNamespace(train_loop=loop, val_loop=val))
+    return len(calls)
+
+
+@pytest.mark.parametrize('iteration', range(11))
+def test_resumed_run_validates_what_is_due(iteration):
+    assert validations(iteration) == (iteration in {4, 8, 10})
+
+
+@pytest.mark.parametrize(
+    'options', [dict(val_begin=5), dict(val_loop=False), dict(loop_type=EpochBasedTrainLoop)]
+)
+def test_resumed_run_validates_nothing_else(options):
+    assert validations(4, **options) == 0

@@ -1,6 +1,6 @@
 # Paper, section 4.1: AdamW, 370k iterations, learning rate 1e-4 falling linearly to 1e-6.
-# No validation: the paper's schedule is fixed, and its sets leave none to choose a checkpoint on.
-# Ours: weight decay 0.05 (none on norms, biases, layer scale), 1,500 iterations of warm-up.
+# Ours: weight decay 0.05 (none on norms, biases, layer scale), 1,500 iterations of warm-up,
+# validation on held-out training images.
 max_iters = 370_000
 warmup_iters = 1_500
 
@@ -17,5 +17,6 @@ param_scheduler = [
         type='PolyLR', power=1.0, eta_min=1e-6, by_epoch=False, begin=warmup_iters, end=max_iters
     ),
 ]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=10_000)
+val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

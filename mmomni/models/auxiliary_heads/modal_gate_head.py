@@ -57,7 +57,7 @@ class ModalGateHead(BaseModule):
             for name, p in (('rgb', p_rgb), ('fused', p_fused))
             if p is not None
         }
-        losses = {}
+        losses: dict[str, Tensor] = {}
         for name, p in coarse.items():
             losses |= self._mask_losses(name, p, labels)
         if p_cls is not None:

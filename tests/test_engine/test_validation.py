@@ -1,0 +1,78 @@
+"""What is said before training about the validation to come."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mmengine.dataset import ConcatDataset
+from mmengine.hooks import CheckpointHook
+from PIL import Image
+
+from mmomni.datasets import ManipulationDataset
+from mmomni.engine.validation import check_validation
+from mmomni.evaluation.metrics import GateReport, SelectionMetric
+
+
+def make_set(root, *highest):
+    """Images with masks of one value each; ``None`` is an image without a mask."""
+    for part in ('images', 'masks'):
+        (root / part).mkdir(parents=True)
+    for number, value in enumerate(highest):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(root / f'images/{number}.jpg')
+        if value is not None:
+            mask = np.zeros((8, 8), np.uint8)
+            mask[2, 3] = value
+            Image.fromarray(mask).save(root / f'masks/{number}.png')
+    return ManipulationDataset(domain='natural', data_root=str(root))
+
+
+def check(datasets, metrics=(), save_best=None):
+    whole = ConcatDataset.__new__(ConcatDataset)
+    whole.datasets = datasets
+    loop = SimpleNamespace(
+        dataloader=SimpleNamespace(dataset=whole), evaluator=SimpleNamespace(metrics=metrics)
+    )
+    hooks = [CheckpointHook(save_best=save_best, rule='greater')] if save_best else []
+    check_validation(SimpleNamespace(val_loop=loop, hooks=hooks))
+
+
+def test_validation_without_tampered_images_is_refused(tmp_path):
+    sets = [make_set(tmp_path / 'a', None, 0), make_set(tmp_path / 'b', 0)]
+    with pytest.raises(ValueError, match='not one image of the validation sets') as error:
+        check(sets)
+    for part in ('natural/a: 2 images', 'natural/b: 1 images', 'val_dataloader=None'):
+        assert part in str(error.value)
+
+
+def test_one_tampered_image_is_enough(tmp_path):
+    check([make_set(tmp_path / 'a', None), make_set(tmp_path / 'b', 0, 255)])
+
+
+def test_unreadable_mask_is_no_tampered_image(tmp_path):
+    data = make_set(tmp_path / 'a', 255)
+    (tmp_path / 'a/masks/0.png').write_bytes(b'broken')
+    with pytest.raises(ValueError, match='not one image'):
+        check([data])
+
+
+def test_sets_of_other_packages_are_believed(tmp_path):
+    check([make_set(tmp_path / 'a', None), object()])
+
+
+@pytest.mark.parametrize('key', ['selection/average/IoU', 'auto'])
+def test_best_checkpoint_by_a_score_that_exists(key, tmp_path):
+    check([make_set(tmp_path / 'a', 255)], [GateReport(), SelectionMetric()], key)
+
+
+def test_best_checkpoint_by_a_score_that_nothing_has_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"selection/average/IoU.*\['gate'\].*SelectionMetric"):
+        check([make_set(tmp_path / 'a', 255)], [GateReport()], 'selection/average/IoU')
+
+
+def test_metrics_without_a_prefix_are_believed(tmp_path):
+    check([make_set(tmp_path / 'a', 255)], [SimpleNamespace(prefix=None)], 'mIoU')
+
+
+def test_no_validation_is_said(log):
+    check_validation(SimpleNamespace(val_loop=None, hooks=[]))
+    assert any(line.startswith('no validation') for line in log)
