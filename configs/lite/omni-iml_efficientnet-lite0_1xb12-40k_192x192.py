@@ -116,8 +116,8 @@ train_dataloader = dict(
                 for domain in synthesised
             ),
             dict(
-                type='mmomni.ManipulationDataset', domain='real', name='forged_train',
-                ann_file='forged_train.txt', data_root=data_root, pipeline=train_pipeline,
+                type='mmomni.ManipulationDataset', domain='real',
+                data_root=data_root + 'forged_train', pipeline=train_pipeline,
             ),
             dict(
                 type='mmomni.ManipulationDataset', domain='authentic', name='authentic_train',
@@ -131,8 +131,8 @@ train_dataloader = dict(
 held_out = dict(type='mmomni.ManipulationDataset', pipeline=test_pipeline, test_mode=True)
 real = [
     dict(
-        **held_out, domain='real', name=name, ann_file=f'forged_dev_{name}.txt',
-        data_root=data_root,
+        **held_out, domain='real', name=name, ann_file=f'{name}.txt',
+        data_root=data_root + 'forged_dev',
     )
     for name in ['casia2', 'comofod', 'columbia', 'cg1050', 'lalonde']
 ]
@@ -200,7 +200,15 @@ test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     logger=dict(interval=50),
     checkpoint=dict(
-        interval=val_interval, max_keep_ckpts=2, save_best='selection/domains/real/IoU',
-        rule='greater',
+        interval=val_interval, max_keep_ckpts=2, save_best='selection/domains/real/IoU'
     ),
 )
+custom_hooks = [
+    *_base_.custom_hooks,
+    # good weights at any time: the average of the last tenth of all iterations, 1,000 at most
+    dict(
+        type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.001, gamma=10,
+        update_buffers=True,
+    ),
+]
+paper_row = None  # nothing of it to compare with

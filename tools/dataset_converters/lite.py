@@ -3,8 +3,8 @@
     python tools/dataset_converters/lite.py SOURCES data/lite
 
 ``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``; forgeries made by
-people in ``forged_train/`` and ``forged_dev/`` (``images/`` and ``masks/``, the name of each begins
-with that of its source and ``_``); things to paste in ``donors/`` (the same form). Every fifth
+people in ``forged_train/`` and ``forged_dev/`` (``images/`` and ``masks/``; in the second, names
+begin with that of their source and ``_``); things to paste in ``donors/`` (the same form). Every fifth
 authentic image, by name, is a source of test images and never of training images. Again: goes on
 where it was.
 """
@@ -12,7 +12,6 @@ where it was.
 import argparse
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,48 +74,35 @@ def list_authentic(parts: dict[str, dict[str, list[Path]]], out: Path) -> None:
     write_list(out / 'authentic_test.txt', ((image, None) for image in test))
 
 
-def list_real(sources: Path, out: Path) -> None:
-    """One list of the forgeries to train on; one for each source of those to validate on."""
+def link_real(sources: Path, out: Path) -> None:
+    """Links to the forgeries made by people; a list for each source of those to validate on."""
     for part in ('forged_train', 'forged_dev'):
-        pairs = list(_pairs(sources / part, out / part))
-        by_source: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
-        for image, mask in pairs:
-            by_source[image.name.split('_')[0]].append((image, mask))
-        write_list(out / f'{part}.txt', pairs)
-        for source, rows in by_source.items():
-            write_list(out / f'{part}_{source}.txt', rows)
+        for kind in ('images', 'masks'):
+            folder = sources / part / kind
+            if not folder.is_dir():
+                raise SystemExit(f'expected forgeries made by people at {folder}, found no folder')
+            _link(out / part / kind, folder)
+    run(Path(__file__).with_name('by_source.py'), out / 'forged_dev')
 
 
-def _pairs(folder: Path, linked: Path) -> Iterable[tuple[Path, Path]]:
-    masks = {path.stem: path for path in find_images(folder / 'masks')}
-    images = find_images(folder / 'images')
-    lonely = sorted(masks.keys() ^ {image.stem for image in images})
-    if not images or lonely:
-        raise SystemExit(
-            f'{folder}: expected images/ and masks/ of equal stems, got {len(images)} images, '
-            f'{len(masks)} masks; without partner: {", ".join(lonely[:3]) or "none"}'
-        )
-    for image in images:
-        mask = masks[image.stem]
-        yield (
-            _link(linked / 'images' / image.name, image),
-            _link(linked / 'masks' / mask.name, mask),
-        )
+def run(*command: object) -> None:
+    words = [str(word) for word in command]
+    print('$', ' '.join(words), flush=True)
+    subprocess.run([sys.executable, *words], check=True)
 
 
-def synthesize(out: Path, num: int, workers: int) -> None:
+def synthesize(source_folder: Path, out: Path, num: int, workers: int) -> None:
     """The training set, and two small sets of other sources."""
     for part, seed in SEEDS.items():
         for domain in DOMAINS:
             count = NUM_HELD_OUT.get(part, round(num * SHARES[domain]))
             sources = out / 'sources' / ('train' if part == 'train' else 'test') / domain
-            command = [
-                sys.executable, '-m', 'mmomni.cli', 'synthesize', sources, out / part / domain,
+            donors = ['--donors', source_folder / 'donors'] if domain == 'natural' else []
+            run(
+                '-m', 'mmomni.cli', 'synthesize', sources, out / part / domain,
                 '--domain', domain, '--num', count, '--seed', seed, '--workers', workers,
-                '--authentic', AUTHENTIC[part], '--resume',
-            ]  # fmt: skip
-            print('$', *command[1:], flush=True)
-            subprocess.run([str(word) for word in command], check=True)
+                '--authentic', AUTHENTIC[part], *donors, '--resume',
+            )  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -132,8 +118,8 @@ def main() -> None:
     args = parse_args()
     parts = split_sources(args.sources, args.out)
     list_authentic(parts, args.out)
-    list_real(args.sources, args.out)
-    synthesize(args.out, args.num, args.workers)
+    link_real(args.sources, args.out)
+    synthesize(args.sources, args.out, args.num, args.workers)
 
 
 if __name__ == '__main__':
