@@ -1,8 +1,14 @@
 from .auxiliary_heads import BoxSupervisionHead, ModalGateHead
-from .backbones import ConvNeXt, ConvNeXtSwin, EfficientNetLite, ModalGateEncoder, RGBPlanes
+from .backbones import (
+    ConvNeXt,
+    ConvNeXtSwin,
+    EfficientNetLite,
+    ModalGateEncoder,
+    RGBPlanes,
+    TimmBackbone,
+)
 from .decode_heads import DynamicWeightDecoder
 from .necks import AnomalyEnhancement
-from .weight_packages import load_from_package
 
 __all__ = [
     'AnomalyEnhancement',
@@ -14,5 +20,5 @@ __all__ = [
     'ModalGateEncoder',
     'ModalGateHead',
     'RGBPlanes',
-    'load_from_package',
+    'TimmBackbone',
 ]

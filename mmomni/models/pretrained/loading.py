@@ -57,7 +57,7 @@ def load_pretrained(
     told = f'{len(weights)} weights of {source.checkpoint} loaded'
     if inflated:
         told += f'; {stem} got further planes, which start at zero'
-    print_log(told + (f'; not in the file: {_some(new)}' if new else ''), 'current')
+    print_log(told + (f'; left as they were drawn: {_some(new)}' if new else ''), 'current')
 
 
 def _tensors(content: object, source: PretrainedInit) -> dict[str, Tensor]:
