@@ -118,7 +118,7 @@ class TimmBackbone(BaseModule):
     def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights by timm's names -> by ours, without what follows the last level; ours stay."""
         own = self.state_dict()
-        if all(name in own for name in state_dict):
+        if any(name in own for name in state_dict):
             return dict(state_dict)
         classifier = import_timm().create_model(self.model_name).state_dict()
         renamed = {self._own_name(name): (name, tensor) for name, tensor in state_dict.items()}

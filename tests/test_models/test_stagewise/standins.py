@@ -62,8 +62,8 @@ class Classifier(nn.Module):
         super().__init__()
         self.drop_path_rate = drop_path_rate
         self.conv1, self.bn1 = nn.Conv2d(in_chans, 4, 3, 2, 1), NormAct(4)
-        self.layers = nn.Sequential(*(_down(4 + 2 * i, 6 + 2 * i) for i in range(4)))
-        self.head = nn.Linear(12, 10)
+        self.layers = nn.Sequential(*(_down(4 + 4 * i, 8 + 4 * i) for i in range(4)))
+        self.head = nn.Linear(20, 10)
 
 
 class FeatureListNet(nn.ModuleDict):
@@ -76,8 +76,8 @@ class FeatureListNet(nn.ModuleDict):
             OrderedDict(conv1=network.conv1, bn1=network.bn1)
             | {f'layers_{i}': layer for i, layer in enumerate(network.layers)}
         )
-        levels = dict(bn1=(2, 4), layers_0=(4, 6), layers_1=(8, 8), layers_2=(16, 10),
-                      layers_3=(32, 12))  # fmt: skip
+        levels = dict(bn1=(2, 4), layers_0=(4, 8), layers_1=(8, 12), layers_2=(16, 16),
+                      layers_3=(32, 20))  # fmt: skip
         levels = {name: level for name, level in levels.items() if level[0] in strides}
         self.return_layers = {name: str(i) for i, name in enumerate(levels)}
         self.feature_info = SimpleNamespace(
