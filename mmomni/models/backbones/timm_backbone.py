@@ -141,7 +141,7 @@ def _features_only(model_name: str, **options: Any) -> Any:
     timm = import_timm()
     network = timm.create_model(model_name, features_only=True, **options)
     if type(network).__name__ in OWN_FEATURES:
-        listed = dict(feature_cls='list', flatten_sequential=True)
+        listed = dict(flatten_sequential=True)
         network = timm.create_model(model_name, features_only=True, feature_cfg=listed, **options)
     if not hasattr(network, 'return_layers'):
         raise ValueError(
