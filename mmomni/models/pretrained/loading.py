@@ -17,10 +17,19 @@ SHOWN = 5
 
 
 def pretrained_part(init_cfg: dict | Sequence[dict] | None) -> dict | None:
-    """The entry of an ``init_cfg`` that loads a file, if there is one."""
+    """The ``init_cfg`` if it loads a file, else ``None``.
+
+    Raises:
+        ValueError: It loads a file and does other things, which the file would undo.
+    """
     entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
     found = [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
-    return found[-1] if found else None
+    if found and len(entries) > 1:
+        raise ValueError(
+            f'expected Pretrained as the only entry of init_cfg, got {len(entries)} entries: the '
+            'file holds all weights'
+        )
+    return found[0] if found else None
 
 
 def load_pretrained(

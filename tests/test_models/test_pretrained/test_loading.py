@@ -26,7 +26,9 @@ def test_pretrained_part_of_an_init_cfg():
     part = dict(type='Pretrained', checkpoint='x.pth')
     drawn = dict(type='Normal', layer='Conv2d')
     assert pretrained_part(part) is part
-    assert pretrained_part([part, drawn]) is part
+    assert pretrained_part([part]) is part
+    with pytest.raises(ValueError, match='only entry of init_cfg, got 2'):
+        pretrained_part([part, drawn])
     assert pretrained_part(dict(type=PretrainedInit, checkpoint='x'))
     assert pretrained_part(drawn) is pretrained_part([drawn]) is pretrained_part(None) is None
 
