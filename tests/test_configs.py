@@ -1,6 +1,7 @@
 """Every config under ``configs/`` says what it means and builds what it says."""
 
 from collections import Counter
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,19 @@ def test_recipe_of_the_paper(size):
     assert cfg.model.data_preprocessor.size == cfg.crop_size == (512, 512)
     assert cfg.optim_wrapper.optimizer.type == 'AdamW'
     assert cfg.optim_wrapper.optimizer.weight_decay == 0.05
+
+
+def test_weights_of_the_paper_keep_their_names(paper):
+    """What was trained once must fit for ever; heads of training only apart, which are mmdet's."""
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        weights = MODELS.build(paper.model).state_dict()
+    names = sorted(
+        f'{name} {tuple(tensor.shape)}'
+        for name, tensor in weights.items()
+        if not name.startswith('auxiliary_head.')
+    )
+    digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()
+    assert (len(names), digest[:16]) == (652, 'd67f0cb9c88eb680')
 
 
 def lr_at(cfg, iterations):

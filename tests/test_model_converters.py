@@ -123,6 +123,8 @@ def test_tool_writes_what_init_cfg_loads(state_dict, load_tool, monkeypatch, cap
         encoder.init_weights()
     loaded = encoder.backbone.body.state_dict()
     for name, tensor in convert_convnext(state_dict).items():
+        if name.startswith('backbone.norm1.'):  # stays neutral, see ConvNeXtStages
+            tensor = torch.full_like(tensor, name.endswith('weight'))  # noqa: PLW2901
         arrived = loaded[name.removeprefix('backbone.')]
         assert torch.equal(arrived[:, :3] if name.endswith(STEM) else arrived, tensor), name
 

@@ -13,9 +13,5 @@ checkpoint = (
     'upernet_convnext_base_fp16_512x512_160k_ade20k_20220227_181227-02a24fc6.pth'
 )
 model = dict(
-    backbone=dict(
-        backbone=dict(
-            init_cfg=dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')
-        )
-    )
+    backbone=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=checkpoint)))
 )

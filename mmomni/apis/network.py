@@ -70,11 +70,16 @@ class TorchNetwork(nn.Module):
 def fuse_norms(model: EncoderDecoder) -> None:
     """Put batch norms into the convolutions before them: for prediction only.
 
-    In our own modules, of which we know that what is registered behind a convolution follows it.
+    In our own modules and in backbones whose adapter says so: there we know that what is registered
+    behind a convolution follows it.
     """
     ours = (ModalGateEncoder, AnomalyEnhancement, DynamicWeightDecoder)
     for part in model.children():
-        if isinstance(part, ours):
+        if isinstance(part, ModalGateEncoder) and not part.backbone.fuses:
+            for child in part.children():
+                if child is not part.backbone:
+                    fuse_conv_bn(child)
+        elif isinstance(part, ours):
             fuse_conv_bn(part)
 
 

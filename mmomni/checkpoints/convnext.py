@@ -8,6 +8,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmomni.models.backbones import ConvNeXt
+from mmomni.models.pretrained import openmmlab_names
 
 from .inference_config import build_model, inference_config
 from .loading import LoadReport, load_partly
@@ -15,12 +16,6 @@ from .reading import read_weights
 
 BACKBONE = 'backbone.'
 """Prefix of the ConvNeXt in checkpoints of segmentors, ours included."""
-OPENMMLAB_NAMES = {
-    '.dwconv.': '.depthwise_conv.',
-    '.pwconv1.': '.pointwise_conv1.',
-    '.pwconv2.': '.pointwise_conv2.',
-}
-"""Original names (facebookresearch/ConvNeXt) -> those of mmpretrain, which are ours."""
 
 
 def convert_convnext(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -33,12 +28,12 @@ def convert_convnext(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         ValueError: It has no ConvNeXt as backbone.
     """
-    converted = {}
-    for name, tensor in state_dict.items():
-        if name.startswith(BACKBONE):
-            for original, ours in OPENMMLAB_NAMES.items():
-                name = name.replace(original, ours)  # noqa: PLW2901
-            converted[name] = tensor
+    backbone = {
+        name.removeprefix(BACKBONE): tensor
+        for name, tensor in state_dict.items()
+        if name.startswith(BACKBONE)
+    }
+    converted = {BACKBONE + name: tensor for name, tensor in openmmlab_names(backbone).items()}
     if f'{BACKBONE}stages.0.0.depthwise_conv.weight' not in converted:
         raise ValueError(
             'expected weights of a segmentor with a ConvNeXt as backbone '

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from mmomni.models.stagewise import adapted_types
 from mmomni.registry import MODELS
 
 KEPT = ('default_scope', 'model')
@@ -22,13 +23,13 @@ SEGMENTOR = 'EncoderDecoder'
 TYPES = frozenset(
     {
         SEGMENTOR, 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead', 'UPerHead',
-        'mmomni.AnomalyEnhancement', 'mmomni.ConvNeXt', 'mmomni.ConvNeXtSwin',
-        'mmomni.DynamicWeightDecoder', 'mmomni.EfficientNetLite', 'mmomni.ModalGateEncoder',
+        'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder', 'mmomni.ModalGateEncoder',
         'mmomni.RGBPlanes',
         'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
     }
 )  # fmt: skip
-"""What a published config may name: types whose constructors read no files."""
+"""What a published config may name, beside backbones with an adapter: types whose constructors read
+no files."""
 
 
 def inference_config(config: Config) -> Config:
@@ -74,8 +75,8 @@ def refuse_unsafe(config: dict) -> None:
     among them.
 
     Raises:
-        ValueError: It names something else than :data:`TYPES`, or has an entry that could name a
-            file.
+        ValueError: It names something else than :func:`allowed_types`, or has an entry that could
+            name a file.
     """
     unknown = sorted(set(config) - set(KEPT))
     if unknown or not isinstance(config.get('model'), dict):
@@ -88,13 +89,18 @@ def refuse_unsafe(config: dict) -> None:
         if key in {'default_scope', '_scope_'} and value != SCOPE:
             raise ValueError(f'the config names the package {value!r}, expected {SCOPE!r}')
         if key == 'type':
-            _require_type(value, TYPES)
+            _require_type(value, allowed_types())
         elif isinstance(value, str) and not re.fullmatch(r'[\w-]{1,64}', value):
             raise ValueError(
                 f'the config has the entry {key} = {value[:100]!r}, expected a word of letters, '
                 'digits, _ and -, not what could be a file'
             )
     _require_type(config['model'].get('type'), {SEGMENTOR})
+
+
+def allowed_types() -> frozenset[str]:
+    """Types that a published config may name: ours, and backbones that the encoder can run."""
+    return TYPES | {name.removeprefix(f'{SCOPE}.') for name in adapted_types()}
 
 
 def _require_type(name: object, allowed: Set[str]) -> None:

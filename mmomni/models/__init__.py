@@ -1,9 +1,15 @@
 from .auxiliary_heads import BoxSupervisionHead, ModalGateHead
-from .backbones import ConvNeXt, ConvNeXtSwin, EfficientNetLite, ModalGateEncoder, RGBPlanes
+from .backbones import (
+    ConvNeXt,
+    ConvNeXtSwin,
+    EfficientNetLite,
+    ModalGateEncoder,
+    RGBPlanes,
+    TimmBackbone,
+)
 from .decode_heads import DynamicWeightDecoder
 from .losses import RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
-from .weight_packages import load_from_package
 
 __all__ = [
     'AnomalyEnhancement',
@@ -16,6 +22,6 @@ __all__ = [
     'ModalGateHead',
     'RGBPlanes',
     'RegionLoss',
+    'TimmBackbone',
     'WeightedCrossEntropy',
-    'load_from_package',
 ]

@@ -4,9 +4,9 @@
 
 ``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``; forgeries made by
 people in ``forged_train/`` and ``forged_dev/`` (``images/`` and ``masks/``; in the second, names
-begin with that of their source and ``_``); things to paste in ``donors/`` (the same form). Every fifth
-authentic image, by name, is a source of test images and never of training images. Again: goes on
-where it was.
+begin with that of their source and ``_``); things to paste in ``donors/`` (the same form). Every
+fifth authentic image, by name, is a source of test images and never of training images. Again: goes
+on where it was.
 """
 
 import argparse

@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmomni.models.pretrained import load_pretrained, openmmlab_names, pretrained_part
 from mmomni.registry import MODELS
 
 _MANY_CHANNELS = 4096
@@ -83,7 +84,8 @@ class ConvNeXt(BaseModule):
         layer_scale_init_value: Initial value of every block's scale.
         with_cp: Compute each block anew for its gradient instead of keeping what it computed: less
             memory, slower training.
-        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` to load weights.
+        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=...)`` to load weights of its
+            authors, of OpenMMLab or of timm, strictly.
     """
 
     ARCHITECTURES: ClassVar[dict[str, tuple]] = {
@@ -121,6 +123,17 @@ class ConvNeXt(BaseModule):
             )
             self.stages.append(nn.Sequential(*blocks))
             self.add_module(f'norm{index}', LayerNorm2d(channels, eps=1e-6))
+
+    def init_weights(self) -> None:
+        """Draw the weights, or load pretrained ones; a classifier's give the levels no norms."""
+        pretrained = pretrained_part(self.init_cfg)
+        if pretrained is None:
+            super().init_weights()
+        else:
+            stem = 'downsample_layers.0.0.weight'
+            norms = ('norm0.', 'norm1.', 'norm2.', 'norm3.')
+            load_pretrained(self, pretrained, openmmlab_names, stem, optional=norms)
+            self._is_init = True
 
     def _downsampling(self, index: int, in_channels: int) -> nn.Sequential:
         channels = self.channels[index]

@@ -143,7 +143,9 @@ class EfficientNetLite(BaseModule):
         """Weights by published names -> by ours, without the classifier; ours stay."""
         if '_conv_stem.weight' not in state_dict:
             return dict(state_dict)
-        places = [(k, j) for k, stage in enumerate(self.stages) for j in range(len(stage))]
+        places = [
+            (k, j) for k, stage in enumerate(self.stages) for j, _ in enumerate(stage.children())
+        ]
         renamed = {}
         for name, tensor in state_dict.items():
             if not name.startswith(CLASSIFIER):

@@ -105,18 +105,22 @@ class ModalGateEncoder(BaseModule):
         """
         self._check(inputs)
         x, f1 = self.backbone.stage(0, self.coordinates(self._visible(inputs[:, :3])))
-        f_rgb = self.backbone.stage(1, x)[1]
+        x, f_rgb = self.backbone.stage(1, x)
         p_rgb = self.aux_rgb(f_rgb)
         f2, p_fused, p_cls = f_rgb, None, None
         if self.gate_mode != 'vision':
             f_freq = self.fph(inputs[:, 3], inputs[:, 4, :8, :8])
-            f2 = f_fused = self.attention(torch.cat([f_rgb, f_freq], dim=1))
+            f_fused = self.attention(torch.cat([f_rgb, f_freq], dim=1))
             p_fused = self.aux_fused(f_fused)
-        if self.gate_mode == 'learned':
+        if self.gate_mode == 'fused':
+            x = f2 = f_fused
+        elif self.gate_mode == 'learned':
             p_cls = self.gate(f_rgb, f_fused, p_rgb, p_fused)
-            p_modal = p_cls.sigmoid().round()
-            f2 = torch.where(p_modal.view(-1, 1, 1, 1) == 1, f_rgb, f_fused)
-        x, f3 = self.backbone.stage(2, f2)
+            vision = p_cls.sigmoid().round().view(-1, 1, 1, 1) == 1
+            f2 = torch.where(vision, f_rgb, f_fused)
+            # What vision goes on with is, for most backbones, not the normalised level.
+            x = f2 if x is f_rgb else torch.where(vision, x, f_fused)
+        x, f3 = self.backbone.stage(2, x)
         f4 = self.backbone.stage(3, x)[1]
         return f1, f2, f3, f4, p_rgb, p_fused, p_cls
 

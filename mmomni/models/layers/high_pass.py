@@ -18,6 +18,8 @@ class HighPass(nn.Module):
     """
 
     planes = 3
+    kernels: Tensor
+    divisors: Tensor
 
     def __init__(self) -> None:
         super().__init__()

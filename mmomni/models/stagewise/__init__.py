@@ -1,4 +1,20 @@
-from . import adapters
-from .protocol import Stagewise, adapts, build_stagewise
+from .adapters import (
+    ConvNeXtStages,
+    EfficientNetLiteStages,
+    ResNetStages,
+    SwinStages,
+    TimmStages,
+)
+from .protocol import Stagewise, adapted_types, adapts, build_stagewise
 
-__all__ = ['Stagewise', 'adapters', 'adapts', 'build_stagewise']
+__all__ = [
+    'ConvNeXtStages',
+    'EfficientNetLiteStages',
+    'ResNetStages',
+    'Stagewise',
+    'SwinStages',
+    'TimmStages',
+    'adapted_types',
+    'adapts',
+    'build_stagewise',
+]

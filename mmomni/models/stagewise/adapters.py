@@ -1,25 +1,33 @@
-"""One adapter for each kind of backbone; see :class:`Stagewise` for what they say."""
+"""One adapter for each kind of backbone; :class:`Stagewise` says what they are asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
+from mmomni.models.pretrained import openmmlab_names
+
 from .protocol import Stagewise, adapts
 
-
-def _require_norms(body: nn.Module) -> None:
-    missing = [i for i in range(4) if not hasattr(body, f'norm{i}')]
-    if missing:
-        raise ValueError(f'the backbone needs out_indices=(0, 1, 2, 3), norms {missing} lack')
+STRIDES = (4, 8, 16, 32)
+LEVEL_NORMS = ('norm0.', 'norm1.', 'norm2.', 'norm3.')
+"""Classifiers have none, so those of pretrained ones start new."""
 
 
 @adapts('mmomni.ConvNeXt', 'mmomni.ConvNeXtSwin', 'mmpretrain.ConvNeXt')
 class ConvNeXtStages(Stagewise):
-    """Each stage begins with its downsampling."""
+    """Each stage begins with its downsampling, whose first layer is a norm.
 
-    def __init__(self, body: nn.Module) -> None:
+    Stage 2 continues from the normalised level 1, as in the paper: its own norm then gives what it
+    gives without, as long as ``norm1`` scales and shifts nothing. So ``norm1`` starts like that,
+    whatever pretrained weights say.
+    """
+
+    optional = LEVEL_NORMS
+
+    def __init__(self, body: nn.Module, pretrained: dict | None = None) -> None:
         _require_norms(body)
-        super().__init__(body)
+        super().__init__(body, pretrained)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -31,16 +39,27 @@ class ConvNeXtStages(Stagewise):
 
     def stage(self, index: int, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.body.stages[index](self.body.downsample_layers[index](x))
-        return x, getattr(self.body, f'norm{index}')(x)
+        level = getattr(self.body, f'norm{index}')(x)
+        return level if index == 1 else x, level
+
+    def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        renamed = openmmlab_names(state_dict)
+        return {n: tensor for n, tensor in renamed.items() if not n.startswith('norm1.')}
 
 
 @adapts('mmseg.SwinTransformer')
 class SwinStages(Stagewise):
-    """Each stage ends with the downsampling of the next one."""
+    """Each stage ends with the downsampling of the next one, which takes no normalised level."""
 
-    def __init__(self, body: nn.Module) -> None:
+    heads = ('norm.', 'head.')
+    optional = LEVEL_NORMS
+
+    def __init__(self, body: Any, pretrained: dict | None = None) -> None:
         _require_norms(body)
-        super().__init__(body)
+        steps = [body.patch_embed.projection.stride[0]]
+        steps += [stage.downsample.sampler.stride[0] for stage in body.stages[:-1]]
+        _require_strides(body, steps)
+        super().__init__(body, pretrained)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -69,13 +88,44 @@ def _to_map(tokens: Tensor, size: Sequence[int]) -> Tensor:
     return tokens.transpose(1, 2).unflatten(2, tuple(size)).contiguous()
 
 
+@adapts('mmseg.ResNet', 'mmseg.ResNetV1c', 'mmseg.ResNetV1d')
+class ResNetStages(Stagewise):
+    """The stem belongs to the first stage; levels have no norms of their own."""
+
+    heads = ('fc.',)
+    fuses = True
+
+    def __init__(self, body: Any, pretrained: dict | None = None) -> None:
+        _require_strides(body, [4 * body.strides[0], *body.strides[1:]])
+        super().__init__(body, pretrained)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        widest = self.body.feat_dim
+        return tuple(widest // 2**left for left in (3, 2, 1, 0))
+
+    @property
+    def stem(self) -> nn.Conv2d:
+        return self.body.stem[0] if self.body.deep_stem else self.body.conv1
+
+    def stage(self, index: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        body = self.body
+        if index == 0:
+            x = body.stem(x) if body.deep_stem else body.relu(body.norm1(body.conv1(x)))
+            x = body.maxpool(x)
+        x = getattr(body, body.res_layers[index])(x)
+        return x, x
+
+
 @adapts('mmomni.EfficientNetLite')
 class EfficientNetLiteStages(Stagewise):
     """The stem belongs to the first stage; levels have no norms of their own."""
 
+    fuses = True
+
     @property
     def channels(self) -> tuple[int, ...]:
-        return tuple(self.body.channels)
+        return self.body.channels
 
     @property
     def stem(self) -> nn.Conv2d:
@@ -86,3 +136,41 @@ class EfficientNetLiteStages(Stagewise):
             x = self.body.stem(x)
         x = self.body.stages[index](x)
         return x, x
+
+    def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return self.body.own_names(state_dict)
+
+
+@adapts('mmomni.TimmBackbone')
+class TimmStages(Stagewise):
+    """timm's networks give their levels without norms of their own."""
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        return self.body.channels
+
+    @property
+    def stem(self) -> nn.Conv2d:
+        return self.body.stem
+
+    def stage(self, index: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.body.stage(index, x)
+        return x, x
+
+    def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return self.body.own_names(state_dict)
+
+
+def _require_norms(body: nn.Module) -> None:
+    missing = [i for i in range(4) if not hasattr(body, f'norm{i}')]
+    if missing:
+        raise ValueError(f'the backbone needs out_indices=(0, 1, 2, 3), norms {missing} lack')
+
+
+def _require_strides(body: nn.Module, steps: Sequence[int]) -> None:
+    """Refuse a backbone whose stages do not divide the image by 4, then by 2 each."""
+    if tuple(steps) != (4, 2, 2, 2):
+        raise ValueError(
+            f'expected a {type(body).__name__} of four levels at strides {STRIDES}, got stages '
+            f'that divide height and width by {tuple(steps)}; leave strides at their defaults'
+        )

@@ -17,10 +17,19 @@ SHOWN = 5
 
 
 def pretrained_part(init_cfg: dict | Sequence[dict] | None) -> dict | None:
-    """The entry of an ``init_cfg`` that loads a file, if there is one."""
+    """The ``init_cfg`` if it loads a file, else ``None``.
+
+    Raises:
+        ValueError: It loads a file and does other things, which the file would undo.
+    """
     entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
     found = [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
-    return found[-1] if found else None
+    if found and len(entries) > 1:
+        raise ValueError(
+            f'expected Pretrained as the only entry of init_cfg, got {len(entries)} entries: the '
+            'file holds all weights'
+        )
+    return found[0] if found else None
 
 
 def load_pretrained(
@@ -49,15 +58,17 @@ def load_pretrained(
     content = CheckpointLoader.load_checkpoint(source.checkpoint, source.map_location, 'current')
     weights = own_names(_tensors(content, source))
     own = module.state_dict()
-    inflated = stem is not None and _inflate(weights, stem, own[stem].shape[1])
-    lacking = [name for name in own if name not in weights and 'num_batches' not in name]
+    # Files older than torch 0.4.1 count no batches.
+    lacking = [n for n in own if n not in weights and not n.endswith('.num_batches_tracked')]
     new = [name for name in lacking if name.startswith(optional)]
-    _refuse_misfits(source.checkpoint, module, weights, sorted(set(lacking) - set(new)))
-    module.load_state_dict(weights, strict=False)
+    missing = [name for name in lacking if name not in new]
+    _refuse_misfits(source.checkpoint, module, weights, missing, stem)
     told = f'{len(weights)} weights of {source.checkpoint} loaded'
-    if inflated:
+    if stem is not None and weights[stem].shape != own[stem].shape:
+        weights[stem] = inflate(weights[stem], own[stem].shape[1])
         told += f'; {stem} got further planes, which start at zero'
-    print_log(told + (f'; not in the file: {_some(new)}' if new else ''), 'current')
+    module.load_state_dict(weights, strict=False)
+    print_log(told + (f'; left as they were drawn: {_some(new)}' if new else ''), 'current')
 
 
 def _tensors(content: object, source: PretrainedInit) -> dict[str, Tensor]:
@@ -85,13 +96,6 @@ def _tensors(content: object, source: PretrainedInit) -> dict[str, Tensor]:
     return chosen
 
 
-def _inflate(weights: dict[str, Tensor], name: str, planes: int) -> bool:
-    if name not in weights or weights[name].shape[1] >= planes:
-        return False
-    weights[name] = inflate(weights[name], planes)
-    return True
-
-
 def inflate(kernel: Tensor, planes: int) -> Tensor:
     """A stem's kernel (C', C, h, w) for more input planes, which have no influence."""
     further = kernel.new_zeros(kernel.shape[0], planes - kernel.shape[1], *kernel.shape[2:])
@@ -99,14 +103,18 @@ def inflate(kernel: Tensor, planes: int) -> Tensor:
 
 
 def _refuse_misfits(
-    file: str, module: nn.Module, weights: Mapping[str, Tensor], missing: Sequence[str]
+    file: str,
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    missing: Sequence[str],
+    stem: str | None,
 ) -> None:
     own = module.state_dict()
     unexpected = [name for name in weights if name not in own]
     shapes = [
         f'{name} {tuple(weights[name].shape)} instead of {tuple(tensor.shape)}'
         for name, tensor in own.items()
-        if name in weights and weights[name].shape != tensor.shape
+        if name in weights and not _fits(weights[name], tensor, name == stem)
     ]
     kinds = (('missing', missing), ('unexpected', unexpected), ('of another shape', shapes))
     if any(names for _, names in kinds):
@@ -115,6 +123,13 @@ def _refuse_misfits(
             f'{file} does not fit {type(module).__name__}: {told}. Is it of this kind of network, '
             'and of its size?'
         )
+
+
+def _fits(loaded: Tensor, own: Tensor, is_stem: bool) -> bool:
+    """Equal shapes; a stem may have further planes."""
+    if is_stem and loaded.ndim == own.ndim and loaded.shape[1] < own.shape[1]:
+        own = own[:, : loaded.shape[1]]
+    return loaded.shape == own.shape
 
 
 def _some(names: object) -> str:
