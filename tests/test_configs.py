@@ -1,7 +1,7 @@
 """Every config under ``configs/`` says what it means and builds what it says."""
 
-from collections import Counter
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
