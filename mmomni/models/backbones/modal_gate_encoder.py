@@ -22,6 +22,8 @@ from mmomni.models.stagewise import build_stagewise
 from mmomni.registry import MODELS
 
 COORDINATE_PLANES = 3
+FIRST_SHARE = 0.1
+"""What the norm of a residual fusion first multiplies with."""
 
 
 @MODELS.register_module()
@@ -48,6 +50,9 @@ class ModalGateEncoder(BaseModule):
         std: Likewise.
         norm_cfg: Norm layer of fusion, auxiliary heads and gate.
         high_pass: Show the stem three planes of noise, too (:class:`HighPass`); not in the paper.
+        residual_fusion: Add the fused features, small at first, to those of vision instead of
+            replacing them: the pretrained stages 3 and 4 then start from nearly what they know,
+            whatever the gate chooses. Not in the paper.
         init_cfg: mmengine's.
     """
 
@@ -62,13 +67,17 @@ class ModalGateEncoder(BaseModule):
         std: Sequence[float] = (58.395, 57.12, 57.375),
         norm_cfg: dict | None = None,
         high_pass: bool = False,
+        residual_fusion: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if gate not in ('learned', 'fused', 'vision'):
             raise ValueError(f"gate must be 'learned', 'fused' or 'vision', got {gate!r}")
         norm_cfg = norm_cfg or dict(type='BN')
+        if residual_fusion and gate == 'vision':
+            raise ValueError("residual_fusion=True has nothing to fuse with gate='vision'")
         self.gate_mode = gate
+        self.residual_fusion = residual_fusion
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.coordinates = Coordinates()
@@ -84,6 +93,9 @@ class ModalGateEncoder(BaseModule):
                 ScSE(concatenated),
                 ConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg),
             )
+            if residual_fusion:
+                # With 0, the ReLU behind would let no gradient through.
+                nn.init.constant_(self.attention[1].norm.weight, FIRST_SHARE)
             self.aux_fused = _aux_head(c2, aux_channels, num_classes, norm_cfg)
         if gate == 'learned':
             self.gate = ModalGate(c2, num_classes, norm_cfg)
@@ -110,19 +122,23 @@ class ModalGateEncoder(BaseModule):
         f2, p_fused, p_cls = f_rgb, None, None
         if self.gate_mode != 'vision':
             f_freq = self.fph(inputs[:, 3], inputs[:, 4, :8, :8])
-            f_fused = self.attention(torch.cat([f_rgb, f_freq], dim=1))
+            fusion = self.attention(torch.cat([f_rgb, f_freq], dim=1))
+            f_fused, x_fused = (self._fused(y, fusion) for y in (f_rgb, x))
             p_fused = self.aux_fused(f_fused)
         if self.gate_mode == 'fused':
-            x = f2 = f_fused
+            x, f2 = x_fused, f_fused
         elif self.gate_mode == 'learned':
             p_cls = self.gate(f_rgb, f_fused, p_rgb, p_fused)
             vision = p_cls.sigmoid().round().view(-1, 1, 1, 1) == 1
             f2 = torch.where(vision, f_rgb, f_fused)
             # What vision goes on with is, for most backbones, not the normalised level.
-            x = f2 if x is f_rgb else torch.where(vision, x, f_fused)
+            x = f2 if x is f_rgb else torch.where(vision, x, x_fused)
         x, f3 = self.backbone.stage(2, x)
         f4 = self.backbone.stage(3, x)[1]
         return f1, f2, f3, f4, p_rgb, p_fused, p_cls
+
+    def _fused(self, vision: Tensor, fusion: Tensor) -> Tensor:
+        return vision + fusion if self.residual_fusion else fusion
 
     def _visible(self, rgb: Tensor) -> Tensor:
         """Normalised R, G and B, and planes of noise if they are asked for."""

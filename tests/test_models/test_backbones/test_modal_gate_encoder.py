@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from mmomni.models.backbones import ModalGateEncoder
+from mmomni.models.backbones.modal_gate_encoder import FIRST_SHARE
 from test_models.references import array, batch_norm, conv, conv_bn_relu, randomise, relu
 
 FPH = dict(hidden_channels=4, embed_channels=2, out_channels=32, num_blocks=1)
@@ -294,3 +295,40 @@ def test_in_channels_given_twice():
 def test_unsupported_backbone():
     with pytest.raises(TypeError, match='got MixVisionTransformer'):
         ModalGateEncoder(dict(type='mmseg.MixVisionTransformer'))
+
+
+@pytest.mark.parametrize('backbone', [BACKBONE, SWIN], ids=['ConvNeXt', 'Swin'])
+def test_residual_fusion_adds_to_what_vision_goes_on_with(backbone, planes):
+    torch.manual_seed(0)
+    encoder = randomise(
+        ModalGateEncoder(backbone, 'fused', FPH, aux_channels=6, residual_fusion=True), scale=0.1
+    )
+    fusion = Recorder(encoder.attention)
+    f_rgb = Recorder(encoder.backbone.body.norm1)
+    outputs = encoder(planes)
+    level = f_rgb.output
+    if backbone is SWIN:
+        level = level.transpose(1, 2).unflatten(2, outputs[1].shape[2:])
+    torch.testing.assert_close(outputs[1], level + fusion.output)
+    encoder.attention[1].norm.weight.data.zero_()
+    encoder.attention[1].norm.bias.data.zero_()
+    fused = encoder(planes)
+    encoder.gate_mode = 'vision'
+    for got, wanted in zip(fused[:4], encoder(planes)[:4], strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
+def test_residual_fusion_starts_small_and_learns(planes):
+    encoder = ModalGateEncoder(BACKBONE, 'fused', FPH, aux_channels=6, residual_fusion=True)
+    encoder.init_weights()
+    assert (encoder.attention[1].norm.weight == FIRST_SHARE).all()
+    fusion = Recorder(encoder.attention)
+    outputs = encoder(planes.float())
+    assert 0 < fusion.output.mean() < FIRST_SHARE
+    outputs[3].sum().backward()
+    assert encoder.fph.values_conv.conv.weight.grad.abs().max() > 0
+
+
+def test_residual_fusion_without_anything_to_fuse():
+    with pytest.raises(ValueError, match='nothing to fuse'):
+        ModalGateEncoder(BACKBONE, 'vision', residual_fusion=True)
