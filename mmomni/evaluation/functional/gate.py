@@ -16,7 +16,7 @@ def tampered_iou(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (B,) in [0, 1].
     """
-    predicted = (logits.argmax(dim=1) == 1) & (labels != IGNORE_INDEX)
+    predicted = (logits[:, 1] > logits[:, 0]) & (labels != IGNORE_INDEX)
     tampered = labels == 1
     intersection = (predicted & tampered).sum(dim=(1, 2))
     union = (predicted | tampered).sum(dim=(1, 2))

@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmomni.models.fast import pointwise
 from mmomni.models.pretrained import load_pretrained, openmmlab_names, pretrained_part
 from mmomni.registry import MODELS
 
@@ -29,8 +30,8 @@ class LayerNorm2d(nn.LayerNorm):
 class PointwiseLinear(nn.Linear):
     """Linear layer over the last dimension of (B, H, W, C).
 
-    On a CPU it is a 1x1 convolution: with several threads that is oneDNN's, which takes up to 15 %
-    less time than the matrix product of the BLAS library, unless there are very many channels.
+    On a CPU it is oneDNN's 1x1 convolution, which takes up to 15 % less time than the matrix
+    product of the BLAS library, unless there are very many channels.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ class PointwiseLinear(nn.Linear):
         if x.device.type != 'cpu' or self.in_features >= _MANY_CHANNELS:
             return super().forward(x)
         kernel = self.weight[:, :, None, None]
-        return F.conv2d(x.permute(0, 3, 1, 2), kernel, self.bias).permute(0, 2, 3, 1)
+        return pointwise(x.permute(0, 3, 1, 2), kernel, self.bias).permute(0, 2, 3, 1)
 
 
 class ConvNeXtBlock(nn.Module):

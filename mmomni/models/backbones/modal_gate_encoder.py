@@ -11,6 +11,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmomni.models.fast import channels_last
 from mmomni.models.layers import (
     Coordinates,
     FrequencyPerceptionHead,
@@ -116,7 +117,8 @@ class ModalGateEncoder(BaseModule):
             ValueError: The input has not five planes or not a fitting size.
         """
         self._check(inputs)
-        x, f1 = self.backbone.stage(0, self.coordinates(self._visible(inputs[:, :3])))
+        visible = channels_last(self.coordinates(self._visible(inputs[:, :3])))
+        x, f1 = self.backbone.stage(0, visible)
         x, f_rgb = self.backbone.stage(1, x)
         p_rgb = self.aux_rgb(f_rgb)
         f2, p_fused, p_cls = f_rgb, None, None

@@ -1,9 +1,10 @@
 import math
 from collections.abc import Iterable, Sequence
 
-import torch.nn.functional as F
 from mmseg.models.utils import resize
 from torch import Tensor
+
+from mmomni.models.fast import convolve
 
 from .folding_conv import FoldingConv
 
@@ -55,7 +56,7 @@ class ConcatConv(FoldingConv):
     def _convolve(
         self, part: Tensor, weight: Tensor, size: Sequence[int], bias: Tensor | None = None
     ) -> Tensor:
-        y = F.conv2d(part, weight, bias)
+        y = convolve(self.conv, part, weight, bias)
         if y.shape[2:] in (size, (1, 1)):
             return y
         return resize(y, size, mode='bilinear', align_corners=self.align_corners)

@@ -5,6 +5,8 @@ from mmcv.cnn import ConvModule
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
+from mmomni.models.fast import convolve
+
 from .norms import normalisation
 
 
@@ -30,25 +32,40 @@ class FoldingConv(ConvModule):
         return kernel.to(conv.weight), shift.to(conv.weight), None
 
     def _can_fold(self) -> bool:
-        """A plain convolution, then a batch norm with weights and averages, and no hooks."""
-        conv, norm = self.conv, self.norm
+        """A plain convolution, then a batch norm with weights and averages that learns no more."""
+        norm = self.norm
         return (
             isinstance(norm, _BatchNorm)
             and not norm.training
             and norm.affine
             and norm.running_mean is not None
-            and type(conv) is nn.Conv2d
+            and self._is_plain()
+            and not torch.jit.is_tracing()  # sizes are tensors there, and exporters fuse
+            and not _has_hooks(norm)
+        )
+
+    def _is_plain(self) -> bool:
+        """A convolution as torch's without hooks, then norm and activation."""
+        return (
+            type(self.conv) is nn.Conv2d
             and self.order == ('conv', 'norm', 'act')
             and not self.with_explicit_padding
-            and not torch.jit.is_tracing()  # sizes are tensors there, and exporters fuse
-            and not any(m._forward_hooks or m._forward_pre_hooks for m in (conv, norm))
+            and not _has_hooks(self.conv)
         )
 
     def forward(self, x: Tensor, activate: bool = True, norm: bool = True) -> Tensor:
         """(B, C, H, W) -> (B, C', H', W')."""
-        pixels = x[:, 0].numel() // math.prod(self.conv.stride)
-        weight, bias, norm_left = self.fold(pixels)
-        if norm_left is not None or not norm or not self.with_norm:
+        if not self._is_plain():
             return super().forward(x, activate, norm)
-        x = self.conv._conv_forward(x, weight, bias)
+        weight, bias, norm_left = self.conv.weight, self.conv.bias, None
+        if norm and self.with_norm:
+            pixels = x[:, 0].numel() // math.prod(self.conv.stride)
+            weight, bias, norm_left = self.fold(pixels)
+        x = convolve(self.conv, x, weight, bias)
+        if norm_left is not None:
+            x = norm_left(x)
         return self.activate(x) if activate and self.with_activation else x
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)

@@ -1,0 +1,67 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from mmomni.models.fast import channels_last, convolve, pointwise
+
+
+@pytest.fixture
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def gradients(y, *wanted):
+    return torch.autograd.grad(y, wanted, torch.linspace(-1, 1, y.numel()).view(y.shape).to(y))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('shape', [(2, 6, 9, 8), (1, 6, 5, 5), (1, 6, 80, 80), (16, 6, 4, 4)])
+def test_pointwise_equals_torch(shape, dtype, one_thread):
+    x = torch.randn(shape, dtype=dtype, requires_grad=True)
+    weight = torch.randn(4, 6, 1, 1, dtype=dtype, requires_grad=True)
+    bias = torch.randn(4, dtype=dtype, requires_grad=True)
+    found, expected = pointwise(x, weight, bias), F.conv2d(x, weight, bias)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        gradients(found, x, weight, bias), gradients(expected, x, weight, bias),
+        rtol=1e-4, atol=1e-3,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason='torch has no oneDNN')
+def test_one_thread_takes_onednn(one_thread):
+    x = torch.randn(2, 16, 8, 8, requires_grad=True)
+    with profile(activities=[ProfilerActivity.CPU]) as measured:
+        pointwise(x, torch.randn(8, 16, 1, 1)).sum().backward()
+    names = {event.key for event in measured.key_averages()}
+    assert 'aten::mkldnn_convolution' in names
+    assert not any('slow_conv' in name for name in names)
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(kernel_size=1),
+        dict(kernel_size=1, stride=2),
+        dict(kernel_size=1, padding=1),
+        dict(kernel_size=1, groups=2),
+        dict(kernel_size=1, padding='same'),
+        dict(kernel_size=3, padding=1, padding_mode='reflect'),
+    ],
+)
+def test_convolve_is_what_the_module_does(settings, one_thread):
+    conv, x = nn.Conv2d(4, 6, **settings), torch.randn(2, 4, 7, 9)
+    torch.testing.assert_close(convolve(conv, x, conv.weight, conv.bias), conv(x))
+
+
+def test_channels_last_on_a_cpu_but_not_in_a_trace():
+    x = torch.randn(2, 4, 5, 3)
+    assert channels_last(x).is_contiguous(memory_format=torch.channels_last)
+    assert channels_last(x).equal(x)
+    traced = torch.jit.trace(channels_last, x)
+    assert traced(x).is_contiguous()
