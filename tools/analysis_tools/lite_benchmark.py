@@ -26,7 +26,6 @@ WORK_DIRS = Path('work_dirs/lite')
 ITERATIONS = 1200
 CROSS_ENTROPY = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 ENCODER = 'model.backbone'
-MIXTURE = 'train_dataloader.sampler.weights'
 
 
 def losses(*terms: dict) -> dict[str, list[dict]]:
@@ -46,7 +45,8 @@ ROWS: dict[str, dict[str, Any]] = {
     'fused': {f'{ENCODER}.gate': 'fused'},
     'vision': {f'{ENCODER}.gate': 'vision'},
     'no high-pass planes': {f'{ENCODER}.high_pass': False},
-    'no real forgeries': {f'{MIXTURE}.real': 1e-9},
+    'residual fusion': {f'{ENCODER}.residual_fusion': True},
+    'no real forgeries': {'without': 'real'},
     'cross-entropy alone': losses(CROSS_ENTROPY),
     'weighted cross-entropy': losses(
         dict(type='mmomni.WeightedCrossEntropy', class_weight=[1.0, 4.0])
@@ -65,16 +65,18 @@ def make_config(row: str, seed: int, iterations: int) -> Config:
     """The recipe with one thing changed, and a schedule of ``iterations``."""
     changes = dict(ROWS[row])
     cfg = Config.fromfile(CONFIGS / changes.pop('config', LITE0))
-    side = changes.pop('crop_size', None)
-    if side:
-        _set_crop_size(cfg, (side, side))
+    if side := changes.pop('crop_size', None):
+        cfg = Config(_with_crop_size(cfg.to_dict(), (side, side)))
+    if without := changes.pop('without', None):
+        del cfg.train_dataloader.sampler['weights'][without]
     cfg.merge_from_dict(changes)
+    warmup = cfg.param_scheduler[0].end
     cfg.merge_from_dict(
         {
             'randomness.seed': seed,
             'train_cfg.max_iters': iterations,
             'train_cfg.val_begin': iterations + 1,  # only the test counts
-            'param_scheduler.1.end': iterations,
+            'param_scheduler.1.end': max(iterations, warmup + 1),
             'default_hooks.checkpoint.interval': max(1, iterations // 6),
             'default_hooks.checkpoint.save_best': None,
         }
@@ -82,17 +84,18 @@ def make_config(row: str, seed: int, iterations: int) -> Config:
     return cfg
 
 
-def _set_crop_size(value: Any, size: tuple[int, int]) -> None:
-    """Of the preprocessor and of every crop, at any depth of a config."""
+def _with_crop_size(value: Any, size: tuple[int, int]) -> Any:
+    """Plain data with another size of every crop, and of the preprocessor that pads them."""
     if isinstance(value, dict):
-        for key, item in value.items():
-            if key == 'crop_size' or (key == 'size' and value.get('type') == 'SegDataPreProcessor'):
-                value[key] = size
-            else:
-                _set_crop_size(item, size)
-    elif isinstance(value, list):
-        for item in value:
-            _set_crop_size(item, size)
+        is_padding = value.get('type') == 'SegDataPreProcessor'
+        return {
+            key: size if key == 'crop_size' or (key == 'size' and is_padding)
+            else _with_crop_size(item, size)
+            for key, item in value.items()
+        }  # fmt: skip
+    if isinstance(value, list):
+        return [_with_crop_size(item, size) for item in value]
+    return value
 
 
 def run(*command: object) -> None:

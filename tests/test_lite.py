@@ -1,0 +1,162 @@
+"""The small model: the tool that lays out its data, and the one that compares recipes."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+DOMAINS = ('natural', 'document', 'face')
+
+
+def write(path, size=(8, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new('L', size).save(path)
+    return path
+
+
+@pytest.fixture
+def sources(tmp_path):
+    folder = tmp_path / 'sources'
+    for domain in DOMAINS:
+        for number in range(11):
+            write(folder / domain / f'{number:02} a.png')
+    for part in ('forged_train', 'forged_dev'):
+        for name in ('casia2_1.png', 'casia2_2.png', 'own_1.png'):
+            for kind in ('images', 'masks'):
+                write(folder / part / kind / name)
+    return folder
+
+
+class TestLayout:
+    @pytest.fixture
+    def tool(self, load_tool):
+        return load_tool('dataset_converters/lite.py')
+
+    @pytest.fixture
+    def out(self, tool, sources, tmp_path):
+        out = tmp_path / 'lite'
+        tool.list_authentic(tool.split_sources(sources, out), out)
+        tool.link_real(sources, out)
+        return out
+
+    @staticmethod
+    def listed(out, part):
+        rows = [
+            line.split('\t')
+            for line in (out / f'authentic_{part}.txt').read_text().splitlines()
+        ]
+        assert all(mask == '-' and (out / image).is_file() for image, mask in rows)
+        return {image for image, _ in rows}
+
+    def test_every_fifth_source_is_for_testing_alone(self, out):
+        for domain in DOMAINS:
+            train, test = (
+                {path.name for path in (out / 'sources' / part / domain).iterdir()}
+                for part in ('train', 'test')
+            )
+            assert test == {'00 a.png', '05 a.png', '10 a.png'}
+            assert len(train) == 8
+            assert not train & test
+
+    def test_authentic_images_are_listed_by_part(self, out):
+        train, test = self.listed(out, 'train'), self.listed(out, 'test')
+        assert len(train) == 24
+        assert len(test) == 9  # as many as there are
+        assert all(image.startswith('sources/test/') for image in test)
+        assert not {Path(image).resolve() for image in train} & {Path(i).resolve() for i in test}
+
+    def test_real_forgeries_are_linked_and_listed_by_source(self, out):
+        assert (out / 'forged_train/images/own_1.png').is_file()
+        lines = (out / 'forged_dev/casia2.txt').read_text().splitlines()
+        assert [line for line in lines if not line.startswith('#')] == [
+            'images/casia2_1.png\tmasks/casia2_1.png', 'images/casia2_2.png\tmasks/casia2_2.png'
+        ]  # fmt: skip
+
+    def test_again(self, tool, sources, out):
+        before = (out / 'authentic_train.txt').read_text()
+        tool.list_authentic(tool.split_sources(sources, out), out)
+        assert (out / 'authentic_train.txt').read_text() == before
+
+    def test_too_few_sources(self, tool, sources, tmp_path):
+        for path in sorted((sources / 'face').iterdir())[:3]:
+            path.unlink()
+        with pytest.raises(SystemExit, match='at least 10 authentic images, got 8'):
+            tool.split_sources(sources, tmp_path / 'out')
+
+    def test_without_real_forgeries(self, tool, tmp_path):
+        with pytest.raises(SystemExit, match='forged_train/images, found no folder'):
+            tool.link_real(tmp_path, tmp_path / 'out')
+
+
+class TestBenchmark:
+    @pytest.fixture
+    def tool(self, load_tool, monkeypatch):
+        monkeypatch.chdir(ROOT)  # it names the configs from there
+        return load_tool('analysis_tools/lite_benchmark.py')
+
+    @pytest.fixture
+    def recipe(self, tool):
+        return tool.make_config('recipe', 0, 1200)
+
+    @pytest.mark.parametrize('iterations', [4, 1200])
+    def test_budget(self, tool, iterations):
+        cfg = tool.make_config('recipe', 3, iterations)
+        assert cfg.train_cfg.max_iters == iterations
+        assert cfg.train_cfg.val_begin > iterations
+        assert cfg.randomness.seed == 3
+        warmup, decay = cfg.param_scheduler
+        assert warmup.end == decay.begin < decay.end
+
+    def test_rows_differ_from_the_recipe_and_from_each_other(self, tool, recipe):
+        texts = {row: tool.make_config(row, 0, 1200).pretty_text for row in tool.ROWS}
+        assert texts['recipe'] == recipe.pretty_text
+        assert len(set(texts.values())) == len(texts)
+
+    def test_crops_are_changed_wherever_they_are_cut(self, tool):
+        cfg = tool.make_config('crops of 256', 0, 1200)
+        assert '192' not in str(cfg.train_dataloader)
+        assert cfg.model.data_preprocessor.size == (256, 256)
+        assert 0.9 < cfg.train_dataloader.batch_size * 256**2 / (12 * 192**2) < 1.1
+
+    def test_losses_are_those_of_decoder_and_gate(self, tool):
+        model = tool.make_config('cross-entropy alone', 0, 1200).model
+        wanted = [dict(type='CrossEntropyLoss', avg_non_ignore=True)]
+        assert model.decode_head.loss_decode == model.auxiliary_head[0].loss_decode == wanted
+
+    def test_without_real_forgeries_none_is_drawn(self, tool):
+        weights = tool.make_config('no real forgeries', 0, 1200).train_dataloader.sampler['weights']
+        assert 'real' not in weights
+        assert 'natural' in weights
+
+    def test_table(self, tool, tmp_path):
+        real = dict(
+            a=dict(AUC=0.5, IoU=0.2, IoU_fixed=0.4, tampered=1),
+            b=dict(AUC=0.9, IoU=0.6, IoU_fixed=0.6, tampered=3),
+        )
+        domains = dict(real=dict(IoU=0.4), face=dict(IoU=0.1), authentic=dict(false_area=0.01))
+        content = dict(datasets=dict(real=real), domains=domains, average=dict(threshold=0.25))
+        path = tmp_path / 'results.json'
+        path.write_text(json.dumps(dict(selection=content)))
+        row = tool.figures(path)
+        assert row == pytest.approx(
+            {'AUC': 0.8, 'IoU': 0.5, 'best fixed': 0.55, 'threshold': 0.25, 'a': 0.2, 'b': 0.6,
+             'face': 0.1, 'false area': 0.01}
+        )  # fmt: skip
+        first, _, line = tool.table({'recipe': [row, dict(row, IoU=0.7)]}).splitlines()
+        assert first.startswith('| row | AUC | IoU |')
+        assert line.startswith('| recipe | 0.800 | 0.600 | 0.550 |')
+        assert line.endswith('| 2 |')
+
+    def test_what_is_finished_is_not_done_again(self, tool, monkeypatch, tmp_path):
+        monkeypatch.setattr(tool, 'WORK_DIRS', tmp_path)
+        monkeypatch.setattr(tool, 'run', lambda *_: sys.exit('it ran'))
+        results = tmp_path / 'recipe_seed1_7' / 'results.json'
+        with pytest.raises(SystemExit, match='it ran'):
+            tool.train_and_test('recipe', 1, 7)
+        assert Config.fromfile(results.with_name('row.py')).train_cfg.max_iters == 7
+        results.write_text('{}')
+        assert tool.train_and_test('recipe', 1, 7) == results
