@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -20,10 +20,11 @@ import PIL
 
 from mmomni.version import __version__
 
-from .jpeg_history import FIRST_QUALITY, SECOND_QUALITY
+from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
 from .publishing import POST_PROBABILITY
 from .sources import list_sources
-from .synthesizer import RENDERED, Sample, Synthesizer
+from .synthesizer import GREY_SHARE, PNG_SHARE, RENDERED, Sample, Synthesizer
+from .things import list_donors
 
 HEADER, META, LIST = 'synthesis.json', 'meta.jsonl', 'list.txt'
 # Images given out to the workers before the next one is written, per worker.
@@ -65,6 +66,10 @@ def synthesize_folder(
     authentic: float = 0.0,
     workers: int = 1,
     resume: bool = False,
+    donors: Path | str | None = None,
+    histories: str = HISTORIES[0],
+    png: float = PNG_SHARE,
+    grey: float = GREY_SHARE,
 ) -> Summary:
     """Write ``num`` images, their masks, ``meta.jsonl``, ``list.txt`` and ``synthesis.json``.
 
@@ -85,6 +90,10 @@ def synthesize_folder(
         authentic: Share of the images that are not forged, 0 to 1.
         workers: Processes, 1 or more; 1: this one.
         resume: Go on with what an interrupted run left in ``out_dir``; ``num`` may have grown.
+        donors: A folder with ``images/`` and ``masks/`` of things to put into photos, or ``None``.
+        histories: ``'varied'`` or ``'double'``; see :class:`Synthesizer`.
+        png: Share of the images saved as PNG, 0 to 1.
+        grey: Share of the images without colour, 0 to 1.
 
     Raises:
         FileExistsError: ``out_dir`` holds something that is not to be, or cannot be resumed.
@@ -98,8 +107,9 @@ def synthesize_folder(
         raise ValueError(f'{name} must be 1 or more, got {value}')
     paths = None if sources == RENDERED else list_sources(_as_sequence(sources))
     make = Synthesizer(
-        paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic
-    )
+        paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic,
+        histories, png, grey, () if donors is None else list_donors(Path(donors)),
+    )  # fmt: skip
     out, header = Path(out_dir), _header(make)
     metas = _resumed(out, header, num) if resume else _checked_free(out)
     operations = Counter(meta['operation'] for meta in metas)
@@ -228,9 +238,6 @@ def _note(unreadable: dict[str, str], news: dict[str, str]) -> None:
 
 def _header(make: Synthesizer) -> dict[str, Any]:
     """All that the bytes depend on."""
-    digest = sha256()
-    for path in make.paths or []:
-        digest.update(f'{path.name}\t{path.stat().st_size}\n'.encode())
     return {
         'domain': make.domain,
         'seed': make.seed,
@@ -239,7 +246,11 @@ def _header(make: Synthesizer) -> dict[str, Any]:
         'second_quality': list(make.second_quality),
         'post_probability': make.post_probability,
         'authentic': make.authentic,
-        'sources': RENDERED if make.paths is None else f'{len(make.paths)} {digest.hexdigest()}',
+        'histories': make.histories,
+        'png': make.png,
+        'grey': make.grey,
+        'donors': _fingerprint(path for pair in make.things for path in pair),
+        'sources': RENDERED if make.paths is None else _fingerprint(make.paths),
         'versions': {
             'mmomni': __version__,
             'numpy': np.__version__,
@@ -247,6 +258,12 @@ def _header(make: Synthesizer) -> dict[str, Any]:
             'Pillow': PIL.__version__,
         },
     }
+
+
+def _fingerprint(paths: Iterable[Path]) -> str:
+    """The number of files, and a digest of their names and sizes."""
+    lines = [f'{path.name}\t{path.stat().st_size}\n' for path in paths]
+    return f'{len(lines)} {sha256("".join(lines).encode()).hexdigest()}'
 
 
 def _checked_free(out: Path) -> list[dict[str, Any]]:

@@ -11,18 +11,37 @@ from PIL import Image
 
 from mmomni.jpeg import ImageReadError
 
-from .jpeg_history import FIRST_QUALITY, SECOND_QUALITY, compress, draw_history
+from .colour import as_grey
+from .jpeg_history import (
+    CAMERA,
+    CAMERA_SECOND,
+    FIRST,
+    FIRST_QUALITY,
+    HISTORIES,
+    MADE,
+    NONE,
+    OWN,
+    SECOND_QUALITY,
+    History,
+    Tables,
+    draw_generation,
+    tables_of,
+)
 from .operations import Forgery, ForgeryError, check_domain, forge
 from .pages import render_page
-from .publishing import POST_PROBABILITY, draw_post, publish
+from .publishing import POST_PROBABILITY, Form, draw_post, publish
 from .regions import boxes_of
-from .scene import Word
-from .sources import LEAST_SIDE, random_view, read_source
+from .scene import Thing, Word
+from .sources import LEAST_SIDE, is_jpeg, random_view, read_source
+from .things import read_thing
 
 RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
 # Images in a row in which nothing can be forged, until the whole folder is given up.
 VIEWS_TRIED = 20
+PNG_SHARE, GREY_SHARE = 0.12, 0.1
+# How many of the PNGs never were a JPEG, beside those whose history says so anyway.
+PNG_FRESH = 0.6
 
 
 class Sample(NamedTuple):
@@ -41,9 +60,27 @@ class Sample(NamedTuple):
 
 class _View(NamedTuple):
     image: np.ndarray
-    donor: np.ndarray | None
-    words: list[Word] | None
-    names: list[str]
+    donor: np.ndarray | None = None
+    words: list[Word] | None = None
+    donor_words: list[Word] | None = None
+    names: tuple[str, ...] = ()
+    kind: str = MADE
+
+
+class _Plan(NamedTuple):
+    """What is drawn before the source is read.
+
+    Attributes:
+        history: Its kind is what is wished; the source may not have it.
+        post: Key of ``POST``, or ``None``.
+        form: How the file is saved.
+        forged: Whether anything is forged.
+    """
+
+    history: History
+    post: str | None
+    form: Form
+    forged: bool
 
 
 @dataclass
@@ -52,8 +89,8 @@ class Synthesizer:
 
     ::
 
-        source ─► random view ─► JPEG q1 ─► forge ─► publish: JPEG q2 ─► images/NNNNNN.jpg
-        donor  ─► random view ───────────────┘  └──► mask, resized with ─► masks/NNNNNN.png
+        source ─► random view ─► JPEG q1, or none ─► forge ─► publish: JPEG q2 ─► images/NNNNNN.jpg
+        donor, thing ─► random view, own history ─────┘  └──► mask, resized with ► masks/NNNNNN.png
 
     Args:
         paths: Authentic images, or ``None``: pages rendered here.
@@ -64,6 +101,12 @@ class Synthesizer:
         second_quality: The same of the second.
         post_probability: Share of the images that are post-processed (see ``publishing``).
         authentic: Share of the images that pass through all this without a forgery.
+        histories: ``'varied'``: the first generation is one made here, by libjpeg's or a camera's
+            tables, the source's own, or none (``jpeg_history.FIRST``). ``'double'``: always two
+            generations of libjpeg's tables.
+        png: Share of the images that are saved as PNG instead of a second generation.
+        grey: Share of the images without colour.
+        things: Pairs of photo and mask, whose things are put into photos of domain ``'natural'``.
     """
 
     paths: Sequence[Path] | None
@@ -74,6 +117,10 @@ class Synthesizer:
     second_quality: tuple[int, int] = SECOND_QUALITY
     post_probability: float = POST_PROBABILITY
     authentic: float = 0.0
+    histories: str = HISTORIES[0]
+    png: float = PNG_SHARE
+    grey: float = GREY_SHARE
+    things: Sequence[tuple[Path, Path]] = ()
     unreadable: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +141,14 @@ class Synthesizer:
                     f'{low} to {high}'
                 )
 
-        for name in ('post_probability', 'authentic'):
+        if self.histories not in HISTORIES:
+            raise ValueError(f'histories must be one of {HISTORIES}, got {self.histories!r}')
+        if self.things and self.domain != 'natural':
+            raise ValueError(
+                f"donors are put into photos, got domain {self.domain!r}; choose the domain "
+                "'natural' or leave the donors out"
+            )
+        for name in ('post_probability', 'authentic', 'png', 'grey'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in [0, 1], got {getattr(self, name)}')
 
@@ -105,57 +159,108 @@ class Synthesizer:
             ValueError: No source can be read, or nothing can be forged in them.
         """
         rng = np.random.default_rng([self.seed, index])
-        history = draw_history(rng, self.first_quality, self.second_quality)
-        post = draw_post(rng, self.post_probability)
-        make = self._authentic_view if rng.random() < self.authentic else self._forged_view
-        view, forgery = make(history.qualities[0], history.subsampling[0], rng)
-        found = publish(forgery.image, forgery.mask, history, post, rng, self.max_side)
+        plan = self._plan(rng)
+        view, history, forgery = self._forgery(plan, rng)
+        found = publish(
+            forgery.image, forgery.mask, history, plan.post, rng, self.max_side, plan.form
+        )
         meta = {
             'file': f'{index:06d}{found.suffix}',
-            'sources': view.names if forgery.used_donor else view.names[:1],
+            'sources': list(view.names if forgery.used_donor else view.names[:1]),
             'domain': self.domain,
             'operation': forgery.operation,
             'boxes': boxes_of(found.mask > 0),
+            'first': history.kind,
             'qualities': found.qualities,
             'subsampling': found.subsampling,
+            'grey': plan.form.grey,
             'post': found.post,
             'seed': self.seed,
             **forgery.details,
         }
         return Sample(found.data, _png(found.mask) if forgery.boxes else None, meta)
 
-    def _authentic_view(
-        self, quality: int, subsampling: str, rng: np.random.Generator
-    ) -> tuple[_View, Forgery]:
-        view = self._rendered(rng) if self.paths is None else self._photographed(rng, 1)
-        image = compress(view.image, quality, subsampling)
-        return view, Forgery(image, np.zeros(image.shape[:2], np.uint8), AUTHENTIC, [], {})
+    def _plan(self, rng: np.random.Generator) -> _Plan:
+        form = Form(*(bool(rng.random() < share) for share in (self.png, self.grey)))
+        varied = self.histories == 'varied'
+        kind = str(rng.choice(list(FIRST), p=list(FIRST.values()))) if varied else MADE
+        # Most of what is saved as PNG never was a JPEG.
+        if varied and form.png and rng.random() < PNG_FRESH:
+            kind = NONE
+        tables = self._tables(rng) if kind == CAMERA else None
+        first = draw_generation(rng, self.first_quality, tables)
+        tables = self._tables(rng) if varied and rng.random() < CAMERA_SECOND else None
+        second = draw_generation(rng, self.second_quality, tables)
+        post = draw_post(rng, self.post_probability)
+        history = History(kind, first if kind in (MADE, CAMERA) else None, second)
+        return _Plan(history, post, form, bool(rng.random() >= self.authentic))
 
-    def _forged_view(
-        self, quality: int, subsampling: str, rng: np.random.Generator
-    ) -> tuple[_View, Forgery]:
-        wanted = 1 if self.domain == 'document' else 2
+    def _tables(self, rng: np.random.Generator) -> Tables | None:
+        """The quantisation tables of a random source; ``None``: it is no JPEG."""
+        if not self.paths:
+            return None
+        try:
+            return tables_of(self.paths[int(rng.integers(len(self.paths)))].read_bytes())
+        except (OSError, SyntaxError):
+            return None  # whoever reads it as a source says so
+
+    def _forgery(
+        self, plan: _Plan, rng: np.random.Generator
+    ) -> tuple[_View, History, Forgery]:
         for _ in range(VIEWS_TRIED):
-            view = self._rendered(rng) if self.paths is None else self._photographed(rng, wanted)
-            first = compress(view.image, quality, subsampling)
+            view = self._view(plan.history.kind, plan.forged, rng)
+            if plan.form.grey:
+                donor = None if view.donor is None else as_grey(view.donor)
+                view = view._replace(image=as_grey(view.image), donor=donor)
+            history = plan.history._replace(kind=view.kind)
+            image = history.before(view.image)
+            if not plan.forged:
+                nothing = np.zeros(image.shape[:2], np.uint8)
+                return view, history, Forgery(image, nothing, AUTHENTIC, [], {})
+            thing, name = self._thing(rng)
             try:
-                return view, forge(first, view.donor, self.domain, rng, view.words)
+                forgery = forge(
+                    image, view.donor, self.domain, rng, view.words, None, None,
+                    thing, view.donor_words, history.first,
+                )  # fmt: skip
             except ForgeryError as error:
                 last = error
+                continue
+            if forgery.operation == 'paste_thing':
+                view = view._replace(names=(view.names[0], name))
+            return view, history, forgery
         raise ValueError(
             f'{VIEWS_TRIED} views in a row could not be forged, the last of {view.names[0]}: {last}'
         )
 
-    def _rendered(self, rng: np.random.Generator) -> _View:
-        page = render_page(rng, self.max_side)
-        return _View(page.image, None, page.words, [RENDERED])
-
-    def _photographed(self, rng: np.random.Generator, wanted: int) -> _View:
+    def _view(self, kind: str, forged: bool, rng: np.random.Generator) -> _View:
+        if self.paths is None:
+            page, donor = (render_page(rng, self.max_side) for _ in range(2))
+            return _View(
+                page.image, donor.image, page.words, donor.words, (RENDERED,),
+                NONE if kind == OWN else kind,
+            )  # fmt: skip
         images, names = [], []
-        for path, image in self._readable(rng, wanted):
-            images.append(random_view(image, self.domain, rng, self.max_side))
+        for path, image in self._readable(rng, 2 if forged else 1):
+            # Only the source itself has to have what is wished.
+            wanted = (kind if is_jpeg(path) or kind != OWN else NONE) if not names else MADE
+            kind = wanted if not names else kind
+            images.append(random_view(image, self.domain, rng, self.max_side, wanted))
             names.append(path.name)
-        return _View(images[0], images[1] if len(images) > 1 else None, None, names)
+        donor = images[1] if len(images) > 1 else None
+        return _View(images[0], donor, None, None, tuple(names), kind)
+
+    def _thing(self, rng: np.random.Generator) -> tuple[Thing | None, str]:
+        """A thing that can be read, and the name of its photo."""
+        for position in rng.permutation(len(self.things)).tolist():
+            photo, mask = self.things[position]
+            if str(mask) in self.unreadable:
+                continue
+            try:
+                return read_thing(photo, mask), photo.name
+            except ImageReadError as error:
+                self.unreadable[str(mask)] = str(error)
+        return None, ''
 
     def _readable(
         self, rng: np.random.Generator, wanted: int
