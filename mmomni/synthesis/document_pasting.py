@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from . import fonts
-from .documents import Desk, change_words, move_patch
+from .documents import Desk, change_words, move_patch, room_right
 from .geometry import size_of
 from .jpeg_history import with_foreign_history
 from .scene import Box, Edit, Scene, Word
@@ -57,6 +57,8 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
         patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=method)
     height, width = patch.shape[:2]
     x, y = word.box[0] - PAD, word.box[3] + PAD - height
+    if width > word.width + 2 * PAD + room_right(desk, word):
+        return None
     if min(x, y) < 0 or x + width > desk.size[1] or y + height > desk.size[0]:
         return None
     x1, y1, x2, y2 = padded(word.box, PAD, desk.size)
@@ -66,7 +68,11 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
     cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
     place = desk.canvas[y : y + height, x : x + width]
     if as_ink:
-        place[:] = np.round(place * (patch / paper).clip(0, 1)).clip(0, 255)
+        through = (patch / paper).clip(0, 1)
+        if desk.rng.random() < 0.7:  # in the colour of this page's ink
+            covered = (1 - through.min(axis=2, keepdims=True)).astype(np.float64)
+            through = 1 - covered / max(covered.max(), 0.1) * (1 - style.ink / place.mean((0, 1)))
+        place[:] = np.round(place * through).clip(0, 255)
     else:
         level = style.level((x, y, x + width, y + height))
         # Whiter or darker paper is not always seen, or cared about.
@@ -113,6 +119,9 @@ def _part_of_line(words: Sequence[Word], word: Word, rng: np.random.Generator) -
 
 def stamp(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Put a stamp or a signature on the page; the mask is the rectangle around it."""
+    words = find_words(scene.image) if scene.words is None else scene.words
+    if not words:  # a blank sheet, or no document
+        return None
     height, width = size_of(scene.image)
     signed = rng.random() < SIGNED
     ink = (_signature if signed else _stamp)(min(height, width), rng)

@@ -129,7 +129,7 @@ def _erase(desk: Desk, word: Word) -> Box:
 
 def _reprint(desk: Desk, word: Word) -> Box | None:
     coverage, top = _new_glyphs(desk, word)
-    coverage = _narrowed(coverage, word.width + 2 * PAD + _room_right(desk, word))
+    coverage = _narrowed(coverage, word.width + 2 * PAD + room_right(desk, word))
     x, y = word.box[0] - PAD, word.box[1] + top
     height, width = coverage.shape
     if min(x, y) < 0 or y + height > desk.size[0] or x + width > desk.size[1]:
@@ -206,7 +206,7 @@ def move_patch(desk: Desk, here: Box, there: Box) -> Box:
 
 def _look_alikes(desk: Desk, word: Word) -> list[Word]:
     """Other words of about the same height that fit into the place of ``word``."""
-    room = word.width + _room_right(desk, word)
+    room = word.width + room_right(desk, word)
     return [
         other
         for other in desk.words
@@ -266,7 +266,7 @@ def _narrowed(coverage: np.ndarray, room: int) -> np.ndarray:
     return cv2.resize(coverage, (room, coverage.shape[0]), interpolation=cv2.INTER_AREA)
 
 
-def _room_right(desk: Desk, word: Word) -> int:
+def room_right(desk: Desk, word: Word) -> int:
     """Free pixels up to the next word on the line, or the border; at most half the word's width."""
     _, y1, x2, y2 = word.box
     line = [other.box for other in desk.words if other.box[1] < y2 and other.box[3] > y1]

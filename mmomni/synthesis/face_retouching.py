@@ -1,5 +1,7 @@
 """Retouching a portrait: smoother skin, features pushed about, other colours."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -24,9 +26,11 @@ def face_retouch(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Smooth the skin, or enlarge, shrink or push a feature, as beauty filters do."""
     box = scene.face or centre_box(scene.image)
     if rng.random() < 0.4:
-        return _smoothed(scene.image, box, rng)
-    name = str(rng.choice(list(PARTS)))
-    return _pushed(scene.image, box, name, rng)
+        edit = _smoothed(scene.image, box, rng)
+    else:
+        edit = _pushed(scene.image, box, str(rng.choice(list(PARTS))), rng)
+    found = 'found' if scene.face else 'centre'
+    return replace(edit, details={**edit.details, 'face_box': found})
 
 
 def _smoothed(image: np.ndarray, box: tuple[int, ...], rng: np.random.Generator) -> Edit:

@@ -13,8 +13,8 @@ from .regions import blend, draw_feather, matte_of
 from .scene import Edit, Scene
 from .segments import OBJECT, SEGMENT, SHAPE, random_outline
 
-AREA = (0.015, 0.35)
-COLOURED = {OBJECT: 0.65, SEGMENT: 0.35}
+AREA = (0.02, 0.45)
+COLOURED = {OBJECT: 0.8, SEGMENT: 0.2}
 FILTERED = {OBJECT: 0.5, SEGMENT: 0.25, SHAPE: 0.25}
 FILTERS = {
     'blur': 0.3,

@@ -49,7 +49,7 @@ def copy_move(scene: Scene, rng: np.random.Generator) -> Edit | None:
     moved, corner = warped_contour(outline.contour, warp)
     if not fits(moved, size):
         return None
-    feather, kept = draw_feather(rng), exact and rng.random() < KEPT_GRID
+    feather, kept = draw_feather(rng, moved.max(axis=0).min()), exact and rng.random() < KEPT_GRID
     taken = matte_of(outline.contour + outline.at[::-1], size, 0) > 0.5
     places = []
     for _ in range(PLACES_TRIED):
@@ -82,7 +82,7 @@ def removal(scene: Scene, rng: np.random.Generator) -> Edit | None:
     outlines = [
         random_outline(scene.image, rng, REMOVAL_AREA, REMOVED) for _ in range(OUTLINES_COMPARED)
     ]
-    feather, mattes = draw_feather(rng), []
+    feather, mattes = draw_feather(rng, 48), []
     for outline in outlines:
         if outline is not None:
             mask = matte_of(outline.contour + outline.at[::-1], size, 0) > 0.5
@@ -135,7 +135,7 @@ def object_jitter(scene: Scene, rng: np.random.Generator) -> Edit | None:
     content = re_expose(content, stops)
     if rng.random() < 0.3:
         content = jitter_colours(content, rng)
-    feather = draw_feather(rng)
+    feather = draw_feather(rng, moved.max(axis=0).min())
     hole, matte = soften(old, feather), matte_of(moved + target[::-1], size, feather)
     image = blend(blend(scene.image, filled, hole), content, matte)
     details = {

@@ -84,6 +84,7 @@ class Forgery(NamedTuple):
         boxes: [x1, y1, x2, y2] of the mask's 8-connected regions, right and bottom exclusive.
         details: What the operation tells of itself; JSON types only.
         used_donor: Whether there is content of the donor in it.
+        used_thing: Whether the thing is in it.
     """
 
     image: np.ndarray
@@ -92,6 +93,7 @@ class Forgery(NamedTuple):
     boxes: list[list[int]]
     details: dict[str, Any]
     used_donor: bool = False
+    used_thing: bool = False
 
 
 def forge(
@@ -132,7 +134,7 @@ def forge(
     scene = Scene(image, donor, words, face, donor_face, thing, donor_words, first)
     scene = _known(scene, domain)
     name, edit = _one_edit(scene, domain, rng)
-    mask, details, used_donor = edit.mask, edit.details, edit.used_donor
+    mask, details, edits = edit.mask, edit.details, [edit]
     if domain == 'natural' and rng.random() < AGAIN:
         try:
             second, more = _one_edit(replace(scene, image=edit.image), domain, rng)
@@ -140,10 +142,11 @@ def forge(
             pass  # one forgery is enough
         else:
             details = {**details, 'second': {'operation': second, **more.details}}
-            mask, edit, used_donor = mask | more.mask, more, used_donor or more.used_donor
+            mask, edits = mask | more.mask, [edit, more]
     return Forgery(
-        edit.image, mask.astype(np.uint8) * 255, name, boxes_of(mask), details, used_donor
-    )
+        edits[-1].image, mask.astype(np.uint8) * 255, name, boxes_of(mask), details,
+        any(each.used_donor for each in edits), any(each.used_thing for each in edits),
+    )  # fmt: skip
 
 
 def _one_edit(scene: Scene, domain: str, rng: np.random.Generator) -> tuple[str, Edit]:

@@ -98,8 +98,7 @@ def publish(
         social                       image ─► JPEG q2 ─► at most 1080 or 960 px ─► JPEG q3, 4:2:0
         screenshot                   image ─► JPEG q2 ─► scaled ─► PNG
 
-    Without a compression (a form of PNG), the image is saved as it is after the change; what
-    'resave', 'social' and 'screenshot' do to a file, does not happen to it.
+    A PNG is saved instead of JPEG q2, unless the file is sent on in one of the last three ways.
 
     Args:
         image: ``uint8`` (H, W, 3), compressed once or not, and forged.
@@ -117,7 +116,7 @@ def publish(
         image, mask, parameters = _changed(image, mask, str(kind), rng, max_side)
         post = {'kind': kind, **parameters}
     generations = history.earlier
-    if form.png:
+    if form.png and (kind is None or kind in CHANGES):
         return Published(_png(image, form), '.png', mask, *_told(generations), post)
     generations = [*generations, history.second]
     if kind in ('resave', 'social', 'screenshot'):

@@ -83,12 +83,14 @@ class Edit:
         matte: Share of the forged content in a pixel, ``float32`` (H, W) in [0, 1], or ``bool``.
         details: Anything worth a place in the meta data; JSON types only.
         used_donor: Whether there is content of the donor in it.
+        used_thing: Whether the thing is in it.
     """
 
     image: np.ndarray
     matte: np.ndarray
     details: dict[str, Any] = field(default_factory=dict)
     used_donor: bool = False
+    used_thing: bool = False
 
     @cached_property
     def mask(self) -> np.ndarray:

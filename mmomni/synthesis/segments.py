@@ -16,7 +16,7 @@ UNLIKE = 24.0
 OBJECT, SEGMENT, SHAPE = 'object', 'segment', 'shape'
 SHARES: Mapping[str, float] = {OBJECT: 0.6, SEGMENT: 0.25, SHAPE: 0.15}
 # For what is cut out and shown elsewhere.
-THINGS: Mapping[str, float] = {OBJECT: 0.75, SEGMENT: 0.15, SHAPE: 0.1}
+THINGS: Mapping[str, float] = {OBJECT: 0.8, SEGMENT: 0.14, SHAPE: 0.06}
 
 
 class Outline(NamedTuple):

@@ -24,12 +24,15 @@ from .regions import blend, draw_feather, matte_of, place, poisson, soften
 from .scene import Edit, Scene, Thing
 from .segments import THINGS, grow_segment, random_outline
 
-SPLICE_AREA = (0.02, 0.25)
+# Of what is cut out, over the donor's area, and of what is pasted, over the image's.
+CUT_AREA, SPLICE_AREA = (0.05, 0.6), (0.02, 0.3)
 BACKDROP_AREA = (0.12, 0.55)
 # Of so many possible places, the one whose surroundings fit best.
 PLACES_COMPARED = 5
+# Deviation in grey levels below which a region shows nothing.
+PLAIN = 10.0
 # Heights of pasted things over the image's: whole ones, and ones that the lower border cuts off.
-WHOLE_HEIGHT, CUT_HEIGHT = (0.25, 0.85), (0.6, 1.5)
+WHOLE_HEIGHT, CUT_HEIGHT = (0.3, 0.9), (0.7, 1.6)
 # How deep the lower border cuts them, from the top.
 CUT_AT = (0.35, 0.75)
 SHADOWED = 0.4
@@ -48,7 +51,7 @@ def splice(scene: Scene, rng: np.random.Generator) -> Edit | None:
         return None
     size = size_of(scene.image)
     donor = with_foreign_history(at_least(scene.donor, size), rng, scene.first)
-    outline = random_outline(donor, rng, SPLICE_AREA, THINGS)
+    outline = random_outline(donor, rng, CUT_AREA, THINGS)
     if outline is None:
         return None
     warp = _splice_warp(outline.contour, size, rng)
@@ -63,6 +66,8 @@ def splice(scene: Scene, rng: np.random.Generator) -> Edit | None:
         return None
     matte = matte_of(moved + target[::-1], size, draw_feather(rng, moved.max(axis=0).min()))
     content = warped(donor, warp, outline.at, target, corner, size)
+    if float(content[matte > 0.5].std(axis=0).mean()) < PLAIN:
+        return None
     content, details = _fitted_in(content, scene.image, matte, rng)
     details.update(region=outline.kind, grid='kept' if kept else 'moved')
     return Edit(blend(scene.image, content, matte), matte, details, used_donor=True)
@@ -123,7 +128,7 @@ def paste_thing(scene: Scene, rng: np.random.Generator) -> Edit | None:
         shadow = shadow_of(matte, feet, rng)
         shadow[shadow < 0.02] = 0
         ground, share = darkened(ground, shadow, rng), np.maximum(matte, shadow)
-    return Edit(blend(ground, content, matte), share, details, used_donor=True)
+    return Edit(blend(ground, content, matte), share, details, used_thing=True)
 
 
 def _cut_out(thing: Thing, rng: np.random.Generator) -> Thing:
@@ -149,7 +154,7 @@ def _placed(
     scale = min(scale, 0.7 * width / thing[1])
     angle = np.radians(rng.uniform(-5, 5)) if rng.random() < 0.25 else 0.0
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    feet = height * float(rng.uniform(0.65, 0.98))
+    feet = height * float(rng.uniform(0.75, 0.99))
     bottom = thing[0]
     if cut:
         feet, bottom = height, thing[0] * float(rng.uniform(*CUT_AT))

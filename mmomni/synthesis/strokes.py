@@ -17,6 +17,8 @@ STARTS_COMPARED, SOURCES_COMPARED = 6, 8
 # Distance of the source over the brush's diameter.
 SOURCE = (1.5, 7.0)
 LARGEST = 0.15
+# Mean change in grey levels below which there was nothing to cover.
+LEAST_COVERED = 3.0
 
 
 def retouch(scene: Scene, rng: np.random.Generator) -> Edit | None:
@@ -43,6 +45,8 @@ def retouch(scene: Scene, rng: np.random.Generator) -> Edit | None:
     if shift is None:
         return None
     content = _shifted(scene.image, shift)
+    if float(cv2.absdiff(content, scene.image)[mask].mean()) < LEAST_COVERED:
+        return None
     healed = rng.random() < 0.4
     matte = soften(mask, max(1, round(radius * rng.uniform(0.05, 0.5))))
     if healed:

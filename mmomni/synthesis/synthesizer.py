@@ -12,6 +12,7 @@ from PIL import Image
 from mmomni.jpeg import ImageReadError
 
 from .colour import as_grey
+from .face_boxes import find_face
 from .jpeg_history import (
     CAMERA,
     CAMERA_SECOND,
@@ -39,6 +40,8 @@ RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
 # Images in a row in which nothing can be forged, until the whole folder is given up.
 VIEWS_TRIED = 20
+# Portraits in a row in which no face is found, until one is blended in its middle.
+FACES_TRIED = 4
 PNG_SHARE, GREY_SHARE = 0.12, 0.1
 # How many of the PNGs never were a JPEG, beside those whose history says so anyway.
 PNG_FRESH = 0.6
@@ -166,7 +169,7 @@ class Synthesizer:
         )
         meta = {
             'file': f'{index:06d}{found.suffix}',
-            'sources': list(view.names if forgery.used_donor else view.names[:1]),
+            'sources': list(view.names),
             'domain': self.domain,
             'operation': forgery.operation,
             'boxes': boxes_of(found.mask > 0),
@@ -207,7 +210,7 @@ class Synthesizer:
     def _forgery(
         self, plan: _Plan, rng: np.random.Generator
     ) -> tuple[_View, History, Forgery]:
-        for _ in range(VIEWS_TRIED):
+        for tried in range(VIEWS_TRIED):
             view = self._view(plan.history.kind, plan.forged, rng)
             if plan.form.grey:
                 donor = None if view.donor is None else as_grey(view.donor)
@@ -217,18 +220,23 @@ class Synthesizer:
             if not plan.forged:
                 nothing = np.zeros(image.shape[:2], np.uint8)
                 return view, history, Forgery(image, nothing, AUTHENTIC, [], {})
+            face = find_face(image) if self.domain == 'face' else None
+            # Portraits whose face is not found are blended in the middle only where all are so.
+            if self.domain == 'face' and face is None and tried < FACES_TRIED:
+                continue
             thing, name = self._thing(rng)
             try:
                 forgery = forge(
-                    image, view.donor, self.domain, rng, view.words, None, None,
+                    image, view.donor, self.domain, rng, view.words, face, None,
                     thing, view.donor_words, history.first,
                 )  # fmt: skip
             except ForgeryError as error:
                 last = error
                 continue
-            if forgery.operation == 'paste_thing':
-                view = view._replace(names=(view.names[0], name))
-            return view, history, forgery
+            used = view.names[:1]
+            used += view.names[1:] if forgery.used_donor else ()
+            used += (name,) if forgery.used_thing else ()
+            return view._replace(names=used), history, forgery
         raise ValueError(
             f'{VIEWS_TRIED} views in a row could not be forged, the last of {view.names[0]}: {last}'
         )

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from mmomni.jpeg import decode, encode, read_luma
-from mmomni.synthesis.jpeg_history import JpegHistory, compress
-from mmomni.synthesis.publishing import POST, draw_post, publish
+from mmomni.synthesis.jpeg_history import Generation, History, compress
+from mmomni.synthesis.publishing import COLOUR_JPEG, POST, Form, draw_post, publish
 
-HISTORY = JpegHistory((60, 90), ('4:4:4', '4:2:0'))
+HISTORY = History('made', Generation(60, '4:4:4'), Generation(90, '4:2:0'))
 
 
 @pytest.fixture
@@ -18,8 +18,9 @@ def mask(photo):
     return mask
 
 
-def published(photo, mask, kind, seed=0, max_side=512):
-    return publish(compress(photo, 60), mask, HISTORY, kind, np.random.default_rng(seed), max_side)
+def published(photo, mask, kind, seed=0, max_side=512, form=COLOUR_JPEG):
+    rng = np.random.default_rng(seed)
+    return publish(compress(photo, 60), mask, HISTORY, kind, rng, max_side, form)
 
 
 @pytest.mark.parametrize('kind', [None, *POST])

@@ -12,6 +12,9 @@ from mmomni.jpeg import decode
 from mmomni.synthesis import OPERATIONS, Synthesizer, synthesize_folder
 from mmomni.synthesis.sources import list_sources, random_view, read_source
 
+# Operations that show content of another source.
+BRING_IN = {'splice', 'backdrop', 'region_swap'}
+
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {
@@ -29,7 +32,8 @@ def metas(folder: Path) -> list[dict]:
 def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
     out = tmp_path / 'out'
     summary = synthesize_folder(
-        [folder], out, domain, num=8, seed=0, max_side=256, post_probability=0
+        [folder], out, domain, num=8, seed=0, max_side=256, post_probability=0,
+        histories='double', png=0, first_quality=(50, 80), second_quality=(85, 97),
     )
     assert summary.num == sum(summary.operations.values()) == 8
     assert sorted(contents(out)) == sorted(
@@ -51,7 +55,9 @@ def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
         assert meta['domain'] == domain
         assert meta['seed'] == 0
         assert set(meta['sources']) <= {'a.png', 'b.jpg', 'c.tif'}
-        assert len(meta['sources']) == 1 + (meta['operation'] == 'splice')
+        operations = {meta['operation'], meta.get('second', {}).get('operation')}
+        assert (len(meta['sources']) == 2) == bool(operations & BRING_IN)
+        assert meta['first'] == 'made'
         assert meta['post'] is None
         assert 50 <= meta['qualities'][0] <= 80
         assert 85 <= meta['qualities'][1] <= 97
@@ -60,16 +66,19 @@ def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
 def test_files_have_the_quality_and_subsampling_that_meta_tells(folder, tmp_path):
     out = tmp_path / 'out'
     synthesize_folder(
-        folder, out, 'natural', 6, 0, 200, (70, 70), (88, 92), post_probability=0
+        folder, out, 'natural', 6, 0, 200, (70, 70), (88, 92), post_probability=0,
+        histories='double', png=0,
     )
     for meta in metas(out):
         assert meta['qualities'][0] == 70
         written = Image.open(out / 'images' / meta['file'])
         reference = out / 'reference.jpg'
         written.convert('RGB').save(reference, quality=meta['qualities'][1])
-        assert written.quantization == Image.open(reference).quantization
+        grey = written.mode == 'L'
+        assert grey == meta['grey']
+        assert written.quantization[0] == Image.open(reference).quantization[0]
         sampling = {'4:4:4': (1, 1), '4:2:0': (2, 2)}[meta['subsampling'][1]]
-        assert tuple(written.layer[0][1:3]) == sampling
+        assert grey or tuple(written.layer[0][1:3]) == sampling
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
     python tools/analysis_tools/draw_sheet.py DATA OUT [--num 60] [--first 0] [--columns 10]
 
-``DATA`` is a folder of ``mmomni synthesize``, or any with ``images/`` and ``masks/``. Each cell names
-the file, and the operation where ``meta.jsonl`` tells it.
+``DATA`` is a folder of ``mmomni synthesize``, or any with ``images/`` and ``masks/``. Each cell
+names the file, and the operation where ``meta.jsonl`` tells it.
 """
 
 import argparse
@@ -42,10 +42,9 @@ def main() -> None:
     images = images[args.first : args.first + args.num]
     if not images:
         raise SystemExit(f'{args.data}/images: expected images to draw, found none')
-    masks = {path.stem: path for path in find_images(args.data / 'masks')}
+    masks = {} if args.bare else {p.stem: p for p in find_images(args.data / 'masks')}
     cells = [
-        cell(path, None if args.bare else masks.get(path.stem), labels.get(path.name, ''), args.cell)
-        for path in images
+        cell(path, masks.get(path.stem), labels.get(path.name, ''), args.cell) for path in images
     ]
     blank = np.full_like(cells[0], 255)
     cells += [blank] * (-len(cells) % args.columns)
