@@ -10,7 +10,7 @@ from .scene import Edit, Scene
 from .words import glyphs
 
 # Height of a line over the image's height, and the widest that it may be over its width.
-LINE_HEIGHT = (0.045, 0.14)
+LINE_HEIGHT = (0.06, 0.16)
 WIDEST = 0.92
 COLOURS = (
     (255, 255, 255), (255, 255, 255), (250, 240, 60), (10, 10, 10), (220, 30, 30), (255, 140, 20),

@@ -96,9 +96,10 @@ def grow_segment(
         if not free.any():
             return None
         start = int(rng.choice(np.flatnonzero(free)))
-    else:
+        goal = np.exp(rng.uniform(*np.log(area))) * labels.size
+    else:  # all of it, as far as it is alike
         start = int(rng.choice(labels[0 if border == 'top' else -1]))
-    goal = np.exp(rng.uniform(*np.log(area))) * labels.size
+        goal = area[1] * labels.size
     inside = np.zeros(count, bool)
     inside[start] = True
     while (grown := sizes[inside].sum()) < goal:
