@@ -79,14 +79,14 @@ def _add_history_options(parser: argparse.ArgumentParser) -> None:
         'other tones, saved again, sent through social media or taken as a screenshot after the '
         'forgery (default: %(default)s)',
     )
-    for name, default, kind in (
+    for name, share, kind in (
         ('png', 0.12, 'saved as PNG, most of them without a trace of compression'),
         ('grey', 0.1, 'without colour'),
     ):
         parser.add_argument(
             f'--{name}',
             type=float,
-            default=default,
+            default=share,
             metavar='SHARE',
             help=f'share of images {kind} (default: %(default)s)',
         )

@@ -18,6 +18,8 @@ COLOURS = (
 TYPEFACES = tuple(name for name in fonts.FONTS if 'Bold' in name or name in ('cmss10', 'cmb10'))
 # Least difference of a line's colour and what it is written on, in grey levels.
 CONTRAST = 60.0
+# The same of an outline, a shadow or a bar.
+LEAST_SEEN = 25.0
 
 
 def write_text(scene: Scene, rng: np.random.Generator) -> Edit | None:
@@ -40,6 +42,9 @@ def write_text(scene: Scene, rng: np.random.Generator) -> Edit | None:
     full = np.zeros((height, width), np.float32)
     full[y : y + coverage.shape[0], x : x + coverage.shape[1]] = coverage
     under, beneath = _beneath(full, style, colour)
+    covered = scene.image[under > 0.5]
+    if covered.size and abs(float(covered.mean()) - float(beneath.mean())) < LEAST_SEEN:
+        return None
     image = blend(scene.image, np.broadcast_to(beneath, scene.image.shape), under)
     ground = float(image[full > 0.5].mean())
     if abs(ground - float(colour.mean())) < CONTRAST:
@@ -74,7 +79,8 @@ def _beneath(full: np.ndarray, style: str, colour: np.ndarray) -> tuple[np.ndarr
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * room + 1, 2 * room + 1))
         return cv2.dilate(full, kernel), dark
     if style == 'shadow':
-        moved = cv2.warpAffine(full, np.float32([[1, 0, room], [0, 1, room]]), full.shape[::-1])
+        down = np.array([[1.0, 0, room], [0, 1, room]])
+        moved = cv2.warpAffine(full, down, (full.shape[1], full.shape[0]))
         return np.asarray(0.8 * cv2.GaussianBlur(moved, (5, 5), 1), np.float32), dark
     bar = np.zeros_like(full)
     if style == 'bar':

@@ -47,7 +47,7 @@ def _as_large(word: Word, other: Word) -> bool:
 def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool) -> Box | None:
     """Blank the paper of ``word`` and put a word of the donor in its place."""
     taken = padded(other.box, PAD, donor.shape)
-    patch = cut(donor, taken).astype(np.float32)
+    patch: np.ndarray = cut(donor, taken).astype(np.float32)
     if desk.rng.random() < 0.5:  # as high as the word that was there; else as it is
         scale = word.height / other.height
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -110,8 +110,8 @@ def _part_of_line(words: Sequence[Word], word: Word, rng: np.random.Generator) -
     )
     at = next(i for i, other in enumerate(line) if other.box == word.box)
     part = line[at : at + int(rng.integers(LINE_WORDS[0], LINE_WORDS[1] + 1))]
-    x1, y1, x2, y2 = zip(*(other.box for other in part), strict=True)
-    return min(x1), min(y1), max(x2), max(y2)
+    left, top, right, bottom = zip(*(other.box for other in part), strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 def stamp(scene: Scene, rng: np.random.Generator) -> Edit | None:

@@ -178,7 +178,8 @@ def _certificate(sheet: _Sheet, size: int, rng: np.random.Generator) -> None:
     for inset in (0.4, 0.8)[: rng.integers(1, 3)]:
         edge = round(inset * size)
         sheet.draw.rectangle((edge, edge, width - edge, height - edge), outline=tint, width=2)
-    face = (fonts.SERIF + ('STIXGeneralItalic',))[rng.integers(len(fonts.SERIF) + 1)]
+    faces = (*fonts.SERIF, 'STIXGeneralItalic')
+    face = faces[rng.integers(len(faces))]
     body, big = fonts.load_font(face, size), fonts.load_font(face, round(1.9 * size))
     pitch, baseline = round(size * rng.uniform(1.6, 2.2)), round(3.2 * size)
     sheet.centred(baseline, f'Certificate {fonts.word(rng)}'.upper(), body)

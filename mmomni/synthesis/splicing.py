@@ -154,10 +154,9 @@ def _placed(
     scale = min(scale, 0.7 * width / thing[1])
     angle = np.radians(rng.uniform(-5, 5)) if rng.random() < 0.25 else 0.0
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    feet = height * float(rng.uniform(0.75, 0.99))
-    bottom = thing[0]
+    feet, bottom = height * float(rng.uniform(0.75, 0.99)), float(thing[0])
     if cut:
-        feet, bottom = height, thing[0] * float(rng.uniform(*CUT_AT))
+        feet, bottom = float(height), bottom * float(rng.uniform(*CUT_AT))
     half = 0.35 if rng.random() < 0.2 else 0.5  # some are cut off by a border at the side
     room = half * scale * thing[1]
     x = float(rng.uniform(min(room, width / 2), max(width - room, width / 2)))

@@ -1,15 +1,13 @@
 """One forgery with its mask and meta data, made from authentic images and an index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
-
-from mmomni.jpeg import ImageReadError
 
 from .colour import as_grey
 from .face_boxes import find_face
@@ -24,17 +22,15 @@ from .jpeg_history import (
     OWN,
     SECOND_QUALITY,
     History,
-    Tables,
     draw_generation,
-    tables_of,
 )
 from .operations import Forgery, ForgeryError, check_domain, forge
 from .pages import render_page
 from .publishing import POST_PROBABILITY, Form, draw_post, publish
 from .regions import boxes_of
-from .scene import Thing, Word
-from .sources import LEAST_SIDE, is_jpeg, random_view, read_source
-from .things import read_thing
+from .scene import Word
+from .source_pool import SourcePool
+from .sources import LEAST_SIDE, is_jpeg, random_view
 
 RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
@@ -124,7 +120,6 @@ class Synthesizer:
     png: float = PNG_SHARE
     grey: float = GREY_SHARE
     things: Sequence[tuple[Path, Path]] = ()
-    unreadable: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         check_domain(self.domain)
@@ -154,6 +149,13 @@ class Synthesizer:
         for name in ('post_probability', 'authentic', 'png', 'grey'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in [0, 1], got {getattr(self, name)}')
+
+        self._pool = SourcePool(self.paths or [], self.things)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Why, by path, files were left out so far."""
+        return self._pool.unreadable
 
     def __call__(self, index: int) -> Sample:
         """The sample of an index.
@@ -190,22 +192,13 @@ class Synthesizer:
         # Most of what is saved as PNG never was a JPEG.
         if varied and form.png and rng.random() < PNG_FRESH:
             kind = NONE
-        tables = self._tables(rng) if kind == CAMERA else None
+        tables = self._pool.tables(rng) if kind == CAMERA else None
         first = draw_generation(rng, self.first_quality, tables)
-        tables = self._tables(rng) if varied and rng.random() < CAMERA_SECOND else None
+        tables = self._pool.tables(rng) if varied and rng.random() < CAMERA_SECOND else None
         second = draw_generation(rng, self.second_quality, tables)
         post = draw_post(rng, self.post_probability)
         history = History(kind, first if kind in (MADE, CAMERA) else None, second)
         return _Plan(history, post, form, bool(rng.random() >= self.authentic))
-
-    def _tables(self, rng: np.random.Generator) -> Tables | None:
-        """The quantisation tables of a random source; ``None``: it is no JPEG."""
-        if not self.paths:
-            return None
-        try:
-            return tables_of(self.paths[int(rng.integers(len(self.paths)))].read_bytes())
-        except (OSError, SyntaxError):
-            return None  # whoever reads it as a source says so
 
     def _forgery(
         self, plan: _Plan, rng: np.random.Generator
@@ -224,7 +217,7 @@ class Synthesizer:
             # Portraits whose face is not found are blended in the middle only where all are so.
             if self.domain == 'face' and face is None and tried < FACES_TRIED:
                 continue
-            thing, name = self._thing(rng)
+            thing, name = self._pool.thing(rng)
             try:
                 forgery = forge(
                     image, view.donor, self.domain, rng, view.words, face, None,
@@ -243,13 +236,14 @@ class Synthesizer:
 
     def _view(self, kind: str, forged: bool, rng: np.random.Generator) -> _View:
         if self.paths is None:
-            page, donor = (render_page(rng, self.max_side) for _ in range(2))
+            page, other = (render_page(rng, self.max_side) for _ in range(2))
             return _View(
-                page.image, donor.image, page.words, donor.words, (RENDERED,),
+                page.image, other.image, page.words, other.words, (RENDERED,),
                 NONE if kind == OWN else kind,
             )  # fmt: skip
-        images, names = [], []
-        for path, image in self._readable(rng, 2 if forged else 1):
+        images: list[np.ndarray] = []
+        names: list[str] = []
+        for path, image in self._pool.images(rng, 2 if forged else 1):
             # Only the source itself has to have what is wished.
             wanted = (kind if is_jpeg(path) or kind != OWN else NONE) if not names else MADE
             kind = wanted if not names else kind
@@ -257,42 +251,6 @@ class Synthesizer:
             names.append(path.name)
         donor = images[1] if len(images) > 1 else None
         return _View(images[0], donor, None, None, tuple(names), kind)
-
-    def _thing(self, rng: np.random.Generator) -> tuple[Thing | None, str]:
-        """A thing that can be read, and the name of its photo."""
-        for position in rng.permutation(len(self.things)).tolist():
-            photo, mask = self.things[position]
-            if str(mask) in self.unreadable:
-                continue
-            try:
-                return read_thing(photo, mask), photo.name
-            except ImageReadError as error:
-                self.unreadable[str(mask)] = str(error)
-        return None, ''
-
-    def _readable(
-        self, rng: np.random.Generator, wanted: int
-    ) -> list[tuple[Path, np.ndarray]]:
-        """Up to ``wanted`` different readable sources in random order, at least one."""
-        paths = self.paths or []
-        images: list[tuple[Path, np.ndarray]] = []
-        # A whole permutation, so that the draws do not depend on what other indices found out.
-        for position in rng.permutation(len(paths)):
-            path = paths[position]
-            if len(images) == wanted:
-                break
-            if str(path) in self.unreadable:
-                continue
-            try:
-                images.append((path, read_source(path)))
-            except ImageReadError as error:
-                self.unreadable[str(path)] = str(error)
-        if not images:
-            raise ValueError(
-                f'expected readable images, got {len(paths)} of which none can be read, such as '
-                f'{next(iter(self.unreadable.values()), "none")}'
-            )
-        return images
 
 
 def _png(mask: np.ndarray) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmomni.synthesis import folder as module
+from mmomni.synthesis import resuming as module
 from mmomni.synthesis import synthesize_folder
 from mmomni.synthesis.synthesizer import Synthesizer
 
