@@ -100,10 +100,12 @@ def random_view(
     if domain == 'document':
         return _page_window(image, rng, max_side, first == NONE)
     smallest = 0.85 if domain == 'face' else 0.6
-    if first == MADE and max(image.shape[:2]) > max_side and rng.random() < CUT_OUT:
+    larger = max(image.shape[:2]) > max_side
+    if first != NONE and larger and rng.random() < CUT_OUT:
         view = _richest(image, rng, rng.uniform(smallest, 1, 2) * max_side, _detail)
     else:
-        view = _crop(image, rng, rng.uniform(smallest, 1, 2) * image.shape[:2])
+        sides = np.maximum(rng.uniform(smallest, 1, 2) * image.shape[:2], VIEW_SIDE)
+        view = _crop(image, rng, sides)
         view = _resize(view, _scale(view.shape, rng, max_side, first == NONE))
     return np.ascontiguousarray(view[:, ::-1] if rng.random() < 0.5 else view)
 
@@ -112,9 +114,10 @@ def _own_window(
     image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int
 ) -> np.ndarray:
     """A window on the source's 8x8 grid, and on that of its chroma."""
-    sides = rng.uniform(0.7, 1, 2) * np.minimum(image.shape[:2], max_side)
+    most = np.minimum(image.shape[:2], max_side)
+    sides = np.maximum(rng.uniform(0.7, 1, 2) * most, np.minimum(VIEW_SIDE, most))
     if domain == 'face':
-        sides = np.minimum(image.shape[:2], max_side)
+        sides = most
     richness = _inked if domain == 'document' else _detail
     return np.ascontiguousarray(_richest(image, rng, sides, richness, GRID))
 
@@ -126,7 +129,8 @@ def _page_window(
     scale = 1.0 if rng.random() < 0.5 else float(rng.uniform(0.7, 1))
     if fresh and min(image.shape[:2]) > 2 * VIEW_SIDE:
         scale = float(rng.uniform(0.6, 0.85))
-    sides = rng.uniform(0.7, 1, 2) * max_side / scale
+    most = max_side / scale
+    sides = np.maximum(rng.uniform(0.7, 1, 2) * most, min(VIEW_SIDE, most))
     return _resize(_richest(image, rng, sides, _inked), scale)
 
 
@@ -152,7 +156,7 @@ def _crop(
     image: np.ndarray, rng: np.random.Generator, sides: np.ndarray, step: int = 1
 ) -> np.ndarray:
     size = np.array(image.shape[:2])
-    height, width = (int(side) for side in np.clip(sides, np.minimum(size, VIEW_SIDE), size))
+    height, width = (int(side) for side in np.minimum(sides, size))
     y = int(rng.integers(size[0] - height + 1)) // step * step
     x = int(rng.integers(size[1] - width + 1)) // step * step
     return image[y : y + height, x : x + width]
