@@ -17,6 +17,11 @@ CONFIG = 'configs/demo/omni-iml_convnext-atto_demo.py'
 WORK_DIR = Path('work_dirs/demo')
 SEEDS = {'train': 1, 'test': 2}
 NUM_IMAGES = {'train': 40, 'test': 12}
+# One trace, and a clear one: what so small a model can learn in minutes.
+HISTORY = (
+    '--histories', 'double', '--first-quality', 50, 80, '--second-quality', 85, 97,
+    '--png', 0, '--grey', 0,
+)  # fmt: skip
 PHOTOS = Path(skimage.__file__).parent / 'data'
 GRACE_HOPPER = matplotlib.cbook.get_sample_data('grace_hopper.jpg', asfileobj=False)
 SOURCES: dict[str, dict[str, list]] = {
@@ -54,7 +59,7 @@ def synthesize() -> None:
             run(
                 '-m', 'mmomni.cli', 'synthesize', *sources, out, '--domain', domain,
                 '--num', NUM_IMAGES[split], '--seed', SEEDS[split], '--max-side', 384,
-                '--post-probability', 0, '--resume',
+                *HISTORY, '--post-probability', 0, '--resume',
             )  # fmt: skip
 
 

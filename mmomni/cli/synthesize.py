@@ -8,6 +8,7 @@ from .progress import counter
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 DOMAINS = ('natural', 'document', 'face')
+HISTORIES = ('varied', 'double')
 
 
 def add_parser(commands: Commands) -> None:
@@ -31,6 +32,13 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument('--num', required=True, type=int, help='how many images')
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument(
+        '--donors',
+        type=Path,
+        metavar='FOLDER',
+        help='photos (FOLDER/images) and masks (FOLDER/masks, white: the thing) of whole things to '
+        'put into other photos; for domain natural',
+    )
+    parser.add_argument(
         '--max-side', type=int, default=512, help='longest side in pixels (default: %(default)s)'
     )
     parser.add_argument(
@@ -45,7 +53,15 @@ def add_parser(commands: Commands) -> None:
 
 def _add_history_options(parser: argparse.ArgumentParser) -> None:
     """What happens to an image besides the forgery."""
-    for generation, default in (('first', (50, 80)), ('second', (85, 97))):
+    parser.add_argument(
+        '--histories',
+        choices=HISTORIES,
+        default='varied',
+        help="what images went through before the forgery: 'varied': a compression made here, by "
+        "libjpeg's tables or by those of another source, the source's own one, or none; "
+        "'double': always one of libjpeg's and a second one (default: %(default)s)",
+    )
+    for generation, default in (('first', (70, 100)), ('second', (70, 100))):
         parser.add_argument(
             f'--{generation}-quality',
             nargs=2,
@@ -57,11 +73,23 @@ def _add_history_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--post-probability',
         type=float,
-        default=0.25,
+        default=0.3,
         metavar='P',
-        help='share of images resized, blurred, covered with noise, saved again, sent through '
-        'social media or taken as a screenshot after the forgery (default: %(default)s)',
+        help='share of images resized, cropped, blurred, sharpened, covered with noise, given '
+        'other tones, saved again, sent through social media or taken as a screenshot after the '
+        'forgery (default: %(default)s)',
     )
+    for name, share, kind in (
+        ('png', 0.12, 'saved as PNG, most of them without a trace of compression'),
+        ('grey', 0.1, 'without colour'),
+    ):
+        parser.add_argument(
+            f'--{name}',
+            type=float,
+            default=share,
+            metavar='SHARE',
+            help=f'share of images {kind} (default: %(default)s)',
+        )
     parser.add_argument(
         '--authentic',
         type=float,
@@ -94,6 +122,10 @@ def _run(args: argparse.Namespace) -> None:
         authentic=args.authentic,
         workers=args.workers,
         resume=args.resume,
+        donors=args.donors,
+        histories=args.histories,
+        png=args.png,
+        grey=args.grey,
     )
     counts = ', '.join(f'{name} {count}' for name, count in sorted(summary.operations.items()))
     kind = 'images' if args.authentic else 'tampered images'

@@ -7,6 +7,11 @@ import numpy as np
 Region = np.ndarray | tuple[slice, slice]
 
 
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """The luma of an image in all three channels."""
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
 def reinhard(
     content: np.ndarray,
     where: Region,

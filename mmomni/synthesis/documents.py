@@ -13,19 +13,21 @@ from . import fonts
 from .jpeg_history import on_same_grid
 from .print_style import PrintStyle, letter_spans, match_print
 from .scene import Box, Edit, Scene, Word
-from .words import cut, find_words, glyphs, ink_map, measure, padded, print_glyphs
+from .words import Print, cut, find_words, glyphs, ink_map, measure, padded, print_glyphs
 
 WORDS_CHANGED = (1, 6)
 SMALLEST_SHARE = 0.005
 PAD = 1
 PLACES_TRIED = 60
 LETTERS_CHANGED = 4
+# How often nothing is done about noise, slope and softness of the page.
+CARELESS = 0.25
 # The neighbourhood that tells ink from paper, in pixels.
 INK_ROOM = 18
 
 
 @dataclass(frozen=True)
-class _Desk:
+class Desk:
     """A page on a forger's desk.
 
     Attributes:
@@ -33,6 +35,7 @@ class _Desk:
         image: The page as it was.
         words: Its words.
         style: What new print must look like.
+        careless: Whether new paper is flat and new print sharp, as an image editor has them.
     """
 
     canvas: np.ndarray
@@ -40,6 +43,16 @@ class _Desk:
     words: Sequence[Word]
     style: PrintStyle
     rng: np.random.Generator
+    careless: bool = False
+
+    def measure(self, box: Box) -> Print:
+        """Paper and ink of a word; of a careless forger, without slope and noise."""
+        found = measure(self.image, box)
+        if not self.careless:
+            return found
+        flat = np.zeros_like(found.paper)
+        flat[0] = found.level(box)
+        return Print(flat, found.ink)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -51,46 +64,53 @@ class _Desk:
 
 
 # Changes one word of the canvas and returns the box it changed, or None.
-_Change = Callable[[_Desk, Word], Box | None]
+_Change = Callable[[Desk, Word], Box | None]
 
 
 def text_edit(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Erase a few words and print other digits or words in their places."""
-    return _change_words(scene, rng, _reprint)
+    return change_words(scene, rng, _reprint)
 
 
 def text_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Copy the pixels of other words over a few words."""
-    return _change_words(scene, rng, _copy_over)
+    return change_words(scene, rng, _copy_over)
 
 
 def char_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Copy single letters from one line over letters of another."""
-    return _change_words(scene, rng, _copy_letters)
+    return change_words(scene, rng, _copy_letters)
 
 
 def text_removal(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Erase a few words: paper of the local colour, slope and noise in their places."""
-    return _change_words(scene, rng, _erase)
+    return change_words(scene, rng, _erase)
 
 
 def text_insert(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Print new words on blank paper, on the lines of the page."""
-    return _change_words(scene, rng, _insert)
+    return change_words(scene, rng, _insert)
 
 
-def _change_words(scene: Scene, rng: np.random.Generator, change: _Change) -> Edit | None:
+def change_words(
+    scene: Scene,
+    rng: np.random.Generator,
+    change: _Change,
+    wanted_words: tuple[int, int] = WORDS_CHANGED,
+) -> Edit | None:
     """Apply ``change`` to 1-6 words; to more of them while the mask is below its least share."""
     words = find_words(scene.image) if scene.words is None else scene.words
     if not words:
         return None
-    style = match_print(scene.image, words, rng)
-    desk = _Desk(scene.image.copy(), scene.image, words, style, rng)
+    style, careless = match_print(scene.image, words, rng), rng.random() < CARELESS
+    if careless:
+        style = style._replace(softness=0.0)
+    desk = Desk(scene.image.copy(), scene.image, words, style, rng, careless)
     mask = np.zeros(desk.size, bool)
-    wanted, changed = int(rng.integers(WORDS_CHANGED[0], WORDS_CHANGED[1] + 1)), 0
+    wanted, changed = int(rng.integers(wanted_words[0], wanted_words[1] + 1)), 0
     for index in rng.permutation(len(words)).tolist():
         enough = changed >= wanted and mask.mean() >= SMALLEST_SHARE
-        if enough or changed == WORDS_CHANGED[1]:
+        if enough or changed == wanted_words[1]:
             break
         if cut(mask, padded(words[index].box, PAD + 2, desk.size)).any():
             continue
@@ -98,39 +118,39 @@ def _change_words(scene: Scene, rng: np.random.Generator, change: _Change) -> Ed
         if box is not None:
             cut(mask, box)[:] = True
             changed += 1
-    return Edit(desk.canvas, mask, {'words': changed}) if changed else None
+    return Edit(desk.canvas, mask, {'words': changed, 'careless': careless}) if changed else None
 
 
-def _erase(desk: _Desk, word: Word) -> Box:
+def _erase(desk: Desk, word: Word) -> Box:
     box = padded(word.box, PAD, desk.size)
-    cut(desk.canvas, box)[:] = measure(desk.image, word.box).blank(box, desk.rng)
+    cut(desk.canvas, box)[:] = desk.measure(word.box).blank(box, desk.rng)
     return box
 
 
-def _reprint(desk: _Desk, word: Word) -> Box | None:
+def _reprint(desk: Desk, word: Word) -> Box | None:
     coverage, top = _new_glyphs(desk, word)
-    coverage = _narrowed(coverage, word.width + 2 * PAD + _room_right(desk, word))
+    coverage = _narrowed(coverage, word.width + 2 * PAD + room_right(desk, word))
     x, y = word.box[0] - PAD, word.box[1] + top
     height, width = coverage.shape
     if min(x, y) < 0 or y + height > desk.size[0] or x + width > desk.size[1]:
         return None
     x1, y1, x2, y2 = word.box
     box = padded((x1, min(y1, y), max(x2, x + width), max(y2, y + height)), PAD, desk.size)
-    style = measure(desk.image, word.box)
+    style = desk.measure(word.box)
     cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
     print_glyphs(desk.canvas, (x, y), coverage, style, desk.style.blur_for(coverage), desk.rng)
     return box
 
 
-def _copy_over(desk: _Desk, word: Word) -> Box | None:
+def _copy_over(desk: Desk, word: Word) -> Box | None:
     fitting = _look_alikes(desk, word)
     if not fitting:
         return None
     source = fitting[int(desk.rng.integers(len(fitting)))]
-    return _move_patch(desk, word.box, source.box)
+    return move_patch(desk, word.box, source.box)
 
 
-def _copy_letters(desk: _Desk, word: Word) -> Box | None:
+def _copy_letters(desk: Desk, word: Word) -> Box | None:
     """Copy up to ``LETTERS_CHANGED`` letters of other lines over letters of ``word``."""
     lines = [
         other
@@ -149,14 +169,14 @@ def _copy_letters(desk: _Desk, word: Word) -> Box | None:
         fitting = [there for there in _spans(desk, source) if _as_wide(here, there)]
         if fitting:
             there = fitting[int(desk.rng.integers(len(fitting)))]
-            changed.append(_move_patch(desk, here, there))
+            changed.append(move_patch(desk, here, there))
     if not changed:
         return None
     x1, y1, x2, y2 = zip(*changed, strict=True)
     return min(x1), min(y1), max(x2), max(y2)
 
 
-def _spans(desk: _Desk, word: Word) -> list[Box]:
+def _spans(desk: Desk, word: Word) -> list[Box]:
     """Boxes of the letters of a word, as high as the word."""
     x1, y1, x2, y2 = word.box
     room = padded(word.box, INK_ROOM, desk.size)
@@ -168,7 +188,7 @@ def _as_wide(here: Box, there: Box) -> bool:
     return abs((here[2] - here[0]) - (there[2] - there[0])) <= max(1, (here[2] - here[0]) // 8)
 
 
-def _move_patch(desk: _Desk, here: Box, there: Box) -> Box:
+def move_patch(desk: Desk, here: Box, there: Box) -> Box:
     """Blank the paper ``here`` and put the pixels of ``there`` on it, off their JPEG grid."""
     old, taken = (padded(box, PAD, desk.size) for box in (here, there))
     height, width = taken[3] - taken[1], taken[2] - taken[0]
@@ -176,17 +196,17 @@ def _move_patch(desk: _Desk, here: Box, there: Box) -> Box:
     y = min(max(old[3] - height, 0), desk.size[0] - height)
     if on_same_grid(y - taken[1], x - taken[0]):
         x += 1 if x + width < desk.size[1] else -1
-    style = measure(desk.image, here)
-    offset = np.round(style.level(old) - measure(desk.image, there).level(taken))
+    style = desk.measure(here)
+    offset = np.round(style.level(old) - desk.measure(there).level(taken))
     cut(desk.canvas, old)[:] = style.blank(old, desk.rng)
     patch = cut(desk.image, taken) + (offset if np.abs(offset).max() > 2 else 0)
     desk.canvas[y : y + height, x : x + width] = patch.clip(0, 255).astype(np.uint8)
     return min(old[0], x), min(old[1], y), max(old[2], x + width), max(old[3], y + height)
 
 
-def _look_alikes(desk: _Desk, word: Word) -> list[Word]:
+def _look_alikes(desk: Desk, word: Word) -> list[Word]:
     """Other words of about the same height that fit into the place of ``word``."""
-    room = word.width + _room_right(desk, word)
+    room = word.width + room_right(desk, word)
     return [
         other
         for other in desk.words
@@ -196,7 +216,7 @@ def _look_alikes(desk: _Desk, word: Word) -> list[Word]:
     ]
 
 
-def _insert(desk: _Desk, word: Word) -> Box | None:
+def _insert(desk: Desk, word: Word) -> Box | None:
     coverage, top = _new_glyphs(desk, word)
     height, width = coverage.shape
     # A blank's width stays free on both sides.
@@ -213,13 +233,13 @@ def _insert(desk: _Desk, word: Word) -> Box | None:
             continue
         x1, y1, x2, y2 = box = padded((x, y, x + width, y + height), PAD, desk.size)
         if busy[y2, x2] - busy[y1, x2] - busy[y2, x1] + busy[y1, x1] == 0:
-            style, blur = measure(desk.image, word.box), desk.style.blur_for(coverage)
+            style, blur = desk.measure(word.box), desk.style.blur_for(coverage)
             print_glyphs(desk.canvas, (x, y), coverage, style, blur, desk.rng)
             return box
     return None
 
 
-def _new_glyphs(desk: _Desk, word: Word) -> tuple[np.ndarray, int]:
+def _new_glyphs(desk: Desk, word: Word) -> tuple[np.ndarray, int]:
     """New text in the manner of ``word``.
 
     Returns:
@@ -246,7 +266,7 @@ def _narrowed(coverage: np.ndarray, room: int) -> np.ndarray:
     return cv2.resize(coverage, (room, coverage.shape[0]), interpolation=cv2.INTER_AREA)
 
 
-def _room_right(desk: _Desk, word: Word) -> int:
+def room_right(desk: Desk, word: Word) -> int:
     """Free pixels up to the next word on the line, or the border; at most half the word's width."""
     _, y1, x2, y2 = word.box
     line = [other.box for other in desk.words if other.box[1] < y2 and other.box[3] > y1]

@@ -1,4 +1,4 @@
-"""A folder of forgeries: written in order, by any number of processes, and resumable."""
+"""A folder of forgeries: written in order, by any number of processes."""
 
 import json
 import logging
@@ -10,22 +10,19 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
-import PIL
 
-from mmomni.version import __version__
-
-from .jpeg_history import FIRST_QUALITY, SECOND_QUALITY
+from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
 from .publishing import POST_PROBABILITY
+from .resuming import HEADER, META, checked_free, header_of, mask_of, resumed
 from .sources import list_sources
-from .synthesizer import RENDERED, Sample, Synthesizer
+from .synthesizer import GREY_SHARE, PNG_SHARE, RENDERED, Sample, Synthesizer
+from .things import list_donors
 
-HEADER, META, LIST = 'synthesis.json', 'meta.jsonl', 'list.txt'
+LIST = 'list.txt'
 # Images given out to the workers before the next one is written, per worker.
 AHEAD = 4
 
@@ -65,6 +62,10 @@ def synthesize_folder(
     authentic: float = 0.0,
     workers: int = 1,
     resume: bool = False,
+    donors: Path | str | None = None,
+    histories: str = HISTORIES[0],
+    png: float = PNG_SHARE,
+    grey: float = GREY_SHARE,
 ) -> Summary:
     """Write ``num`` images, their masks, ``meta.jsonl``, ``list.txt`` and ``synthesis.json``.
 
@@ -85,6 +86,10 @@ def synthesize_folder(
         authentic: Share of the images that are not forged, 0 to 1.
         workers: Processes, 1 or more; 1: this one.
         resume: Go on with what an interrupted run left in ``out_dir``; ``num`` may have grown.
+        donors: A folder with ``images/`` and ``masks/`` of things to put into photos, or ``None``.
+        histories: ``'varied'`` or ``'double'``; see :class:`Synthesizer`.
+        png: Share of the images saved as PNG, 0 to 1.
+        grey: Share of the images without colour, 0 to 1.
 
     Raises:
         FileExistsError: ``out_dir`` holds something that is not to be, or cannot be resumed.
@@ -98,10 +103,11 @@ def synthesize_folder(
         raise ValueError(f'{name} must be 1 or more, got {value}')
     paths = None if sources == RENDERED else list_sources(_as_sequence(sources))
     make = Synthesizer(
-        paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic
-    )
-    out, header = Path(out_dir), _header(make)
-    metas = _resumed(out, header, num) if resume else _checked_free(out)
+        paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic,
+        histories, png, grey, () if donors is None else list_donors(Path(donors)),
+    )  # fmt: skip
+    out, header = Path(out_dir), header_of(make)
+    metas = resumed(out, header, num) if resume else checked_free(out)
     operations = Counter(meta['operation'] for meta in metas)
     without_face = sum(map(_lacks_face, metas))
     unreadable: dict[str, str] = {}
@@ -208,12 +214,8 @@ def _write_list(out: Path) -> None:
 
 
 def _row(meta: dict[str, Any]) -> str:
-    mask = _mask_of(meta)
+    mask = mask_of(meta)
     return f'images/{meta["file"]}\t{mask or "-"}'
-
-
-def _mask_of(meta: dict[str, Any]) -> str | None:
-    return f'masks/{Path(meta["file"]).stem}.png' if meta['boxes'] else None
 
 
 def _note(unreadable: dict[str, str], news: dict[str, str]) -> None:
@@ -221,81 +223,3 @@ def _note(unreadable: dict[str, str], news: dict[str, str]) -> None:
         if path not in unreadable:
             unreadable[path] = reason
             logger.warning('left out: %s', reason)
-
-
-# What is resumed
-
-
-def _header(make: Synthesizer) -> dict[str, Any]:
-    """All that the bytes depend on."""
-    digest = sha256()
-    for path in make.paths or []:
-        digest.update(f'{path.name}\t{path.stat().st_size}\n'.encode())
-    return {
-        'domain': make.domain,
-        'seed': make.seed,
-        'max_side': make.max_side,
-        'first_quality': list(make.first_quality),
-        'second_quality': list(make.second_quality),
-        'post_probability': make.post_probability,
-        'authentic': make.authentic,
-        'sources': RENDERED if make.paths is None else f'{len(make.paths)} {digest.hexdigest()}',
-        'versions': {
-            'mmomni': __version__,
-            'numpy': np.__version__,
-            'opencv': cv2.__version__,
-            'Pillow': PIL.__version__,
-        },
-    }
-
-
-def _checked_free(out: Path) -> list[dict[str, Any]]:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        hint = ', or resume it (--resume)' if (out / HEADER).is_file() else ''
-        raise FileExistsError(
-            f'expected a new or empty folder at {out}, got one that holds files; choose another '
-            f'folder or remove it first{hint}'
-        )
-    return []
-
-
-def _resumed(out: Path, header: dict[str, Any], num: int) -> list[dict[str, Any]]:
-    """The meta data of what is whole; cuts off what is not."""
-    if not (out / HEADER).is_file():
-        return _checked_free(out)
-    before = json.loads((out / HEADER).read_text(encoding='utf-8'))
-    for name, value in header.items():
-        if before.get(name) == value:
-            continue
-        if name == 'versions':
-            logger.warning('resuming with %s a run of %s: bytes may differ', value, before[name])
-            continue
-        raise ValueError(
-            f'cannot resume {out}: its {name} is {before.get(name)!r}, got {value!r}; give the '
-            'same sources and options, or choose another folder'
-        )
-    metas = _whole(out)
-    if len(metas) > num:
-        raise ValueError(f'{out} already holds {len(metas)} images, got num {num}; give more')
-    return metas
-
-
-def _whole(out: Path) -> list[dict[str, Any]]:
-    """Read the meta data up to the first line that is torn or whose files are missing."""
-    path, metas, kept = out / META, [], 0
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-        if not line.endswith(b'\n'):
-            break
-        meta = json.loads(line)
-        files = [f'images/{meta["file"]}', *filter(None, [_mask_of(meta)])]
-        if not all((out / name).is_file() for name in files):
-            break
-        metas.append(meta)
-        kept += len(line)
-    if path.exists():
-        os.truncate(path, kept)
-    # A later draw may give the image another suffix, and then the torn one would stay.
-    for file in [*out.glob('images/*'), *out.glob('masks/*')]:
-        if file.stem.isdigit() and int(file.stem) >= len(metas):
-            file.unlink()
-    return metas

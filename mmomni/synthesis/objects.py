@@ -11,11 +11,11 @@ from .scene import Box
 
 WORK_SIDE, GRABCUT_SIDE = 128, 72
 RECTANGLES_TRIED = 16
-OBJECTS_TRIED = 3
+OBJECTS_TRIED = 4
 GRABCUT_ROUNDS = 1
 # Lab distances across most of its outline: an object above the first is clear enough to stop
 # looking, one below the second is none.
-CLEAR, UNCLEAR = 30.0, 17.0
+CLEAR, UNCLEAR = 38.0, 19.0
 
 
 def find_object(
@@ -105,7 +105,7 @@ def _salient_rectangle(
     sums = cv2.integral(lab)
     best, best_score = (2, 2, width - 2, height - 2), -1.0
     # An object fills about half of its rectangle.
-    low, high = np.log(1.5 * area[0]), np.log(min(2.0 * area[1], 0.6))
+    low, high = np.log(1.5 * area[0]), np.log(min(2.0 * area[1], 0.85))
     for _ in range(RECTANGLES_TRIED):
         share, aspect = np.exp(rng.uniform(low, high)), np.exp(rng.uniform(-0.6, 0.6))
         w = int(np.clip(np.sqrt(share * height * width * aspect), 6, width - 4))

@@ -1,37 +1,69 @@
 """All forging operations by domain, and the loop that makes sure one left a trace."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .captions import write_text
+from .document_pasting import block_copy, page_splice, stamp
 from .documents import char_copy, text_copy, text_edit, text_insert, text_removal
 from .face_boxes import find_face
+from .face_retouching import face_retouch
 from .faces import face_blend, region_swap
-from .natural import copy_move, object_jitter, removal, splice
+from .jpeg_history import Generation
+from .local_edits import local_filter, recolour
+from .natural import copy_move, object_jitter, removal
 from .regions import boxes_of
 from .retouching import local_resave, regenerate
-from .scene import Box, Edit, Operation, Scene, Word
+from .scene import Box, Edit, Operation, Scene, Thing, Word
+from .splicing import backdrop, paste_thing, splice
+from .strokes import retouch
 from .words import find_words
 
-OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
+# Each operation of a domain, and how often it is tried first.
+_TABLE: Mapping[str, Mapping[str, tuple[Operation, float]]] = {
     'natural': {
-        'copy_move': copy_move,
-        'splice': splice,
-        'removal': removal,
-        'object_jitter': object_jitter,
-        'regenerate': regenerate,
-        'local_resave': local_resave,
+        'copy_move': (copy_move, 0.14),
+        'splice': (splice, 0.17),
+        'paste_thing': (paste_thing, 0.14),
+        'backdrop': (backdrop, 0.06),
+        'removal': (removal, 0.1),
+        'object_jitter': (object_jitter, 0.07),
+        'retouch': (retouch, 0.08),
+        'recolour': (recolour, 0.07),
+        'local_filter': (local_filter, 0.05),
+        'regenerate': (regenerate, 0.04),
+        'local_resave': (local_resave, 0.04),
+        'write_text': (write_text, 0.04),
     },
     'document': {
-        'text_edit': text_edit,
-        'text_copy': text_copy,
-        'char_copy': char_copy,
-        'text_removal': text_removal,
-        'text_insert': text_insert,
+        'text_edit': (text_edit, 0.2),
+        'text_copy': (text_copy, 0.15),
+        'char_copy': (char_copy, 0.1),
+        'text_removal': (text_removal, 0.12),
+        'text_insert': (text_insert, 0.11),
+        'page_splice': (page_splice, 0.16),
+        'block_copy': (block_copy, 0.1),
+        'stamp': (stamp, 0.06),
     },
-    'face': {'face_blend': face_blend, 'region_swap': region_swap},
+    'face': {
+        'face_blend': (face_blend, 0.6),
+        'region_swap': (region_swap, 0.22),
+        'face_retouch': (face_retouch, 0.18),
+    },
 }
+OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
+    domain: {name: operation for name, (operation, _) in table.items()}
+    for domain, table in _TABLE.items()
+}
+FREQUENCIES: Mapping[str, Mapping[str, float]] = {
+    domain: {name: share for name, (_, share) in table.items()}
+    for domain, table in _TABLE.items()
+}
+# How often a photo that was forged is forged in a second place.
+AGAIN = 0.12
 DOMAINS = tuple(OPERATIONS)
 TRIES = 20
 # Mean absolute change inside of the mask, in grey levels, below which nothing was forged.
@@ -52,6 +84,7 @@ class Forgery(NamedTuple):
         boxes: [x1, y1, x2, y2] of the mask's 8-connected regions, right and bottom exclusive.
         details: What the operation tells of itself; JSON types only.
         used_donor: Whether there is content of the donor in it.
+        used_thing: Whether the thing is in it.
     """
 
     image: np.ndarray
@@ -60,6 +93,7 @@ class Forgery(NamedTuple):
     boxes: list[list[int]]
     details: dict[str, Any]
     used_donor: bool = False
+    used_thing: bool = False
 
 
 def forge(
@@ -70,60 +104,76 @@ def forge(
     words: Sequence[Word] | None = None,
     face: Box | None = None,
     donor_face: Box | None = None,
+    thing: Thing | None = None,
+    donor_words: Sequence[Word] | None = None,
+    first: Generation | None = None,
 ) -> Forgery:
-    """Forge an image with a random operation of its domain.
+    """Forge an image with a random operation of its domain; one photo in eight with two.
 
-    An operation that changes (nearly) nothing is tried again with fresh draws, 20 times at most,
-    then another one takes its place.
+    The order in which operations are tried is drawn by ``FREQUENCIES``. One that changes (nearly)
+    nothing is tried again with fresh draws, 20 times at most, then the next takes its place.
 
     Args:
-        image: ``uint8`` (H, W, 3), RGB, already compressed once.
-        donor: Where spliced regions and other faces come from, ``uint8`` (H', W', 3), or
+        image: ``uint8`` (H, W, 3), RGB, already compressed where it is to be.
+        donor: Where spliced regions, words and other faces come from, ``uint8`` (H', W', 3), or
             ``None``: only operations that need none.
         domain: ``'natural'``, ``'document'`` or ``'face'``.
         rng: Source of all draws.
         words: Words of a rendered page, else they are looked for.
         face: Box (x1, y1, x2, y2) of a portrait's face, else it is looked for.
         donor_face: The same of the donor.
+        thing: A thing to put into a photo, or ``None``.
+        donor_words: Words of a rendered donor.
+        first: How the image was compressed, so that a splice can have the same history.
 
     Raises:
         ForgeryError: Nothing can be forged here, such as a document without words.
         ValueError: The domain is unknown.
     """
     check_domain(domain)
-    scene = _scene(image, donor, domain, words, face, donor_face)
-    for operation in rng.permutation(list(OPERATIONS[domain])):
+    scene = Scene(image, donor, words, face, donor_face, thing, donor_words, first)
+    scene = _known(scene, domain)
+    name, edit = _one_edit(scene, domain, rng)
+    mask, details, edits = edit.mask, edit.details, [edit]
+    if domain == 'natural' and rng.random() < AGAIN:
+        try:
+            second, more = _one_edit(replace(scene, image=edit.image), domain, rng)
+        except ForgeryError:
+            pass  # one forgery is enough
+        else:
+            details = {**details, 'second': {'operation': second, **more.details}}
+            mask, edits = mask | more.mask, [edit, more]
+    return Forgery(
+        edits[-1].image, mask.astype(np.uint8) * 255, name, boxes_of(mask), details,
+        any(each.used_donor for each in edits), any(each.used_thing for each in edits),
+    )  # fmt: skip
+
+
+def _one_edit(scene: Scene, domain: str, rng: np.random.Generator) -> tuple[str, Edit]:
+    names, shares = list(OPERATIONS[domain]), list(FREQUENCIES[domain].values())
+    for name in rng.choice(names, len(names), replace=False, p=shares).tolist():
         for _ in range(TRIES):
-            edit = OPERATIONS[domain][str(operation)](scene, rng)
-            if edit is not None and _left_a_trace(image, edit):
-                mask = edit.mask.astype(np.uint8) * 255
-                boxes = boxes_of(edit.mask)
-                return Forgery(
-                    edit.image, mask, str(operation), boxes, edit.details, edit.used_donor
-                )
+            edit = OPERATIONS[domain][name](scene, rng)
+            if edit is not None and _left_a_trace(scene.image, edit):
+                return name, edit
+    height, width = scene.image.shape[:2]
     raise ForgeryError(
         f'expected an image with something to forge for domain {domain!r}, got one of '
-        f'{image.shape[1]}x{image.shape[0]} px in which no operation changed anything '
+        f'{width}x{height} px in which no operation changed anything '
         '(flat, or without words); choose another image or domain'
     )
 
 
-def _scene(
-    image: np.ndarray,
-    donor: np.ndarray | None,
-    domain: str,
-    words: Sequence[Word] | None,
-    face: Box | None,
-    donor_face: Box | None,
-) -> Scene:
+def _known(scene: Scene, domain: str) -> Scene:
     """The scene with what its domain needs looked for, once for all tries."""
-    if domain == 'document' and words is None:
-        words = find_words(image)
-    if domain == 'face':
-        face = face or find_face(image)
-        if donor is not None and face is not None:
-            donor_face = donor_face or find_face(donor)
-    return Scene(image, donor, words, face, donor_face)
+    if domain == 'document' and scene.words is None:
+        return replace(scene, words=find_words(scene.image))
+    if domain == 'face' and scene.face is None:
+        scene = replace(scene, face=find_face(scene.image))
+    needs_donor = domain == 'face' and scene.face is not None and scene.donor_face is None
+    if needs_donor and scene.donor is not None:
+        return replace(scene, donor_face=find_face(scene.donor))
+    return scene
 
 
 def check_domain(domain: str) -> None:

@@ -1,4 +1,4 @@
-"""Rendered documents: receipts, letters, tables and invoices, as a scanner would see them."""
+"""Rendered documents: receipts, letters, tables, invoices, certificates, as scanners see them."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,11 +9,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from . import fonts
+from .ink import draw_ink, print_ink
 from .scene import Word
 
 TEXT_SIZE = (11, 26)
 # Words nearer to the border than this count as cut off, in pixels.
 BORDER = 2
+# How many pages bear a stamp or a signature.
+STAMPED = 0.3
 PAPERS = ((255, 255, 255), (250, 250, 248), (251, 246, 232), (243, 238, 222), (238, 238, 240))
 INKS = ((15, 15, 15), (45, 45, 48), (80, 80, 85), (25, 35, 95), (110, 25, 30), (20, 70, 50))
 
@@ -54,6 +57,12 @@ class _Sheet:
             x += font.getlength(part) + space
         return x
 
+    def centred(self, baseline: int, text: str, font: ImageFont.FreeTypeFont) -> None:
+        """Print in the middle of the sheet."""
+        space = font.size * 0.32 * (len(text.split()) - 1)
+        length = sum(font.getlength(part) for part in text.split()) + space
+        self.text((self.canvas.width - length) / 2, baseline, text, font)
+
     def _word(self, x: int, baseline: int, text: str, font: ImageFont.FreeTypeFont) -> None:
         self.draw.text((x, baseline), text, font=font, fill=self.ink, anchor='ls')
         left, top, right, bottom = fonts.ink_box(text, font)
@@ -78,7 +87,10 @@ def render_page(rng: np.random.Generator, max_side: int = 512) -> Page:
     sheet = _Sheet(Image.new('RGB', (width, height), paper), INKS[rng.integers(len(INKS))])
     size = int(rng.integers(TEXT_SIZE[0], TEXT_SIZE[1] + 1))
     KINDS[rng.integers(len(KINDS))](sheet, size, rng)
-    return Page(_scanned(np.asarray(sheet.canvas), rng), sheet.words)
+    page = np.array(sheet.canvas)
+    if rng.random() < STAMPED:
+        _stamp(page, rng)
+    return Page(_scanned(page, rng), sheet.words)
 
 
 def _letter(sheet: _Sheet, size: int, rng: np.random.Generator) -> None:
@@ -160,7 +172,39 @@ def _invoice(sheet: _Sheet, size: int, rng: np.random.Generator) -> None:
         sheet.text(right, baseline, fonts.amount(rng), body, right=True)
 
 
-KINDS = (_letter, _receipt, _table, _invoice)
+def _certificate(sheet: _Sheet, size: int, rng: np.random.Generator) -> None:
+    width, height = sheet.canvas.size
+    tint = INKS[rng.integers(len(INKS))]
+    for inset in (0.4, 0.8)[: rng.integers(1, 3)]:
+        edge = round(inset * size)
+        sheet.draw.rectangle((edge, edge, width - edge, height - edge), outline=tint, width=2)
+    faces = (*fonts.SERIF, 'STIXGeneralItalic')
+    face = faces[rng.integers(len(faces))]
+    body, big = fonts.load_font(face, size), fonts.load_font(face, round(1.9 * size))
+    pitch, baseline = round(size * rng.uniform(1.6, 2.2)), round(3.2 * size)
+    sheet.centred(baseline, f'Certificate {fonts.word(rng)}'.upper(), body)
+    sheet.centred(baseline + 2 * pitch, _heading(rng), big)
+    baseline += 3 * pitch
+    while baseline < height - 3.5 * pitch:
+        words = [_running_word(rng) for _ in range(max(2, width // (6 * size)))]
+        baseline += pitch
+        sheet.centred(baseline, ' '.join(words), body)
+    foot = height - round(1.6 * size)
+    sheet.text(2 * size, foot, fonts.date(rng), body)
+    sheet.text(width - 2 * size, foot, f'No. {fonts.number(6, rng)}', body, right=True)
+
+
+KINDS = (_letter, _receipt, _table, _invoice, _certificate)
+
+
+def _stamp(page: np.ndarray, rng: np.random.Generator) -> None:
+    """A stamp or a signature, as many honest pages have them, in the lower half; in place."""
+    height, width = page.shape[:2]
+    _, ink = draw_ink(min(height, width), rng)
+    room = height - ink.shape[0], width - ink.shape[1]
+    if min(room) > 2:
+        at = int(rng.integers(room[0] // 2, room[0])), int(rng.integers(room[1]))
+        print_ink(page, ink, at, rng)
 
 
 def _font(names: tuple[str, ...], size: int, rng: np.random.Generator) -> ImageFont.FreeTypeFont:

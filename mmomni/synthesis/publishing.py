@@ -4,7 +4,7 @@ Untouched blocks keep the traces of two compressions on one grid unless the pict
 blurred, covered with noise or photographed from a screen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -12,29 +12,43 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import encode
+from .colour import as_grey
+from .jpeg_history import Generation, History, draw_generation
+from .whole_edits import EDITS
 
-from .colour import with_grain
-from .jpeg_history import JpegHistory, compress
-
-POST_PROBABILITY = 0.25
+POST_PROBABILITY = 0.3
+# Kinds that change the picture before it is saved.
+CHANGES = ('resize', 'crop', *EDITS)
 # How often each kind is drawn, were post-processing certain.
 POST: Mapping[str, float] = {
-    'social': 0.3,
-    'resave': 0.2,
-    'resize': 0.2,
-    'screenshot': 0.1,
-    'blur': 0.1,
-    'noise': 0.1,
+    'social': 0.22,
+    'resave': 0.18,
+    'resize': 0.15,
+    'levels': 0.12,
+    'crop': 0.08,
+    'sharpen': 0.07,
+    'screenshot': 0.06,
+    'blur': 0.06,
+    'noise': 0.06,
 }
 PLATFORM_SIDES = (1080, 960)
 PLATFORM_QUALITY = (70, 85)
 RESAVE_QUALITY = (70, 95)
-BLUR = (0.4, 1.2)
-NOISE = (1.0, 5.0)
 SHRINK = (0.5, 0.95)
 ENLARGE = (1.05, 1.3)
+# The most that is cut off at each border, over the side.
+CROP = 0.12
 LEAST_SIDE = 64
+
+
+class Form(NamedTuple):
+    """How a file is saved: as a PNG or a JPEG, with one channel or three."""
+
+    png: bool = False
+    grey: bool = False
+
+
+COLOUR_JPEG = Form()
 
 
 class Published(NamedTuple):
@@ -42,18 +56,19 @@ class Published(NamedTuple):
 
     Attributes:
         data: The file.
-        suffix: ``'.jpg'``, or ``'.png'``: a screenshot.
+        suffix: ``'.jpg'`` or ``'.png'``.
         mask: ``uint8`` (H, W), 0 and 255, of the file's size.
-        qualities: libjpeg qualities of all generations, the oldest first.
-        subsampling: Their chroma layouts.
+        qualities: libjpeg qualities of all generations, the oldest first; ``None``: of a camera's
+            or another program's tables.
+        subsampling: Their chroma layouts; ``None``: that of the source.
         post: ``kind`` and parameters of the post-processing, or ``None``.
     """
 
     data: bytes
     suffix: str
     mask: np.ndarray
-    qualities: list[int]
-    subsampling: list[str]
+    qualities: list[int | None]
+    subsampling: list[str | None]
     post: dict[str, Any] | None
 
 
@@ -66,63 +81,83 @@ def draw_post(rng: np.random.Generator, probability: float) -> str | None:
 def publish(
     image: np.ndarray,
     mask: np.ndarray,
-    history: JpegHistory,
+    history: History,
     kind: str | None,
     rng: np.random.Generator,
     max_side: int,
+    form: Form = COLOUR_JPEG,
 ) -> Published:
     """Post-process and save.
 
     ::
 
-        None, resize, blur, noise    image ─► change ─► JPEG q2
+        None                         image ─► JPEG q2
+        resize, crop, levels,        image ─► change ─► JPEG q2
+          sharpen, blur, noise
         resave                       image ─► JPEG q2 ─► JPEG q3 (─► JPEG q4)
         social                       image ─► JPEG q2 ─► at most 1080 or 960 px ─► JPEG q3, 4:2:0
         screenshot                   image ─► JPEG q2 ─► scaled ─► PNG
 
+    A PNG is saved instead of JPEG q2, unless the file is sent on in one of the last three ways.
+
     Args:
-        image: ``uint8`` (H, W, 3), compressed once and forged.
+        image: ``uint8`` (H, W, 3), compressed once or not, and forged.
         mask: ``uint8`` (H, W), 0 and 255.
-        history: Settings of the first and the second compression.
+        history: The generations.
         kind: Key of ``POST``, or ``None``.
         rng: Source of all draws.
         max_side: Longest side of what is enlarged, in pixels.
+        form: Whether the file is a PNG, and whether it is grey.
     """
-    qualities, subsampling = list(history.qualities), list(history.subsampling)
-    second = qualities[-1], subsampling[-1]
-    post: dict[str, Any] | None = None if kind is None else {'kind': kind}
-    if kind in ('resize', 'blur', 'noise') and post is not None:
-        image, mask, parameters = _edited(image, mask, kind, rng, max_side)
-        post.update(parameters)
-    elif kind in ('resave', 'social', 'screenshot') and post is not None:
-        image = compress(image, *second)
-        if kind == 'screenshot':
-            scale = 1.0 if rng.random() < 0.3 else float(rng.uniform(*SHRINK))
-            image, mask, scale = _scaled(image, mask, scale)
-            post['scale'] = scale
-            return Published(_png(image), '.png', mask, qualities, subsampling, post)
-        if kind == 'social':
-            limit = int(rng.choice(PLATFORM_SIDES))
-            image, mask, scale = _scaled(image, mask, min(1.0, limit / max(mask.shape)))
-            post.update(side=limit, scale=scale)
-            second = int(rng.integers(PLATFORM_QUALITY[0], PLATFORM_QUALITY[1] + 1)), '4:2:0'
-        else:
-            image, second = _resaved(image, qualities, subsampling, rng)
-        qualities.append(second[0])
-        subsampling.append(second[1])
-    return Published(encode(image, *second), '.jpg', mask, qualities, subsampling, post)
+    if form.grey:
+        image = as_grey(image)
+    post: dict[str, Any] | None = None
+    if kind in CHANGES:
+        image, mask, parameters = _changed(image, mask, str(kind), rng, max_side)
+        post = {'kind': kind, **parameters}
+    generations = history.earlier
+    if form.png and (kind is None or kind in CHANGES):
+        return Published(_png(image, form), '.png', mask, *_told(generations), post)
+    generations = [*generations, history.second]
+    if kind in ('resave', 'social', 'screenshot'):
+        image, post = history.second(image), {'kind': kind}
+    if kind == 'screenshot':
+        scale = 1.0 if rng.random() < 0.3 else float(rng.uniform(*SHRINK))
+        image, mask, scale = _scaled(image, mask, scale)
+        post = {'kind': kind, 'scale': scale}
+        return Published(_png(image, form), '.png', mask, *_told(generations), post)
+    if kind == 'social':
+        limit = int(rng.choice(PLATFORM_SIDES))
+        image, mask, scale = _scaled(image, mask, min(1.0, limit / max(mask.shape)))
+        post = {'kind': kind, 'side': limit, 'scale': scale}
+        generations.append(draw_generation(rng, PLATFORM_QUALITY)._replace(subsampling='4:2:0'))
+    if kind == 'resave':
+        if rng.random() < 0.4:
+            generations.append(between := draw_generation(rng, RESAVE_QUALITY))
+            image = between(image)
+        generations.append(draw_generation(rng, RESAVE_QUALITY))
+    last = generations[-1] or history.second
+    data = last.save(image[..., 0] if form.grey else image)
+    return Published(data, '.jpg', mask, *_told(generations), post)
 
 
-def _edited(
+def _told(
+    generations: Sequence[Generation | None],
+) -> tuple[list[int | None], list[str | None]]:
+    """Qualities and chroma layouts."""
+    qualities = [None if each is None else each.quality for each in generations]
+    return qualities, [None if each is None else each.subsampling for each in generations]
+
+
+def _changed(
     image: np.ndarray, mask: np.ndarray, kind: str, rng: np.random.Generator, max_side: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Image, mask and parameters after a change of the whole picture."""
-    if kind == 'blur':
-        sigma = round(float(rng.uniform(*BLUR)), 2)
-        return cv2.GaussianBlur(image, (0, 0), sigma), mask, {'sigma': sigma}
-    if kind == 'noise':
-        level = round(float(rng.uniform(*NOISE)), 2)
-        return with_grain(image, level, rng), mask, {'level': level}
+    if kind in EDITS:
+        image, parameters = EDITS[kind](image, rng)
+        return image, mask, parameters
+    if kind == 'crop':
+        return _cropped(image, mask, rng)
     scale = float(rng.uniform(*(SHRINK if rng.random() < 0.7 else ENLARGE)))
     if scale > 1 and scale * max(mask.shape) > max_side:
         scale = 1 / scale
@@ -130,18 +165,18 @@ def _edited(
     return image, mask, {'scale': scale}
 
 
-def _resaved(
-    image: np.ndarray, qualities: list[int], subsampling: list[str], rng: np.random.Generator
-) -> tuple[np.ndarray, tuple[int, str]]:
-    """One or two generations more: the image before the last one, and that one's settings."""
-    low, high = RESAVE_QUALITY
-    last = int(rng.integers(low, high + 1)), str(rng.choice(['4:4:4', '4:2:0']))
-    if rng.random() < 0.4:
-        between = int(rng.integers(low, high + 1))
-        image = compress(image, between, last[1])
-        qualities.append(between)
-        subsampling.append(last[1])
-    return image, last
+def _cropped(
+    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """A strip cut off at each border, unless something forged would vanish with it."""
+    height, width = mask.shape
+    strips = rng.uniform(0, CROP, 4) * [height, width, height, width]
+    top, left, bottom, right = strips.astype(int).tolist()
+    window = np.s_[top : height - bottom, left : width - right]
+    small = min(mask[window].shape) < LEAST_SIDE
+    if small or (mask.any() and mask[window].sum() < 0.5 * float(mask.sum())):
+        return image, mask, {'at': [0, 0]}
+    return np.ascontiguousarray(image[window]), mask[window].copy(), {'at': [top, left]}
 
 
 def _scaled(
@@ -160,7 +195,8 @@ def _scaled(
     return cv2.resize(image, size, interpolation=method), hard, scale
 
 
-def _png(image: np.ndarray) -> bytes:
+def _png(image: np.ndarray, form: Form) -> bytes:
     buffer = BytesIO()
-    Image.fromarray(image).save(buffer, 'PNG', compress_level=3)
+    pixels = image[..., 0] if form.grey else image
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, 'PNG', compress_level=3)
     return buffer.getvalue()

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 AREA = (0.03, 0.25)
-FEATHER = (1, 4)
+# Widths of a region's border in pixels: cut out hard, antialiased, feathered, brushed softly.
+FEATHERS = ((0, 0), (1, 1), (2, 4), (5, 9))
+FEATHER_SHARES = (0.2, 0.35, 0.35, 0.1)
 
 
 def ellipse(rng: np.random.Generator) -> np.ndarray:
@@ -106,6 +108,17 @@ def soften(mask: np.ndarray, feather: int) -> np.ndarray:
         # Less than half a grey level is no blending.
         matte[matte < 1 / 512], matte[matte > 1 - 1 / 512] = 0, 1
     return matte
+
+
+def draw_feather(rng: np.random.Generator, side: float = np.inf) -> int:
+    """The width of a border as people's tools make it, in pixels.
+
+    Args:
+        rng: Source of all draws.
+        side: Shortest side of the region in pixels; the border takes at most an eighth of it.
+    """
+    low, high = FEATHERS[int(rng.choice(len(FEATHERS), p=FEATHER_SHARES))]
+    return min(int(rng.integers(low, high + 1)), int(min(side / 8, high)))
 
 
 def blend(image: np.ndarray, content: np.ndarray, matte: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Forging operations on photos that leave a thing in its place and make its pixels anew."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 
 from .colour import change_sharpness, grain_of, resampled, sharpened, with_grain
 from .inpainting import window_around
-from .jpeg_history import SUBSAMPLINGS, compress, on_same_grid
-from .regions import FEATHER, blend, matte_of
+from .jpeg_history import draw_generation, on_same_grid
+from .regions import blend, draw_feather, matte_of
 from .scene import Edit, Scene
 from .segments import random_outline
 
@@ -39,23 +41,32 @@ def regenerate(scene: Scene, rng: np.random.Generator) -> Edit | None:
 
 
 def local_resave(scene: Scene, rng: np.random.Generator) -> Edit | None:
-    """Cut a region out, save it on a grid of its own at another quality, and put it back."""
+    """Cut a region out, save it at another quality or on another grid, and put it back.
+
+    One in seven keeps the grid, so that the quality alone differs; one in five has the quality
+    of the image's first generation, so that the grid alone does.
+    """
     region = _region(scene, rng)
     if region is None:
         return None
     matte, kind = region
     rows, columns = window_around(matte > 0, ROOM)
-    # Where a hand would start the crop: anywhere, hence (63 times in 64) off the image's grid.
-    y, x = (max(0, side.start - int(rng.integers(8))) for side in (rows, columns))
+    kept = rng.random() < 0.15
+    if kept:
+        y, x = rows.start // 8 * 8, columns.start // 8 * 8
+    else:  # where a hand would start the crop: anywhere, hence (63 times in 64) off the grid
+        y, x = (max(0, side.start - int(rng.integers(8))) for side in (rows, columns))
+        if on_same_grid(y, x):
+            return None
     window = (slice(y, rows.stop), slice(x, columns.stop))
-    if on_same_grid(y, x):
-        return None
-    quality = int(rng.integers(RESAVE_QUALITY[0], RESAVE_QUALITY[1] + 1))
     patch = np.ascontiguousarray(scene.image[window])
     if rng.random() < 0.3:
         patch = change_sharpness(patch, rng)
-    patch = compress(patch, quality, str(rng.choice(SUBSAMPLINGS)))
-    return _put_back(scene.image, patch, window, matte, {'quality': quality, 'region': kind})
+    generation = draw_generation(rng, RESAVE_QUALITY)
+    if scene.first is not None and not kept and rng.random() < 0.2:
+        generation = scene.first
+    details = {'quality': generation.quality, 'grid': 'kept' if kept else 'own', 'region': kind}
+    return _put_back(scene.image, generation(patch), window, matte, details)
 
 
 def _region(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, str] | None:
@@ -64,7 +75,7 @@ def _region(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, str] | 
     if outline is None:
         return None
     size = scene.image.shape[0], scene.image.shape[1]
-    feather = int(rng.integers(FEATHER[0], FEATHER[1] + 1))
+    feather = draw_feather(rng, outline.contour.max(axis=0).min())
     return matte_of(outline.contour + outline.at[::-1], size, feather), outline.kind
 
 
@@ -73,7 +84,7 @@ def _put_back(
     patch: np.ndarray,
     window: tuple[slice, slice],
     matte: np.ndarray,
-    details: dict[str, str | int],
+    details: dict[str, Any],
 ) -> Edit:
     content = image.copy()
     content[window] = patch

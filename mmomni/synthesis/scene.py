@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import ImageFont
 
+from .jpeg_history import Generation
+
 # (x1, y1, x2, y2) in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
 
@@ -34,6 +36,18 @@ class Word(NamedTuple):
         return self.box[3] - self.box[1]
 
 
+class Thing(NamedTuple):
+    """A thing in its own photo.
+
+    Attributes:
+        image: ``uint8`` (H, W, 3).
+        mask: ``bool`` (H, W), true where the thing is.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+
+
 @dataclass(frozen=True)
 class Scene:
     """An image about to be forged. No operation writes into its arrays.
@@ -45,6 +59,9 @@ class Scene:
         face: Box of the face of a portrait, partly outside of an image that it fills, or
             ``None``: not known.
         donor_face: The same of the donor.
+        thing: A thing cut out of another photo, or ``None``.
+        donor_words: Words of the donor, where it is a document.
+        first: The compression that the image went through, or ``None``: none that is known.
     """
 
     image: np.ndarray
@@ -52,6 +69,9 @@ class Scene:
     words: Sequence[Word] | None = None
     face: Box | None = None
     donor_face: Box | None = None
+    thing: Thing | None = None
+    donor_words: Sequence[Word] | None = None
+    first: Generation | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +83,14 @@ class Edit:
         matte: Share of the forged content in a pixel, ``float32`` (H, W) in [0, 1], or ``bool``.
         details: Anything worth a place in the meta data; JSON types only.
         used_donor: Whether there is content of the donor in it.
+        used_thing: Whether the thing is in it.
     """
 
     image: np.ndarray
     matte: np.ndarray
     details: dict[str, Any] = field(default_factory=dict)
     used_donor: bool = False
+    used_thing: bool = False
 
     @cached_property
     def mask(self) -> np.ndarray:

@@ -16,7 +16,7 @@ UNLIKE = 24.0
 OBJECT, SEGMENT, SHAPE = 'object', 'segment', 'shape'
 SHARES: Mapping[str, float] = {OBJECT: 0.6, SEGMENT: 0.25, SHAPE: 0.15}
 # For what is cut out and shown elsewhere.
-THINGS: Mapping[str, float] = {OBJECT: 0.75, SEGMENT: 0.15, SHAPE: 0.1}
+THINGS: Mapping[str, float] = {OBJECT: 0.8, SEGMENT: 0.14, SHAPE: 0.06}
 
 
 class Outline(NamedTuple):
@@ -64,7 +64,10 @@ def random_outline(
 
 
 def grow_segment(
-    image: np.ndarray, rng: np.random.Generator, area: tuple[float, float]
+    image: np.ndarray,
+    rng: np.random.Generator,
+    area: tuple[float, float],
+    border: str | None = None,
 ) -> np.ndarray | None:
     """Superpixels of a watershed, joined from a random one on while their colours are alike.
 
@@ -72,6 +75,8 @@ def grow_segment(
         image: ``uint8`` (H, W, 3).
         rng: Source of all draws.
         area: Smallest and largest share of the image's area.
+        border: ``'top'`` or ``'bottom'``: a sky or a ground, which begins at that border;
+            ``None``: a segment that touches none.
 
     Returns:
         ``bool`` (H, W), or ``None``: what is alike is smaller than the smallest area.
@@ -84,15 +89,19 @@ def grow_segment(
     sums = np.stack([np.bincount(flat, lab[:, i], count) for i in range(3)], axis=1)
     colours = sums / np.maximum(sizes, 1)[:, None]
     neighbours = _adjacency(labels, count)
-    # What touches the border goes on outside of it.
-    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     free = sizes > 0
-    free[frame] = False
-    if not free.any():
-        return None
-    goal = np.exp(rng.uniform(*np.log(area))) * labels.size
+    if border is None:
+        # What touches the border goes on outside of it.
+        free[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False
+        if not free.any():
+            return None
+        start = int(rng.choice(np.flatnonzero(free)))
+        goal = np.exp(rng.uniform(*np.log(area))) * labels.size
+    else:  # all of it, as far as it is alike
+        start = int(rng.choice(labels[0 if border == 'top' else -1]))
+        goal = area[1] * labels.size
     inside = np.zeros(count, bool)
-    inside[rng.choice(np.flatnonzero(free))] = True
+    inside[start] = True
     while (grown := sizes[inside].sum()) < goal:
         mean = sizes[inside] @ colours[inside] / grown
         reach = neighbours[inside].any(axis=0) & free & ~inside

@@ -1,6 +1,6 @@
 """Authentic images: finding them, reading them, and random views of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -9,9 +9,17 @@ import numpy as np
 from mmomni.image_files import IMAGE_SUFFIXES, find_images
 from mmomni.jpeg import ImageReadError, decode
 
+from .jpeg_history import MADE, NONE, OWN
+
 LEAST_SIDE = 64
 VIEW_SIDE = 192
 LARGEST_UPSCALE = 1.5
+# A shrink that leaves nothing of a compression before it.
+FRESH_SCALE = (0.5, 0.75)
+# How often a source that is larger than its view is cut out at its own scale.
+CUT_OUT = 0.25
+# Windows to choose the richest of, and the grid of a JPEG with subsampled chroma.
+WINDOWS, GRID = 4, 16
 
 
 def list_sources(sources: Sequence[Path]) -> list[Path]:
@@ -56,53 +64,112 @@ def read_source(path: Path) -> np.ndarray:
     return image
 
 
+def is_jpeg(path: Path) -> bool:
+    """Whether a file begins as a JPEG does."""
+    with open(path, 'rb') as file:
+        return file.read(2) == b'\xff\xd8'
+
+
 def random_view(
-    image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int = 512
+    image: np.ndarray,
+    domain: str,
+    rng: np.random.Generator,
+    max_side: int = 512,
+    first: str = MADE,
 ) -> np.ndarray:
     """A random crop, flip and size of an image, so that one source gives many forgeries.
 
     Documents are never flipped, and cut out at (nearly) their own scale: shrunk to ``max_side``,
-    a page cannot be read any more. Of faces, at most 15 % of each side is cut off.
+    a page cannot be read any more. Of faces, at most 15 % of each side is cut off. One in four of
+    the photos larger than their view is cut out at its own scale, too.
 
     Args:
         image: ``uint8`` (H, W, 3).
         domain: ``'natural'``, ``'document'`` or ``'face'``.
         rng: Source of all draws.
         max_side: Longest side of the view in pixels.
+        first: What the first generation is. ``'own'``: the view keeps scale and 8x8 grid of the
+            source; ``'none'``: it is shrunk to 0.5 to 0.75 where its size allows it.
 
     Returns:
         ``uint8`` (H', W', 3), enlarged 1.5 times at most, both sides 192 px or more where that
         and the source allow it.
     """
+    if first == OWN:
+        return _own_window(image, domain, rng, max_side)
     if domain == 'document':
-        return _page_window(image, rng, max_side)
+        return _page_window(image, rng, max_side, first == NONE)
     smallest = 0.85 if domain == 'face' else 0.6
-    view = _crop(image, rng, rng.uniform(smallest, 1, 2) * image.shape[:2])
-    if rng.random() < 0.5:
-        view = view[:, ::-1]
-    return _resize(view, _scale(view.shape, rng, max_side))
+    larger = max(image.shape[:2]) > max_side
+    if first != NONE and larger and rng.random() < CUT_OUT:
+        view = _richest(image, rng, rng.uniform(smallest, 1, 2) * max_side, _detail)
+    else:
+        sides = np.maximum(rng.uniform(smallest, 1, 2) * image.shape[:2], VIEW_SIDE)
+        view = _crop(image, rng, sides)
+        view = _resize(view, _scale(view.shape, rng, max_side, first == NONE))
+    return np.ascontiguousarray(view[:, ::-1] if rng.random() < 0.5 else view)
 
 
-def _page_window(image: np.ndarray, rng: np.random.Generator, max_side: int) -> np.ndarray:
+def _own_window(
+    image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int
+) -> np.ndarray:
+    """A window on the source's 8x8 grid, and on that of its chroma."""
+    most = np.minimum(image.shape[:2], max_side)
+    sides = np.maximum(rng.uniform(0.7, 1, 2) * most, np.minimum(VIEW_SIDE, most))
+    if domain == 'face':
+        sides = most
+    richness = _inked if domain == 'document' else _detail
+    return np.ascontiguousarray(_richest(image, rng, sides, richness, GRID))
+
+
+def _page_window(
+    image: np.ndarray, rng: np.random.Generator, max_side: int, fresh: bool
+) -> np.ndarray:
     """The most inked of four windows, shrunk to 0.7 of its size at most."""
     scale = 1.0 if rng.random() < 0.5 else float(rng.uniform(0.7, 1))
-    sides = rng.uniform(0.7, 1, 2) * max_side / scale
-    windows = [_crop(image, rng, sides) for _ in range(4)]
-    window = max(windows, key=lambda view: float((view.max(axis=2) < 128).mean()))
-    return _resize(window, scale)
+    if fresh and min(image.shape[:2]) > 2 * VIEW_SIDE:
+        scale = float(rng.uniform(0.6, 0.85))
+    most = max_side / scale
+    sides = np.maximum(rng.uniform(0.7, 1, 2) * most, min(VIEW_SIDE, most))
+    return _resize(_richest(image, rng, sides, _inked), scale)
 
 
-def _crop(image: np.ndarray, rng: np.random.Generator, sides: np.ndarray) -> np.ndarray:
+def _richest(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    sides: np.ndarray,
+    richness: Callable[[np.ndarray], float],
+    step: int = 1,
+) -> np.ndarray:
+    return max((_crop(image, rng, sides, step) for _ in range(WINDOWS)), key=richness)
+
+
+def _inked(view: np.ndarray) -> float:
+    return float((view.max(axis=2) < 128).mean())
+
+
+def _detail(view: np.ndarray) -> float:
+    return float(view[::4, ::4].std())
+
+
+def _crop(
+    image: np.ndarray, rng: np.random.Generator, sides: np.ndarray, step: int = 1
+) -> np.ndarray:
     size = np.array(image.shape[:2])
-    height, width = (int(side) for side in np.clip(sides, np.minimum(size, VIEW_SIDE), size))
-    y = int(rng.integers(size[0] - height + 1))
-    x = int(rng.integers(size[1] - width + 1))
+    height, width = (int(side) for side in np.minimum(sides, size))
+    y = int(rng.integers(size[0] - height + 1)) // step * step
+    x = int(rng.integers(size[1] - width + 1)) // step * step
     return image[y : y + height, x : x + width]
 
 
-def _scale(size: tuple[int, ...], rng: np.random.Generator, max_side: int) -> float:
+def _scale(
+    size: tuple[int, ...], rng: np.random.Generator, max_side: int, fresh: bool
+) -> float:
     """A random scale that respects the longest side, the shortest side and the upscale limit."""
     longest, shortest = max(size[:2]), min(size[:2])
+    if fresh:
+        scale = max(float(rng.uniform(*FRESH_SCALE)), min(1.0, VIEW_SIDE / shortest))
+        return min(scale, max_side / longest)
     if longest <= max_side and rng.random() < 0.3:
         return 1.0
     scale = rng.uniform(0.7, 1) * max_side / longest

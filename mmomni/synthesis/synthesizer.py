@@ -1,7 +1,7 @@
 """One forgery with its mask and meta data, made from authentic images and an index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,20 +9,38 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import ImageReadError
-
-from .jpeg_history import FIRST_QUALITY, SECOND_QUALITY, compress, draw_history
+from .colour import as_grey
+from .face_boxes import find_face
+from .jpeg_history import (
+    CAMERA,
+    CAMERA_SECOND,
+    FIRST,
+    FIRST_QUALITY,
+    HISTORIES,
+    MADE,
+    NONE,
+    OWN,
+    SECOND_QUALITY,
+    History,
+    draw_generation,
+)
 from .operations import Forgery, ForgeryError, check_domain, forge
 from .pages import render_page
-from .publishing import POST_PROBABILITY, draw_post, publish
+from .publishing import POST_PROBABILITY, Form, draw_post, publish
 from .regions import boxes_of
 from .scene import Word
-from .sources import LEAST_SIDE, random_view, read_source
+from .source_pool import SourcePool
+from .sources import LEAST_SIDE, is_jpeg, random_view
 
 RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
 # Images in a row in which nothing can be forged, until the whole folder is given up.
 VIEWS_TRIED = 20
+# Portraits in a row in which no face is found, until one is blended in its middle.
+FACES_TRIED = 4
+PNG_SHARE, GREY_SHARE = 0.12, 0.1
+# How many of the PNGs never were a JPEG, beside those whose history says so anyway.
+PNG_FRESH = 0.6
 
 
 class Sample(NamedTuple):
@@ -41,9 +59,27 @@ class Sample(NamedTuple):
 
 class _View(NamedTuple):
     image: np.ndarray
-    donor: np.ndarray | None
-    words: list[Word] | None
-    names: list[str]
+    donor: np.ndarray | None = None
+    words: list[Word] | None = None
+    donor_words: list[Word] | None = None
+    names: tuple[str, ...] = ()
+    kind: str = MADE
+
+
+class _Plan(NamedTuple):
+    """What is drawn before the source is read.
+
+    Attributes:
+        history: Its kind is what is wished; the source may not have it.
+        post: Key of ``POST``, or ``None``.
+        form: How the file is saved.
+        forged: Whether anything is forged.
+    """
+
+    history: History
+    post: str | None
+    form: Form
+    forged: bool
 
 
 @dataclass
@@ -52,8 +88,8 @@ class Synthesizer:
 
     ::
 
-        source ─► random view ─► JPEG q1 ─► forge ─► publish: JPEG q2 ─► images/NNNNNN.jpg
-        donor  ─► random view ───────────────┘  └──► mask, resized with ─► masks/NNNNNN.png
+        source ─► random view ─► JPEG q1, or none ─► forge ─► publish: JPEG q2 ─► images/NNNNNN.jpg
+        donor, thing ─► random view, own history ─────┘  └──► mask, resized with ► masks/NNNNNN.png
 
     Args:
         paths: Authentic images, or ``None``: pages rendered here.
@@ -64,6 +100,12 @@ class Synthesizer:
         second_quality: The same of the second.
         post_probability: Share of the images that are post-processed (see ``publishing``).
         authentic: Share of the images that pass through all this without a forgery.
+        histories: ``'varied'``: the first generation is one made here, by libjpeg's or a camera's
+            tables, the source's own, or none (``jpeg_history.FIRST``). ``'double'``: always two
+            generations of libjpeg's tables.
+        png: Share of the images that are saved as PNG instead of a second generation.
+        grey: Share of the images without colour.
+        things: Pairs of photo and mask, whose things are put into photos of domain ``'natural'``.
     """
 
     paths: Sequence[Path] | None
@@ -74,7 +116,10 @@ class Synthesizer:
     second_quality: tuple[int, int] = SECOND_QUALITY
     post_probability: float = POST_PROBABILITY
     authentic: float = 0.0
-    unreadable: dict[str, str] = field(default_factory=dict, init=False)
+    histories: str = HISTORIES[0]
+    png: float = PNG_SHARE
+    grey: float = GREY_SHARE
+    things: Sequence[tuple[Path, Path]] = ()
 
     def __post_init__(self) -> None:
         check_domain(self.domain)
@@ -94,9 +139,23 @@ class Synthesizer:
                     f'{low} to {high}'
                 )
 
-        for name in ('post_probability', 'authentic'):
+        if self.histories not in HISTORIES:
+            raise ValueError(f'histories must be one of {HISTORIES}, got {self.histories!r}')
+        if self.things and self.domain != 'natural':
+            raise ValueError(
+                f"donors are put into photos, got domain {self.domain!r}; choose the domain "
+                "'natural' or leave the donors out"
+            )
+        for name in ('post_probability', 'authentic', 'png', 'grey'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in [0, 1], got {getattr(self, name)}')
+
+        self._pool = SourcePool(self.paths or [], self.things)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Why, by path, files were left out so far."""
+        return self._pool.unreadable
 
     def __call__(self, index: int) -> Sample:
         """The sample of an index.
@@ -105,81 +164,93 @@ class Synthesizer:
             ValueError: No source can be read, or nothing can be forged in them.
         """
         rng = np.random.default_rng([self.seed, index])
-        history = draw_history(rng, self.first_quality, self.second_quality)
-        post = draw_post(rng, self.post_probability)
-        make = self._authentic_view if rng.random() < self.authentic else self._forged_view
-        view, forgery = make(history.qualities[0], history.subsampling[0], rng)
-        found = publish(forgery.image, forgery.mask, history, post, rng, self.max_side)
+        plan = self._plan(rng)
+        view, history, forgery = self._forgery(plan, rng)
+        found = publish(
+            forgery.image, forgery.mask, history, plan.post, rng, self.max_side, plan.form
+        )
         meta = {
             'file': f'{index:06d}{found.suffix}',
-            'sources': view.names if forgery.used_donor else view.names[:1],
+            'sources': list(view.names),
             'domain': self.domain,
             'operation': forgery.operation,
             'boxes': boxes_of(found.mask > 0),
+            'first': history.kind,
             'qualities': found.qualities,
             'subsampling': found.subsampling,
+            'grey': plan.form.grey,
             'post': found.post,
             'seed': self.seed,
             **forgery.details,
         }
         return Sample(found.data, _png(found.mask) if forgery.boxes else None, meta)
 
-    def _authentic_view(
-        self, quality: int, subsampling: str, rng: np.random.Generator
-    ) -> tuple[_View, Forgery]:
-        view = self._rendered(rng) if self.paths is None else self._photographed(rng, 1)
-        image = compress(view.image, quality, subsampling)
-        return view, Forgery(image, np.zeros(image.shape[:2], np.uint8), AUTHENTIC, [], {})
+    def _plan(self, rng: np.random.Generator) -> _Plan:
+        form = Form(*(bool(rng.random() < share) for share in (self.png, self.grey)))
+        varied = self.histories == 'varied'
+        kind = str(rng.choice(list(FIRST), p=list(FIRST.values()))) if varied else MADE
+        # Most of what is saved as PNG never was a JPEG.
+        if varied and form.png and rng.random() < PNG_FRESH:
+            kind = NONE
+        tables = self._pool.tables(rng) if kind == CAMERA else None
+        first = draw_generation(rng, self.first_quality, tables)
+        tables = self._pool.tables(rng) if varied and rng.random() < CAMERA_SECOND else None
+        second = draw_generation(rng, self.second_quality, tables)
+        post = draw_post(rng, self.post_probability)
+        history = History(kind, first if kind in (MADE, CAMERA) else None, second)
+        return _Plan(history, post, form, bool(rng.random() >= self.authentic))
 
-    def _forged_view(
-        self, quality: int, subsampling: str, rng: np.random.Generator
-    ) -> tuple[_View, Forgery]:
-        wanted = 1 if self.domain == 'document' else 2
-        for _ in range(VIEWS_TRIED):
-            view = self._rendered(rng) if self.paths is None else self._photographed(rng, wanted)
-            first = compress(view.image, quality, subsampling)
+    def _forgery(
+        self, plan: _Plan, rng: np.random.Generator
+    ) -> tuple[_View, History, Forgery]:
+        for tried in range(VIEWS_TRIED):
+            view = self._view(plan.history.kind, plan.forged, rng)
+            if plan.form.grey:
+                donor = None if view.donor is None else as_grey(view.donor)
+                view = view._replace(image=as_grey(view.image), donor=donor)
+            history = plan.history._replace(kind=view.kind)
+            image = history.before(view.image)
+            if not plan.forged:
+                nothing = np.zeros(image.shape[:2], np.uint8)
+                return view, history, Forgery(image, nothing, AUTHENTIC, [], {})
+            face = find_face(image) if self.domain == 'face' else None
+            # Portraits whose face is not found are blended in the middle only where all are so.
+            if self.domain == 'face' and face is None and tried < FACES_TRIED:
+                continue
+            thing, name = self._pool.thing(rng)
             try:
-                return view, forge(first, view.donor, self.domain, rng, view.words)
+                forgery = forge(
+                    image, view.donor, self.domain, rng, view.words, face, None,
+                    thing, view.donor_words, history.first,
+                )  # fmt: skip
             except ForgeryError as error:
                 last = error
+                continue
+            used = view.names[:1]
+            used += view.names[1:] if forgery.used_donor else ()
+            used += (name,) if forgery.used_thing else ()
+            return view._replace(names=used), history, forgery
         raise ValueError(
             f'{VIEWS_TRIED} views in a row could not be forged, the last of {view.names[0]}: {last}'
         )
 
-    def _rendered(self, rng: np.random.Generator) -> _View:
-        page = render_page(rng, self.max_side)
-        return _View(page.image, None, page.words, [RENDERED])
-
-    def _photographed(self, rng: np.random.Generator, wanted: int) -> _View:
-        images, names = [], []
-        for path, image in self._readable(rng, wanted):
-            images.append(random_view(image, self.domain, rng, self.max_side))
+    def _view(self, kind: str, forged: bool, rng: np.random.Generator) -> _View:
+        if self.paths is None:
+            page, other = (render_page(rng, self.max_side) for _ in range(2))
+            return _View(
+                page.image, other.image, page.words, other.words, (RENDERED,),
+                NONE if kind == OWN else kind,
+            )  # fmt: skip
+        images: list[np.ndarray] = []
+        names: list[str] = []
+        for path, image in self._pool.images(rng, 2 if forged else 1):
+            # Only the source itself has to have what is wished.
+            wanted = (kind if is_jpeg(path) or kind != OWN else NONE) if not names else MADE
+            kind = wanted if not names else kind
+            images.append(random_view(image, self.domain, rng, self.max_side, wanted))
             names.append(path.name)
-        return _View(images[0], images[1] if len(images) > 1 else None, None, names)
-
-    def _readable(
-        self, rng: np.random.Generator, wanted: int
-    ) -> list[tuple[Path, np.ndarray]]:
-        """Up to ``wanted`` different readable sources in random order, at least one."""
-        paths = self.paths or []
-        images: list[tuple[Path, np.ndarray]] = []
-        # A whole permutation, so that the draws do not depend on what other indices found out.
-        for position in rng.permutation(len(paths)):
-            path = paths[position]
-            if len(images) == wanted:
-                break
-            if str(path) in self.unreadable:
-                continue
-            try:
-                images.append((path, read_source(path)))
-            except ImageReadError as error:
-                self.unreadable[str(path)] = str(error)
-        if not images:
-            raise ValueError(
-                f'expected readable images, got {len(paths)} of which none can be read, such as '
-                f'{next(iter(self.unreadable.values()), "none")}'
-            )
-        return images
+        donor = images[1] if len(images) > 1 else None
+        return _View(images[0], donor, None, None, tuple(names), kind)
 
 
 def _png(mask: np.ndarray) -> bytes:

@@ -133,7 +133,9 @@ def measure(image: np.ndarray, box: Box) -> Print:
     box = padded(box, 5, image.shape)
     patch = cut(image, box).astype(np.float64)
     grey = patch.mean(axis=2)
-    level = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
+    frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    # Within the rules of a table, the frame is ink.
+    level = max(float(np.median(frame)), float(np.quantile(grey, 0.6)))
     contrast = np.abs(grey - level)
     paper = contrast <= max(0.2 * contrast.max(), 4)
     # JPEG rings around ink, which would pass for noise of the paper.

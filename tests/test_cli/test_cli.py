@@ -75,7 +75,8 @@ def test_several_sources_go_before_the_folder(photos, tmp_path):
 def test_rendered_pages_need_no_files(tmp_path):
     out = tmp_path / 'out'
     command = ['synthesize', 'rendered', str(out), '--domain', 'document', '--num', '2']
-    assert main([*command, '--max-side', '256', '--first-quality', '60', '60']) == 0
+    command += ['--histories', 'double', '--first-quality', '60', '60']
+    assert main([*command, '--max-side', '256']) == 0
     for line in (out / 'meta.jsonl').read_text().splitlines():
         assert json.loads(line)['qualities'][0] == 60
 
@@ -122,11 +123,17 @@ def test_usage_errors(argv, message, capsys):
 def test_domains_and_defaults_of_the_command_are_those_of_the_library():
     from mmomni.cli import parse_args
     from mmomni.cli.synthesize import DOMAINS as listed
-    from mmomni.synthesis import DOMAINS, POST_PROBABILITY
+    from mmomni.cli.synthesize import HISTORIES
+    from mmomni.synthesis import DOMAINS, POST_PROBABILITY, jpeg_history
+    from mmomni.synthesis.synthesizer import GREY_SHARE, PNG_SHARE
 
     assert listed == DOMAINS
     args = parse_args(['synthesize', 'a', 'b', '--domain', 'face', '--num', '1'])
     assert args.post_probability == POST_PROBABILITY
+    assert HISTORIES == jpeg_history.HISTORIES
+    assert tuple(args.first_quality) == jpeg_history.FIRST_QUALITY
+    assert tuple(args.second_quality) == jpeg_history.SECOND_QUALITY
+    assert (args.png, args.grey) == (PNG_SHARE, GREY_SHARE)
 
 
 def test_poolings_of_the_command_are_those_of_the_library():

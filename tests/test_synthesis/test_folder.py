@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmomni.synthesis import folder as module
+from mmomni.synthesis import resuming as module
 from mmomni.synthesis import synthesize_folder
 from mmomni.synthesis.synthesizer import Synthesizer
 
 NUM = 10
 OPTIONS = dict(
-    domain='natural', num=NUM, seed=4, max_side=200, post_probability=0.5, authentic=0.3
+    domain='natural', num=NUM, seed=4, max_side=200, post_probability=0.5, authentic=0.5
 )
 
 
@@ -186,7 +186,7 @@ def test_authentic_images_have_a_history_and_no_mask(folder, whole, tmp_path):
         forged = meta not in authentic
         assert (mask in whole) == forged == bool(meta['boxes'])
         assert rows[f'images/{meta["file"]}'] == (mask if forged else '-')
-        assert len(meta['qualities']) >= 2
+        assert len(meta['qualities']) >= 1 or meta['file'].endswith('.png')
 
 
 def test_a_failing_worker_does_not_hang(tmp_path):

@@ -1,24 +1,59 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmomni.jpeg import encode, read_luma
 from mmomni.synthesis import OPERATIONS
 from mmomni.synthesis.jpeg_history import (
+    Generation,
     compress,
-    draw_history,
+    draw_generation,
     on_same_grid,
+    tables_of,
     with_foreign_history,
 )
-from mmomni.synthesis.natural import copy_move, removal, splice
-from mmomni.synthesis.scene import Scene
+from mmomni.synthesis.natural import copy_move, removal
+from mmomni.synthesis.scene import Scene, Thing
+from mmomni.synthesis.splicing import splice
 
 
 def test_qualities_cover_their_ranges_with_both_ends():
     rng = np.random.default_rng(0)
-    histories = [draw_history(rng, (50, 53), (90, 90)) for _ in range(100)]
-    assert {history.qualities[0] for history in histories} == {50, 51, 52, 53}
-    assert {history.qualities[1] for history in histories} == {90}
-    assert len({history.subsampling for history in histories}) == 4
+    generations = [draw_generation(rng, (50, 53)) for _ in range(100)]
+    assert {generation.quality for generation in generations} == {50, 51, 52, 53}
+    assert {generation.subsampling for generation in generations} == {'4:4:4', '4:2:0'}
+
+
+def odd_tables() -> tuple[tuple[int, ...], ...]:
+    """Two tables that no quality of libjpeg has, unlike at every frequency."""
+    return tuple(range(2, 66)), tuple(range(70, 134))
+
+
+@pytest.mark.parametrize('grey', [False, True])
+def test_a_generation_of_given_tables_has_them(grey, photo):
+    generation = draw_generation(np.random.default_rng(0), (50, 60), odd_tables())
+    assert generation.quality is None
+    data = generation.save(photo[..., 0] if grey else photo)
+    found = tables_of(data)
+    assert found[0] == odd_tables()[0]
+    assert found[1] == odd_tables()[0 if grey else 1]
+    assert np.array_equal(read_luma(data).table.ravel(), odd_tables()[0])
+    assert generation(photo).shape == photo.shape
+
+
+def test_a_generation_of_a_quality_is_that_of_the_encoder(photo):
+    assert Generation(63, '4:2:0').save(photo) == encode(photo, 63, '4:2:0')
+
+
+def test_no_tables_are_taken_from_what_is_no_jpeg(photo):
+    buffer = BytesIO()
+    Image.fromarray(photo).save(buffer, 'PNG')
+    assert tables_of(buffer.getvalue()) is None
+    cmyk = BytesIO()
+    Image.fromarray(photo).convert('CMYK').save(cmyk, 'JPEG')
+    assert tables_of(cmyk.getvalue()) is None
 
 
 def test_a_second_compression_with_the_same_settings_changes_little(photo):
@@ -29,9 +64,13 @@ def test_a_second_compression_with_the_same_settings_changes_little(photo):
 
 def test_foreign_histories_vary(photo):
     rng = np.random.default_rng(0)
-    donors = [with_foreign_history(photo, rng) for _ in range(30)]
+    like = Generation(55, '4:2:0')
+    donors = [with_foreign_history(photo, rng, like) for _ in range(40)]
     untouched = sum(np.array_equal(donor, photo) for donor in donors)
-    assert 3 < untouched < 25
+    alike = sum(np.array_equal(donor, like(photo)) for donor in donors)
+    assert 4 < untouched < 30
+    assert 3 < alike < 25
+    assert len({donor.tobytes() for donor in donors}) > 8
 
 
 @pytest.mark.parametrize(
@@ -70,7 +109,7 @@ def test_only_untouched_blocks_are_doubly_compressed(operation, photo, other_pho
     scene = Scene(compress(photo, 50), other_photo)
     while len(tampered) < 5:
         edit = operation(scene, rng)
-        if edit is None or edit.mask.mean() < 0.05:
+        if edit is None or edit.mask.mean() < 0.05 or edit.details.get('grid') == 'kept':
             continue
         jpeg = encode(edit.image, 96)
         same = (edit.image == scene.image).all(axis=2)
@@ -103,17 +142,33 @@ def double_quantisation_scores(jpeg: bytes) -> np.ndarray:
     return scores
 
 
-DIFFERING = [*OPERATIONS['natural'].items(), *OPERATIONS['face'].items()]
+def disc(size: tuple[int, int]) -> np.ndarray:
+    """The mask of a round thing in the middle, ``bool`` (H, W)."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    return (y - size[0] / 2) ** 2 + (x - size[1] / 2) ** 2 < (min(size) / 3) ** 2
+
+
+DIFFERING = [
+    item
+    for domain in ('natural', 'face')
+    for item in OPERATIONS[domain].items()
+    # These change but a few blocks, or let what is beneath shine through.
+    if item[0] not in ('write_text', 'face_retouch')
+]
 
 
 @pytest.mark.parametrize(('name', 'operation'), DIFFERING)
 def test_histograms_alone_tell_tampered_from_authentic_blocks(name, operation, photo, other_photo):
     rng = np.random.default_rng(1)
     areas: list[float] = []
-    scene = Scene(compress(photo, 55), other_photo, None, (80, 60, 200, 180), (90, 50, 190, 150))
+    thing = Thing(other_photo, disc(other_photo.shape[:2]))
+    boxes = (80, 60, 200, 180), (90, 50, 190, 150)
+    scene = Scene(compress(photo, 55), other_photo, None, *boxes, thing)
     while len(areas) < 6:
         edit = operation(scene, rng)
         if edit is None or whole_blocks(edit.mask).sum() < 12:
+            continue
+        if edit.details.get('grid') == 'kept':
             continue
         scores = double_quantisation_scores(encode(edit.image, 95))
         rows, columns = edit.mask.shape[0] // 8, edit.mask.shape[1] // 8

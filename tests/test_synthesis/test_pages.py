@@ -28,7 +28,7 @@ def test_pages_differ_in_kind_paper_and_size():
     pages = [render_page(np.random.default_rng(seed), 300) for seed in range(30)]
     assert len({page.image.shape for page in pages}) > 20
     assert len({tuple(np.median(page.image, axis=(0, 1)) // 4) for page in pages}) > 4
-    assert len(KINDS) == 4
+    assert len(KINDS) == 5
 
 
 def test_words_of_a_page_are_found_again_by_morphology():

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from mmomni.jpeg import decode, encode, read_luma
-from mmomni.synthesis.jpeg_history import JpegHistory, compress
-from mmomni.synthesis.publishing import POST, draw_post, publish
+from mmomni.synthesis.jpeg_history import Generation, History, compress
+from mmomni.synthesis.publishing import COLOUR_JPEG, POST, Form, draw_post, publish
 
-HISTORY = JpegHistory((60, 90), ('4:4:4', '4:2:0'))
+HISTORY = History('made', Generation(60, '4:4:4'), Generation(90, '4:2:0'))
 
 
 @pytest.fixture
@@ -18,8 +18,9 @@ def mask(photo):
     return mask
 
 
-def published(photo, mask, kind, seed=0, max_side=512):
-    return publish(compress(photo, 60), mask, HISTORY, kind, np.random.default_rng(seed), max_side)
+def published(photo, mask, kind, seed=0, max_side=512, form=COLOUR_JPEG):
+    rng = np.random.default_rng(seed)
+    return publish(compress(photo, 60), mask, HISTORY, kind, rng, max_side, form)
 
 
 @pytest.mark.parametrize('kind', [None, *POST])
@@ -50,6 +51,47 @@ def test_generations_are_all_told(kind, photo, mask):
         else:
             assert kind == 'screenshot'
             assert found.data.startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize('grey', [False, True])
+@pytest.mark.parametrize('kind', [None, 'levels', 'crop'])
+def test_pngs_are_saved_without_a_second_compression(kind, grey, photo, mask):
+    found = published(photo, mask, kind, form=Form(png=True, grey=grey))
+    assert found.suffix == '.png'
+    assert found.qualities == [60]
+    image = Image.open(BytesIO(found.data))
+    assert (image.format, image.mode) == ('PNG', 'L' if grey else 'RGB')
+    if kind is None and not grey:
+        assert np.array_equal(np.asarray(image), compress(photo, 60))
+
+
+def test_a_png_that_is_sent_on_becomes_a_jpeg(photo, mask):
+    found = published(photo, mask, 'social', form=Form(png=True))
+    assert found.suffix == '.jpg'
+    assert found.qualities[:2] == [60, 90]
+
+
+def test_grey_jpegs_have_one_component(photo, mask):
+    image = Image.open(BytesIO(published(photo, mask, None, form=Form(grey=True)).data))
+    assert image.mode == 'L'
+
+
+@pytest.mark.parametrize('kind', ['own', 'none'])
+def test_what_was_not_compressed_here_has_no_quality(kind, photo, mask):
+    history = History(kind, None, Generation(90, '4:2:0'))
+    found = publish(photo, mask, history, None, np.random.default_rng(0), 512)
+    assert found.qualities == ([None, 90] if kind == 'own' else [90])
+    assert len(found.subsampling) == len(found.qualities)
+
+
+def test_a_crop_keeps_most_of_what_is_forged(photo, mask):
+    corner = np.zeros_like(mask)
+    corner[:12, :12] = 255
+    for seed in range(12):
+        for forged in (mask, corner):
+            found = published(photo, forged, 'crop', seed)
+            assert found.mask.sum() >= 0.5 * forged.sum()
+            assert found.mask.shape == decode(found.data).shape[:2]
 
 
 def test_platforms_shrink_what_is_too_large():

@@ -10,7 +10,11 @@ from PIL import Image
 
 from mmomni.jpeg import decode
 from mmomni.synthesis import OPERATIONS, Synthesizer, synthesize_folder
+from mmomni.synthesis.jpeg_history import FIRST, Generation, tables_of
 from mmomni.synthesis.sources import list_sources, random_view, read_source
+
+# Operations that show content of another source.
+BRING_IN = {'splice', 'backdrop', 'region_swap'}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -29,7 +33,8 @@ def metas(folder: Path) -> list[dict]:
 def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
     out = tmp_path / 'out'
     summary = synthesize_folder(
-        [folder], out, domain, num=8, seed=0, max_side=256, post_probability=0
+        [folder], out, domain, num=8, seed=0, max_side=256, post_probability=0,
+        histories='double', png=0, first_quality=(50, 80), second_quality=(85, 97),
     )
     assert summary.num == sum(summary.operations.values()) == 8
     assert sorted(contents(out)) == sorted(
@@ -51,7 +56,9 @@ def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
         assert meta['domain'] == domain
         assert meta['seed'] == 0
         assert set(meta['sources']) <= {'a.png', 'b.jpg', 'c.tif'}
-        assert len(meta['sources']) == 1 + (meta['operation'] == 'splice')
+        operations = {meta['operation'], meta.get('second', {}).get('operation')}
+        assert (len(meta['sources']) == 2) == bool(operations & BRING_IN)
+        assert meta['first'] == 'made'
         assert meta['post'] is None
         assert 50 <= meta['qualities'][0] <= 80
         assert 85 <= meta['qualities'][1] <= 97
@@ -60,16 +67,19 @@ def test_images_masks_and_meta_fit_together(domain, folder, tmp_path):
 def test_files_have_the_quality_and_subsampling_that_meta_tells(folder, tmp_path):
     out = tmp_path / 'out'
     synthesize_folder(
-        folder, out, 'natural', 6, 0, 200, (70, 70), (88, 92), post_probability=0
+        folder, out, 'natural', 6, 0, 200, (70, 70), (88, 92), post_probability=0,
+        histories='double', png=0,
     )
     for meta in metas(out):
         assert meta['qualities'][0] == 70
         written = Image.open(out / 'images' / meta['file'])
         reference = out / 'reference.jpg'
         written.convert('RGB').save(reference, quality=meta['qualities'][1])
-        assert written.quantization == Image.open(reference).quantization
+        grey = written.mode == 'L'
+        assert grey == meta['grey']
+        assert written.quantization[0] == Image.open(reference).quantization[0]
         sampling = {'4:4:4': (1, 1), '4:2:0': (2, 2)}[meta['subsampling'][1]]
-        assert tuple(written.layer[0][1:3]) == sampling
+        assert grey or tuple(written.layer[0][1:3]) == sampling
 
 
 @pytest.mark.parametrize(
@@ -190,6 +200,9 @@ def test_sources_without_words_fail_and_are_named(tmp_path):
         (dict(post_probability=-1), 'post_probability must lie in'),
         (dict(seed=-1), 'seed must be 0 or more, got -1'),
         (dict(max_side=8), 'max_side must be 64 or more'),
+        (dict(png=2), r'png must lie in \[0, 1\], got 2'),
+        (dict(grey=-0.1), r'grey must lie in \[0, 1\], got -0.1'),
+        (dict(histories='triple'), "histories must be one of .*got 'triple'"),
         (dict(first_quality=(80, 50)), 'low <= high'),
         (dict(second_quality=(90, 101)), 'low <= high'),
         (dict(sources='rendered'), "choose the domain 'document'"),
@@ -244,6 +257,156 @@ def test_views_respect_their_limits(size, domain):
         return
     shortest = min(min(view.shape[:2]) for view in views)
     assert shortest >= (130 if min(size) >= 192 else min(size))
+
+
+def on_grid(view: np.ndarray, image: np.ndarray) -> bool:
+    """Whether a view is a window of an image whose corner lies on its 16x16 grid."""
+    height, width = view.shape[:2]
+    return any(
+        np.array_equal(image[y : y + height, x : x + width], view)
+        for y in range(0, image.shape[0] - height + 1, 16)
+        for x in range(0, image.shape[1] - width + 1, 16)
+    )
+
+
+@pytest.mark.parametrize('first', FIRST)
+@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+def test_no_view_is_larger_than_asked(domain, first):
+    image, rng = np.zeros((500, 700, 3), np.uint8), np.random.default_rng(0)
+    for _ in range(20):
+        assert max(random_view(image, domain, rng, 100, first).shape[:2]) <= 100
+
+
+@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+def test_a_view_that_keeps_its_history_keeps_scale_and_grid(domain):
+    image = np.random.default_rng(0).integers(0, 256, (300, 420, 3), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        assert on_grid(random_view(image, domain, rng, 256, 'own'), image)
+
+
+def test_a_view_without_history_is_shrunk():
+    image = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        view = random_view(image, 'natural', rng, 512, 'none')
+        assert view.std() < 0.8 * image.std(), 'averaged'
+
+
+def test_large_sources_are_sometimes_cut_out_at_their_own_scale():
+    # Rows of 8 pixels: shrunk, they are narrower.
+    ramp = np.repeat(np.arange(200, dtype=np.uint8), 8)[:, None, None]
+    image = np.tile(ramp, (1, 1500, 3))
+    rng = np.random.default_rng(0)
+    views = [random_view(image, 'natural', rng, 300) for _ in range(60)]
+    own = [np.ptp(view[:, 0, 0].astype(int)) <= len(view) / 8 + 1 for view in views]
+    assert 4 <= sum(own) <= 30
+
+
+def varied_metas(folder: Path, tmp_path: Path, **options) -> list[dict]:
+    out = tmp_path / 'varied'
+    synthesize_folder(folder, out, 'natural', 45, 0, 128, **options)
+    return metas(out)
+
+
+def test_histories_are_varied(folder, tmp_path):
+    found = varied_metas(folder, tmp_path, post_probability=0, png=0.3, grey=0.3)
+    assert {meta['first'] for meta in found} == set(FIRST)
+    for meta in found:
+        before = len(meta['qualities']) - (not meta['file'].endswith('.png'))
+        assert before == (meta['first'] != 'none')
+        if meta['first'] == 'own':
+            assert meta['sources'][0] == 'b.jpg', 'the only JPEG'
+            assert meta['qualities'][0] is None
+    files = {meta['file']: meta['grey'] for meta in found}
+    for name, grey in files.items():
+        with Image.open(tmp_path / 'varied/images' / name) as image:
+            assert image.mode == ('L' if grey else 'RGB')
+            assert image.format == {'.jpg': 'JPEG', '.png': 'PNG'}[name[-4:]]
+    assert 0.1 < np.mean([name.endswith('.png') for name in files]) < 0.6
+    assert 0.1 < np.mean(list(files.values())) < 0.6
+
+
+def test_tables_of_other_sources_are_used(tmp_path, photo):
+    tables = tuple(range(2, 66)), tuple(range(70, 134))
+    (tmp_path / 'in').mkdir()
+    data = Generation(None, '4:2:0', tables).save(photo)
+    (tmp_path / 'in/a.jpg').write_bytes(data)
+    found = varied_metas(tmp_path / 'in', tmp_path, post_probability=0, png=0, grey=0)
+    saved = [meta for meta in found if meta['qualities'][-1] is None]
+    assert saved
+    for meta in saved:
+        written = (tmp_path / 'varied/images' / meta['file']).read_bytes()
+        assert tables_of(written) == tables
+
+
+@pytest.fixture
+def donors(tmp_path, photo) -> Path:
+    """Two things twice as high as wide."""
+    y, x = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    mask = ((y - 130) / 100) ** 2 + ((x - 150) / 50) ** 2 < 1
+    for name in ('images', 'masks'):
+        (tmp_path / 'donors' / name).mkdir(parents=True)
+    for stem in ('p', 'q'):
+        Image.fromarray(photo).save(tmp_path / f'donors/images/{stem}.jpg')
+        Image.fromarray(mask).save(tmp_path / f'donors/masks/{stem}.png')
+    return tmp_path / 'donors'
+
+
+def test_donors_are_put_into_photos(donors, folder, tmp_path):
+    found = varied_metas(folder, tmp_path, donors=donors)
+    pasted = [meta for meta in found if meta['operation'] == 'paste_thing']
+    assert pasted
+    for meta in pasted:
+        assert meta['sources'][-1] in ('p.jpg', 'q.jpg')
+    kinds = {(meta['cut_off'], meta['shadow']) for meta in pasted}
+    assert (True, True) not in kinds
+
+
+def test_a_donor_that_cannot_be_used_is_left_out(donors, folder, tmp_path):
+    Image.new('L', (40, 40), 255).save(donors / 'masks/p.png')
+    out = tmp_path / 'out'
+    summary = synthesize_folder(folder, out, 'natural', 20, 0, 128, donors=donors)
+    assert list(summary.unreadable) == [str(donors / 'masks/p.png')]
+    assert 'the size of' in summary.unreadable[str(donors / 'masks/p.png')]
+    assert 'p.jpg' not in {name for meta in metas(out) for name in meta['sources']}
+
+
+def test_masks_without_a_thing_are_named(donors):
+    from mmomni.jpeg import ImageReadError
+    from mmomni.synthesis.things import list_donors, read_thing
+
+    with Image.open(donors / 'masks/p.png') as mask:
+        size = mask.size
+    Image.new('L', size).save(donors / 'masks/p.png')
+    with pytest.raises(ImageReadError, match='at least 32 px a side, got 0x0'):
+        read_thing(*list_donors(donors)[0])
+
+
+def test_other_donors_are_not_resumed(donors, folder, tmp_path):
+    out = tmp_path / 'out'
+    synthesize_folder(folder, out, 'natural', 1, 0, 128, donors=donors)
+    with pytest.raises(ValueError, match='its donors is'):
+        synthesize_folder(folder, out, 'natural', 2, 0, 128, resume=True)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda donors: (donors / 'masks/q.png').unlink(), 'none for q.jpg'),
+        (lambda donors: (donors / 'masks').rename(donors / 'mask'), 'found no masks'),
+        (lambda donors: [path.unlink() for path in (donors / 'images').iterdir()], 'no photo'),
+    ],
+)
+def test_donors_that_do_not_fit_together_are_named(change, message, donors, folder, tmp_path):
+    change(donors)
+    with pytest.raises(FileNotFoundError, match=message):
+        synthesize_folder(folder, tmp_path / 'out', 'natural', 1, 0, donors=donors)
+
+
+def test_donors_are_for_photos_alone(donors, folder, tmp_path):
+    with pytest.raises(ValueError, match="choose the domain 'natural' or leave"):
+        synthesize_folder(folder, tmp_path / 'out', 'face', 1, 0, donors=donors)
 
 
 def test_documents_are_not_mirrored_and_photos_are():

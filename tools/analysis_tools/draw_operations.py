@@ -17,8 +17,9 @@ from mmomni.jpeg import decode, encode
 from mmomni.synthesis import OPERATIONS
 from mmomni.synthesis.face_boxes import find_face
 from mmomni.synthesis.jpeg_history import compress
+from mmomni.synthesis.objects import find_object
 from mmomni.synthesis.pages import render_page
-from mmomni.synthesis.scene import Edit, Scene
+from mmomni.synthesis.scene import Edit, Scene, Thing
 from mmomni.synthesis.words import find_words
 
 OUT = Path(__file__).parents[2] / 'docs' / 'images'
@@ -27,6 +28,7 @@ GAP, QUALITY = 6, 85
 WORK_SIDE, PAGE_SIDE = 480, 300
 TRIES = 100
 LARGEST_ZOOM = 2.5
+THING_AREA = (0.1, 0.7)
 
 
 class Case(NamedTuple):
@@ -48,17 +50,27 @@ class Case(NamedTuple):
 CASES = {
     'copy_move': Case('coffee.png', seed=0),
     'splice': Case('chelsea.png', 'coffee.png', seed=5),
+    'paste_thing': Case('rocket.jpg', 'astronaut.png', seed=1),
+    'backdrop': Case('rocket.jpg', 'hubble_deep_field.jpg', seed=2),
     'removal': Case('coffee.png', seed=5),
     'object_jitter': Case('coffee.png', seed=1),
+    'retouch': Case('chelsea.png', seed=3),
+    'recolour': Case('coffee.png', seed=3),
+    'local_filter': Case('chelsea.png', seed=2, zoom=True),
     'regenerate': Case('chelsea.png', seed=3, zoom=True),
     'local_resave': Case('motorcycle_left.png', seed=5, zoom=True),
+    'write_text': Case('coffee.png', seed=3),
     'text_edit': Case('rendered', seed=5),
     'text_copy': Case('rendered', seed=5),
     'char_copy': Case('rendered', seed=5),
     'text_removal': Case('page.png', seed=0),
     'text_insert': Case('rendered', seed=5),
+    'page_splice': Case('rendered', 'rendered', seed=5),
+    'block_copy': Case('rendered', seed=5),
+    'stamp': Case('page.png', seed=1),
     'face_blend': Case('grace_hopper.jpg', 'astronaut.png', seed=1),
     'region_swap': Case('astronaut.png', 'grace_hopper.jpg', seed=1, zoom=True),
+    'face_retouch': Case('astronaut.png', seed=1, zoom=True),
 }
 
 
@@ -98,12 +110,17 @@ def draw(name: str, case: Case) -> np.ndarray:
 def make_scene(case: Case, rng: np.random.Generator) -> Scene:
     if case.image == 'rendered':
         page = render_page(rng, PAGE_SIDE)
-        return Scene(compress(page.image, 80), None, page.words)
+        other = render_page(rng, PAGE_SIDE)
+        return Scene(compress(page.image, 80), other.image, page.words, donor_words=other.words)
     image = compress(read(case.image), 80)
     if case.image == 'page.png':
         return Scene(image, None, find_words(image))
     donor = None if case.donor is None else read(case.donor)
-    return Scene(image, donor, None, find_face(image), None if donor is None else find_face(donor))
+    if donor is None:
+        return Scene(image, face=find_face(image))
+    cut_out = find_object(donor, np.random.default_rng(0), THING_AREA)
+    thing = None if cut_out is None else Thing(donor, cut_out)
+    return Scene(image, donor, None, find_face(image), find_face(donor), thing)
 
 
 def read(name: str) -> np.ndarray:

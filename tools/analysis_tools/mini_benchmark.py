@@ -29,6 +29,11 @@ NUM_IMAGES = {'train': 600, 'test': 40}
 SEEDS = {'train': 1, 'test': 2}
 AUTHENTIC = {'train': 0.1, 'test': 0}
 TEST_EVERY = 5
+# One clear trace, which models of this size can learn.
+HISTORY = (
+    '--histories', 'double', '--first-quality', 50, 80, '--second-quality', 85, 97,
+    '--post-probability', 0.25, '--png', 0, '--grey', 0,
+)  # fmt: skip
 
 
 def run(*command: object) -> None:
@@ -72,7 +77,7 @@ def make_data(workers: int) -> None:
             run(
                 '-m', 'mmomni.cli', 'synthesize', DATA / 'sources' / split / domain,
                 DATA / split / domain, '--domain', domain, '--num', num, '--seed', SEEDS[split],
-                '--authentic', AUTHENTIC[split], '--workers', workers, '--resume',
+                '--authentic', AUTHENTIC[split], *HISTORY, '--workers', workers, '--resume',
             )  # fmt: skip
 
 

@@ -1,0 +1,76 @@
+"""Random files of many: the ones that cannot be read are left out, and remembered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmomni.jpeg import ImageReadError
+
+from .jpeg_history import Tables, tables_of
+from .scene import Thing
+from .sources import read_source
+from .things import read_thing
+
+
+@dataclass
+class SourcePool:
+    """Authentic images, and pairs of photo and mask of things.
+
+    Attributes:
+        unreadable: Why, by path, files were left out so far.
+    """
+
+    paths: Sequence[Path]
+    things: Sequence[tuple[Path, Path]] = ()
+    unreadable: dict[str, str] = field(default_factory=dict, init=False)
+
+    def tables(self, rng: np.random.Generator) -> Tables | None:
+        """The quantisation tables of a random source; ``None``: it is no JPEG."""
+        if not self.paths:
+            return None
+        try:
+            return tables_of(self.paths[int(rng.integers(len(self.paths)))].read_bytes())
+        except (OSError, SyntaxError):
+            return None  # whoever reads it as a source says so
+
+    def thing(self, rng: np.random.Generator) -> tuple[Thing | None, str]:
+        """A thing that can be read, and the name of its photo."""
+        for position in rng.permutation(len(self.things)).tolist():
+            photo, mask = self.things[position]
+            if str(mask) in self.unreadable:
+                continue
+            try:
+                return read_thing(photo, mask), photo.name
+            except ImageReadError as error:
+                self.unreadable[str(mask)] = str(error)
+        return None, ''
+
+    def images(
+        self, rng: np.random.Generator, wanted: int
+    ) -> list[tuple[Path, np.ndarray]]:
+        """Up to ``wanted`` different readable sources in random order, at least one.
+
+        Raises:
+            ValueError: None can be read.
+        """
+        paths = self.paths
+        images: list[tuple[Path, np.ndarray]] = []
+        # A whole permutation, so that the draws do not depend on what other indices found out.
+        for position in rng.permutation(len(paths)):
+            path = paths[position]
+            if len(images) == wanted:
+                break
+            if str(path) in self.unreadable:
+                continue
+            try:
+                images.append((path, read_source(path)))
+            except ImageReadError as error:
+                self.unreadable[str(path)] = str(error)
+        if not images:
+            raise ValueError(
+                f'expected readable images, got {len(paths)} of which none can be read, such as '
+                f'{next(iter(self.unreadable.values()), "none")}'
+            )
+        return images
