@@ -100,6 +100,7 @@ test_pipeline = [
     dict(type='mmomni.PackManipulationInputs'),
 ]
 synthesised = ['natural', 'document', 'face']
+train_sets = dict(natural='natural', document='document', rendered='document', face='face')
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
@@ -111,9 +112,9 @@ train_dataloader = dict(
             *(
                 dict(
                     type='mmomni.ManipulationDataset', domain=domain, ann_file='list.txt',
-                    data_root=f'{data_root}train/{domain}', pipeline=train_pipeline,
+                    data_root=f'{data_root}train/{name}', pipeline=train_pipeline,
                 )
-                for domain in synthesised
+                for name, domain in train_sets.items()
             ),
             dict(
                 type='mmomni.ManipulationDataset', domain='real',

@@ -20,11 +20,15 @@ from mmomni.image_files import find_images
 DOMAINS = ('natural', 'document', 'face')
 TEST_EVERY = 5
 SEEDS = {'train': 1, 'val': 2, 'test': 3}
-SHARES = {'natural': 0.5, 'document': 0.3, 'face': 0.2}
+RENDERED = 'rendered'
+"""Pages made by the synthesiser, documents as well."""
+SHARES = {'natural': 0.5, 'document': 0.2, RENDERED: 0.1, 'face': 0.2}
+"""Of the synthesised training images."""
 NUM_HELD_OUT = {'val': 40, 'test': 100}
 """Synthesised images of each domain."""
 AUTHENTIC = {'train': 0.05, 'val': 0, 'test': 0}
-NUM_AUTHENTIC_TEST = 100
+AUTHENTIC_TEST = {'natural': 50, 'document': 30, 'face': 20}
+"""Authentic images to test on."""
 
 
 def split_sources(sources: Path, out: Path) -> dict[str, dict[str, list[Path]]]:
@@ -63,13 +67,13 @@ def write_list(path: Path, rows: Iterable[tuple[Path, Path | None]]) -> None:
 
 
 def list_authentic(parts: dict[str, dict[str, list[Path]]], out: Path) -> None:
-    """All authentic images of training; of testing, as many of each domain as their shares say."""
+    """All authentic images of training, and some to test on."""
     train = [image for domain in DOMAINS for image in parts['train'][domain]]
     write_list(out / 'authentic_train.txt', ((image, None) for image in train))
     test = []
     for domain in DOMAINS:
         images = parts['test'][domain]
-        wanted = min(round(NUM_AUTHENTIC_TEST * SHARES[domain]), len(images))
+        wanted = min(AUTHENTIC_TEST[domain], len(images))
         test += [images[i * len(images) // wanted] for i in range(wanted)]
     write_list(out / 'authentic_test.txt', ((image, None) for image in test))
 
@@ -91,17 +95,17 @@ def run(*command: object) -> None:
     subprocess.run([sys.executable, *words], check=True)
 
 
-def synthesize(source_folder: Path, out: Path, num: int, workers: int) -> None:
+def synthesize(sources: Path, out: Path, num: int, workers: int) -> None:
     """The training set, and two small sets of other sources."""
     for part, seed in SEEDS.items():
-        for domain in DOMAINS:
-            count = NUM_HELD_OUT.get(part, round(num * SHARES[domain]))
-            sources = out / 'sources' / ('train' if part == 'train' else 'test') / domain
-            donors = ['--donors', source_folder / 'donors'] if domain == 'natural' else []
+        for name in SHARES if part == 'train' else DOMAINS:
+            found = out / 'sources' / ('train' if part == 'train' else 'test') / name
+            donors = ['--donors', sources / 'donors'] if name == 'natural' else []
             run(
-                '-m', 'mmomni.cli', 'synthesize', sources, out / part / domain,
-                '--domain', domain, '--num', count, '--seed', seed, '--workers', workers,
-                '--authentic', AUTHENTIC[part], *donors, '--resume',
+                '-m', 'mmomni.cli', 'synthesize', RENDERED if name == RENDERED else found,
+                out / part / name, '--domain', 'document' if name == RENDERED else name,
+                '--num', NUM_HELD_OUT.get(part, round(num * SHARES[name])), '--seed', seed,
+                '--authentic', AUTHENTIC[part], *donors, '--workers', workers, '--resume',
             )  # fmt: skip
 
 
