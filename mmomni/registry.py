@@ -10,6 +10,7 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import INFERENCERS as MMENGINE_INFERENCERS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -24,3 +25,8 @@ MODELS = Registry('model', parent=MMENGINE_MODELS, locations=['mmomni.models'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, locations=['mmomni.evaluation.metrics'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, locations=['mmomni.engine.hooks'])
 INFERENCERS = Registry('inferencer', parent=MMENGINE_INFERENCERS, locations=['mmomni.apis'])
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    locations=['mmomni.engine.optimizers'],
+)

@@ -31,6 +31,7 @@ TYPES = {
         'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ScoreCurvesHook',
         'StepSeedHook',
     ],
+    'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip
 
 

@@ -178,6 +178,7 @@ test_evaluator = [dict(type='mmomni.SelectionMetric'), dict(type='mmomni.GateRep
 
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='mmomni.JoinedGroups',  # not a group for every parameter
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5),
     paramwise_cfg=dict(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmomni.evaluation.functional import gate_label
 from mmomni.evaluation.functional.gate import IGNORE_INDEX
+from mmomni.models.fast import planes
 from mmomni.registry import MODELS
 
 
@@ -53,7 +54,7 @@ class ModalGateHead(BaseModule):
         p_rgb, p_fused, p_cls = (inputs[i] for i in self.in_index)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in batch_data_samples])
         coarse = {
-            name: resize(p.float(), labels.shape[1:], mode='bilinear', align_corners=False)
+            name: resize(planes(p.float()), labels.shape[1:], mode='bilinear', align_corners=False)
             for name, p in (('rgb', p_rgb), ('fused', p_fused))
             if p is not None
         }

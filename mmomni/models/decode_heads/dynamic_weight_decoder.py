@@ -13,6 +13,7 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmomni.models.fast import planes
 from mmomni.models.layers import ConcatConv, DynamicFilter, FoldingConv, GlobalAverage
 from mmomni.registry import MODELS
 
@@ -154,10 +155,37 @@ class DynamicWeightDecoder(BaseDecodeHead):
         Keys are the names of the losses, and the same behind ``coarse_`` for ``P_co``: with
         several losses ``loss_ce``, ``loss_dice``, ``coarse_loss_ce``, ``coarse_loss_dice``.
         """
-        p_dwd, p_co = self.decode(inputs)
-        losses = self.loss_by_feat(p_dwd, batch_data_samples)
-        coarse = self.loss_by_feat(p_co, batch_data_samples)
-        return losses | {f'coarse_{key}': coarse[key] for key in coarse if key != 'acc_seg'}
+        labels = self._stack_batch_gt(batch_data_samples)
+        p_dwd, p_co = (self._resize(planes(p), labels) for p in self.decode(inputs))
+        accuracy = _accuracy(p_dwd, labels.squeeze(1), self.ignore_index)
+        coarse = {f'coarse_{key}': x for key, x in self._losses(p_co, labels).items()}
+        return self._losses(p_dwd, labels) | coarse | {'acc_seg': accuracy}
+
+    def _losses(self, seg_logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """As of mmseg's heads: those of equal names are added."""
+        weight = None if self.sampler is None else self.sampler.sample(seg_logits, labels)
+        several = isinstance(self.loss_decode, nn.ModuleList)
+        losses: dict[str, Tensor] = {}
+        for criterion in self.loss_decode if several else [self.loss_decode]:
+            key = criterion.loss_name
+            value = criterion(
+                seg_logits, labels.squeeze(1), weight=weight, ignore_index=self.ignore_index
+            )
+            losses[key] = losses[key] + value if key in losses else value
+        return losses
 
     def _resize(self, x: Tensor, like: Tensor) -> Tensor:
         return resize(x, like.shape[2:], mode='bilinear', align_corners=self.align_corners)
+
+
+def _accuracy(seg_logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+    """Per cent of the pixels, those left out that are neither; 100 where there are no others.
+
+    mmseg's picks the pixels that count, which costs a pass for each of several maps on a CPU and
+    a synchronisation on a GPU.
+    """
+    counts = labels != ignore_index
+    predicted = seg_logits.detach().max(dim=1).indices  # argmax takes 15 times as long on planes
+    right = (predicted == labels) & counts
+    smallest = torch.finfo(torch.float32).eps
+    return 100 * (right.sum() + smallest) / (counts.sum() + smallest)

@@ -5,6 +5,6 @@ another precision, a trace) passes as if this were not there.
 """
 
 from .convolution import convolve, pointwise
-from .layout import channels_last
+from .layout import channels_last, planes
 
-__all__ = ['channels_last', 'convolve', 'pointwise']
+__all__ = ['channels_last', 'convolve', 'planes', 'pointwise']

@@ -11,6 +11,7 @@ from test_models.references import array, bilinear, cross_entropy, randomise
 
 IN_CHANNELS = [3, 4, 5, 6]
 C = 4
+CE = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 
 
 def make(**kwargs):
@@ -182,11 +183,26 @@ def test_ignored_pixels_do_not_matter(head, levels, samples, make_sample):
     torch.testing.assert_close(mean, expected['loss_ce'], rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize('sampler', [None, dict(type='OHEMPixelSampler', thresh=0.5, min_kept=50)])
+def test_losses_and_accuracy_are_those_of_mmseg(levels, samples, sampler):
+    two = [CE, dict(**CE, loss_weight=0.5)]  # of one name: added
+    head = make(loss_decode=two, sampler=sampler)
+    p_dwd, p_co = head.decode(levels)
+    expected = head.loss_by_feat(p_dwd, samples)
+    coarse = head.loss_by_feat(p_co, samples)
+    found = head.loss(levels, samples, {})
+    assert found.pop('acc_seg').item() == pytest.approx(expected.pop('acc_seg').item())
+    expected['coarse_loss_ce'] = coarse['loss_ce']
+    torch.testing.assert_close(found, expected)
+
+
+def test_accuracy_without_a_pixel_that_counts(head, levels, make_sample):
+    nothing = [make_sample(np.full((64, 96), 255)) for _ in range(2)]
+    assert head.loss(levels, nothing, {})['acc_seg'] == 100
+
+
 def total(losses):
     return sum(value for name, value in losses.items() if name.startswith('loss')).item()
-
-
-CE = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 
 
 @pytest.mark.parametrize(

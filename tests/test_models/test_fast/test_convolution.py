@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from mmomni.models.fast import channels_last, convolve, pointwise
+from mmomni.models.fast import channels_last, convolve, planes, pointwise
 
 
 @pytest.fixture
@@ -65,3 +65,9 @@ def test_channels_last_on_a_cpu_but_not_in_a_trace():
     assert channels_last(x).equal(x)
     traced = torch.jit.trace(channels_last, x)
     assert traced(x).is_contiguous()
+
+
+def test_planes():
+    x = torch.randn(2, 4, 5, 3).contiguous(memory_format=torch.channels_last)
+    assert planes(x).is_contiguous()
+    assert planes(x).equal(x)

@@ -1,0 +1,3 @@
+from .joined_groups import JoinedGroups
+
+__all__ = ['JoinedGroups']
