@@ -46,6 +46,7 @@ model = dict(
             ),
         ),
         high_pass=True,
+        residual_fusion=True,
         mean=(127.0, 127.0, 127.0),
         std=(128.0, 128.0, 128.0),
         frequency_head=dict(

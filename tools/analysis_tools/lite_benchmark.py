@@ -43,9 +43,9 @@ ROWS: dict[str, dict[str, Any]] = {
     'recipe': {},
     'lite2': {'config': LITE2},
     'fused': {f'{ENCODER}.gate': 'fused'},
-    'vision': {f'{ENCODER}.gate': 'vision'},
+    'vision': {f'{ENCODER}.gate': 'vision', f'{ENCODER}.residual_fusion': False},
     'no high-pass planes': {f'{ENCODER}.high_pass': False},
-    'residual fusion': {f'{ENCODER}.residual_fusion': True},
+    'replacing fusion': {f'{ENCODER}.residual_fusion': False},
     'no real forgeries': {'without': 'real'},
     'cross-entropy alone': losses(CROSS_ENTROPY),
     'weighted cross-entropy': losses(
