@@ -6,6 +6,7 @@ from mmengine.model import BaseModule
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmomni.models.fast import planes
 from mmomni.registry import MODELS
 
 
@@ -69,6 +70,8 @@ class BoxSupervisionHead(BaseModule):
             rpn_losses, proposals = self.rpn_head.loss_and_predict(
                 maps, batch_data_samples, proposal_cfg=self.proposal_cfg
             )
+            # mmcv's RoIAlign reads maps of any layout as if they were planes.
+            maps = [planes(x) for x in maps]
             roi_losses = self.roi_head.loss(maps, proposals, batch_data_samples)
         roi_losses = {f'{k[:5]}roi_{k[5:]}': v for k, v in roi_losses.items() if k[:5] == 'loss_'}
         return dict(chain(rpn_losses.items(), roi_losses.items()))
