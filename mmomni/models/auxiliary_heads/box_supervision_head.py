@@ -7,6 +7,7 @@ from mmseg.utils import SampleList
 from torch import Tensor, nn
 
 from mmomni.models.fast import planes
+from mmomni.models.fast.roi_align import speed_up_regions
 from mmomni.registry import MODELS
 
 
@@ -43,6 +44,7 @@ class BoxSupervisionHead(BaseModule):
         self.fpns = nn.ModuleList(MODELS.build(fpn) for fpn in fpns)
         self.rpn_head = MODELS.build(rpn_head)
         self.roi_head = MODELS.build(roi_head)
+        speed_up_regions(self.roi_head)
         self.proposal_cfg = proposal_cfg
 
     def loss(
