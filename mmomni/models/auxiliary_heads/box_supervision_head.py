@@ -6,6 +6,8 @@ from mmengine.model import BaseModule
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmomni.models.fast import planes
+from mmomni.models.fast.roi_align import speed_up_regions
 from mmomni.registry import MODELS
 
 
@@ -42,6 +44,7 @@ class BoxSupervisionHead(BaseModule):
         self.fpns = nn.ModuleList(MODELS.build(fpn) for fpn in fpns)
         self.rpn_head = MODELS.build(rpn_head)
         self.roi_head = MODELS.build(roi_head)
+        speed_up_regions(self.roi_head)
         self.proposal_cfg = proposal_cfg
 
     def loss(
@@ -69,6 +72,8 @@ class BoxSupervisionHead(BaseModule):
             rpn_losses, proposals = self.rpn_head.loss_and_predict(
                 maps, batch_data_samples, proposal_cfg=self.proposal_cfg
             )
+            # mmcv's RoIAlign reads maps of any layout as if they were planes.
+            maps = [planes(x) for x in maps]
             roi_losses = self.roi_head.loss(maps, proposals, batch_data_samples)
         roi_losses = {f'{k[:5]}roi_{k[5:]}': v for k, v in roi_losses.items() if k[:5] == 'loss_'}
         return dict(chain(rpn_losses.items(), roi_losses.items()))

@@ -196,3 +196,15 @@ def test_without_the_neck_is_refused(cfg, make_sample):
     head = MODELS.build(dict(cfg, in_index=(7, 8)))
     with pytest.raises(ValueError, match=r'got 7 inputs; add the neck mmomni\.AnomalyEnhancement'):
         head.loss([None] * 7, [make_sample([[0]])], {})
+
+
+def test_layout_of_the_maps_does_not_matter(head, maps, tampered, authentic):
+    """The neck's are channels-last, which mmcv's RoIAlign would take for planes."""
+    samples, parameters = [tampered, authentic], [p for p in head.parameters() if p.requires_grad]
+    results = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        inputs = [x.contiguous(memory_format=layout).requires_grad_() for x in maps]
+        losses = losses_of(head, inputs, samples)
+        gradients = torch.autograd.grad(sum(losses.values()), [*inputs, *parameters])
+        results.append((losses, gradients))
+    torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)
