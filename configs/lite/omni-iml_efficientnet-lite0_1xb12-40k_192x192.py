@@ -10,8 +10,11 @@ max_iters = 40_000
 warmup_iters = 100
 val_interval = 1_000
 # Share of each domain in every batch. `real`: forgeries made by people; `authentic`: images as they
-# were found, which synthesised histories do not replace.
-mixture = dict(natural=0.35, document=0.2, face=0.12, real=0.25, authentic=0.08)
+# were found, which synthesised histories do not replace; `history`: the same with regions that get
+# another history as they are loaded.
+mixture = dict(
+    natural=0.3, document=0.18, face=0.1, real=0.22, authentic=0.08, history=0.12
+)
 # How often a crop is made to hold tampered pixels, where the image has some
 tampered_prob = 0.7
 # What becomes of a sample: its own history, another one, or none (as of a PNG)
@@ -36,6 +39,13 @@ box_supervision_head['roi_head']['bbox_head'].update(in_channels=channels, fc_ou
 box_supervision_head['roi_head']['train_cfg']['sampler'].update(num=16)
 box_supervision_head['proposal_cfg'].update(nms_pre=200, max_per_img=50)
 
+frequency_head = dict(
+    hidden_channels=16, embed_channels=8, out_channels=64, num_blocks=1, norm_cfg=norm_cfg,
+    init_cfg=dict(
+        type='Pretrained', prefix='backbone.fph',
+        checkpoint='work_dirs/frequency-head_1xb12-3k_192x192/iter_3000.pth',
+    ),
+)
 model = dict(
     data_preprocessor=dict(size=crop_size),
     backbone=dict(
@@ -49,9 +59,7 @@ model = dict(
         residual_fusion=True,
         mean=(127.0, 127.0, 127.0),
         std=(128.0, 128.0, 128.0),
-        frequency_head=dict(
-            hidden_channels=16, embed_channels=8, out_channels=64, num_blocks=1, norm_cfg=norm_cfg
-        ),
+        frequency_head=frequency_head,
         aux_channels=32,
     ),
     neck=dict(in_channels=[c2, c3], num_queries=16, num_heads=4),
@@ -86,14 +94,21 @@ no_history = [  # what ExtractDCT makes of a PNG
     ),
     dict(type='mmomni.ExtractDCT'),
 ]
+pack = [dict(type='mmomni.MaskToBoxes'), dict(type='mmomni.PackManipulationInputs')]
 train_pipeline = [
     *load,
     dict(
         type='RandomChoice', transforms=[kept_history, new_history, no_history],
         prob=list(histories.values()),
     ),
-    dict(type='mmomni.MaskToBoxes'),
-    dict(type='mmomni.PackManipulationInputs'),
+    *pack,
+]
+history_pipeline = [
+    *load,
+    *distort,
+    dict(type='mmomni.RandomLocalHistory'),
+    dict(type='mmomni.ExtractDCT'),
+    *pack,
 ]
 test_pipeline = [
     *load,
@@ -124,6 +139,10 @@ train_dataloader = dict(
             dict(
                 type='mmomni.ManipulationDataset', domain='authentic', name='authentic_train',
                 ann_file='authentic_train.txt', data_root=data_root, pipeline=train_pipeline,
+            ),
+            dict(
+                type='mmomni.ManipulationDataset', domain='history', name='history',
+                ann_file='authentic_train.txt', data_root=data_root, pipeline=history_pipeline,
             ),
         ],
     ),

@@ -22,9 +22,9 @@ SCOPE = 'mmseg'
 SEGMENTOR = 'EncoderDecoder'
 TYPES = frozenset(
     {
-        SEGMENTOR, 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead', 'UPerHead',
-        'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder', 'mmomni.ModalGateEncoder',
-        'mmomni.RGBPlanes',
+        SEGMENTOR, 'FCNHead', 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead',
+        'UPerHead', 'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder',
+        'mmomni.FrequencyPlanes', 'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
         'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
     }
 )  # fmt: skip

@@ -5,6 +5,7 @@ from .formatting import PackManipulationInputs
 from .jpeg import RandomJPEGCompress
 from .jpeg_schedule import DocTamperJPEG
 from .loading import LoadManipulationMask, LoadOriginalImage
+from .local_history import RandomLocalHistory
 from .perturb import Perturb
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     'PackManipulationInputs',
     'Perturb',
     'RandomJPEGCompress',
+    'RandomLocalHistory',
 ]

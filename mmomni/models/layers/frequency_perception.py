@@ -9,6 +9,8 @@ from mmengine.model import BaseModule
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
+from mmomni.models.pretrained import load_pretrained, pretrained_part
+
 from .coordinates import Coordinates
 from .frequency_look_up import (
     NUM_VALUES,
@@ -46,7 +48,8 @@ class FrequencyPerceptionHead(BaseModule):
         out_channels: Channels of ``F_freq``.
         num_blocks: MBConv blocks.
         norm_cfg: Norm layer; DTD uses batch norm with momentum 0.01.
-        init_cfg: mmengine's.
+        init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=..., prefix='backbone.fph')`` to
+            start from one that was trained first (:class:`mmomni.FrequencyPlanes`).
     """
 
     def __init__(
@@ -72,6 +75,15 @@ class FrequencyPerceptionHead(BaseModule):
             2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
         )
         self.blocks = nn.Sequential(*(MBConv(out_channels, norm_cfg) for _ in range(num_blocks)))
+
+    def init_weights(self) -> None:
+        """Draw the weights, or load them strictly."""
+        pretrained = pretrained_part(self.init_cfg)
+        if pretrained is None:
+            super().init_weights()
+        else:
+            load_pretrained(self, pretrained)
+            self._is_init = True
 
     def forward(self, coefficients: Tensor, table: Tensor) -> Tensor:
         """Source: paper, section 3.1 (architecture of DTD).
