@@ -28,6 +28,10 @@ WITH_DEVICE: dict[Callable, str] = {torch.tensor: 'tensor', torch.as_tensor: 'as
 """The same where they name a device."""
 
 
+OF_CPUS = ('mmomni.models.fast.roi_align',)
+"""Modules that never see a tensor on a GPU."""
+
+
 class Place(NamedTuple):
     """A line that synchronises.
 
@@ -122,6 +126,8 @@ def _place(what: str) -> Place:
             return Place('torch.optim', 'torch/optim (its own counters, on the CPU)', what)
         if module.startswith(__package__ + '.'):
             continue
+        if module in OF_CPUS:
+            break
         package = module.partition('.')[0]
         if package in (OURS, *HOSTS):
             return Place(package, f'{module.replace(".", "/")}.py:{line}', what)

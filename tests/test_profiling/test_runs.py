@@ -9,6 +9,7 @@ import torch
 from scipy import stats
 from torch import nn
 
+from mmomni.models.fast.roi_align import roi_align
 from mmomni.profiling import synchronisations as module
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import Case, Failures, load_subject
@@ -232,3 +233,11 @@ def test_the_gate_and_the_decoder_do_not_synchronise(step):
     places = synchronisations(step[1], CPU)
     assert summary(places)['mmdet'] > 0
     assert listing(places, ['mmomni']) == []
+
+
+def test_forms_for_cpus_alone_are_not_ours_to_count():
+    def run():
+        roi_align(torch.randn(1, 2, 4, 4), torch.tensor([[0.0, 0, 0, 3, 3]]), (2, 2), 1.0)
+
+    places = synchronisations(run, CPU)
+    assert {place.package for place in places} == {'other'}

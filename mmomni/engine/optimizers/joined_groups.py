@@ -21,6 +21,8 @@ class JoinedGroups(DefaultOptimWrapperConstructor):
     with this one, nor the other way round.
     """
 
+    optimizer_cfg: dict
+
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimiser of a model, and wrap it."""
         optimizer = self.optimizer_cfg
