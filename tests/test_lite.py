@@ -81,6 +81,17 @@ class TestLayout:
         tool.list_authentic(tool.split_sources(sources, out), out)
         assert (out / 'authentic_train.txt').read_text() == before
 
+    def test_more_sources_split_anew_and_equal_names_are_kept_apart(self, tool, sources, out):
+        for name in ('00a.png', 'sub/05 a.png'):
+            write(sources / 'face' / name)
+        tool.split_sources(sources, out)
+        train, test = (
+            {p.resolve() for p in (out / 'sources' / part / 'face').rglob('*.png')}
+            for part in ('train', 'test')
+        )
+        assert not train & test
+        assert len(train | test) == 13
+
     def test_too_few_sources(self, tool, sources, tmp_path):
         for path in sorted((sources / 'face').iterdir())[:3]:
             path.unlink()

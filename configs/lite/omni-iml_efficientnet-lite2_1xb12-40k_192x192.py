@@ -1,4 +1,4 @@
-# The next larger network: half as many blocks more, a tenth more channels.
+# A larger network: a third more blocks, a tenth more channels.
 _base_ = './omni-iml_efficientnet-lite0_1xb12-40k_192x192.py'
 
 c1, c2, c3, c4 = 24, 48, 120, 352

@@ -1,7 +1,7 @@
 """What helps a small model to find real forgeries (docs/benchmarks.md).
 
     python tools/dataset_converters/lite.py SOURCES data/lite
-    python tools/analysis_tools/lite_benchmark.py --rows recipe ce --seeds 0 1
+    python tools/analysis_tools/lite_benchmark.py --rows recipe 'cross-entropy alone' --seeds 0 1
 
 Each row is the recipe with one thing changed. All rows have the same budget: iterations, and pixels
 of a batch. What is finished already is not done again; an interrupted row goes on where it was.

@@ -10,6 +10,7 @@ on where it was.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -32,7 +33,11 @@ AUTHENTIC_TEST = {'natural': 50, 'document': 30, 'face': 20}
 
 
 def split_sources(sources: Path, out: Path) -> dict[str, dict[str, list[Path]]]:
-    """Links to the authentic images of every domain, for training and for testing."""
+    """Links to the authentic images of every domain, for training and for testing.
+
+    Made anew each time, because with more sources others are every fifth.
+    """
+    shutil.rmtree(out / 'sources', ignore_errors=True)
     parts: dict[str, dict[str, list[Path]]] = {'train': {}, 'test': {}}
     for domain in DOMAINS:
         images = sorted(find_images(sources / domain), key=lambda path: path.stem)
@@ -46,7 +51,9 @@ def split_sources(sources: Path, out: Path) -> dict[str, dict[str, list[Path]]]:
             ('test', images[::TEST_EVERY]),
         ):
             folder = out / 'sources' / part / domain
-            parts[part][domain] = [_link(folder / image.name, image) for image in chosen]
+            parts[part][domain] = [
+                _link(folder / image.relative_to(sources / domain), image) for image in chosen
+            ]
     return parts
 
 
