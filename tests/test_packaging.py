@@ -51,9 +51,9 @@ def files_of(folder):
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    sources = ('.py', '.css', '.html', '.js')
+    sources = ('.py', '.css', '.html', '.js', '.md', '.safetensors')
     modules = {name for name in files_of('mmomni') if name.endswith(sources)}
-    assert 'mmomni/reporting/report.html' in modules
+    assert {'mmomni/reporting/report.html', 'mmomni/weights/README.md'} <= modules
     staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
@@ -68,7 +68,7 @@ def test_wheel_metadata(wheel):
     assert 'Requires-Python: >=3.10' in metadata
     required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
     assert set(required) == {
-        'jpeglib', 'numpy', 'opencv-python', 'Pillow', 'tensorboard', 'torch',
+        'jpeglib', 'numpy', 'opencv-python', 'Pillow', 'safetensors', 'tensorboard', 'torch',
     }  # fmt: skip
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(f'{info}/entry_points.txt').decode())
