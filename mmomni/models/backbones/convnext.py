@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmomni.models.fast import pointwise
-from mmomni.models.pretrained import load_pretrained, openmmlab_names, pretrained_part
+from mmomni.models.pretrained import (
+    LEVEL_NORMS,
+    STEM,
+    load_pretrained,
+    openmmlab_names,
+    pretrained_part,
+)
 from mmomni.registry import MODELS
 
 _MANY_CHANNELS = 4096
@@ -131,9 +137,7 @@ class ConvNeXt(BaseModule):
         if pretrained is None:
             super().init_weights()
         else:
-            stem = 'downsample_layers.0.0.weight'
-            norms = ('norm0.', 'norm1.', 'norm2.', 'norm3.')
-            load_pretrained(self, pretrained, openmmlab_names, stem, optional=norms)
+            load_pretrained(self, pretrained, openmmlab_names, f'{STEM}.weight', LEVEL_NORMS)
             self._is_init = True
 
     def _downsampling(self, index: int, in_channels: int) -> nn.Sequential:
