@@ -78,11 +78,13 @@ def test_every_weight_finds_its_place(state_dict, demo):
     place = 'backbone.backbone.body.'
     backbone = {name for name in demo.state_dict() if name.startswith(place)}
     assert report.inflated == (place + STEM,)
-    assert set(report.matched) == backbone - {place + STEM}
+    norm1 = {f'{place}norm1.{kind}' for kind in ('weight', 'bias')}  # stays neutral
+    assert set(report.matched) == backbone - norm1 - {place + STEM}
     new = {name for name, _ in demo.named_parameters()} - backbone
     assert new <= set(report.new)
-    assert not backbone & set(report.new)
-    assert report.unused == ()
+    assert backbone & set(report.new) == norm1
+    assert set(report.unused) == norm1
+    assert demo.state_dict()[f'{place}norm1.weight'].eq(1).all()
     stem = demo.state_dict()[place + STEM]
     assert torch.equal(stem[:, :3], state_dict[f'backbone.{STEM}'])
     assert not stem[:, 3:].any()
@@ -105,11 +107,11 @@ def test_tool_writes_what_init_cfg_loads(state_dict, load_tool, monkeypatch, cap
     torch.save(dict(meta={}, state_dict=state_dict), source)
     assert run(load_tool, monkeypatch, source, out, DEMO) == 0
     matched, inflated, new, unused, written = capsys.readouterr().out.splitlines()
-    assert matched.startswith(f'matched: {len(shapes(*ORIGINAL)) - 1}, of backbone.backbone')
+    assert matched.startswith(f'matched: {len(shapes(*ORIGINAL)) - 3}, of backbone.backbone')
     assert inflated == 'inflated: 1, of backbone.backbone (1)'
     assert 'decode_head.parallel' in new
     assert 'backbone.fph' in new
-    assert unused == 'unused: 2, of decode_head.conv_seg (2)'
+    assert unused == 'unused: 4, of backbone.backbone (2), decode_head.conv_seg (2)'
     assert written == str(out)
 
     init_cfg = dict(type='Pretrained', checkpoint=str(out), prefix='backbone.')

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmomni.models.backbones import ConvNeXt
 from mmomni.models.pretrained import openmmlab_names
+from mmomni.models.stagewise import Stagewise
 
 from .inference_config import build_model, inference_config
 from .loading import LoadReport, load_partly
@@ -47,7 +48,9 @@ def load_convnext(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRep
     """Load weights of :func:`convert_convnext` into the ConvNeXt inside of a model.
 
     Returns:
-        Names of the whole model; ``new`` is all of it that these weights are no start for.
+        Names of the whole model; ``new`` is all of it that these weights are no start for. Inside
+        of a :class:`ModalGateEncoder`, ``norm1`` starts new and that of the file is unused, as in
+        training.
 
     Raises:
         ValueError: The model has no ConvNeXt, or one of another size.
@@ -55,10 +58,12 @@ def load_convnext(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRep
     places = [name for name, module in model.named_modules() if isinstance(module, ConvNeXt)]
     if len(places) != 1:
         raise ValueError(f'expected a model with one mmomni.ConvNeXt, it has {len(places)}')
-    moved = {
-        f'{places[0]}.{name.removeprefix(BACKBONE)}': tensor for name, tensor in state_dict.items()
-    }
-    return load_partly(model, moved)
+    weights = {name.removeprefix(BACKBONE): tensor for name, tensor in state_dict.items()}
+    owner = model.get_submodule(places[0].rpartition('.')[0])
+    taken = owner.own_names(weights) if isinstance(owner, Stagewise) else weights
+    report = load_partly(model, {f'{places[0]}.{name}': each for name, each in taken.items()})
+    left = tuple(f'{places[0]}.{name}' for name in weights if name not in taken)
+    return report._replace(unused=report.unused + left)
 
 
 def convert_file(source: Path, out: Path, config: Path, trust: bool = False) -> LoadReport:

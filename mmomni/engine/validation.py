@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmomni.datasets import ManipulationDataset
 from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
+from mmomni.evaluation.metrics.grouped_metric import GroupedMetric
 from mmomni.jpeg import ImageReadError
 
 REMEDY = (
@@ -23,8 +25,8 @@ def check_validation(runner: Runner) -> None:
     Without a validation the log says so.
 
     Raises:
-        ValueError: No image of the validation sets is tampered; or no metric has the key of
-            ``CheckpointHook(save_best=...)``.
+        ValueError: No image of the validation sets is tampered; or no metric, domain or set has the
+            key of ``CheckpointHook(save_best=...)``.
     """
     if runner.val_loop is None:
         print_log(
@@ -33,29 +35,47 @@ def check_validation(runner: Runner) -> None:
             logger='current',
         )
         return
-    _demand_best_key(runner)
-    _demand_tampered(runner.val_loop.dataloader.dataset)
+    dataset = runner.val_loop.dataloader.dataset
+    sets = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset]
+    _demand_best_key(runner, sets)
+    _demand_tampered(sets)
 
 
-def _demand_best_key(runner: Runner) -> None:
-    """Keys are known from prefixes alone; metrics without one are believed."""
-    prefixes = [metric.prefix for metric in runner.val_loop.evaluator.metrics]
+def _demand_best_key(runner: Runner, sets: Sequence[Any]) -> None:
+    """Keys are known from prefixes and sets alone; metrics without a prefix are believed."""
+    metrics = runner.val_loop.evaluator.metrics
     wanted = [
         key for hook in runner.hooks if isinstance(hook, CheckpointHook)
-        for key in getattr(hook, 'key_indicators', None) or ()
+        for key in getattr(hook, 'key_indicators', None) or () if key != 'auto'
     ]  # fmt: skip
     for key in wanted:
-        known = any(prefix is None or key.startswith(f'{prefix}/') for prefix in prefixes)
-        if key != 'auto' and not known:
+        able = [m for m in metrics if m.prefix is None or key.startswith(f'{m.prefix}/')]
+        if not able:
             raise ValueError(
                 f'the best checkpoint is chosen by {key!r} (default_hooks.checkpoint.save_best), '
-                f'val_evaluator has metrics with the prefixes {prefixes}; add '
+                f'val_evaluator has metrics with the prefixes {[m.prefix for m in metrics]}; add '
                 "dict(type='mmomni.SelectionMetric'), or name one of their scores"
             )
+        if all(isinstance(metric, GroupedMetric) for metric in able):
+            _demand_group(key, sets)
 
 
-def _demand_tampered(dataset: Any) -> None:
-    sets = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset]
+def _demand_group(key: str, sets: Sequence[Any]) -> None:
+    """A key of one domain or set needs it among those that are validated on."""
+    found = re.search(r'/(domains|datasets)/(.+)/', key)
+    if found is None or not all(isinstance(each, ManipulationDataset) for each in sets):
+        return
+    kind, group = found.groups()
+    groups = {each.domain if kind == 'domains' else f'{each.domain}/{each.name}' for each in sets}
+    if group not in groups:
+        raise ValueError(
+            f'the best checkpoint is chosen by {key!r} (default_hooks.checkpoint.save_best), '
+            f'val_dataloader has no such set; expected one of {sorted(groups)} after '
+            f"'{kind}/', got {group!r}"
+        )
+
+
+def _demand_tampered(sets: Sequence[Any]) -> None:
     ours = [each for each in sets if isinstance(each, ManipulationDataset)]
     if len(ours) < len(sets):  # somebody else's, whose samples we do not know
         return

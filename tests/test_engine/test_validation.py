@@ -69,6 +69,31 @@ def test_best_checkpoint_by_a_score_that_nothing_has_is_refused(tmp_path):
         check([make_set(tmp_path / 'a', 255)], [GateReport()], 'selection/average/IoU')
 
 
+@pytest.mark.parametrize('group', ['domains/natural', 'datasets/natural/a'])
+def test_best_checkpoint_by_a_group_that_exists(group, tmp_path):
+    check([make_set(tmp_path / 'a', 255)], [SelectionMetric()], f'selection/{group}/IoU')
+
+
+@pytest.mark.parametrize(
+    ('group', 'expected'),
+    [
+        ('domains/real', r"\['natural'\] after 'domains/', got 'real'"),
+        ('datasets/natural/b', r"\['natural/a'\] after 'datasets/', got 'natural/b'"),
+        ('datasets/natural', r"\['natural/a'\] after 'datasets/', got 'natural'"),
+    ],
+)
+def test_best_checkpoint_by_a_group_that_is_not_validated(group, expected, tmp_path):
+    key = f'selection/{group}/IoU'
+    with pytest.raises(ValueError, match=f'{key}.*{expected}'):
+        check([make_set(tmp_path / 'a', 255)], [SelectionMetric()], key)
+
+
+def test_groups_of_other_packages_are_believed(tmp_path):
+    key = 'other/domains/real/IoU'
+    check([make_set(tmp_path / 'a', 255)], [SimpleNamespace(prefix='other')], key)
+    check([make_set(tmp_path / 'b', 255), object()], [SelectionMetric(prefix='other')], key)
+
+
 def test_metrics_without_a_prefix_are_believed(tmp_path):
     check([make_set(tmp_path / 'a', 255)], [SimpleNamespace(prefix=None)], 'mIoU')
 

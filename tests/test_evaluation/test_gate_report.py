@@ -146,6 +146,24 @@ def test_images_then_datasets_then_domains():
         assert row['frequency_share'] == pytest.approx(1 - row['vision_share'])
 
 
+def test_averages_are_over_what_defines_the_score():
+    """A set or a domain of authentic images does not make the others undefined."""
+    samples = [
+        sample(4, 4, 1, FREQUENCY),
+        sample(0, 0, 0, VISION, dataset='camera'),
+        sample(0, 0, 1, FREQUENCY, dataset='scans', domain='document'),
+    ]
+    found = evaluate(samples)
+    for group in ('datasets/natural/camera', 'domains/document'):
+        row = scores(found, group)
+        assert math.isnan(row['label_vision_share'])
+        assert math.isnan(row['accuracy'])
+    for group in ('domains/natural', 'average'):
+        row = scores(found, group)
+        assert (row['label_vision_share'], row['accuracy']) == (1, 0)
+    assert scores(found)['vision_share'] == (1 / 2 + 0) / 2
+
+
 def test_images_are_counted():
     samples = [sample(4, 4, 4, VISION), sample(0, 0, 0, VISION), sample(4, 4, 4, unreadable='x')]
     row = scores(evaluate(samples))

@@ -1,6 +1,5 @@
 import math
-from collections.abc import Iterable, Sequence
-from statistics import fmean
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 from mmomni.evaluation.functional import gate_label, tampered_iou
 from mmomni.registry import METRICS
 
-from .grouped_metric import GroupedMetric
+from .grouped_metric import GroupedMetric, mean_of_defined, mean_of_defined_rows
 
 SCORES = (
     'IoU_rgb', 'IoU_fused', 'IoU_chosen', 'IoU_best',
@@ -35,7 +34,8 @@ class GateReport(GroupedMetric):
     - ``accuracy``: tampered images for which choice and ``L_c`` agree. To be read beside
       ``label_vision_share``, as a gate that never chooses vision is right on all others.
 
-    Authentic images have no ``L_c``; of a set without tampered ones both are NaN.
+    Authentic images have no ``L_c``. A set without tampered ones has NaN for both, and domains and
+    ``average`` are means of those that define the score.
 
     Only what exists is reported: without a learned gate no choices, with vision alone
     ``IoU_rgb``, without the encoder nothing. Unreadable images are counted, not scored.
@@ -74,7 +74,15 @@ class GateReport(GroupedMetric):
 
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
         """Means over the images that have the score; NaN if not one has."""
-        return {key: _mean(entry[key] for entry in entries) for key in self._scores}
+        return {key: mean_of_defined(entry[key] for entry in entries) for key in self._scores}
+
+    def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
+        """Means over the datasets that define the score."""
+        return mean_of_defined_rows(rows, self.counts)
+
+    def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
+        """Means over the domains that define the score."""
+        return mean_of_defined_rows(rows, self.counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the entries of all ranks and print one table, if there is anything in it."""
@@ -87,11 +95,6 @@ class GateReport(GroupedMetric):
             )
             return {}
         return super().compute_metrics(results)
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = [value for value in values if not math.isnan(value)]
-    return fmean(found) if found else math.nan
 
 
 def _as_logits(prediction: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
+import math
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
@@ -115,6 +117,17 @@ def mean_of_rows(rows: Sequence[dict], counts: Sequence[str]) -> dict[str, float
     """The mean of each score that all ``rows`` have; NaN if one of them is."""
     keys = [key for key in rows[0] if key not in counts and all(key in row for row in rows)]
     return {key: float(np.mean([row[key] for row in rows])) for key in keys}
+
+
+def mean_of_defined(values: Iterable[float]) -> float:
+    """The mean of what is not NaN; NaN if nothing else is there."""
+    defined = [value for value in values if not math.isnan(value)]
+    return fmean(defined) if defined else math.nan
+
+
+def mean_of_defined_rows(rows: Sequence[dict], counts: Sequence[str]) -> dict[str, float]:
+    """The mean of each score over the ``rows`` that define it, all of which have the same."""
+    return {key: mean_of_defined(row[key] for row in rows) for key in rows[0] if key not in counts}
 
 
 def tampered_probability(sample: dict) -> Tensor:

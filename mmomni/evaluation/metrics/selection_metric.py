@@ -1,5 +1,5 @@
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -14,7 +14,12 @@ from mmomni.evaluation.functional import (
 )
 from mmomni.registry import METRICS
 
-from .grouped_metric import GroupedMetric, tampered_probability
+from .grouped_metric import (
+    GroupedMetric,
+    mean_of_defined,
+    mean_of_defined_rows,
+    tampered_probability,
+)
 
 THRESHOLDS = tuple(k / 20 for k in range(1, 20))
 """Of which the best fixed one is found: 0.05, 0.1, ..., 0.95."""
@@ -92,16 +97,17 @@ class SelectionMetric(GroupedMetric):
         """Means over the images that have the score."""
         at = {'': USUAL, '_fixed': self._fixed}
         row = {
-            f'{name}{suffix}': _mean(each[name][place] for each in entries if name in each)
+            f'{name}{suffix}': mean_of_defined(
+                each[name][place] for each in entries if name in each
+            )
             for name in CURVES for suffix, place in at.items()
         }  # fmt: skip
-        row['AUC'] = _mean(each['AUC'] for each in entries if 'AUC' in each)
+        row['AUC'] = mean_of_defined(each['AUC'] for each in entries if 'AUC' in each)
         return row
 
     def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
         """Means over the datasets that have the score."""
-        scores = [key for key in rows[0] if key not in self.counts]
-        return {key: _mean(row[key] for row in rows) for key in scores}
+        return mean_of_defined_rows(rows, self.counts)
 
     def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
         """Means over the domains that have the score, and the threshold."""
@@ -115,14 +121,8 @@ class SelectionMetric(GroupedMetric):
             if 'IoU' in entry:
                 datasets = groups.setdefault(entry['domain'], {})
                 datasets.setdefault(entry['dataset'], []).append(entry['IoU'][place])
-        return _mean(fmean(map(fmean, datasets.values())) for datasets in groups.values())
+        return mean_of_defined(fmean(map(fmean, datasets.values())) for datasets in groups.values())
 
 
 def _predicted_share(counts: PixelCounts) -> float:
     return counts.predicted / counts.scored if counts.scored else math.nan
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Of what is not NaN."""
-    defined = [value for value in values if not math.isnan(value)]
-    return fmean(defined) if defined else math.nan

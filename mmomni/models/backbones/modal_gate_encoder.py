@@ -23,8 +23,6 @@ from mmomni.models.stagewise import build_stagewise
 from mmomni.registry import MODELS
 
 COORDINATE_PLANES = 3
-FIRST_SHARE = 0.1
-"""What the norm of a residual fusion first multiplies with."""
 
 
 @MODELS.register_module()
@@ -51,9 +49,9 @@ class ModalGateEncoder(BaseModule):
         std: Likewise.
         norm_cfg: Norm layer of fusion, auxiliary heads and gate.
         high_pass: Show the stem three planes of noise, too (:class:`HighPass`); not in the paper.
-        residual_fusion: Add the fused features, small at first, to those of vision instead of
-            replacing them: the pretrained stages 3 and 4 then start from nearly what they know,
-            whatever the gate chooses. Not in the paper.
+        residual_fusion: Add the fused features to those of vision instead of replacing them: the
+            pretrained stages 3 and 4 go on seeing what they know, whatever the gate chooses. Not in
+            the paper.
         init_cfg: mmengine's.
     """
 
@@ -90,13 +88,11 @@ class ModalGateEncoder(BaseModule):
         if gate != 'vision':
             self.fph = FrequencyPerceptionHead(**(frequency_head or {}))
             concatenated = c2 + self.fph.out_channels
-            self.attention = nn.Sequential(
-                ScSE(concatenated),
-                ConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg),
-            )
+            fusing = ConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg)
+            self.attention = nn.Sequential(ScSE(concatenated), fusing)
             if residual_fusion:
                 # With 0, the ReLU behind would let no gradient through.
-                nn.init.constant_(self.attention[1].norm.weight, FIRST_SHARE)
+                nn.init.constant_(fusing.norm.weight, FIRST_SHARE)
             self.aux_fused = _aux_head(c2, aux_channels, num_classes, norm_cfg)
         if gate == 'learned':
             self.gate = ModalGate(c2, num_classes, norm_cfg)

@@ -9,10 +9,10 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from mmomni.models.pretrained import load_pretrained, pretrained_part
+from mmomni.models.stagewise import STRIDES
 from mmomni.registry import MODELS
 
 SCHEME = 'timm://'
-STRIDES = (4, 8, 16, 32)
 OWN_FEATURES = ('EfficientNetFeatures', 'MobileNetV3Features')
 """Classes of timm that it builds for ``features_only`` unless it is asked for a list of modules."""
 

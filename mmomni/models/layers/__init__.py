@@ -6,6 +6,7 @@ from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .global_average import GlobalAverage
 from .high_pass import HighPass
+from .layer_norm import LayerNorm2d
 from .modal_gate import ModalGate
 from .query_attention import Gathering, QueryAttention
 
@@ -18,6 +19,7 @@ __all__ = [
     'Gathering',
     'GlobalAverage',
     'HighPass',
+    'LayerNorm2d',
     'ModalGate',
     'QueryAttention',
     'ScSE',

@@ -1,8 +1,10 @@
-from .convnext_names import openmmlab_names
-from .loading import inflate, load_pretrained, pretrained_part
+from .convnext_names import STEM, openmmlab_names
+from .loading import LEVEL_NORMS, inflate, load_pretrained, pretrained_part
 from .packages import load_from_package
 
 __all__ = [
+    'LEVEL_NORMS',
+    'STEM',
     'inflate',
     'load_from_package',
     'load_pretrained',

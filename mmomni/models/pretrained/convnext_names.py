@@ -19,6 +19,8 @@ REPLACEMENTS = (
     (r'^norm\.', 'norm3.'),
 )
 CLASSIFIER = 'head.'
+STEM = 'downsample_layers.0.0'
+"""The convolution that sees the image."""
 
 
 def openmmlab_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,10 +8,14 @@ from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+RGB = 3
 OwnNames = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Weights by whatever names their publisher gave them -> by the module's, heads left out."""
 BACKBONE = 'backbone.'
 """Prefix of the backbone in OpenMMLab's checkpoints; beside it stand heads and necks."""
+LEVEL_NORMS = ('norm0.', 'norm1.', 'norm2.', 'norm3.')
+"""Of the levels, as OpenMMLab names them. Classifiers have none, so those of pretrained ones start
+new."""
 SHOWN = 5
 """Names that a message lists of each kind."""
 
@@ -46,8 +50,8 @@ def load_pretrained(
         init_cfg: mmengine's: ``checkpoint`` and, if need be, ``prefix``. Without it, a prefix
             ``backbone.`` is seen by itself.
         own_names: Translates the file's names.
-        stem: Name of the stem's kernel, which may have more planes than the file's; the further
-            ones start at zero.
+        stem: Name of the stem's kernel, which may have more planes than a file's of RGB; the
+            further ones start at zero.
         optional: Beginnings of names that the file may lack.
 
     Raises:
@@ -63,7 +67,9 @@ def load_pretrained(
     new = [name for name in lacking if name.startswith(optional)]
     missing = [name for name in lacking if name not in new]
     _refuse_misfits(source.checkpoint, module, weights, missing, stem)
-    told = f'{len(weights)} weights of {source.checkpoint} loaded'
+    # mmseg's Swin says that it would, when it is built without an init_cfg
+    told = f'{type(module).__name__} does not start from scratch: '
+    told += f'{len(weights)} weights of {source.checkpoint} loaded'
     if stem is not None and weights[stem].shape != own[stem].shape:
         weights[stem] = inflate(weights[stem], own[stem].shape[1])
         told += f'; {stem} got further planes, which start at zero'
@@ -97,8 +103,13 @@ def _tensors(content: object, source: PretrainedInit) -> dict[str, Tensor]:
 
 
 def inflate(kernel: Tensor, planes: int) -> Tensor:
-    """A stem's kernel (C', C, h, w) for more input planes, which have no influence."""
-    further = kernel.new_zeros(kernel.shape[0], planes - kernel.shape[1], *kernel.shape[2:])
+    """A stem's kernel of RGB (C', 3, h, w) for more planes, which have no influence.
+
+    Any other stays as it is, because nothing tells which of its planes are which.
+    """
+    if kernel.ndim != 4 or not kernel.shape[1] == RGB < planes:
+        return kernel
+    further = kernel.new_zeros(kernel.shape[0], planes - RGB, *kernel.shape[2:])
     return torch.cat([kernel, further], dim=1)
 
 
@@ -126,10 +137,8 @@ def _refuse_misfits(
 
 
 def _fits(loaded: Tensor, own: Tensor, is_stem: bool) -> bool:
-    """Equal shapes; a stem may have further planes."""
-    if is_stem and loaded.ndim == own.ndim and loaded.shape[1] < own.shape[1]:
-        own = own[:, : loaded.shape[1]]
-    return loaded.shape == own.shape
+    """Equal shapes; a stem may have planes beside RGB."""
+    return (inflate(loaded, own.shape[1]) if is_stem else loaded).shape == own.shape
 
 
 def _some(names: object) -> str:

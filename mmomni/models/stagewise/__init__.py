@@ -5,9 +5,10 @@ from .adapters import (
     SwinStages,
     TimmStages,
 )
-from .protocol import Stagewise, adapted_types, adapts, build_stagewise
+from .protocol import STRIDES, Stagewise, adapted_types, adapts, build_stagewise
 
 __all__ = [
+    'STRIDES',
     'ConvNeXtStages',
     'EfficientNetLiteStages',
     'ResNetStages',

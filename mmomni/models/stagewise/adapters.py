@@ -1,17 +1,16 @@
 """One adapter for each kind of backbone; :class:`Stagewise` says what they are asked."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmomni.models.pretrained import openmmlab_names
+from mmomni.models.layers import LayerNorm2d
+from mmomni.models.pretrained import LEVEL_NORMS, STEM, openmmlab_names
 
-from .protocol import Stagewise, adapts
-
-STRIDES = (4, 8, 16, 32)
-LEVEL_NORMS = ('norm0.', 'norm1.', 'norm2.', 'norm3.')
-"""Classifiers have none, so those of pretrained ones start new."""
+from .protocol import STRIDES, Stagewise, adapts
 
 
 @adapts('mmomni.ConvNeXt', 'mmomni.ConvNeXtSwin', 'mmpretrain.ConvNeXt')
@@ -35,7 +34,7 @@ class ConvNeXtStages(Stagewise):
 
     @property
     def stem(self) -> nn.Conv2d:
-        return self.body.downsample_layers[0][0]
+        return self.body.get_submodule(STEM)
 
     def stage(self, index: int, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.body.stages[index](self.body.downsample_layers[index](x))
@@ -51,6 +50,7 @@ class ConvNeXtStages(Stagewise):
 class SwinStages(Stagewise):
     """Each stage ends with the downsampling of the next one, which takes no normalised level."""
 
+    _version = 2  # torch saves it; in 1, stage 2 took the normalised level 1
     heads = ('norm.', 'head.')
     optional = LEVEL_NORMS
 
@@ -82,6 +82,20 @@ class SwinStages(Stagewise):
             tokens = block(tokens, size)
         norm = getattr(self.body, f'norm{index}')
         return _to_map(tokens, size), _to_map(norm(tokens), size)
+
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, local_metadata: dict, *args: Any
+    ) -> None:
+        """Say so of weights that learned from another level; published ones do not tell."""
+        if local_metadata.get('version', self._version) < self._version:
+            print_log(
+                f'{prefix}: these weights of a Swin were trained when its third stage continued '
+                'from the normalised second level; now it continues from the level itself, as in '
+                'mmseg, and gives other features: train them further, or anew',
+                'current',
+                logging.WARNING,
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
 
 def _to_map(tokens: Tensor, size: Sequence[int]) -> Tensor:
@@ -119,9 +133,17 @@ class ResNetStages(Stagewise):
 
 @adapts('mmomni.EfficientNetLite')
 class EfficientNetLiteStages(Stagewise):
-    """The stem belongs to the first stage; levels have no norms of their own."""
+    """The stem belongs to the first stage; ``F_rgb`` is normalised here.
+
+    Levels end with a linear layer, whose values have a deviation of about 7: beside them the
+    frequency features, of less than 1, would not be seen.
+    """
 
     fuses = True
+
+    def __init__(self, body: nn.Module, pretrained: dict | None = None) -> None:
+        super().__init__(body, pretrained)
+        self.norm1 = LayerNorm2d(self.channels[1], eps=1e-6)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -135,7 +157,7 @@ class EfficientNetLiteStages(Stagewise):
         if index == 0:
             x = self.body.stem(x)
         x = self.body.stages[index](x)
-        return x, x
+        return x, self.norm1(x) if index == 1 else x
 
     def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return self.body.own_names(state_dict)

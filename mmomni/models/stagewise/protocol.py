@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from mmomni.models.pretrained import inflate, load_pretrained, pretrained_part
 from mmomni.registry import MODELS
 
+STRIDES = (4, 8, 16, 32)
+"""Of the four levels."""
+
 
 class Stagewise(BaseModule):
     """A pyramid backbone that can be stopped after any stage.
@@ -18,7 +21,7 @@ class Stagewise(BaseModule):
     channels the levels have, which convolution is the stem, and how a stage is run.
 
     Args:
-        body: The backbone; its levels 0 to 3 have strides 4, 8, 16 and 32.
+        body: The backbone; its levels 0 to 3 have ``STRIDES``.
         pretrained: The ``init_cfg`` of its pretrained weights, if it has any.
     """
 
@@ -104,8 +107,8 @@ def build_stagewise(backbone: dict, in_channels: int) -> Stagewise:
     Args:
         backbone: Its config, without ``in_channels``. Of ``init_cfg``, an entry ``Pretrained`` is
             loaded strictly, by any of its publishers' names.
-        in_channels: Planes of the input. A pretrained stem with fewer planes is inflated with
-            zeros when it is loaded.
+        in_channels: Planes of the input. A pretrained stem of RGB is inflated with zeros when
+            it is loaded.
 
     Raises:
         TypeError: There is no adapter for it.
@@ -141,6 +144,6 @@ def build_stagewise(backbone: dict, in_channels: int) -> Stagewise:
 
 def _inflate_with_zeros(module: nn.Conv2d, state_dict: dict, prefix: str, *_: object) -> None:
     """Let an RGB kernel fit a stem with further planes, which then start without influence."""
-    loaded, planes = state_dict.get(prefix + 'weight'), module.weight.shape[1]
-    if loaded is not None and loaded.shape[1] < planes:
-        state_dict[prefix + 'weight'] = inflate(loaded, planes)
+    loaded = state_dict.get(prefix + 'weight')
+    if loaded is not None:
+        state_dict[prefix + 'weight'] = inflate(loaded, module.weight.shape[1])

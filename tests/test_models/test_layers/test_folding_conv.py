@@ -119,6 +119,16 @@ def test_hooks_see_what_passes(x, name):
     torch.testing.assert_close(make_unhooked(module)(x), expected)
 
 
+@pytest.mark.parametrize('register', ['full_backward_hook', 'full_backward_pre_hook'])
+@pytest.mark.parametrize('name', ['conv', 'bn'])
+def test_hooks_see_gradients(x, name, register):
+    module, seen = make(kernel_size=1, inplace=False), []  # torch refuses it in place
+    hook = getattr(getattr(module, name), f'register_{register}')
+    hook(lambda *_: seen.append(1))
+    module(x).sum().backward()
+    assert seen == [1]
+
+
 def make_unhooked(module):
     copy = FoldingConv(4, 6, 1, norm_cfg=dict(type='BN')).double().eval()
     copy.load_state_dict(module.state_dict())

@@ -41,6 +41,13 @@ def test_inflated_kernel():
     assert not larger[:, 3:].any()
 
 
+@pytest.mark.parametrize('shape', [(4, 6, 2, 2), (4, 3, 2, 2), (4,)])
+def test_kernel_that_is_left_as_it_is(shape):
+    """Of more planes than RGB nothing tells which are which."""
+    kernel = torch.randn(shape)
+    assert inflate(kernel, 9 if shape[1:2] == (6,) else 3) is kernel
+
+
 def test_what_is_optional_may_lack(load):
     state_dict = load({'0.weight': torch.ones(2, 3, 1, 1), '0.bias': torch.ones(2)})
     assert state_dict['0.weight'][:, :3].all()
@@ -56,6 +63,16 @@ def test_old_files_count_no_batches(load, network):
 def test_fewer_planes_than_the_file_is_another_shape(load):
     with pytest.raises(ValueError, match=r'0\.weight \(2, 6, 1, 1\) instead of \(2, 5, 1, 1\)'):
         load({'0.weight': torch.ones(2, 6, 1, 1), '0.bias': torch.ones(2)})
+
+
+def test_stem_of_other_planes_is_another_shape(load):
+    with pytest.raises(ValueError, match=r'0\.weight \(2, 4, 1, 1\) instead of \(2, 5, 1, 1\)'):
+        load({'0.weight': torch.ones(2, 4, 1, 1), '0.bias': torch.ones(2)})
+
+
+def test_log_says_that_the_start_is_not_from_scratch(load, network, log):
+    load(network.state_dict())
+    assert any('Sequential does not start from scratch: 7 weights of ' in line for line in log)
 
 
 def test_part_of_a_file(load, network):

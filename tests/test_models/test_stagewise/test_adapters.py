@@ -103,6 +103,18 @@ class StagewiseTester:
         randomise(stagewise).load_state_dict(saved)
         assert all(torch.equal(v, saved[k]) for k, v in stagewise.state_dict().items())
 
+    def test_six_planes_do_not_become_nine(self, stagewise):
+        """RGB and coordinates would be taken for RGB and noise."""
+        larger = build_stagewise(self.backbone, in_channels=9)
+        with pytest.raises(RuntimeError, match=rf'size mismatch for body\.{self.stem}'):
+            larger.load_state_dict(stagewise.state_dict())
+
+    def test_six_planes_do_not_become_nine_by_init_cfg(self, stagewise, file):
+        init_cfg = file(stagewise.body.state_dict())
+        larger = build_stagewise({**self.backbone, 'init_cfg': init_cfg}, in_channels=9)
+        with pytest.raises(ValueError, match=rf'another shape: {self.stem} .*, 6, .*, 9, '):
+            larger.init_weights()
+
     def test_loading_leaves_the_checkpoint_unchanged(self, stagewise, rgb_only):
         state_dict = rgb_only.state_dict()
         stagewise.body.load_state_dict(state_dict)
@@ -236,6 +248,17 @@ def test_swin_adds_its_absolute_positions():
     stagewise = randomise(build_stagewise(backbone, in_channels=6), scale=0.1)
     x = torch.randn(1, 6, 64, 64, dtype=torch.float64)
     torch.testing.assert_close(stagewise.stage(0, x)[1], stagewise.body(x)[0])
+
+
+@pytest.mark.parametrize('version', [1, None])
+def test_swin_of_another_third_stage_is_said(version, log):
+    stagewise = build_stagewise(TestSwin.backbone, in_channels=6)
+    saved = stagewise.state_dict()
+    if version is not None:
+        saved._metadata['']['version'] = version
+    stagewise.load_state_dict(saved)
+    told = any('continued from the normalised second level' in line for line in log)
+    assert told == (version == 1)
 
 
 @pytest.mark.parametrize('tester', [TestSwin, TestConvNeXtOfMMPretrain])
