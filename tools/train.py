@@ -10,7 +10,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
-from mmomni.datasets.configured import demand_training_sets
+from mmomni.datasets.configured import demand_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.engine.validation import check_validation
 from mmomni.memory import keep_freed_memory
@@ -56,7 +56,7 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     try:
-        demand_training_sets(cfg)
+        demand_sets(cfg)
     except FileNotFoundError as error:
         sys.exit(str(error))
     if get_device() == 'cpu':

@@ -11,19 +11,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import ContextBlock, NonLocal2d
 from mmseg.models.decode_heads.psp_head import PPM
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from mmomni.models.backbones import TimmBackbone
 from mmomni.models.layers import Coordinates, add_coordinates
 from mmomni.models.layers.query_attention import Gathering, join_heads, split_heads
 
 from .windows import GRID, Side, Window
 
 UNSHARED = (
-    nn.GroupNorm, nn.InstanceNorm2d, nn.MultiheadAttention, nn.AdaptiveMaxPool2d,
+    nn.GroupNorm, nn.InstanceNorm2d, nn.MultiheadAttention, nn.AdaptiveMaxPool2d, ContextBlock,
+    NonLocal2d, TimmBackbone,
 )  # fmt: skip
-"""Look at the whole image, too, and are not hooked."""
+"""Look at the whole image, too, or may do so, and are not hooked. Many networks of timm do
+(squeeze-and-excitation, global response norms, attention), in modules of no common type."""
+UNSHARED_NAMES = frozenset({'GRN'})
+"""Likewise, of mmpretrain, which need not be installed."""
 
 
 class _Average(NamedTuple):
@@ -109,7 +115,10 @@ class SharedContext:
     @property
     def complete(self) -> bool:
         """Whether nothing of the network looks at a window only; known after the first pass."""
-        return not self._refused and not any(isinstance(m, UNSHARED) for m in self._modules)
+        return not self._refused and not any(
+            isinstance(module, UNSHARED) or type(module).__name__ in UNSHARED_NAMES
+            for module in self._modules
+        )
 
     @property
     def window(self) -> Window:

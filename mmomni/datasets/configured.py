@@ -64,7 +64,7 @@ def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list
     return absent
 
 
-def demand_training_sets(cfg: Config) -> None:
+def demand_sets(cfg: Config) -> None:
     """Name every set to train or validate on that is not on this machine, before one is built.
 
     Raises:

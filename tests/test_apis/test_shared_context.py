@@ -6,6 +6,7 @@ from torch import nn
 
 from mmomni.apis.shared_context import SharedContext
 from mmomni.apis.windows import plan_windows
+from mmomni.models.backbones import TimmBackbone
 from mmomni.models.layers import Coordinates, Gathering, QueryAttention, add_coordinates
 
 WINDOWS = plan_windows(200, 290, 128, 64)
@@ -174,3 +175,20 @@ def test_nothing_to_share(network):
         context.window = WINDOWS[0]
         context.end_pass()
         assert not context.shares
+
+
+class GRN(nn.Identity):
+    """Has the name of mmpretrain's."""
+
+
+def of_timm():
+    backbone = TimmBackbone.__new__(TimmBackbone)  # without timm
+    nn.Module.__init__(backbone)
+    return backbone
+
+
+@pytest.mark.parametrize('make', [GRN, of_timm, lambda: nn.GroupNorm(2, 4), nn.Identity])
+def test_what_may_look_at_the_whole_and_is_not_hooked(make):
+    module = make()
+    context = SharedContext(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sequential(module)))
+    assert context.complete == (type(module) is nn.Identity)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import ContextBlock, NonLocal2d
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.models.decode_heads.psp_head import PPM
@@ -249,7 +250,9 @@ def test_model_equals_itself_in_one_piece(path, build, image):
     assert found.gate == (None if gate is None else pytest.approx(gate, abs=1e-4))
 
 
-@pytest.mark.parametrize('layer', [nn.GroupNorm(2, 8), nn.InstanceNorm2d(8)])
+@pytest.mark.parametrize(
+    'layer', [nn.GroupNorm(2, 8), nn.InstanceNorm2d(8), NonLocal2d(8), ContextBlock(8, 0.5)]
+)
 def test_layers_that_cannot_share_are_told(toy, image, layer):
     toy.stem = nn.Sequential(toy.stem, layer).double()
     (found,) = predict_maps(toy, [image(300, 500)], **WINDOWS)

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmomni.datasets.configured import (
-    demand_training_sets,
+    demand_sets,
     describe_absent,
     drop_absent_sets,
     inputs_of_sets,
@@ -169,7 +169,7 @@ def test_all_absent_training_sets_are_named_at_once(there, tmp_path):
     foreign = dict(type='ADE20KDataset')
     train = dict(dataset=dict(type='Concat', datasets=[*there, *absent, foreign]))
     with pytest.raises(FileNotFoundError) as caught:
-        demand_training_sets(Config(dict(train_dataloader=train)))
+        demand_sets(Config(dict(train_dataloader=train)))
     message = str(caught.value)
     assert message.startswith('2 of 6 training sets are absent')
     assert f'natural/A: expected {tmp_path}/A/train.txt' in message
@@ -187,7 +187,7 @@ def test_absent_validation_sets_are_named_and_none_twice(there, tmp_path):
         )
     )
     with pytest.raises(FileNotFoundError) as caught:
-        demand_training_sets(cfg)
+        demand_sets(cfg)
     message = str(caught.value)
     assert message.startswith('1 of 4 training sets are absent')
     assert '1 of 2 validation sets are absent' in message
@@ -195,5 +195,5 @@ def test_absent_validation_sets_are_named_and_none_twice(there, tmp_path):
 
 
 def test_training_sets_that_are_there_are_let_through(there):
-    demand_training_sets(Config(dict(train_dataloader=dict(dataset=there[1]))))
-    demand_training_sets(Config({}))
+    demand_sets(Config(dict(train_dataloader=dict(dataset=there[1]))))
+    demand_sets(Config({}))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
+from mmengine.utils import digit_version
 from torch import nn
 
 CONFIG = dict(
@@ -73,6 +74,12 @@ def test_learns_what_mmengines_learns(model):
         for _ in range(5):
             wrapper.update_params(network(x).square().mean())
     torch.testing.assert_close(model.state_dict(), other.state_dict())
+
+
+@pytest.mark.parametrize('kind', ['Adam', 'AdamW'])
+def test_fused_on_a_cpu_where_torch_has_it(model, kind):
+    fused = build(model, 'mmomni.JoinedGroups', type=kind).optimizer.defaults['fused']
+    assert fused is (True if digit_version(torch.__version__) >= digit_version('2.4') else None)
 
 
 @pytest.mark.parametrize('options', [dict(fused=False), dict(foreach=True)])

@@ -18,7 +18,8 @@ class JoinedGroups(DefaultOptimWrapperConstructor):
     (2.4), unless the config says ``fused`` or ``foreach``: one pass over memory instead of ten.
 
     Checkpoints of an optimiser hold its groups: those of mmengine's constructor cannot be resumed
-    with this one, nor the other way round.
+    with this one, nor the other way round. They hold ``fused``, too: resumed under a torch that has
+    no fused ones on a CPU, the first step ends with an error of torch.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:

@@ -97,7 +97,9 @@ class SelectionMetric(GroupedMetric):
         """Means over the images that have the score."""
         at = {'': USUAL, '_fixed': self._fixed}
         row = {
-            f'{name}{suffix}': mean_of_defined(each[name][place] for each in entries if name in each)
+            f'{name}{suffix}': mean_of_defined(
+                each[name][place] for each in entries if name in each
+            )
             for name in CURVES for suffix, place in at.items()
         }  # fmt: skip
         row['AUC'] = mean_of_defined(each['AUC'] for each in entries if 'AUC' in each)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mmomni.evaluation.functional import gate_label
 from mmomni.evaluation.functional.gate import IGNORE_INDEX
 from mmomni.models.fast import planes
+from mmomni.models.losses import losses_by_name
 from mmomni.registry import MODELS
 
 
@@ -27,8 +28,9 @@ class ModalGateHead(BaseModule):
         in_index: Places of ``P_rgb``, ``P_fused``, ``P_cls`` among the inputs.
         margin: By how much vision alone must be better to be chosen.
         loss_decode: Losses of ``P_rgb`` and ``P_fused``, one config or several, as of mmseg's
-            heads; default: cross-entropy. One is logged as ``loss_rgb`` and ``loss_fused``, of
-            several each by its own name, ``rgb_loss_ce``, ``rgb_loss_dice``, ...
+            heads; default: cross-entropy. One is logged as ``loss_rgb`` and ``loss_fused``,
+            whatever its ``loss_name``; of several each by its own, ``rgb_loss_ce``,
+            ``rgb_loss_dice``, ...
         init_cfg: mmengine's.
     """
 
@@ -67,14 +69,10 @@ class ModalGateHead(BaseModule):
         return losses
 
     def _mask_losses(self, name: str, p: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Losses of one coarse prediction; those of equal names are added, as in mmseg's heads."""
-        losses: dict[str, Tensor] = {}
-        for criterion in self.loss_decode:
-            single = len(self.loss_decode) == 1
-            key = f'loss_{name}' if single else f'{name}_{criterion.loss_name}'
-            value = criterion(p, labels, ignore_index=IGNORE_INDEX)
-            losses[key] = losses[key] + value if key in losses else value
-        return losses
+        """Losses of one coarse prediction."""
+        losses = losses_by_name(self.loss_decode, p, labels, ignore_index=IGNORE_INDEX)
+        single = len(self.loss_decode) == 1
+        return {f'loss_{name}' if single else f'{name}_{key}': x for key, x in losses.items()}
 
 
 def _build_losses(configs: dict | Sequence[dict] | None) -> nn.ModuleList:

@@ -20,8 +20,8 @@ def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """1x1 convolution, kernel (C', C, 1, 1); (B, C, H, W) -> (B, C', H, W).
 
     On one thread and for fewer than 16 samples, torch takes matrix products of its BLAS library.
-    On an AMD CPU with AVX-512 they take 2.3 times as long as oneDNN's convolutions, to which torch
-    leaves dilated ones: and a kernel of one tap has nothing to dilate.
+    They take 2.3 times as long as oneDNN's convolutions, measured on an AMD CPU with AVX-512 only.
+    To these torch leaves dilated ones: and a kernel of one tap has nothing to dilate.
     """
     return F.conv2d(x, weight, bias, dilation=2 if _needs_telling(x) else 1)
 
@@ -31,7 +31,17 @@ def _needs_telling(x: Tensor) -> bool:
         x.device.type == 'cpu'
         and x.dtype == torch.float32
         and torch.backends.mkldnn.is_available()
+        and torch._C._get_mkldnn_enabled()  # what mkldnn.flags sets
+        and not _autocasts()
         and torch.get_num_threads() == 1
         and not torch.jit.is_tracing()
         and (x.shape[0] > 1 or x.numel() > _SMALL)
     )
+
+
+def _autocasts() -> bool:
+    """Whether torch will change the precision, on a CPU."""
+    try:
+        return torch.is_autocast_enabled('cpu')
+    except TypeError:  # torch before 2.4
+        return torch.is_autocast_cpu_enabled()

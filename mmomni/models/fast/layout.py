@@ -19,6 +19,6 @@ def channels_last(x: Tensor) -> Tensor:
 def planes(x: Tensor) -> Tensor:
     """All pixels of a channel side by side; (B, C, H, W) -> the same.
 
-    Maps of two channels are enlarged in a quarter of the time than channels-last.
+    Maps of two channels are enlarged in a quarter of the time that channels-last takes.
     """
     return x.contiguous()

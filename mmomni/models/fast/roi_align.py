@@ -34,10 +34,18 @@ class SeparableRoIAlign(RoIAlign):
 
 
 def speed_up_regions(module: nn.Module) -> None:
-    """Let all layers of mmcv's RoIAlign in a module be :class:`SeparableRoIAlign`."""
-    for layer in module.modules():
-        if type(layer) is RoIAlign:
-            layer.__class__ = SeparableRoIAlign
+    """Replace all layers of mmcv's RoIAlign inside of a module by :class:`SeparableRoIAlign`."""
+    for parent in list(module.modules()):
+        for name, layer in list(parent.named_children()):
+            if type(layer) is RoIAlign:
+                parent.add_module(name, _separable(layer))
+
+
+def _separable(layer: RoIAlign) -> SeparableRoIAlign:
+    return SeparableRoIAlign(
+        layer.output_size, layer.spatial_scale, layer.sampling_ratio, layer.pool_mode,
+        layer.aligned, layer.use_torchvision,
+    )  # fmt: skip
 
 
 def roi_align(

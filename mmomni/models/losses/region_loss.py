@@ -53,7 +53,7 @@ class RegionLoss(nn.Module):
             without tampering count by their false positives. ``'sample'``: the mean of the ratios
             of samples, however small their regions; samples without tampering are left out.
         loss_weight: Factor.
-        loss_name: Name in the log; only what begins with ``loss_`` is trained on.
+        loss_name: Name in the log; mmengine trains on all that have ``loss`` in it.
 
     Raises:
         ValueError: There is no such pool, or costs are not positive.

@@ -19,7 +19,7 @@ class WeightedCrossEntropy(nn.Module):
     Args:
         class_weight: Weights of the classes authentic and tampered, not negative.
         loss_weight: Factor.
-        loss_name: Name in the log; only what begins with ``loss_`` is trained on.
+        loss_name: Name in the log; mmengine trains on all that have ``loss`` in it.
 
     Raises:
         ValueError: A weight is negative, or all are 0.

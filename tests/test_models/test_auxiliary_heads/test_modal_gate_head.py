@@ -188,7 +188,7 @@ CE = dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
 DICE = dict(type='mmomni.RegionLoss', loss_name='loss_dice')
 
 
-@pytest.mark.parametrize('configs', [CE, [CE]])
+@pytest.mark.parametrize('configs', [CE, [CE], dict(CE, loss_name='loss_other')])
 def test_one_loss_of_the_config_is_named_as_the_default(configs, predictions, samples):
     losses = loss_of(predictions, samples, loss_decode=configs)
     assert losses == loss_of(predictions, samples)

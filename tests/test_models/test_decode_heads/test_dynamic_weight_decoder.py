@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import fuse_conv_bn
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
 from mmomni.models.decode_heads import DynamicWeightDecoder
 from test_models.references import array, bilinear, cross_entropy, randomise
@@ -111,7 +112,6 @@ def test_gradients_equal_reference(head, levels):
 
 
 @torch.no_grad()
-@torch.no_grad()
 def test_layout_is_kept(head, levels):
     """A map in planes among the others would be transposed again and again."""
     layouts = []
@@ -188,12 +188,25 @@ def test_losses_and_accuracy_are_those_of_mmseg(levels, samples, sampler):
     two = [CE, dict(**CE, loss_weight=0.5)]  # of one name: added
     head = make(loss_decode=two, sampler=sampler)
     p_dwd, p_co = head.decode(levels)
-    expected = head.loss_by_feat(p_dwd, samples)
-    coarse = head.loss_by_feat(p_co, samples)
+    expected = BaseDecodeHead.loss_by_feat(head, p_dwd, samples)
+    coarse = BaseDecodeHead.loss_by_feat(head, p_co, samples)
     found = head.loss(levels, samples, {})
     assert found.pop('acc_seg').item() == pytest.approx(expected.pop('acc_seg').item())
     expected['coarse_loss_ce'] = coarse['loss_ce']
     torch.testing.assert_close(found, expected)
+
+
+def test_loss_of_a_subclass(levels, samples):
+    class Own(DynamicWeightDecoder):
+        def loss_by_feat(self, seg_logits, batch_data_samples):
+            return {'loss_own': seg_logits.mean()}
+
+    head = randomise(Own(IN_CHANNELS, channels=C, coarse_channels=3, pool_scales=(1, 2)))
+    p_dwd, p_co = head.decode(levels)
+    found = head.loss(levels, samples, {})
+    torch.testing.assert_close(
+        found, {'loss_own': p_dwd.mean(), 'coarse_loss_own': p_co.mean()}
+    )
 
 
 def test_accuracy_without_a_pixel_that_counts(head, levels, make_sample):

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -41,6 +43,27 @@ def test_one_thread_takes_onednn(one_thread):
     names = {event.key for event in measured.key_averages()}
     assert 'aten::mkldnn_convolution' in names
     assert not any('slow_conv' in name for name in names)
+
+
+@contextmanager
+def without_onednn():
+    enabled = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)
+
+
+@pytest.mark.parametrize('context', [without_onednn, lambda: torch.autocast('cpu', torch.bfloat16)])
+def test_what_onednn_does_not_compute_in_single_precision_passes(context, one_thread, monkeypatch):
+    taken = []
+    monkeypatch.setattr(F, 'conv2d', lambda *_, dilation: taken.append(dilation))
+    x, kernel = torch.randn(2, 16, 8, 8), torch.randn(8, 16, 1, 1)
+    with context():
+        pointwise(x, kernel)
+    pointwise(x, kernel)
+    assert taken == [1, 2 if torch.backends.mkldnn.is_available() else 1]
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,12 @@ def test_negative_sizes_stay_an_error(x):
 
 
 def test_speed_up_regions():
-    module = nn.Sequential(nn.ModuleList([RoIAlign(7, 0.5, 2)]), nn.Linear(2, 2))
+    layers = [RoIAlign(7, 0.5, 2), RoIAlign((3, 5), 0.25, 0, 'max', False)]
+    module = nn.Sequential(nn.ModuleList(layers), nn.Linear(2, 2))
+    names = list(module.state_dict())
     speed_up_regions(module)
-    layer = module[0][0]
-    assert type(layer) is SeparableRoIAlign
-    assert (layer.output_size, layer.spatial_scale, layer.sampling_ratio) == ((7, 7), 0.5, 2)
+    assert list(module.state_dict()) == names
+    assert len(module[0]) == 2
+    for layer, before in zip(module[0], layers, strict=True):
+        assert type(layer) is SeparableRoIAlign
+        assert repr(layer) == repr(before).replace('RoIAlign', 'SeparableRoIAlign')

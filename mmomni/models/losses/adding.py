@@ -1,0 +1,21 @@
+from typing import Any
+
+from torch import Tensor, nn
+
+
+def losses_by_name(
+    criteria: nn.Module, seg_logits: Tensor, labels: Tensor, **options: Any
+) -> dict[str, Tensor]:
+    """Losses by their ``loss_name``; those of equal names are added, as in mmseg's heads.
+
+    Args:
+        criteria: One loss or a ``ModuleList`` of them.
+        seg_logits: (B, C, H, W).
+        labels: (B, H, W).
+        **options: Further arguments of the losses, ``weight`` and ``ignore_index``.
+    """
+    losses: dict[str, Tensor] = {}
+    for criterion in criteria if isinstance(criteria, nn.ModuleList) else [criteria]:
+        name, value = criterion.loss_name, criterion(seg_logits, labels, **options)
+        losses[name] = losses[name] + value if name in losses else value
+    return losses
