@@ -22,6 +22,8 @@ class JoinedGroups(DefaultOptimWrapperConstructor):
     no fused ones on a CPU, the first step ends with an error of torch.
     """
 
+    optimizer_cfg: dict
+
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimiser of a model, and wrap it."""
         optimizer = self.optimizer_cfg

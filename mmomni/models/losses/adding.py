@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ def losses_by_name(
         **options: Further arguments of the losses, ``weight`` and ``ignore_index``.
     """
     losses: dict[str, Tensor] = {}
-    for criterion in criteria if isinstance(criteria, nn.ModuleList) else [criteria]:
+    listed: Iterable[Any] = criteria if isinstance(criteria, nn.ModuleList) else [criteria]
+    for criterion in listed:
         name, value = criterion.loss_name, criterion(seg_logits, labels, **options)
         losses[name] = losses[name] + value if name in losses else value
     return losses
