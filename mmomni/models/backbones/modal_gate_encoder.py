@@ -90,9 +90,6 @@ class ModalGateEncoder(BaseModule):
             concatenated = c2 + self.fph.out_channels
             fusing = ConvModule(concatenated, c2, 3, padding=1, norm_cfg=norm_cfg)
             self.attention = nn.Sequential(ScSE(concatenated), fusing)
-            if residual_fusion:
-                # With 0, the ReLU behind would let no gradient through.
-                nn.init.constant_(fusing.norm.weight, FIRST_SHARE)
             self.aux_fused = _aux_head(c2, aux_channels, num_classes, norm_cfg)
         if gate == 'learned':
             self.gate = ModalGate(c2, num_classes, norm_cfg)

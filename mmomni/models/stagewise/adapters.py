@@ -143,7 +143,7 @@ class EfficientNetLiteStages(Stagewise):
 
     def __init__(self, body: nn.Module, pretrained: dict | None = None) -> None:
         super().__init__(body, pretrained)
-        self.norm1 = LayerNorm2d(self.channels[1], eps=1e-6)
+        self.norm1 = LayerNorm2d(self.channels[1], eps=1e-6, elementwise_affine=False)
 
     @property
     def channels(self) -> tuple[int, ...]:
