@@ -15,13 +15,13 @@ REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) i
 TYPES = {
     'MODELS': [
         'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
-        'DynamicWeightDecoder', 'EfficientNetLite', 'ModalGateEncoder', 'ModalGateHead',
-        'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
+        'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'ModalGateEncoder',
+        'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
     ],
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop',
         'LoadManipulationMask', 'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs',
-        'Perturb', 'RandomJPEGCompress',
+        'Perturb', 'RandomJPEGCompress', 'RandomLocalHistory',
     ],
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],

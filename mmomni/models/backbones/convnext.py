@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmomni.models.fast import pointwise
-from mmomni.models.layers import LayerNorm2d
 from mmomni.models.pretrained import (
     LEVEL_NORMS,
     STEM,
@@ -25,6 +24,13 @@ _MANY_CHANNELS = 4096
 """Input channels from which on the matrix product is faster: with two threads and AVX2, 4,096 to
 1,024 channels take 50 ms as a convolution of 16 x 16 pixels and 20 as a product. With 3,072
 channels or 32 x 32 pixels both take the same."""
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """Layer norm over the channels of (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class PointwiseLinear(nn.Linear):

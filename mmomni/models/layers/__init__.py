@@ -6,7 +6,6 @@ from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
 from .global_average import GlobalAverage
 from .high_pass import HighPass
-from .layer_norm import LayerNorm2d
 from .modal_gate import ModalGate
 from .query_attention import Gathering, QueryAttention
 
@@ -19,7 +18,6 @@ __all__ = [
     'Gathering',
     'GlobalAverage',
     'HighPass',
-    'LayerNorm2d',
     'ModalGate',
     'QueryAttention',
     'ScSE',

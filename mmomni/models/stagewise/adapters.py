@@ -4,10 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmomni.models.layers import LayerNorm2d
 from mmomni.models.pretrained import LEVEL_NORMS, STEM, openmmlab_names
 
 from .protocol import STRIDES, Stagewise, adapts
@@ -141,10 +141,6 @@ class EfficientNetLiteStages(Stagewise):
 
     fuses = True
 
-    def __init__(self, body: nn.Module, pretrained: dict | None = None) -> None:
-        super().__init__(body, pretrained)
-        self.norm1 = LayerNorm2d(self.channels[1], eps=1e-6, elementwise_affine=False)
-
     @property
     def channels(self) -> tuple[int, ...]:
         return self.body.channels
@@ -157,10 +153,15 @@ class EfficientNetLiteStages(Stagewise):
         if index == 0:
             x = self.body.stem(x)
         x = self.body.stages[index](x)
-        return x, self.norm1(x) if index == 1 else x
+        return x, _normalised(x) if index == 1 else x
 
     def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return self.body.own_names(state_dict)
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """Layer norm over the channels of (B, C, H, W), without weights."""
+    return F.layer_norm(x.movedim(1, -1), x.shape[1:2], eps=1e-6).movedim(-1, 1)
 
 
 @adapts('mmomni.TimmBackbone')
