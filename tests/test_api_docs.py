@@ -12,7 +12,10 @@ import mmomni.checkpoints
 from mmomni import registry
 
 PAGE = Path(__file__).resolve().parents[1] / 'docs/api.md'
-REGISTRIES = ('MODELS', 'TRANSFORMS', 'DATASETS', 'DATA_SAMPLERS', 'METRICS', 'HOOKS')
+REGISTRIES = (
+    'MODELS', 'TRANSFORMS', 'DATASETS', 'DATA_SAMPLERS', 'METRICS', 'HOOKS',
+    'OPTIM_WRAPPER_CONSTRUCTORS',
+)  # fmt: skip
 
 
 @pytest.fixture(scope='module')

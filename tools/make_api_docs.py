@@ -24,6 +24,7 @@ REGISTRIES = {
     'DATA_SAMPLERS': 'Samplers',
     'METRICS': 'Metrics',
     'HOOKS': 'Hooks',
+    'OPTIM_WRAPPER_CONSTRUCTORS': 'Optimisers',
 }
 """Registries whose types are named in configs."""
 HEAD = """# API
