@@ -61,14 +61,15 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
     x1, y1, x2, y2 = padded(word.box, PAD, desk.size)
     box = (min(x1, x), min(y1, y), max(x2, x + width), max(y2, y + height))
     style = desk.measure(word.box)
-    paper = np.quantile(patch.reshape(-1, 3), 0.8, axis=0)
+    paper = np.maximum(np.quantile(patch.reshape(-1, 3), 0.8, axis=0), 1)
     cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
     place = desk.canvas[y : y + height, x : x + width]
     if as_ink:
         through = (patch / paper).clip(0, 1)
         if desk.rng.random() < 0.7:  # in the colour of this page's ink
             covered = (1 - through.min(axis=2, keepdims=True)).astype(np.float64)
-            through = 1 - covered / max(covered.max(), 0.1) * (1 - style.ink / place.mean((0, 1)))
+            ink = style.ink / np.maximum(place.mean((0, 1)), 1)
+            through = 1 - covered / max(covered.max(), 0.1) * (1 - ink)
         place[:] = np.round(place * through).clip(0, 255)
     else:
         level = style.level((x, y, x + width, y + height))
