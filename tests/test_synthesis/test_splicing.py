@@ -4,11 +4,14 @@ import pytest
 
 from mmomni.synthesis import splicing
 from mmomni.synthesis.geometry import warp_affine
+from mmomni.synthesis.jpeg_history import Generation
 from mmomni.synthesis.light import DARKNESS, darkened, relit, shadow_of
+from mmomni.synthesis.natural import copy_move
 from mmomni.synthesis.regions import FEATHERS, draw_feather, soften, softened, thickness_of
+from mmomni.synthesis.retouching import local_resave
 from mmomni.synthesis.scene import Scene, Thing
 from mmomni.synthesis.segments import grow_segment
-from mmomni.synthesis.splicing import backdrop, paste_thing
+from mmomni.synthesis.splicing import backdrop, paste_thing, splice
 
 SIZE = (240, 320)
 
@@ -56,7 +59,10 @@ def test_what_is_cut_off_reaches_the_lower_border(thing):
 
 def test_a_shadow_darkens_the_ground_and_counts_as_forged(thing):
     ground = np.full((*SIZE, 3), 200, np.uint8)
-    for edit in edits_of(paste_thing, Scene(ground, thing=thing), 4, shadow=True):
+    # On a ground that is not grey, so that its soft border is none of the shadow.
+    image = np.where(thing.mask[..., None], thing.image, (230, 30, 230)).astype(np.uint8)
+    scene = Scene(ground, thing=Thing(image, thing.mask))
+    for edit in edits_of(paste_thing, scene, 4, shadow=True):
         grey = edit.image.astype(int).max(axis=2)
         # Neither the thing's colours nor the ground's: all channels darker alike.
         neutral = np.ptp(edit.image.astype(int), axis=2) <= 2
@@ -169,17 +175,52 @@ def test_pasted_things_are_not_aliased(thing):
         assert rows.size < 100 or rows.mean() < 20
 
 
-def test_a_backdrop_never_lies_on_the_grid_of_the_image(monkeypatch):
-    def phases(image, *_):
-        """Says of each pixel where it is in its block of the donor's compression."""
-        y, x = np.indices(image.shape[:2]) % 8
-        return np.stack([30 * x, 30 * y, 0 * x], axis=-1).astype(np.uint8)
+def phases(image, *_):
+    """In the place of a donor: says of each pixel where it is in its 8x8 block."""
+    y, x = np.indices(image.shape[:2]) % 8
+    return np.stack([30 * x, 30 * y, 0 * x], axis=-1).astype(np.uint8)
 
+
+def shift_of_grid(edit) -> np.ndarray:
+    """(dx, dy) from the grid of what :func:`phases` made to that of the image."""
+    y, x = np.nonzero(edit.matte == 1)
+    shifts = np.unique((edit.image[y, x, :2] / 30 - np.stack([x, y], axis=1)) % 8, axis=0)
+    assert len(shifts) == 1
+    return shifts[0]
+
+
+@pytest.mark.parametrize('size', [SIZE, (300, 500)])
+def test_a_backdrop_never_lies_on_the_grid_of_the_image(size, monkeypatch):
     monkeypatch.setattr(splicing, 'with_foreign_history', phases)
-    for size in (SIZE, (300, 500)):
-        donor = np.zeros((*size, 3), np.uint8)
-        for edit in edits_of(backdrop, Scene(landscape(), donor), 6, colours='as they are'):
-            y, x = np.nonzero(edit.matte == 1)
-            found = (edit.image[y, x, :2] / 30 - np.stack([x, y], axis=1)) % 8
-            assert len(np.unique(found, axis=0)) == 1
-            assert found.any()
+    scene = Scene(landscape(), np.zeros((*size, 3), np.uint8))
+    for edit in edits_of(backdrop, scene, 6, colours='as they are'):
+        assert shift_of_grid(edit).any()
+
+
+def test_a_splice_keeps_its_grid_where_it_says_so(monkeypatch, photo, other_photo):
+    monkeypatch.setattr(splicing, 'with_foreign_history', phases)
+    scene = Scene(photo, other_photo)
+    details = dict(colours='as they are', blending='feather')
+    for edit in edits_of(splice, scene, 2, grid='kept', **details):
+        assert not shift_of_grid(edit).any()
+
+
+@pytest.mark.parametrize('operation', [splice, backdrop])
+def test_a_donor_can_have_the_history_of_the_image(operation, monkeypatch, photo):
+    seen = []
+    monkeypatch.setattr(
+        splicing, 'with_foreign_history', lambda image, rng, like: seen.append(like) or image
+    )
+    first = Generation(71, '4:2:0')
+    operation(Scene(landscape(), photo, first=first), np.random.default_rng(1))
+    assert set(seen) == {first}
+
+
+@pytest.mark.parametrize('operation', [copy_move, splice, local_resave])
+def test_a_clear_scene_keeps_no_grid(operation, photo, other_photo):
+    rng = np.random.default_rng(0)
+    for clear in (False, True):
+        scene = Scene(photo, other_photo, clear=clear)
+        edits = (operation(scene, rng) for _ in range(120))
+        kept = sum(edit.details['grid'] == 'kept' for edit in edits if edit)
+        assert (kept == 0) == clear
