@@ -1,6 +1,7 @@
 """Forging operations on documents that bring something in: words, lines, stamps, signatures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -80,7 +81,7 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
 
 
 def block_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
-    """Copy a part of a line over a part of another one."""
+    """Copy a part of a line over a part of another one, once or twice."""
     words = find_words(scene.image) if scene.words is None else scene.words
 
     def copy(desk: Desk, word: Word) -> Box | None:
@@ -98,7 +99,11 @@ def block_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
                 return move_patch(desk, here, there)
         return None
 
-    return change_words(Scene(scene.image, words=words), rng, copy, (1, 2))
+    edit = change_words(Scene(scene.image, words=words), rng, copy, (1, 2))
+    if edit is None:
+        return None
+    details = dict(edit.details)
+    return replace(edit, details={'blocks': details.pop('words'), **details})
 
 
 def _part_of_line(words: Sequence[Word], word: Word, rng: np.random.Generator) -> Box:

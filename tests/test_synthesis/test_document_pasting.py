@@ -57,7 +57,8 @@ def test_without_another_page_nothing_is_spliced():
 
 def test_blocks_are_parts_of_other_lines():
     for scene, edit in edits_of(block_copy):
-        assert edit.details['words'] <= 2
+        assert edit.details['blocks'] <= 2
+        assert 'words' not in edit.details
         assert not edit.used_donor
         for x1, y1, x2, y2 in boxes_of(edit.mask):
             patch = edit.image[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]

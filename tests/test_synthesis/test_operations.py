@@ -205,7 +205,8 @@ def test_document_masks_are_few_rectangles_on_words(name):
         if edit is None:
             continue
         count = cv2.connectedComponents(edit.mask.astype(np.uint8))[0]
-        assert 1 <= count - 1 <= edit.details['words'] <= WORDS_CHANGED[1]
+        changed = edit.details['blocks' if name == 'block_copy' else 'words']
+        assert 1 <= count - 1 <= changed <= WORDS_CHANGED[1]
         assert edit.mask.mean() < 0.2
         for x1, y1, x2, y2 in boxes_of(edit.mask):
             # What touches may be joined, else a region is a rectangle.
