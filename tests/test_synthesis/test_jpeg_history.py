@@ -113,6 +113,8 @@ def test_a_region_saved_on_its_own_grid_leaves_that_of_the_image(photo):
         step = int(read_luma(encode(photo, edit.details['quality'])).table[1, 0])
         share = share_on_first_grid(encode(edit.image, 98), blocks, step)
         shares[edit.details['grid']].append(share)
+        if min(map(len, shares.values())) == 2:
+            break
     assert min(map(len, shares.values())) > 1
     assert min(shares['kept']) > 0.8
     assert max(shares['own']) < 0.6
