@@ -48,18 +48,20 @@ def add_parser(commands: Commands) -> None:
         '--resume', action='store_true', help='go on with an interrupted run in OUT'
     )
     _add_history_options(parser)
+    _add_shares(parser)
     parser.set_defaults(run=_run)
 
 
 def _add_history_options(parser: argparse.ArgumentParser) -> None:
-    """What happens to an image besides the forgery."""
+    """Which compressions an image goes through."""
     parser.add_argument(
         '--histories',
         choices=HISTORIES,
         default='varied',
         help="what images went through before the forgery: 'varied': a compression made here, by "
         "libjpeg's tables or by those of another source, the source's own one, or none; "
-        "'double': always one of libjpeg's and a second one (default: %(default)s)",
+        "'double': always one of libjpeg's and a second one, and no forged region keeps the first "
+        "one's grid (default: %(default)s)",
     )
     for generation, default in (('first', (70, 100)), ('second', (70, 100))):
         parser.add_argument(
@@ -70,6 +72,10 @@ def _add_history_options(parser: argparse.ArgumentParser) -> None:
             metavar=('LOW', 'HIGH'),
             help=f'JPEG qualities of the {generation} compression (default: %(default)s)',
         )
+
+
+def _add_shares(parser: argparse.ArgumentParser) -> None:
+    """How many images differ from the others in what happens besides the forgery."""
     parser.add_argument(
         '--post-probability',
         type=float,

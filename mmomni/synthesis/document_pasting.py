@@ -1,6 +1,7 @@
 """Forging operations on documents that bring something in: words, lines, stamps, signatures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -61,14 +62,15 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
     x1, y1, x2, y2 = padded(word.box, PAD, desk.size)
     box = (min(x1, x), min(y1, y), max(x2, x + width), max(y2, y + height))
     style = desk.measure(word.box)
-    paper = np.quantile(patch.reshape(-1, 3), 0.8, axis=0)
+    paper = np.maximum(np.quantile(patch.reshape(-1, 3), 0.8, axis=0), 1)
     cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
     place = desk.canvas[y : y + height, x : x + width]
     if as_ink:
         through = (patch / paper).clip(0, 1)
         if desk.rng.random() < 0.7:  # in the colour of this page's ink
             covered = (1 - through.min(axis=2, keepdims=True)).astype(np.float64)
-            through = 1 - covered / max(covered.max(), 0.1) * (1 - style.ink / place.mean((0, 1)))
+            ink = style.ink / np.maximum(place.mean((0, 1)), 1)
+            through = 1 - covered / max(covered.max(), 0.1) * (1 - ink)
         place[:] = np.round(place * through).clip(0, 255)
     else:
         level = style.level((x, y, x + width, y + height))
@@ -79,7 +81,7 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
 
 
 def block_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
-    """Copy a part of a line over a part of another one."""
+    """Copy a part of a line over a part of another one, once or twice."""
     words = find_words(scene.image) if scene.words is None else scene.words
 
     def copy(desk: Desk, word: Word) -> Box | None:
@@ -97,7 +99,11 @@ def block_copy(scene: Scene, rng: np.random.Generator) -> Edit | None:
                 return move_patch(desk, here, there)
         return None
 
-    return change_words(Scene(scene.image, words=words), rng, copy, (1, 2))
+    edit = change_words(Scene(scene.image, words=words), rng, copy, (1, 2))
+    if edit is None:
+        return None
+    details = dict(edit.details)
+    return replace(edit, details={'blocks': details.pop('words'), **details})
 
 
 def _part_of_line(words: Sequence[Word], word: Word, rng: np.random.Generator) -> Box:

@@ -1,4 +1,4 @@
-"""Retouching a portrait: smoother skin, features pushed about, other colours."""
+"""Retouching a portrait: smoother skin, features pushed about."""
 
 from dataclasses import replace
 
@@ -67,8 +67,8 @@ def _pushed(
         u, v = x - (x1 + place_x * side[0]), y - (y1 + place_y * side[1])
         fall = (1 - (u**2 + v**2) / (radius * side[0]) ** 2).clip(0) ** 2
         if moves:
-            inwards = np.sign(0.5 - place_x) if name == 'chin' else 1.0
-            dx += fall * (inwards * abs(drift[0]) if name == 'chin' else drift[0])
+            # A chin's two sides are both pushed inwards.
+            dx += fall * (np.sign(0.5 - place_x) * abs(drift[0]) if name == 'chin' else drift[0])
             dy += fall * drift[1]
         else:
             dx, dy = dx + fall * zoom * u, dy + fall * zoom * v

@@ -9,6 +9,7 @@ import numpy as np
 
 from .colour import change_sharpness, jitter_colours, reinhard
 from .face_boxes import centre_box
+from .geometry import size_of, warp_affine
 from .jpeg_history import compress, with_foreign_history
 from .regions import blend, matte_of, poisson
 from .scene import Box, Edit, Scene
@@ -65,8 +66,9 @@ def region_swap(scene: Scene, rng: np.random.Generator) -> Edit | None:
     points = np.sign(circle) * np.abs(circle) ** 0.7 * rng.uniform(0.92, 1.08, (24, 1))
     points = points * side * [half_width, half_height] + [x1, y1] + side * [x, y]
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
-    size = scene.image.shape[0], scene.image.shape[1]
-    matte = matte_of(hull, size, max(2, round(side[0] * rng.uniform(0.03, 0.08))))
+    matte = matte_of(
+        hull, size_of(scene.image), max(2, round(side[0] * rng.uniform(0.02, 0.045)))
+    )
     content = _other_face(scene, scene.face, rng)
     rim = _rim(matte)
     content = reinhard(content, rim, scene.image, rim)
@@ -149,10 +151,6 @@ def _move(
     size: tuple[int, ...],
 ) -> np.ndarray:
     """Warp an image by a (2, 2) matrix so that the point ``source`` comes to ``target``."""
-    return cv2.warpAffine(
-        image,
-        np.column_stack([warp, target - warp @ source]),
-        (size[1], size[0]),
-        flags=cv2.INTER_AREA if abs(warp[1, 1]) < 0.5 else cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT_101,
+    return warp_affine(
+        image, np.column_stack([warp, target - warp @ source]), (size[0], size[1])
     )

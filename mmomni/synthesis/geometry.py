@@ -11,6 +11,8 @@ from .segments import Outline
 
 # How often a region that is moved exactly stays on its own 8x8 grid.
 KEPT_GRID = 0.12
+# Scale below which a cubic kernel skips pixels.
+ALIASED = 0.8
 
 
 def size_of(image: np.ndarray) -> tuple[int, int]:
@@ -103,15 +105,52 @@ def warped(
         corner: (x, y) of the warped region's bounding box when its origin stays in place.
         size: (H, W) of the result; default: the image's.
     """
-    height, width = size or size_of(image)
+    size = size or size_of(image)
     shift = np.array(target[::-1]) - corner - warp @ np.array(source[::-1])
-    exact = np.array_equal(warp, np.eye(2))
+    if np.array_equal(warp, np.eye(2)):
+        return shifted(image, (round(float(shift[0])), round(float(shift[1]))), size)
+    return warp_affine(image, np.column_stack([warp, shift]), size)
+
+
+def shifted(
+    image: np.ndarray, shift: tuple[int, int], size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """The image moved by whole pixels (dx, dy), its pixels as they are; what is bared mirrored."""
+    height, width = size or size_of(image)
+    warp = np.array([[1.0, 0, shift[0]], [0, 1, shift[1]]])
     return cv2.warpAffine(
-        image,
-        np.column_stack([warp, shift]),
-        (width, height),
-        flags=cv2.INTER_NEAREST if exact else cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT_101,
+        image, warp, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+def warp_affine(
+    image: np.ndarray,
+    warp: np.ndarray,
+    size: tuple[int, int],
+    border: int = cv2.BORDER_REFLECT_101,
+) -> np.ndarray:
+    """Resample as image editors do: what is made smaller is averaged, not skipped.
+
+    ``cv2.warpAffine`` knows no averaging (its ``INTER_AREA`` is ``INTER_LINEAR``), hence the image
+    is shrunk first and warped at its size then.
+
+    Args:
+        image: ``uint8`` (H', W', 3), or ``float32`` (H', W').
+        warp: (2, 3), from points (x, y) of the image to those of the result.
+        size: (H, W) of the result.
+        border: OpenCV's name of what lies outside of the image.
+    """
+    scale = np.linalg.norm(warp[:, :2], axis=0)
+    if scale.min() < ALIASED:
+        old = np.array(image.shape[1::-1])
+        new = np.maximum(np.round(old * np.minimum(scale, 1)), 1).astype(int)
+        image = cv2.resize(image, new.tolist(), interpolation=cv2.INTER_AREA)
+        # From the centres of the small pixels to those of the large ones.
+        larger = old / new
+        shift = warp[:, 2] + warp[:, :2] @ (larger / 2 - 0.5)
+        warp = np.column_stack([warp[:, :2] * larger, shift])
+    return cv2.warpAffine(
+        image, warp, (size[1], size[0]), flags=cv2.INTER_CUBIC, borderMode=border
     )
 
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from .geometry import shifted
 from .regions import blend, poisson
 
 METHODS = ('telea', 'navier-stokes', 'exemplar')
@@ -89,11 +90,7 @@ def _patched(
     if shift is None:
         return image
     dy, dx = shift
-    warp = np.array([[1.0, 0, -dx], [0, 1, -dy]])
-    size = (image.shape[1], image.shape[0])
-    content = cv2.warpAffine(
-        image, warp, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101
-    )
+    content = shifted(image, (-dx, -dy))
     # Poisson blending bleeds where patch and surroundings differ much, such as across an edge.
     rim = part & (cv2.erode(part.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     misfit = np.abs(content[rim].astype(np.float32) - image[rim]).max(axis=1)

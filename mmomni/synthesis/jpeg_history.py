@@ -19,7 +19,7 @@ DONOR_QUALITY = (40, 98)
 SUBSAMPLINGS = ('4:4:4', '4:2:0')
 HISTORIES = ('varied', 'double')
 # What the first generation is in a 'varied' set. 'made': of libjpeg's tables; 'camera': of the
-# tables of another source; 'own': the source's; 'none': the source is shrunk, or was no JPEG.
+# tables of another source; 'own': the source's; 'none': the source is shrunk, or a rendered page.
 MADE, CAMERA, OWN, NONE = 'made', 'camera', 'own', 'none'
 FIRST: Mapping[str, float] = {MADE: 0.4, CAMERA: 0.15, OWN: 0.2, NONE: 0.25}
 # How often the last generation is saved by a camera's or another program's tables.
@@ -107,8 +107,8 @@ def with_foreign_history(
         image: ``uint8`` (H, W, 3).
         rng: Source of all draws.
         like: The first generation of the image that it is put into. One donor in four has the
-            same one, so that the grid alone differs; the others are compressed at any quality or
-            not at all.
+            same one, so that the grid alone differs where it is put in at its own scale; the others
+            are compressed at any quality or not at all.
     """
     if like is not None and rng.random() < 0.25:
         return like(image)

@@ -7,9 +7,10 @@ import numpy as np
 
 from .colour import grain_of, re_expose, reinhard, towards_mean, with_grain
 
-# How much darker the ground is in a shadow.
+# How much darker the ground is where a shadow is darkest, and from where on it is seen.
 DARKNESS = (0.25, 0.6)
-# Where a shadow is at least half as dark as at its darkest, it counts as forged.
+SEEN_SHADOW = 0.04
+# Lengths of shadows over the thing's height.
 LONGEST_SHADOW, SHORTEST_SHADOW = 0.5, 0.12
 
 
@@ -80,10 +81,11 @@ def shadow_of(matte: np.ndarray, feet: float, rng: np.random.Generator) -> np.nd
     Args:
         matte: Of the thing, ``float32`` (H, W).
         feet: Row on which it stands.
-        rng: Draws length, direction and softness.
+        rng: Draws length, direction, softness and darkness.
 
     Returns:
-        ``float32`` (H, W) in [0, 1], 1 where it is darkest; 0 on the thing itself.
+        ``float32`` (H, W) in [0, 1]: the share of the light that it takes; 0 on the thing itself.
+        Where that is more than ``SEEN_SHADOW``, it counts as forged.
     """
     height, width = matte.shape
     length = float(rng.uniform(SHORTEST_SHADOW, LONGEST_SHADOW))
@@ -94,11 +96,14 @@ def shadow_of(matte: np.ndarray, feet: float, rng: np.random.Generator) -> np.nd
     shadow = cv2.warpAffine(matte, warp, (width, height), flags=cv2.INTER_LINEAR)
     sigma = max(0.8, float(rng.uniform(0.004, 0.015)) * max(height, width))
     shadow = cv2.GaussianBlur(shadow, (0, 0), sigma)
-    peak = float(shadow.max())
-    return shadow / peak * (1 - matte) if peak > 0.05 else np.zeros_like(matte)
+    peak, darkness = float(shadow.max()), float(rng.uniform(*DARKNESS))
+    if peak <= 0.05:
+        return np.zeros_like(matte)
+    shadow = shadow * (darkness / peak) * (1 - matte)
+    shadow[shadow < 1 / 512] = 0  # less than half a grey level
+    return shadow
 
 
-def darkened(image: np.ndarray, shadow: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``image``, ``uint8`` (H, W, 3), under a shadow; untouched where that is 0."""
-    gain = 1 - float(rng.uniform(*DARKNESS)) * shadow[..., None]
-    return np.round(image * gain).clip(0, 255).astype(np.uint8)
+def darkened(image: np.ndarray, shadow: np.ndarray) -> np.ndarray:
+    """``image``, ``uint8`` (H, W, 3), without the share of its light that a shadow takes."""
+    return np.round(image * (1 - shadow[..., None])).clip(0, 255).astype(np.uint8)

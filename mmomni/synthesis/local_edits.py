@@ -1,17 +1,13 @@
 """Forging operations on photos that leave a thing where it is and change how it looks."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 
 from .colour import grain_of, resampled, sharpened, with_grain
-from .geometry import size_of
+from .in_place import put_back, random_region
 from .inpainting import window_around
-from .regions import blend, draw_feather, matte_of
 from .scene import Edit, Scene
-from .segments import OBJECT, SEGMENT, SHAPE, random_outline
+from .segments import OBJECT, SEGMENT, SHAPE
 
 AREA = (0.02, 0.45)
 COLOURED = {OBJECT: 0.8, SEGMENT: 0.2}
@@ -31,10 +27,10 @@ ROOM = 16
 
 def recolour(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Give a thing another hue, or make it more or less colourful, darker or brighter."""
-    region = _region(scene, rng, COLOURED)
+    region = random_region(scene.image, rng, AREA, COLOURED)
     if region is None:
         return None
-    matte, details = region
+    matte, outline = region
     window = window_around(matte > 0, 1)
     patch = cv2.cvtColor(np.ascontiguousarray(scene.image[window]), cv2.COLOR_RGB2LAB)
     lab = patch.astype(np.float32)
@@ -57,7 +53,7 @@ def recolour(scene: Scene, rng: np.random.Generator) -> Edit | None:
         shift = rng.uniform(15, 60) * (1 if rng.random() < 0.5 else -1)
         lab[..., 0] = (lab[..., 0] - middle) * gain + middle + shift
     changed = cv2.cvtColor(np.round(lab).clip(0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
-    return _put_back(scene.image, changed, window, matte, {'kind': kind, **details})
+    return put_back(scene.image, changed, window, matte, {'kind': kind, 'region': outline})
 
 
 def _direction(rng: np.random.Generator) -> np.ndarray:
@@ -67,14 +63,14 @@ def _direction(rng: np.random.Generator) -> np.ndarray:
 
 def local_filter(scene: Scene, rng: np.random.Generator) -> Edit | None:
     """Blur, sharpen, smooth, pixelate or cover with noise a part of the image."""
-    region = _region(scene, rng, FILTERED)
+    region = random_region(scene.image, rng, AREA, FILTERED)
     if region is None:
         return None
-    matte, details = region
+    matte, outline = region
     window = window_around(matte > 0, ROOM)
     kind = str(rng.choice(list(FILTERS), p=list(FILTERS.values())))
     patch = _filtered(np.ascontiguousarray(scene.image[window]), kind, rng)
-    return _put_back(scene.image, patch, window, matte, {'filter': kind, **details})
+    return put_back(scene.image, patch, window, matte, {'filter': kind, 'region': outline})
 
 
 def _filtered(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -102,27 +98,3 @@ def _pixelated(image: np.ndarray, cell: int) -> np.ndarray:
     size = (max(1, image.shape[1] // cell), max(1, image.shape[0] // cell))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-
-
-def _region(
-    scene: Scene, rng: np.random.Generator, shares: Mapping[str, float]
-) -> tuple[np.ndarray, dict[str, Any]] | None:
-    """A matte, and details of it."""
-    outline = random_outline(scene.image, rng, AREA, shares)
-    if outline is None:
-        return None
-    feather = draw_feather(rng, outline.contour.max(axis=0).min())
-    contour = outline.contour + outline.at[::-1]
-    return matte_of(contour, size_of(scene.image), feather), {'region': outline.kind}
-
-
-def _put_back(
-    image: np.ndarray,
-    patch: np.ndarray,
-    window: tuple[slice, slice],
-    matte: np.ndarray,
-    details: dict[str, Any],
-) -> Edit:
-    result = image.copy()
-    result[window] = blend(np.ascontiguousarray(image[window]), patch, matte[window])
-    return Edit(result, matte, details)

@@ -15,7 +15,7 @@ from .geometry import (
     warped_contour,
 )
 from .inpainting import METHODS, inpaint, roughness_around
-from .regions import blend, draw_feather, matte_of, place, soften
+from .regions import blend, draw_feather, filled, matte_of, place, soften, softened
 from .scene import Edit, Scene
 from .segments import OBJECT, SEGMENT, SHAPE, THINGS, random_outline
 
@@ -49,8 +49,9 @@ def copy_move(scene: Scene, rng: np.random.Generator) -> Edit | None:
     moved, corner = warped_contour(outline.contour, warp)
     if not fits(moved, size):
         return None
-    feather, kept = draw_feather(rng, moved.max(axis=0).min()), exact and rng.random() < KEPT_GRID
-    taken = matte_of(outline.contour + outline.at[::-1], size, 0) > 0.5
+    feather = draw_feather(rng, filled(moved, size))
+    kept = exact and scene.keeps_grid(rng, KEPT_GRID)
+    taken = filled(outline.contour + outline.at[::-1], size)
     places = []
     for _ in range(PLACES_TRIED):
         target = on_or_off_grid(outline.at, place(moved, size, rng), kept, size)
@@ -82,12 +83,12 @@ def removal(scene: Scene, rng: np.random.Generator) -> Edit | None:
     outlines = [
         random_outline(scene.image, rng, REMOVAL_AREA, REMOVED) for _ in range(OUTLINES_COMPARED)
     ]
-    feather, mattes = draw_feather(rng, 48), []
+    mattes = []
     for outline in outlines:
         if outline is not None:
-            mask = matte_of(outline.contour + outline.at[::-1], size, 0) > 0.5
+            mask = filled(outline.contour + outline.at[::-1], size)
             # A rim of the thing left behind would give it away.
-            mattes.append((outline.kind, soften(grown(mask, int(rng.integers(2, 5))), feather)))
+            mattes.append((outline.kind, softened(grown(mask, int(rng.integers(2, 5))), rng)))
     if not mattes:
         return None
     rough = [roughness_around(scene.image, matte > 0) for _, matte in mattes]
@@ -128,16 +129,16 @@ def object_jitter(scene: Scene, rng: np.random.Generator) -> Edit | None:
         return None
     if on_or_off_grid(outline.at, target, False, size) is None:
         return None
-    old = grown(matte_of(outline.contour + outline.at[::-1], size, 0) > 0.5, 3)
-    filled = inpaint(scene.image, old, 'telea' if rng.random() < 0.5 else 'exemplar', rng)
+    old = grown(filled(outline.contour + outline.at[::-1], size), 3)
+    bared = inpaint(scene.image, old, 'telea' if rng.random() < 0.5 else 'exemplar', rng)
     content = warped(scene.image, warp, outline.at, target, corner)
     stops = float(rng.uniform(-0.6, 0.6)) if rng.random() < 0.7 else 0.0
     content = re_expose(content, stops)
     if rng.random() < 0.3:
         content = jitter_colours(content, rng)
-    feather = draw_feather(rng, moved.max(axis=0).min())
+    feather = draw_feather(rng, filled(moved, size))
     hole, matte = soften(old, feather), matte_of(moved + target[::-1], size, feather)
-    image = blend(blend(scene.image, filled, hole), content, matte)
+    image = blend(blend(scene.image, bared, hole), content, matte)
     details = {
         'shift': [target[0] - outline.at[0], target[1] - outline.at[1]],
         'scale': round(float(warp[0, 0]), 3),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .captions import write_text
+from .colour import as_grey
 from .document_pasting import block_copy, page_splice, stamp
 from .documents import char_copy, text_copy, text_edit, text_insert, text_removal
 from .face_boxes import find_face
@@ -107,6 +108,7 @@ def forge(
     thing: Thing | None = None,
     donor_words: Sequence[Word] | None = None,
     first: Generation | None = None,
+    grey: bool = False,
 ) -> Forgery:
     """Forge an image with a random operation of its domain; one photo in eight with two.
 
@@ -123,16 +125,21 @@ def forge(
         face: Box (x1, y1, x2, y2) of a portrait's face, else it is looked for.
         donor_face: The same of the donor.
         thing: A thing to put into a photo, or ``None``.
-        donor_words: Words of a rendered donor.
+        donor_words: Words of a rendered donor, else they are looked for.
         first: How the image was compressed, so that a splice can have the same history.
+        grey: Whether the image has no colour, and is to have none afterwards.
 
     Raises:
         ForgeryError: Nothing can be forged here, such as a document without words.
         ValueError: The domain is unknown.
     """
     check_domain(domain)
-    scene = Scene(image, donor, words, face, donor_face, thing, donor_words, first)
-    scene = _known(scene, domain)
+    scene = Scene(image, donor, words, face, donor_face, thing, donor_words, first, grey)
+    return forge_scene(known(scene, domain), domain, rng)
+
+
+def forge_scene(scene: Scene, domain: str, rng: np.random.Generator) -> Forgery:
+    """:func:`forge` where all that can be looked for is :func:`known`."""
     name, edit = _one_edit(scene, domain, rng)
     mask, details, edits = edit.mask, edit.details, [edit]
     if domain == 'natural' and rng.random() < AGAIN:
@@ -154,6 +161,8 @@ def _one_edit(scene: Scene, domain: str, rng: np.random.Generator) -> tuple[str,
     for name in rng.choice(names, len(names), replace=False, p=shares).tolist():
         for _ in range(TRIES):
             edit = OPERATIONS[domain][name](scene, rng)
+            if edit is not None and scene.grey:
+                edit = replace(edit, image=as_grey(edit.image))
             if edit is not None and _left_a_trace(scene.image, edit):
                 return name, edit
     height, width = scene.image.shape[:2]
@@ -164,15 +173,18 @@ def _one_edit(scene: Scene, domain: str, rng: np.random.Generator) -> tuple[str,
     )
 
 
-def _known(scene: Scene, domain: str) -> Scene:
+def known(scene: Scene, domain: str) -> Scene:
     """The scene with what its domain needs looked for, once for all tries."""
-    if domain == 'document' and scene.words is None:
-        return replace(scene, words=find_words(scene.image))
-    if domain == 'face' and scene.face is None:
-        scene = replace(scene, face=find_face(scene.image))
-    needs_donor = domain == 'face' and scene.face is not None and scene.donor_face is None
-    if needs_donor and scene.donor is not None:
-        return replace(scene, donor_face=find_face(scene.donor))
+    if domain == 'document':
+        if scene.words is None:
+            scene = replace(scene, words=find_words(scene.image))
+        if scene.words and scene.donor is not None and scene.donor_words is None:
+            scene = replace(scene, donor_words=find_words(scene.donor))
+    if domain == 'face':
+        if scene.face is None:
+            scene = replace(scene, face=find_face(scene.image))
+        if scene.face is not None and scene.donor is not None and scene.donor_face is None:
+            scene = replace(scene, donor_face=find_face(scene.donor))
     return scene
 
 

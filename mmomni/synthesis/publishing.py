@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .colour import as_grey
 from .jpeg_history import Generation, History, draw_generation
 from .whole_edits import EDITS
 
@@ -101,7 +100,8 @@ def publish(
     A PNG is saved instead of JPEG q2, unless the file is sent on in one of the last three ways.
 
     Args:
-        image: ``uint8`` (H, W, 3), compressed once or not, and forged.
+        image: ``uint8`` (H, W, 3), compressed once or not, and forged; of a grey file, all three
+            channels alike.
         mask: ``uint8`` (H, W), 0 and 255.
         history: The generations.
         kind: Key of ``POST``, or ``None``.
@@ -109,8 +109,6 @@ def publish(
         max_side: Longest side of what is enlarged, in pixels.
         form: Whether the file is a PNG, and whether it is grey.
     """
-    if form.grey:
-        image = as_grey(image)
     post: dict[str, Any] | None = None
     if kind in CHANGES:
         image, mask, parameters = _changed(image, mask, str(kind), rng, max_side)
@@ -118,7 +116,8 @@ def publish(
     generations = history.earlier
     if form.png and (kind is None or kind in CHANGES):
         return Published(_png(image, form), '.png', mask, *_told(generations), post)
-    generations = [*generations, history.second]
+    last = history.second
+    generations = [*generations, last]
     if kind in ('resave', 'social', 'screenshot'):
         image, post = history.second(image), {'kind': kind}
     if kind == 'screenshot':
@@ -130,13 +129,13 @@ def publish(
         limit = int(rng.choice(PLATFORM_SIDES))
         image, mask, scale = _scaled(image, mask, min(1.0, limit / max(mask.shape)))
         post = {'kind': kind, 'side': limit, 'scale': scale}
-        generations.append(draw_generation(rng, PLATFORM_QUALITY)._replace(subsampling='4:2:0'))
+        last = draw_generation(rng, PLATFORM_QUALITY)._replace(subsampling='4:2:0')
+        generations.append(last)
     if kind == 'resave':
         if rng.random() < 0.4:
             generations.append(between := draw_generation(rng, RESAVE_QUALITY))
             image = between(image)
-        generations.append(draw_generation(rng, RESAVE_QUALITY))
-    last = generations[-1] or history.second
+        generations.append(last := draw_generation(rng, RESAVE_QUALITY))
     data = last.save(image[..., 0] if form.grey else image)
     return Published(data, '.jpg', mask, *_told(generations), post)
 

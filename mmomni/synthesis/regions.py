@@ -94,9 +94,7 @@ def matte_of(contour: np.ndarray, size: tuple[int, int], feather: int) -> np.nda
     Returns:
         Matte, exactly 0 beyond ``feather`` pixels outside of the contour.
     """
-    filled = np.zeros(size, np.uint8)
-    cv2.fillPoly(filled, [np.round(contour).astype(np.int32)], 1)
-    return soften(filled > 0, feather)
+    return soften(filled(contour, size), feather)
 
 
 def soften(mask: np.ndarray, feather: int) -> np.ndarray:
@@ -110,15 +108,38 @@ def soften(mask: np.ndarray, feather: int) -> np.ndarray:
     return matte
 
 
-def draw_feather(rng: np.random.Generator, side: float = np.inf) -> int:
+def thickness_of(mask: np.ndarray) -> float:
+    """4 areas over the perimeter of a mask, ``bool`` (H, W), in pixels.
+
+    The diameter of a disc and the side of a square, but little for what is thin or branched.
+    """
+    contours = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
+    )[0]
+    perimeter = sum(cv2.arcLength(contour, closed=True) for contour in contours)
+    return 4 * float(mask.sum()) / max(perimeter, 4.0)
+
+
+def draw_feather(rng: np.random.Generator, mask: np.ndarray) -> int:
     """The width of a border as people's tools make it, in pixels.
 
-    Args:
-        rng: Source of all draws.
-        side: Shortest side of the region in pixels; the border takes at most an eighth of it.
+    It takes an eighth of the mask's thickness at most, so that what is changed outside of the mask
+    is at most half as large as the mask.
     """
     low, high = FEATHERS[int(rng.choice(len(FEATHERS), p=FEATHER_SHARES))]
-    return min(int(rng.integers(low, high + 1)), int(min(side / 8, high)))
+    return min(int(rng.integers(low, high + 1)), int(thickness_of(mask) / 8))
+
+
+def softened(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The matte of a mask, ``bool`` (H, W), with a border of random width."""
+    return soften(mask, draw_feather(rng, mask))
+
+
+def filled(contour: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The inside of a contour as a mask, ``bool`` (H, W)."""
+    mask = np.zeros(size, np.uint8)
+    cv2.fillPoly(mask, [np.round(contour).astype(np.int32)], 1)
+    return mask > 0
 
 
 def blend(image: np.ndarray, content: np.ndarray, matte: np.ndarray) -> np.ndarray:

@@ -1,16 +1,13 @@
 """Forging operations on photos that leave a thing in its place and make its pixels anew."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
 from .colour import change_sharpness, grain_of, resampled, sharpened, with_grain
+from .in_place import put_back, random_region
 from .inpainting import window_around
 from .jpeg_history import draw_generation, on_same_grid
-from .regions import blend, draw_feather, matte_of
 from .scene import Edit, Scene
-from .segments import random_outline
 
 AREA = (0.02, 0.25)
 RESAVE_QUALITY = (30, 92)
@@ -23,7 +20,7 @@ def regenerate(scene: Scene, rng: np.random.Generator) -> Edit | None:
 
     As after an autoencoder, all is there still, but no pixel is the camera's.
     """
-    region = _region(scene, rng)
+    region = random_region(scene.image, rng, AREA)
     if region is None:
         return None
     matte, kind = region
@@ -37,7 +34,7 @@ def regenerate(scene: Scene, rng: np.random.Generator) -> Edit | None:
         for _ in range(2):
             patch = cv2.bilateralFilter(patch, 5, strength, 2.5)
     patch = with_grain(patch, grain_of(scene.image) * rng.uniform(0.4, 1.1), rng)
-    return _put_back(scene.image, patch, window, matte, {'variant': variant, 'region': kind})
+    return put_back(scene.image, patch, window, matte, {'variant': variant, 'region': kind})
 
 
 def local_resave(scene: Scene, rng: np.random.Generator) -> Edit | None:
@@ -46,12 +43,12 @@ def local_resave(scene: Scene, rng: np.random.Generator) -> Edit | None:
     One in seven keeps the grid, so that the quality alone differs; one in five has the quality
     of the image's first generation, so that the grid alone does.
     """
-    region = _region(scene, rng)
+    region = random_region(scene.image, rng, AREA)
     if region is None:
         return None
     matte, kind = region
     rows, columns = window_around(matte > 0, ROOM)
-    kept = rng.random() < 0.15
+    kept = scene.keeps_grid(rng, 0.15)
     if kept:
         y, x = rows.start // 8 * 8, columns.start // 8 * 8
     else:  # where a hand would start the crop: anywhere, hence (63 times in 64) off the grid
@@ -66,26 +63,4 @@ def local_resave(scene: Scene, rng: np.random.Generator) -> Edit | None:
     if scene.first is not None and not kept and rng.random() < 0.2:
         generation = scene.first
     details = {'quality': generation.quality, 'grid': 'kept' if kept else 'own', 'region': kind}
-    return _put_back(scene.image, generation(patch), window, matte, details)
-
-
-def _region(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, str] | None:
-    """A matte, and the kind of its outline."""
-    outline = random_outline(scene.image, rng, AREA)
-    if outline is None:
-        return None
-    size = scene.image.shape[0], scene.image.shape[1]
-    feather = draw_feather(rng, outline.contour.max(axis=0).min())
-    return matte_of(outline.contour + outline.at[::-1], size, feather), outline.kind
-
-
-def _put_back(
-    image: np.ndarray,
-    patch: np.ndarray,
-    window: tuple[slice, slice],
-    matte: np.ndarray,
-    details: dict[str, Any],
-) -> Edit:
-    content = image.copy()
-    content[window] = patch
-    return Edit(blend(image, content, matte), matte, dict(details))
+    return put_back(scene.image, generation(patch), window, matte, details)

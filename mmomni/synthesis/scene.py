@@ -59,9 +59,11 @@ class Scene:
         face: Box of the face of a portrait, partly outside of an image that it fills, or
             ``None``: not known.
         donor_face: The same of the donor.
-        thing: A thing cut out of another photo, or ``None``.
+        thing: A thing cut out of another photo, what loads it, or ``None``.
         donor_words: Words of the donor, where it is a document.
         first: The compression that the image went through, or ``None``: none that is known.
+        grey: Whether the image has no colour, and what is forged in it must not have any.
+        clear: Whether all that is forged is to leave a trace: no region keeps its grid.
     """
 
     image: np.ndarray
@@ -69,9 +71,15 @@ class Scene:
     words: Sequence[Word] | None = None
     face: Box | None = None
     donor_face: Box | None = None
-    thing: Thing | None = None
+    thing: Thing | Callable[[], Thing] | None = None
     donor_words: Sequence[Word] | None = None
     first: Generation | None = None
+    grey: bool = False
+    clear: bool = False
+
+    def keeps_grid(self, rng: np.random.Generator, share: float) -> bool:
+        """Whether a region stays on the image's 8x8 grid; always one draw."""
+        return bool(rng.random() < share) and not self.clear
 
 
 @dataclass(frozen=True)

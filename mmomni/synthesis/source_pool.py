@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +36,10 @@ class SourcePool:
         except (OSError, SyntaxError):
             return None  # whoever reads it as a source says so
 
-    def thing(self, rng: np.random.Generator) -> tuple[Thing | None, str]:
-        """A thing that can be read, and the name of its photo."""
-        for position in rng.permutation(len(self.things)).tolist():
-            photo, mask = self.things[position]
-            if str(mask) in self.unreadable:
-                continue
-            try:
-                return read_thing(photo, mask), photo.name
-            except ImageReadError as error:
-                self.unreadable[str(mask)] = str(error)
-        return None, ''
+    def thing(self, rng: np.random.Generator) -> 'DrawnThing | None':
+        """A random thing, not yet read; ``None``: there are no things."""
+        order = [self.things[i] for i in rng.permutation(len(self.things)).tolist()]
+        return DrawnThing(order, self.unreadable) if order else None
 
     def images(
         self, rng: np.random.Generator, wanted: int
@@ -74,3 +68,45 @@ class SourcePool:
                 f'{next(iter(self.unreadable.values()), "none")}'
             )
         return images
+
+
+@dataclass
+class DrawnThing:
+    """The first thing of some that can be read, once it is called for.
+
+    Most forgeries need none, and photo and mask take as long to read as a source.
+
+    Attributes:
+        order: Pairs of photo and mask.
+        unreadable: Why, by path, files were left out so far; added to.
+    """
+
+    order: Sequence[tuple[Path, Path]]
+    unreadable: dict[str, str]
+
+    def __call__(self) -> Thing:
+        """The thing.
+
+        Raises:
+            ValueError: None can be read.
+        """
+        return self._found[0]
+
+    @property
+    def name(self) -> str:
+        """The name of its photo."""
+        return self._found[1]
+
+    @cached_property
+    def _found(self) -> tuple[Thing, str]:
+        for photo, mask in self.order:
+            if str(mask) in self.unreadable:
+                continue
+            try:
+                return read_thing(photo, mask), photo.name
+            except ImageReadError as error:
+                self.unreadable[str(mask)] = str(error)
+        raise ValueError(
+            f'expected donors that can be read, got {len(self.order)} of which none can, such as '
+            f'{self.unreadable[str(self.order[0][1])]}; mend them or leave the donors out'
+        )

@@ -14,8 +14,8 @@ from .jpeg_history import MADE, NONE, OWN
 LEAST_SIDE = 64
 VIEW_SIDE = 192
 LARGEST_UPSCALE = 1.5
-# A shrink that leaves nothing of a compression before it.
-FRESH_SCALE = (0.5, 0.75)
+# A shrink that leaves next to nothing of a compression before it; of pages, which are to be read.
+FRESH_SCALE, FRESH_PAGE_SCALE = (0.5, 0.75), (0.6, 0.75)
 # How often a source that is larger than its view is cut out at its own scale.
 CUT_OUT = 0.25
 # Windows to choose the richest of, and the grid of a JPEG with subsampled chroma.
@@ -70,6 +70,11 @@ def is_jpeg(path: Path) -> bool:
         return file.read(2) == b'\xff\xd8'
 
 
+def can_be_shrunk(image: np.ndarray) -> bool:
+    """Whether a source is large enough for a view of 192 px a side without its compression."""
+    return min(image.shape[:2]) >= VIEW_SIDE / FRESH_SCALE[1]
+
+
 def random_view(
     image: np.ndarray,
     domain: str,
@@ -104,7 +109,8 @@ def random_view(
     if first != NONE and larger and rng.random() < CUT_OUT:
         view = _richest(image, rng, rng.uniform(smallest, 1, 2) * max_side, _detail)
     else:
-        sides = np.maximum(rng.uniform(smallest, 1, 2) * image.shape[:2], VIEW_SIDE)
+        least = VIEW_SIDE / FRESH_SCALE[1] if first == NONE else VIEW_SIDE
+        sides = np.maximum(rng.uniform(smallest, 1, 2) * image.shape[:2], least)
         view = _crop(image, rng, sides)
         view = _resize(view, _scale(view.shape, rng, max_side, first == NONE))
     return np.ascontiguousarray(view[:, ::-1] if rng.random() < 0.5 else view)
@@ -125,12 +131,13 @@ def _own_window(
 def _page_window(
     image: np.ndarray, rng: np.random.Generator, max_side: int, fresh: bool
 ) -> np.ndarray:
-    """The most inked of four windows, shrunk to 0.7 of its size at most."""
+    """The most inked of four windows, shrunk to 0.7 (0.6 where it must be) of its size at most."""
     scale = 1.0 if rng.random() < 0.5 else float(rng.uniform(0.7, 1))
-    if fresh and min(image.shape[:2]) > 2 * VIEW_SIDE:
-        scale = float(rng.uniform(0.6, 0.85))
+    if fresh:
+        scale = float(rng.uniform(*FRESH_PAGE_SCALE))
     most = max_side / scale
-    sides = np.maximum(rng.uniform(0.7, 1, 2) * most, min(VIEW_SIDE, most))
+    least = VIEW_SIDE / scale if fresh else VIEW_SIDE
+    sides = np.maximum(rng.uniform(0.7, 1, 2) * most, min(least, most))
     return _resize(_richest(image, rng, sides, _inked), scale)
 
 
@@ -168,7 +175,7 @@ def _scale(
     """A random scale that respects the longest side, the shortest side and the upscale limit."""
     longest, shortest = max(size[:2]), min(size[:2])
     if fresh:
-        scale = max(float(rng.uniform(*FRESH_SCALE)), min(1.0, VIEW_SIDE / shortest))
+        scale = max(float(rng.uniform(*FRESH_SCALE)), min(FRESH_SCALE[1], VIEW_SIDE / shortest))
         return min(scale, max_side / longest)
     if longest <= max_side and rng.random() < 0.3:
         return 1.0

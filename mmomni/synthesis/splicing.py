@@ -15,18 +15,21 @@ from .geometry import (
     on_or_off_grid,
     random_warp,
     size_of,
+    warp_affine,
     warped,
     warped_contour,
 )
-from .jpeg_history import with_foreign_history
-from .light import darkened, in_its_light, relit, shadow_of
-from .regions import blend, draw_feather, matte_of, place, poisson, soften
+from .jpeg_history import on_same_grid, with_foreign_history
+from .light import SEEN_SHADOW, darkened, in_its_light, relit, shadow_of
+from .regions import blend, filled, place, poisson, softened
 from .scene import Edit, Scene, Thing
 from .segments import THINGS, grow_segment, random_outline
 
 # Of what is cut out, over the donor's area, and of what is pasted, over the image's.
 CUT_AREA, SPLICE_AREA = (0.05, 0.6), (0.02, 0.3)
 BACKDROP_AREA = (0.12, 0.55)
+# By how much a backdrop is larger than the image, so that it can lie on another grid.
+ROOM = 8
 # Of so many possible places, the one whose surroundings fit best.
 PLACES_COMPARED = 5
 # Deviation in grey levels below which a region shows nothing.
@@ -58,13 +61,13 @@ def splice(scene: Scene, rng: np.random.Generator) -> Edit | None:
     moved, corner = warped_contour(outline.contour, warp)
     if not fits(moved, size):
         return None
-    kept = np.array_equal(warp, np.eye(2)) and rng.random() < KEPT_GRID
+    kept = np.array_equal(warp, np.eye(2)) and scene.keeps_grid(rng, KEPT_GRID)
     targets = [place(moved, size, rng) for _ in range(PLACES_COMPARED)]
     best = min(targets, key=lambda at: misfit(donor, outline, scene.image, moved, at))
     target = on_or_off_grid(outline.at, best, kept, size)
     if target is None or not fits(moved + target[::-1], size):
         return None
-    matte = matte_of(moved + target[::-1], size, draw_feather(rng, moved.max(axis=0).min()))
+    matte = softened(filled(moved + target[::-1], size), rng)
     content = warped(donor, warp, outline.at, target, corner, size)
     if float(content[matte > 0.5].std(axis=0).mean()) < PLAIN:
         return None
@@ -106,18 +109,13 @@ def paste_thing(scene: Scene, rng: np.random.Generator) -> Edit | None:
     if scene.thing is None:
         return None
     size = size_of(scene.image)
-    thing = _cut_out(scene.thing, rng)
+    thing = _cut_out(scene.thing() if callable(scene.thing) else scene.thing, rng)
     cut = rng.random() < 0.4
     warp, feet = _placed(thing.mask.shape, size, cut, rng)
-    reach = thing.image.shape[:2]
-    method = cv2.INTER_AREA if abs(warp[1, 1]) < 0.5 else cv2.INTER_CUBIC
-    content = cv2.warpAffine(
-        with_foreign_history(thing.image, rng, scene.first), warp, size[::-1],
-        flags=method, borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    alpha = cv2.warpAffine(thing.mask.astype(np.float32), warp, size[::-1], flags=cv2.INTER_AREA)
-    side = min(reach) * abs(warp[1, 1])
-    matte = soften(alpha > 0.5, draw_feather(rng, side / 2))
+    content = with_foreign_history(thing.image, rng, scene.first)
+    content = warp_affine(content, warp, size, cv2.BORDER_REPLICATE)
+    alpha = warp_affine(thing.mask.astype(np.float32), warp, size, cv2.BORDER_CONSTANT)
+    matte = softened(alpha > 0.5, rng)
     if not 0.01 < float((matte > 0.5).mean()) < 0.6:
         return None
     content, colours = in_its_light(content, scene.image, matte > 0.5, rng, most=0.5)
@@ -126,8 +124,8 @@ def paste_thing(scene: Scene, rng: np.random.Generator) -> Edit | None:
     ground, share = scene.image, matte
     if details['shadow']:
         shadow = shadow_of(matte, feet, rng)
-        shadow[shadow < 0.02] = 0
-        ground, share = darkened(ground, shadow, rng), np.maximum(matte, shadow)
+        ground = darkened(ground, shadow)
+        share = np.maximum(matte, np.where(shadow > SEEN_SHADOW, 1, shadow))
     return Edit(blend(ground, content, matte), share, details, used_thing=True)
 
 
@@ -166,7 +164,10 @@ def _placed(
 
 
 def backdrop(scene: Scene, rng: np.random.Generator) -> Edit | None:
-    """Put the sky or the ground of the donor in the place of the image's own."""
+    """Put what is at the donor's upper or lower border in the place of the image's sky or ground.
+
+    It comes from another place, so that its 8x8 grid is never the image's.
+    """
     if scene.donor is None:
         return None
     size = size_of(scene.image)
@@ -174,16 +175,18 @@ def backdrop(scene: Scene, rng: np.random.Generator) -> Edit | None:
     mask = grow_segment(scene.image, rng, BACKDROP_AREA, border)
     if mask is None or not BACKDROP_AREA[0] / 2 < mask.mean() < 1.2 * BACKDROP_AREA[1]:
         return None
-    donor = at_least(scene.donor, size)
+    donor = at_least(scene.donor, (size[0] + ROOM, size[1] + ROOM))
     if rng.random() < 0.5:
-        donor = donor[:, ::-1]
+        donor = np.ascontiguousarray(donor[:, ::-1])
+    donor = with_foreign_history(donor, rng, scene.first)
     y = 0 if border == 'top' else donor.shape[0] - size[0]
     x = int(rng.integers(donor.shape[1] - size[1] + 1))
+    if on_same_grid(y, x):
+        return None
     content = np.ascontiguousarray(donor[y : y + size[0], x : x + size[1]])
-    content = with_foreign_history(content, rng, scene.first)
     fitted = rng.random() < 0.6
     if fitted:
         content = reinhard(content, mask, scene.image, mask, float(rng.uniform(0.2, 0.8)))
-    matte = soften(mask, draw_feather(rng))
+    matte = softened(mask, rng)
     details = {'border': border, 'colours': 'reinhard' if fitted else 'as they are'}
     return Edit(blend(scene.image, content, matte), matte, details, used_donor=True)

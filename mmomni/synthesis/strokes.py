@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .geometry import size_of
+from .geometry import shifted, size_of
 from .regions import blend, poisson, soften
 from .scene import Edit, Scene
 
@@ -44,7 +44,7 @@ def retouch(scene: Scene, rng: np.random.Generator) -> Edit | None:
     shift = _best_source(scene.image, mask, radius, rng)
     if shift is None:
         return None
-    content = _shifted(scene.image, shift)
+    content = shifted(scene.image, (-shift[0], -shift[1]))
     if float(cv2.absdiff(content, scene.image)[mask].mean()) < LEAST_COVERED:
         return None
     healed = rng.random() < 0.4
@@ -106,12 +106,3 @@ def _best_source(
         unlike = np.abs(image[y + dy, x + dx].astype(int) - image[y, x]).mean()
         found.append((float(unlike), (dx, dy)))
     return min(found)[1] if found else None
-
-
-def _shifted(image: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
-    """The image with the pixel at (x + dx, y + dy) in (x, y)."""
-    warp = np.array([[1.0, 0, -shift[0]], [0, 1, -shift[1]]])
-    return cv2.warpAffine(
-        image, warp, (image.shape[1], image.shape[0]),
-        flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101,
-    )  # fmt: skip

@@ -1,7 +1,7 @@
 """One forgery with its mask and meta data, made from authentic images and an index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from .colour import as_grey
-from .face_boxes import find_face
 from .jpeg_history import (
     CAMERA,
     CAMERA_SECOND,
@@ -21,16 +20,17 @@ from .jpeg_history import (
     NONE,
     OWN,
     SECOND_QUALITY,
+    Generation,
     History,
     draw_generation,
 )
-from .operations import Forgery, ForgeryError, check_domain, forge
+from .operations import Forgery, ForgeryError, check_domain, forge_scene, known
 from .pages import render_page
 from .publishing import POST_PROBABILITY, Form, draw_post, publish
 from .regions import boxes_of
-from .scene import Word
+from .scene import Scene, Word
 from .source_pool import SourcePool
-from .sources import LEAST_SIDE, is_jpeg, random_view
+from .sources import LEAST_SIDE, can_be_shrunk, is_jpeg, random_view
 
 RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
@@ -70,13 +70,17 @@ class _Plan(NamedTuple):
     """What is drawn before the source is read.
 
     Attributes:
-        history: Its kind is what is wished; the source may not have it.
+        kind: Of the first generation, as wished; the source may not have it.
+        first: What is compressed before the forgery where that is to be.
+        second: What the forgery is saved with.
         post: Key of ``POST``, or ``None``.
         form: How the file is saved.
         forged: Whether anything is forged.
     """
 
-    history: History
+    kind: str
+    first: Generation
+    second: Generation
     post: str | None
     form: Form
     forged: bool
@@ -89,7 +93,8 @@ class Synthesizer:
     ::
 
         source ─► random view ─► JPEG q1, or none ─► forge ─► publish: JPEG q2 ─► images/NNNNNN.jpg
-        donor, thing ─► random view, own history ─────┘  └──► mask, resized with ► masks/NNNNNN.png
+        donor ─► random view, own history ────────────┤  └──► mask, resized with ► masks/NNNNNN.png
+        thing ─► own history ─────────────────────────┘
 
     Args:
         paths: Authentic images, or ``None``: pages rendered here.
@@ -102,7 +107,7 @@ class Synthesizer:
         authentic: Share of the images that pass through all this without a forgery.
         histories: ``'varied'``: the first generation is one made here, by libjpeg's or a camera's
             tables, the source's own, or none (``jpeg_history.FIRST``). ``'double'``: always two
-            generations of libjpeg's tables.
+            generations of libjpeg's tables, and nothing forged keeps the first one's grid.
         png: Share of the images that are saved as PNG instead of a second generation.
         grey: Share of the images without colour.
         things: Pairs of photo and mask, whose things are put into photos of domain ``'natural'``.
@@ -193,46 +198,56 @@ class Synthesizer:
         if varied and form.png and rng.random() < PNG_FRESH:
             kind = NONE
         tables = self._pool.tables(rng) if kind == CAMERA else None
+        if tables is None and kind == CAMERA:
+            kind = MADE
         first = draw_generation(rng, self.first_quality, tables)
         tables = self._pool.tables(rng) if varied and rng.random() < CAMERA_SECOND else None
         second = draw_generation(rng, self.second_quality, tables)
         post = draw_post(rng, self.post_probability)
-        history = History(kind, first if kind in (MADE, CAMERA) else None, second)
-        return _Plan(history, post, form, bool(rng.random() >= self.authentic))
+        return _Plan(kind, first, second, post, form, bool(rng.random() >= self.authentic))
 
     def _forgery(
         self, plan: _Plan, rng: np.random.Generator
     ) -> tuple[_View, History, Forgery]:
+        last = 'there are no words'
         for tried in range(VIEWS_TRIED):
-            view = self._view(plan.history.kind, plan.forged, rng)
-            if plan.form.grey:
-                donor = None if view.donor is None else as_grey(view.donor)
-                view = view._replace(image=as_grey(view.image), donor=donor)
-            history = plan.history._replace(kind=view.kind)
-            image = history.before(view.image)
-            if not plan.forged:
-                nothing = np.zeros(image.shape[:2], np.uint8)
-                return view, history, Forgery(image, nothing, AUTHENTIC, [], {})
-            face = find_face(image) if self.domain == 'face' else None
+            view = self._view(plan.kind, plan.forged, rng)
+            first = plan.first if view.kind in (MADE, CAMERA) else None
+            history = History(view.kind, first, plan.second)
+            scene = self._scene(view, history, plan.form)
             # Portraits whose face is not found are blended in the middle only where all are so.
-            if self.domain == 'face' and face is None and tried < FACES_TRIED:
+            # Authentic images are chosen alike, or what they lack would tell them from the forged.
+            if self.domain == 'face' and scene.face is None and tried < FACES_TRIED:
                 continue
-            thing, name = self._pool.thing(rng)
+            if self.domain == 'document' and not scene.words:
+                continue
+            if not plan.forged:
+                nothing = np.zeros(scene.image.shape[:2], np.uint8)
+                return view, history, Forgery(scene.image, nothing, AUTHENTIC, [], {})
+            thing = self._pool.thing(rng)
             try:
-                forgery = forge(
-                    image, view.donor, self.domain, rng, view.words, face, None,
-                    thing, view.donor_words, history.first,
-                )  # fmt: skip
+                forgery = forge_scene(replace(scene, thing=thing), self.domain, rng)
             except ForgeryError as error:
-                last = error
+                last = str(error)
                 continue
             used = view.names[:1]
             used += view.names[1:] if forgery.used_donor else ()
-            used += (name,) if forgery.used_thing else ()
+            used += (thing.name,) if forgery.used_thing and thing is not None else ()
             return view._replace(names=used), history, forgery
         raise ValueError(
             f'{VIEWS_TRIED} views in a row could not be forged, the last of {view.names[0]}: {last}'
         )
+
+    def _scene(self, view: _View, history: History, form: Form) -> Scene:
+        image, donor = view.image, view.donor
+        if form.grey:
+            image, donor = as_grey(image), None if donor is None else as_grey(donor)
+        clear = self.histories == 'double'
+        scene = Scene(
+            history.before(image), donor, view.words, donor_words=view.donor_words,
+            first=None if clear else history.first, grey=form.grey, clear=clear,
+        )  # fmt: skip
+        return known(scene, self.domain)
 
     def _view(self, kind: str, forged: bool, rng: np.random.Generator) -> _View:
         if self.paths is None:
@@ -244,13 +259,21 @@ class Synthesizer:
         images: list[np.ndarray] = []
         names: list[str] = []
         for path, image in self._pool.images(rng, 2 if forged else 1):
+            if not names:
+                kind = _possible(kind, path, image)
             # Only the source itself has to have what is wished.
-            wanted = (kind if is_jpeg(path) or kind != OWN else NONE) if not names else MADE
-            kind = wanted if not names else kind
+            wanted = MADE if names else kind
             images.append(random_view(image, self.domain, rng, self.max_side, wanted))
             names.append(path.name)
         donor = images[1] if len(images) > 1 else None
         return _View(images[0], donor, None, None, tuple(names), kind)
+
+
+def _possible(kind: str, path: Path, image: np.ndarray) -> str:
+    """What the first generation of a source can be, where ``kind`` is wished."""
+    if kind == OWN and not is_jpeg(path):
+        kind = NONE
+    return MADE if kind == NONE and not can_be_shrunk(image) else kind
 
 
 def _png(mask: np.ndarray) -> bytes:

@@ -15,7 +15,7 @@ LEAST_SIDE = 32
 
 
 def list_donors(folder: Path) -> list[tuple[Path, Path]]:
-    """Pairs of photo and mask in ``folder/images`` and ``folder/masks``, sorted by name.
+    """Pairs of photo and mask in ``folder/images`` and ``folder/masks``, subfolders included.
 
     Raises:
         FileNotFoundError: There is no such folder, no photo in it, or a photo has no mask.
@@ -27,15 +27,19 @@ def list_donors(folder: Path) -> list[tuple[Path, Path]]:
                 f'expected donors in {folder}/images and their masks (white: the thing) in '
                 f'{folder}/masks, found no {name}; check the folder'
             )
-    masks = {path.stem: path for path in find_images(folder / 'masks')}
-    images = find_images(folder / 'images')
-    lacking = [path.name for path in images if path.stem not in masks]
+
+    def name_of(path: Path, kind: str) -> Path:
+        return path.relative_to(folder / kind).with_suffix('')
+
+    masks = {name_of(path, 'masks'): path for path in find_images(folder / 'masks')}
+    images = {path: name_of(path, 'images') for path in find_images(folder / 'images')}
+    lacking = [path.name for path, name in images.items() if name not in masks]
     if lacking or not images:
         raise FileNotFoundError(
-            f'expected photos in {folder}/images, each with a mask of its name in {folder}/masks, '
+            f'expected photos in {folder}/images, each with a mask of its path in {folder}/masks, '
             f'got {f"none for {lacking[0]}" if lacking else "no photo"}; add or remove files'
         )
-    return [(path, masks[path.stem]) for path in images]
+    return [(path, masks[name]) for path, name in images.items()]
 
 
 def read_thing(image_path: Path, mask_path: Path) -> Thing:

@@ -37,6 +37,19 @@ def test_words_of_another_page_are_pasted_as_ink_or_with_their_paper():
             assert grey.min() < np.median(scene.image) - 20, 'there is ink'
 
 
+def test_black_paper_divides_nothing_by_zero():
+    scene = scene_of(0)
+    black = np.zeros_like(scene.donor)
+    black[::7, ::5] = 40
+    found, rng = [], np.random.default_rng(0)
+    with np.errstate(all='raise'):
+        for image, donor in ((scene.image, black), (black[: len(scene.image)], scene.donor)):
+            words = scene.words if image is scene.image else scene.words[:0]
+            dark = Scene(image, donor, words or scene.words, donor_words=scene.donor_words)
+            found += [page_splice(dark, rng) for _ in range(12)]
+    assert any(found)
+
+
 def test_without_another_page_nothing_is_spliced():
     scene = scene_of(0)
     assert page_splice(Scene(scene.image, words=scene.words), np.random.default_rng(0)) is None
@@ -44,7 +57,8 @@ def test_without_another_page_nothing_is_spliced():
 
 def test_blocks_are_parts_of_other_lines():
     for scene, edit in edits_of(block_copy):
-        assert edit.details['words'] <= 2
+        assert edit.details['blocks'] <= 2
+        assert 'words' not in edit.details
         assert not edit.used_donor
         for x1, y1, x2, y2 in boxes_of(edit.mask):
             patch = edit.image[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]

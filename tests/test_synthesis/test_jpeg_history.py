@@ -15,6 +15,7 @@ from mmomni.synthesis.jpeg_history import (
     with_foreign_history,
 )
 from mmomni.synthesis.natural import copy_move, removal
+from mmomni.synthesis.retouching import local_resave
 from mmomni.synthesis.scene import Scene, Thing
 from mmomni.synthesis.splicing import splice
 
@@ -98,6 +99,25 @@ def share_on_first_grid(jpeg: bytes, blocks: np.ndarray, first_step: int) -> flo
 def whole_blocks(mask: np.ndarray) -> np.ndarray:
     rows, columns = mask.shape[0] // 8, mask.shape[1] // 8
     return mask[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).all(axis=(1, 3))
+
+
+def test_a_region_saved_on_its_own_grid_leaves_that_of_the_image(photo):
+    rng, shares = np.random.default_rng(0), {'kept': [], 'own': []}
+    # Nothing but noise, which has no grid by itself.
+    noise = rng.normal(128, 40, photo.shape).clip(0, 255).astype(np.uint8)
+    for _ in range(200):
+        edit = local_resave(Scene(noise), rng)
+        blocks = None if edit is None else whole_blocks(edit.matte == 1)
+        if blocks is None or edit.details['quality'] > 60 or blocks.sum() < 80:
+            continue
+        step = int(read_luma(encode(photo, edit.details['quality'])).table[1, 0])
+        share = share_on_first_grid(encode(edit.image, 98), blocks, step)
+        shares[edit.details['grid']].append(share)
+        if min(map(len, shares.values())) == 2:
+            break
+    assert min(map(len, shares.values())) > 1
+    assert min(shares['kept']) > 0.8
+    assert max(shares['own']) < 0.6
 
 
 @pytest.mark.parametrize('operation', [copy_move, splice, removal])

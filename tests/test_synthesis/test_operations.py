@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from mmomni.synthesis import OPERATIONS, ForgeryError, forge
+from mmomni.synthesis.colour import as_grey
 from mmomni.synthesis.documents import WORDS_CHANGED
 from mmomni.synthesis.face_boxes import centre_box, find_face
 from mmomni.synthesis.faces import FEATURES
 from mmomni.synthesis.natural import copy_move, object_jitter
 from mmomni.synthesis.pages import render_page
-from mmomni.synthesis.regions import boxes_of
-from mmomni.synthesis.scene import Scene, Thing
+from mmomni.synthesis.regions import blend, boxes_of
+from mmomni.synthesis.scene import Edit, Scene, Thing
 from mmomni.synthesis.splicing import splice
 from mmomni.synthesis.words import find_words
 
@@ -94,6 +95,35 @@ def test_unknown_domain_is_named(photo):
         forge(photo, None, 'video', np.random.default_rng(0))
 
 
+@pytest.mark.parametrize('grey', [False, True])
+def test_colour_alone_is_no_trace_in_a_grey_image(grey, photo, monkeypatch):
+    def tint(scene, rng):
+        colours = cv2.cvtColor(scene.image, cv2.COLOR_RGB2YCrCb)
+        colours[50:90, 50:90, 1:] += 14
+        matte = np.zeros(photo.shape[:2], np.float32)
+        matte[50:90, 50:90] = 1
+        return Edit(blend(scene.image, cv2.cvtColor(colours, cv2.COLOR_YCrCb2RGB), matte), matte)
+
+    for name in OPERATIONS['natural']:
+        monkeypatch.setitem(OPERATIONS['natural'], name, tint)
+    # Far from black and white, where a tint changes the luma.
+    image, rng = as_grey(photo // 2 + 64), np.random.default_rng(0)
+    if grey:
+        with pytest.raises(ForgeryError):
+            forge(image, None, 'natural', rng, grey=True)
+    else:
+        assert forge(image, None, 'natural', rng).mask.any()
+
+
+def test_a_grey_image_stays_grey(photo, other_photo):
+    image, donor = as_grey(photo), as_grey(other_photo)
+    for seed in range(12):
+        forgery = forge(image, donor, 'natural', np.random.default_rng(seed), grey=True)
+        assert (np.ptp(forgery.image.astype(int), axis=2) == 0).all()
+        changed = np.abs(forgery.image.astype(int) - image)[forgery.mask > 0]
+        assert changed.mean() >= 1
+
+
 @pytest.mark.parametrize('domain', OPERATIONS)
 def test_a_flat_image_cannot_be_forged_without_a_donor(domain):
     flat = np.full((200, 200, 3), 128, np.uint8)
@@ -174,10 +204,13 @@ def test_document_masks_are_few_rectangles_on_words(name):
         edit = OPERATIONS['document'][name](Scene(page.image, page.image, page.words), rng)
         if edit is None:
             continue
-        count, labels = cv2.connectedComponents(edit.mask.astype(np.uint8))
-        assert 1 <= count - 1 <= edit.details['words'] <= WORDS_CHANGED[1]
+        count = cv2.connectedComponents(edit.mask.astype(np.uint8))[0]
+        changed = edit.details['blocks' if name == 'block_copy' else 'words']
+        assert 1 <= count - 1 <= changed <= WORDS_CHANGED[1]
         assert edit.mask.mean() < 0.2
-        assert labels.shape == page.image.shape[:2]
+        for x1, y1, x2, y2 in boxes_of(edit.mask):
+            # What touches may be joined, else a region is a rectangle.
+            assert edit.mask[y1:y2, x1:x2].mean() > 0.5
 
 
 def test_removed_words_leave_no_ink():

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from mmomni.jpeg import decode, encode, read_luma
+from mmomni.synthesis.colour import as_grey
 from mmomni.synthesis.jpeg_history import Generation, History, compress
 from mmomni.synthesis.publishing import COLOUR_JPEG, POST, Form, draw_post, publish
 
@@ -20,7 +21,8 @@ def mask(photo):
 
 def published(photo, mask, kind, seed=0, max_side=512, form=COLOUR_JPEG):
     rng = np.random.default_rng(seed)
-    return publish(compress(photo, 60), mask, HISTORY, kind, rng, max_side, form)
+    image = compress(as_grey(photo) if form.grey else photo, 60)
+    return publish(image, mask, HISTORY, kind, rng, max_side, form)
 
 
 @pytest.mark.parametrize('kind', [None, *POST])
@@ -140,7 +142,5 @@ def test_traces_of_the_first_compression_stay_where_the_grid_does(kind, photo, m
     values = (blocks * basis).sum(axis=(2, 3)).ravel()
     values = values[np.abs(values) > step / 2]
     on_comb = (np.abs(values - step * np.round(values / step)) < step / 5).mean()
-    if kind in (None, 'resave', 'social'):
-        assert on_comb > 0.6
-    elif kind in ('resize', 'blur'):
-        assert on_comb < 0.55
+    assert (on_comb > 0.6) == (kind in (None, 'resave', 'social'))
+    assert on_comb > 0.6 or on_comb < 0.55
