@@ -36,3 +36,4 @@ param_scheduler = [
 ]
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters)
 default_hooks = dict(checkpoint=dict(save_best=None))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(_delete_=True)))

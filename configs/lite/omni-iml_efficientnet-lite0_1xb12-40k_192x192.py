@@ -207,7 +207,8 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         norm_decay_mult=0.0, bias_decay_mult=0.0,
         custom_keys={
-            'backbone.backbone': dict(lr_mult=0.3),  # pretrained
+            'backbone.backbone': dict(lr_mult=0.3),  # pretrained, both
+            'backbone.fph': dict(lr_mult=0.3),
             # RPN and RoI head have no norm layers: such a learning rate is too high for them.
             'auxiliary_head': dict(lr_mult=0.1),
         },

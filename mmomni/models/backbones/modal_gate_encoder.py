@@ -49,9 +49,9 @@ class ModalGateEncoder(BaseModule):
         std: Likewise.
         norm_cfg: Norm layer of fusion, auxiliary heads and gate.
         high_pass: Show the stem three planes of noise, too (:class:`HighPass`); not in the paper.
-        residual_fusion: Add the fused features to those of vision instead of replacing them: the
-            pretrained stages 3 and 4 go on seeing what they know, whatever the gate chooses. Not in
-            the paper.
+        residual_fusion: Let stages 3 and 4 go on from what vision goes on with plus ``F_fused``
+            instead of ``F_fused`` alone: so pretrained ones keep seeing what they know. Not in the
+            paper.
         init_cfg: mmengine's.
     """
 
@@ -117,8 +117,8 @@ class ModalGateEncoder(BaseModule):
         f2, p_fused, p_cls = f_rgb, None, None
         if self.gate_mode != 'vision':
             f_freq = self.fph(inputs[:, 3], inputs[:, 4, :8, :8])
-            fusion = self.attention(torch.cat([f_rgb, f_freq], dim=1))
-            f_fused, x_fused = (self._fused(y, fusion) for y in (f_rgb, x))
+            f_fused = self.attention(torch.cat([f_rgb, f_freq], dim=1))
+            x_fused = x + f_fused if self.residual_fusion else f_fused
             p_fused = self.aux_fused(f_fused)
         if self.gate_mode == 'fused':
             x, f2 = x_fused, f_fused
@@ -127,13 +127,10 @@ class ModalGateEncoder(BaseModule):
             vision = p_cls.sigmoid().round().view(-1, 1, 1, 1) == 1
             f2 = torch.where(vision, f_rgb, f_fused)
             # What vision goes on with is, for most backbones, not the normalised level.
-            x = f2 if x is f_rgb else torch.where(vision, x, x_fused)
+            x = f2 if x is f_rgb and x_fused is f_fused else torch.where(vision, x, x_fused)
         x, f3 = self.backbone.stage(2, x)
         f4 = self.backbone.stage(3, x)[1]
         return f1, f2, f3, f4, p_rgb, p_fused, p_cls
-
-    def _fused(self, vision: Tensor, fusion: Tensor) -> Tensor:
-        return vision + fusion if self.residual_fusion else fusion
 
     def _visible(self, rgb: Tensor) -> Tensor:
         """Normalised R, G and B, and planes of noise if they are asked for."""

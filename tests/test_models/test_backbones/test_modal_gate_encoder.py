@@ -300,21 +300,23 @@ def test_unsupported_backbone():
 def test_residual_fusion_adds_to_what_vision_goes_on_with(backbone, planes):
     torch.manual_seed(0)
     encoder = randomise(
-        ModalGateEncoder(backbone, 'fused', FPH, aux_channels=6, residual_fusion=True), scale=0.1
+        ModalGateEncoder(backbone, frequency_head=FPH, aux_channels=6, residual_fusion=True),
+        scale=0.1,
     )
-    fusion = Recorder(encoder.attention)
-    f_rgb = Recorder(encoder.backbone.body.norm1)
-    outputs = encoder(planes)
-    level = f_rgb.output
-    if backbone is SWIN:
-        level = level.transpose(1, 2).unflatten(2, outputs[1].shape[2:])
-    torch.testing.assert_close(outputs[1], level + fusion.output)
-    encoder.attention[1].norm.weight.data.zero_()
-    encoder.attention[1].norm.bias.data.zero_()
-    fused = encoder(planes)
-    encoder.gate_mode = 'vision'
-    for got, wanted in zip(fused[:4], encoder(planes)[:4], strict=True):
-        torch.testing.assert_close(got, wanted)
+    seen, f_fused = [], Recorder(encoder.attention)
+    run = encoder.backbone.stage
+
+    def stage(index, x):
+        seen.append(x)
+        return run(index, x)
+
+    encoder.backbone.stage = stage
+    encoder.gate = FixedLogits(9.0, -9.0)
+    f2 = encoder(planes)[1]
+    goes_on = run(1, seen[1])[0]
+    torch.testing.assert_close(seen[2][0], goes_on[0])
+    torch.testing.assert_close(seen[2][1], (goes_on + f_fused.output)[1])
+    torch.testing.assert_close(f2[1], f_fused.output[1])
 
 
 def test_residual_fusion_without_anything_to_fuse():
