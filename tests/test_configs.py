@@ -14,6 +14,7 @@ from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS, TRANSFORMS
 
 from mmomni import registry as ours
+from mmomni.models.backbones import FrequencyPlanes
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
@@ -53,7 +54,7 @@ def our_names():
 
 
 def test_there_are_configs():
-    folders = {'ablations', 'baselines', 'demo', 'mini', 'omni_iml'}
+    folders = {'ablations', 'baselines', 'demo', 'lite', 'mini', 'omni_iml'}
     assert {path.parent.name for path in CONFIGS} == folders
 
 
@@ -108,7 +109,8 @@ def test_channels_fit(cfg, model):
     model.eval()
     inputs = torch.randint(0, 21, (1, 5, 64, 64)).float()
     features = model.extract_feat(inputs)
-    assert model.decode_head(features).shape == (1, 2, 16, 16)
+    stride = 8 if isinstance(model.backbone, FrequencyPlanes) else 4
+    assert model.decode_head(features).shape == (1, 2, 64 // stride, 64 // stride)
     for head in model.auxiliary_head if model.with_auxiliary_head else ():
         if hasattr(head, 'fpns'):
             maps = [features[i] for i in head.in_index]

@@ -34,7 +34,7 @@ def sources(tmp_path):
 class TestLayout:
     @pytest.fixture
     def tool(self, load_tool):
-        return load_tool('dataset_converters/lite.py')
+        return load_tool('lite_data.py')
 
     @pytest.fixture
     def out(self, tool, sources, tmp_path):

@@ -3,7 +3,7 @@
 # Not of the paper. An hour on two CPU cores gives a useful model (docs/benchmarks.md).
 _base_ = ['../_base_/models/omni-iml_convnext.py', '../_base_/default_runtime.py']
 
-data_root = 'data/lite/'  # made by tools/dataset_converters/lite.py
+data_root = 'data/lite/'  # made by tools/lite_data.py
 # Of forged_dev, each scored for itself: names of files begin with one of these. The best checkpoint
 # is chosen by them, so its scores on them are too good: judge a model by other forgeries.
 real_sources = ['casia2', 'comofod', 'columbia', 'cg1050', 'lalonde']

@@ -1,6 +1,6 @@
 """What helps a small model to find real forgeries (docs/benchmarks.md).
 
-    python tools/dataset_converters/lite.py SOURCES data/lite
+    python tools/lite_data.py SOURCES data/lite
     python tools/analysis_tools/lite_benchmark.py --rows recipe 'cross-entropy alone' --seeds 0 1
 
 Each row is the recipe with one thing changed. All rows have the same budget: iterations, and pixels

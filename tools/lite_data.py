@@ -1,6 +1,6 @@
 """Lay out the data of ``configs/lite``: links, list files and synthesised images.
 
-    python tools/dataset_converters/lite.py SOURCES data/lite
+    python tools/lite_data.py SOURCES data/lite
 
 ``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``; forgeries made by
 people in ``forged_train/`` and ``forged_dev/`` (``images/`` and ``masks/``; in the second, names
@@ -93,7 +93,7 @@ def link_real(sources: Path, out: Path) -> None:
             if not folder.is_dir():
                 raise SystemExit(f'expected forgeries made by people at {folder}, found no folder')
             _link(out / part / kind, folder)
-    run(Path(__file__).with_name('by_source.py'), out / 'forged_dev')
+    run(Path(__file__).with_name('dataset_converters') / 'by_source.py', out / 'forged_dev')
 
 
 def run(*command: object) -> None:
