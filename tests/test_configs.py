@@ -333,3 +333,21 @@ def test_rows_share_data_recipe_and_the_rest_of_the_model(folder, full):
             assert cfg[key] == full[key], f'{path.name}: {key}'
         assert cfg.model.test_cfg == full.model.test_cfg
         assert cfg.model.backbone.backbone == full.model.backbone.backbone
+
+
+def test_readme_config_has_no_set_but_ones_own(tmp_path):
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    (block,) = [b for b in text.split('```python\n')[1:] if b.startswith('_base_')]
+    path = tmp_path / 'my_config.py'
+    path.write_text(block.split('```')[0])
+    cfg = Config.fromfile(path)
+    roots = {}
+    for part in ('train', 'val', 'test'):
+        loader = cfg[f'{part}_dataloader']
+        assert 'weights' not in loader.sampler
+        (entry,) = loader.dataset.datasets
+        roots[part] = entry.data_root
+        assert entry.pipeline
+    assert roots == dict(train='data/train', val='data/train', test='data/test')
+    assert cfg.train_dataloader.dataset.datasets[0].held_out == 50
+    assert cfg.val_dataloader.dataset.datasets[0].split == 'held_out'

@@ -1,5 +1,5 @@
 # First of all, the frequency head alone learns to tell single from double compression, on regions
-# of authentic images that get another history as they are loaded: a few minutes on one CPU core.
+# of authentic images that get another history as they are loaded: ten minutes on one CPU core.
 # The models here start from it.
 _base_ = './omni-iml_efficientnet-lite0_1xb12-40k_192x192.py'
 

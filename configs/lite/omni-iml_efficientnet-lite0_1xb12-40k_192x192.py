@@ -1,6 +1,6 @@
 # A small model that finds real forgeries: EfficientNet-Lite with ImageNet weights in the encoder,
 # all of Omni-IML on top, trained on synthesised histories of high quality beside real forgeries.
-# Not of the paper. An hour on two CPU cores gives a useful model (docs/benchmarks.md).
+# Not of the paper. What it finds is in docs/benchmarks.md, how to train it in docs/training.md.
 _base_ = ['../_base_/models/omni-iml_convnext.py', '../_base_/default_runtime.py']
 
 data_root = 'data/lite/'  # made by tools/lite_data.py
