@@ -22,7 +22,7 @@ def write(path, size=(8, 8)):
 def sources(tmp_path):
     folder = tmp_path / 'sources'
     for domain in DOMAINS:
-        for number in range(11):
+        for number in range(15):
             write(folder / domain / f'{number:02} a.png')
     for part in ('forged_train', 'forged_dev'):
         for name in ('casia2_1.png', 'casia2_2.png', 'own_1.png'):
@@ -59,15 +59,20 @@ class TestLayout:
                 for part in ('train', 'test')
             )
             assert test == {'00 a.png', '05 a.png', '10 a.png'}
-            assert len(train) == 8
+            assert len(train) == 12
             assert not train & test
 
     def test_authentic_images_are_listed_by_part(self, out):
         train, test = self.listed(out, 'train'), self.listed(out, 'test')
-        assert len(train) == 24
-        assert len(test) == 9  # as many as there are
+        assert len(train) == 36
+        assert len(test) == 6  # as many as are left
         assert all(image.startswith('sources/test/') for image in test)
         assert not {Path(image).resolve() for image in train} & {Path(i).resolve() for i in test}
+
+    def test_authentic_images_to_validate_on_are_none_to_test_on(self, out):
+        val, test = self.listed(out, 'val'), self.listed(out, 'test')
+        assert len(val) == 3
+        assert not val & test
 
     def test_real_forgeries_are_linked_and_listed_by_source(self, out):
         assert (out / 'forged_train/images/own_1.png').is_file()
@@ -90,12 +95,12 @@ class TestLayout:
             for part in ('train', 'test')
         )
         assert not train & test
-        assert len(train | test) == 13
+        assert len(train | test) == 17
 
     def test_too_few_sources(self, tool, sources, tmp_path):
         for path in sorted((sources / 'face').iterdir())[:3]:
             path.unlink()
-        with pytest.raises(SystemExit, match='at least 10 authentic images, got 8'):
+        with pytest.raises(SystemExit, match='at least 15 authentic images, got 12'):
             tool.split_sources(sources, tmp_path / 'out')
 
     def test_without_real_forgeries(self, tool, tmp_path):
@@ -129,7 +134,11 @@ class TestBenchmark:
 
     def test_crops_are_changed_wherever_they_are_cut(self, tool):
         cfg = tool.make_config('crops of 256', 0, 1200)
-        assert '192' not in str(cfg.train_dataloader)
+        text = str(cfg.train_dataloader)
+        assert "'crop_size': (256, 256)" in text
+        assert "'crop_size': (512, 512)" in text  # before cameras shrink it
+        assert '192' not in text
+        assert '384' not in text
         assert cfg.model.data_preprocessor.size == (256, 256)
         assert 0.9 < cfg.train_dataloader.batch_size * 256**2 / (12 * 192**2) < 1.1
 
@@ -142,6 +151,15 @@ class TestBenchmark:
         weights = tool.make_config('no real forgeries', 0, 1200).train_dataloader.sampler['weights']
         assert 'real' not in weights
         assert 'natural' in weights
+
+    def test_other_synthesised_images_take_the_place_of_all_of_ours(self, tool, recipe):
+        cfg = tool.make_config('earlier synthesiser', 0, 1200)
+        sets, ours = (c.train_dataloader.dataset.datasets for c in (cfg, recipe))
+        assert [s.data_root for s in sets][:3] == [
+            f'data/lite-earlier/train/{domain}' for domain in DOMAINS
+        ]
+        assert [s.domain for s in sets[:3]] == list(DOMAINS)
+        assert sets[3:] == [s for s in ours if '/train/' not in s.data_root]
 
     def test_table(self, tool, tmp_path):
         real = dict(

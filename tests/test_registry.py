@@ -21,7 +21,7 @@ TYPES = {
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop',
         'LoadManipulationMask', 'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs',
-        'Perturb', 'RandomJPEGCompress', 'RandomLocalHistory',
+        'Perturb', 'RandomJPEGCompress', 'RandomLocalHistory', 'RandomLocalSensor',
     ],
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],

@@ -15,21 +15,50 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from mmomni.image_files import find_images
 
 DOMAINS = ('natural', 'document', 'face')
 TEST_EVERY = 5
+LEAST_SOURCES = 3 * TEST_EVERY  # one to validate on, two to test on
 SEEDS = {'train': 1, 'val': 2, 'test': 3}
+
+
+class Recipe(NamedTuple):
+    """A set of synthesised training images.
+
+    Attributes:
+        share: Of all of them.
+        sources: The domain whose authentic images are forged, or pages rendered for it.
+        domain: The domain whose operations forge them.
+        authentic: Share of images that pass through all of it without a forgery.
+    """
+
+    share: float
+    sources: str
+    domain: str
+    authentic: float = 0.05
+
+
 RENDERED = 'rendered'
-"""Pages made by the synthesiser, documents as well."""
-SHARES = {'natural': 0.5, 'document': 0.2, RENDERED: 0.1, 'face': 0.2}
-"""Of the synthesised training images."""
+# Faces alone are forged in their middle, so that the middle of a face would tell of a forgery:
+# many stay authentic, and photos of people are forged as other photos are.
+TRAIN = {
+    'natural': Recipe(0.5, 'natural', 'natural'),
+    'document': Recipe(0.2, 'document', 'document'),
+    'rendered': Recipe(0.1, RENDERED, 'document'),
+    'face': Recipe(0.12, 'face', 'face', authentic=0.3),
+    'portrait': Recipe(0.08, 'face', 'natural'),
+}
+HELD_OUT = {domain: Recipe(0, domain, domain, authentic=0) for domain in DOMAINS}
 NUM_HELD_OUT = {'val': 40, 'test': 100}
 """Synthesised images of each domain."""
-AUTHENTIC = {'train': 0.05, 'val': 0, 'test': 0}
-AUTHENTIC_TEST = {'natural': 50, 'document': 30, 'face': 20}
-"""Authentic images to test on."""
+NUM_AUTHENTIC = {
+    'val': {'natural': 16, 'document': 4, 'face': 10},
+    'test': {'natural': 50, 'document': 30, 'face': 20},
+}
+"""Authentic images to validate and to test on."""
 
 
 def split_sources(sources: Path, out: Path) -> dict[str, dict[str, list[Path]]]:
@@ -41,9 +70,9 @@ def split_sources(sources: Path, out: Path) -> dict[str, dict[str, list[Path]]]:
     parts: dict[str, dict[str, list[Path]]] = {'train': {}, 'test': {}}
     for domain in DOMAINS:
         images = sorted(find_images(sources / domain), key=lambda path: path.stem)
-        if len(images) < 2 * TEST_EVERY:
+        if len(images) < LEAST_SOURCES:
             raise SystemExit(
-                f'{sources / domain}: expected at least {2 * TEST_EVERY} authentic images, got '
+                f'{sources / domain}: expected at least {LEAST_SOURCES} authentic images, got '
                 f'{len(images)}'
             )
         for part, chosen in (
@@ -74,15 +103,24 @@ def write_list(path: Path, rows: Iterable[tuple[Path, Path | None]]) -> None:
 
 
 def list_authentic(parts: dict[str, dict[str, list[Path]]], out: Path) -> None:
-    """All authentic images of training, and some to test on."""
+    """All authentic images of training, and some of the others to validate and to test on."""
     train = [image for domain in DOMAINS for image in parts['train'][domain]]
     write_list(out / 'authentic_train.txt', ((image, None) for image in train))
-    test = []
+    val, test = [], []
     for domain in DOMAINS:
         images = parts['test'][domain]
-        wanted = min(AUTHENTIC_TEST[domain], len(images))
-        test += [images[i * len(images) // wanted] for i in range(wanted)]
+        chosen = spread_over(images, min(NUM_AUTHENTIC['val'][domain], len(images) // 3))
+        others = [image for image in images if image not in chosen]
+        val += chosen
+        test += spread_over(others, NUM_AUTHENTIC['test'][domain])
+    write_list(out / 'authentic_val.txt', ((image, None) for image in val))
     write_list(out / 'authentic_test.txt', ((image, None) for image in test))
+
+
+def spread_over(images: list[Path], wanted: int) -> list[Path]:
+    """So many of them, or all, evenly spread."""
+    wanted = min(wanted, len(images))
+    return [images[i * len(images) // wanted] for i in range(wanted)]
 
 
 def link_real(sources: Path, out: Path) -> None:
@@ -105,14 +143,14 @@ def run(*command: object) -> None:
 def synthesize(sources: Path, out: Path, num: int, workers: int) -> None:
     """The training set, and two small sets of other sources."""
     for part, seed in SEEDS.items():
-        for name in SHARES if part == 'train' else DOMAINS:
-            found = out / 'sources' / ('train' if part == 'train' else 'test') / name
-            donors = ['--donors', sources / 'donors'] if name == 'natural' else []
+        for name, recipe in (TRAIN if part == 'train' else HELD_OUT).items():
+            found = out / 'sources' / ('train' if part == 'train' else 'test') / recipe.sources
+            donors = ['--donors', sources / 'donors'] if recipe.domain == 'natural' else []
             run(
                 '-m', 'mmomni.cli', 'synthesize', RENDERED if name == RENDERED else found,
-                out / part / name, '--domain', 'document' if name == RENDERED else name,
-                '--num', NUM_HELD_OUT.get(part, round(num * SHARES[name])), '--seed', seed,
-                '--authentic', AUTHENTIC[part], *donors, '--workers', workers, '--resume',
+                out / part / name, '--domain', recipe.domain,
+                '--num', NUM_HELD_OUT.get(part, round(num * recipe.share)), '--seed', seed,
+                '--authentic', recipe.authentic, *donors, '--workers', workers, '--resume',
             )  # fmt: skip
 
 

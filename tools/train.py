@@ -14,6 +14,7 @@ from mmomni.datasets.configured import demand_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.engine.validation import check_validation
 from mmomni.memory import keep_freed_memory
+from mmomni.models.pretrained import demand_weights
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,6 +58,7 @@ def main() -> None:
     cfg = merge_args(Config.fromfile(args.config), args)
     try:
         demand_sets(cfg)
+        demand_weights(cfg.get('model') or {})
     except FileNotFoundError as error:
         sys.exit(str(error))
     if get_device() == 'cpu':

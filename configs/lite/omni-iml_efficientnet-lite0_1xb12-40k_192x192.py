@@ -11,22 +11,24 @@ crop_size = (192, 192)
 batch_size = 12
 max_iters = 40_000
 warmup_iters = 100
-val_interval = 1_000
+val_interval = 500
 # Share of each domain in every batch. `real`: forgeries made by people; `authentic`: images as they
-# were found, which synthesised histories do not replace; `history`: the same with regions that get
-# another history as they are loaded.
+# were found, which synthesised histories do not replace; `history` and `sensor`: the same with
+# regions that get another JPEG history or another camera as they are loaded.
 mixture = dict(
-    natural=0.3, document=0.18, face=0.1, real=0.22, authentic=0.08, history=0.12
+    natural=0.2, document=0.3, face=0.07, real=0.19, authentic=0.1, history=0.07, sensor=0.07
 )
 # How often a crop is made to hold tampered pixels, where the image has some
 tampered_prob = 0.7
 # What becomes of a sample: its own history, another one, or none (as of a PNG)
 histories = dict(kept=0.5, new=0.3, none=0.2)
 
-# Tampered pixels are few: with cross-entropy alone, 0.5 is far too high a threshold.
+# Tampered pixels are few: with cross-entropy alone, 0.5 is far too high a threshold. Of each
+# sample, or large regions would rule: with Dice over the batch the words of documents are hardly
+# learned.
 loss_decode = [
     dict(type='CrossEntropyLoss', avg_non_ignore=True),
-    dict(type='mmomni.RegionLoss', loss_name='loss_dice'),
+    dict(type='mmomni.RegionLoss', loss_name='loss_dice', pool='sample'),
 ]
 c1, c2, c3, c4 = 24, 40, 112, 320
 channels = 64
@@ -85,18 +87,14 @@ distort = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='mmseg.PhotoMetricDistortion'),
 ]
-new_history = [
-    *distort,
-    dict(type='mmomni.RandomJPEGCompress', quality=(70, 100), times=(1, 3)),
-    dict(type='mmomni.ExtractDCT'),
-]
-no_history = [  # what ExtractDCT makes of a PNG
-    *distort,
+save_again = [dict(type='mmomni.RandomJPEGCompress', quality=(70, 100), times=(1, 3))]
+save_lossless = [  # what ExtractDCT makes of a PNG
     dict(
         type='mmomni.RandomJPEGCompress', quality=(100, 100), times=(1, 1), subsampling=['4:4:4']
     ),
-    dict(type='mmomni.ExtractDCT'),
 ]
+new_history = [*distort, *save_again, dict(type='mmomni.ExtractDCT')]
+no_history = [*distort, *save_lossless, dict(type='mmomni.ExtractDCT')]
 pack = [dict(type='mmomni.MaskToBoxes'), dict(type='mmomni.PackManipulationInputs')]
 train_pipeline = [
     *load,
@@ -113,13 +111,25 @@ history_pipeline = [
     dict(type='mmomni.ExtractDCT'),
     *pack,
 ]
+sensor_pipeline = [
+    *load,
+    dict(type='mmomni.FreeRandomCrop', crop_size=tuple(2 * side for side in crop_size)),
+    dict(type='mmomni.RandomLocalSensor'),
+    dict(type='mmomni.FreeRandomCrop', **crop),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomChoice', transforms=[save_again, save_lossless], prob=[0.5, 0.5]),
+    dict(type='mmomni.ExtractDCT'),
+    *pack,
+]
 test_pipeline = [
     *load,
     dict(type='mmomni.ExtractDCT'),
     dict(type='mmomni.PackManipulationInputs'),
 ]
 synthesised = ['natural', 'document', 'face']
-train_sets = dict(natural='natural', document='document', rendered='document', face='face')
+train_sets = dict(
+    natural='natural', document='document', rendered='document', face='face', portrait='face'
+)
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
@@ -147,6 +157,10 @@ train_dataloader = dict(
                 type='mmomni.ManipulationDataset', domain='history', name='history',
                 ann_file='authentic_train.txt', data_root=data_root, pipeline=history_pipeline,
             ),
+            dict(
+                type='mmomni.ManipulationDataset', domain='sensor', name='sensor',
+                ann_file='authentic_train.txt', data_root=data_root, pipeline=sensor_pipeline,
+            ),
         ],
     ),
 )
@@ -173,6 +187,10 @@ val_dataloader = dict(
                 for domain in synthesised
             ),
             *real,
+            dict(
+                **held_out, domain='authentic', name='authentic', ann_file='authentic_val.txt',
+                data_root=data_root,
+            ),
         ],
     ),
 )

@@ -51,11 +51,16 @@ ROWS: dict[str, dict[str, Any]] = {
     'weighted cross-entropy': losses(
         dict(type='mmomni.WeightedCrossEntropy', class_weight=[1.0, 4.0])
     ),
-    'Tversky': losses(CROSS_ENTROPY, region('tversky', alpha=0.3, beta=0.7)),
-    'Dice of each sample': losses(CROSS_ENTROPY, region('dice', pool='sample')),
+    'Dice of the batch': losses(CROSS_ENTROPY, region('dice', pool='batch')),
+    'Tversky': losses(CROSS_ENTROPY, region('tversky', alpha=0.3, beta=0.7, pool='sample')),
     'Lovász': losses(
-        CROSS_ENTROPY, dict(type='LovaszLoss', classes=[1], reduction='none')
+        CROSS_ENTROPY,
+        dict(type='LovaszLoss', classes=[1], per_image=True, reduction='mean'),
     ),
+    'frequency head from scratch': {f'{ENCODER}.frequency_head.init_cfg': None},
+    'no simulated cameras': {'without': 'sensor'},
+    # Another version's `mmomni synthesize`, its images in data/lite-earlier/train/natural and so on
+    'earlier synthesiser': {'synthesised': 'data/lite-earlier/train'},
     'crops of 256': {'crop_size': 256, 'train_dataloader.batch_size': 7},
     'crops of 320': {'crop_size': 320, 'train_dataloader.batch_size': 4},
 }
@@ -66,9 +71,11 @@ def make_config(row: str, seed: int, iterations: int) -> Config:
     changes = dict(ROWS[row])
     cfg = Config.fromfile(CONFIGS / changes.pop('config', LITE0))
     if side := changes.pop('crop_size', None):
-        cfg = Config(_with_crop_size(cfg.to_dict(), (side, side)))
+        cfg = Config(_with_crop_size(cfg.to_dict(), side / cfg.crop_size[0]))
     if without := changes.pop('without', None):
         del cfg.train_dataloader.sampler['weights'][without]
+    if folder := changes.pop('synthesised', None):
+        _synthesise_elsewhere(cfg, Path(folder))
     cfg.merge_from_dict(changes)
     warmup = cfg.param_scheduler[0].end
     cfg.merge_from_dict(
@@ -84,17 +91,29 @@ def make_config(row: str, seed: int, iterations: int) -> Config:
     return cfg
 
 
-def _with_crop_size(value: Any, size: tuple[int, int]) -> Any:
+def _synthesise_elsewhere(cfg: Config, folder: Path) -> None:
+    """Train on synthesised images of another folder, one set of each domain."""
+    dataset = cfg.train_dataloader.dataset
+    ours = [entry for entry in dataset.datasets if Path(entry.data_root).parent.name == 'train']
+    others = [entry for entry in dataset.datasets if entry not in ours]
+    named = [entry for entry in ours if Path(entry.data_root).name == entry.domain]
+    for entry in named:
+        entry.data_root = str(folder / entry.domain)
+    dataset.datasets = [*named, *others]
+
+
+def _with_crop_size(value: Any, factor: float) -> Any:
     """Plain data with another size of every crop, and of the preprocessor that pads them."""
     if isinstance(value, dict):
         is_padding = value.get('type') == 'SegDataPreProcessor'
         return {
-            key: size if key == 'crop_size' or (key == 'size' and is_padding)
-            else _with_crop_size(item, size)
+            key: tuple(round(factor * side) for side in item)
+            if key == 'crop_size' or (key == 'size' and is_padding)
+            else _with_crop_size(item, factor)
             for key, item in value.items()
         }  # fmt: skip
     if isinstance(value, list):
-        return [_with_crop_size(item, size) for item in value]
+        return [_with_crop_size(item, factor) for item in value]
     return value
 
 

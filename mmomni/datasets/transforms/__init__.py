@@ -6,6 +6,7 @@ from .jpeg import RandomJPEGCompress
 from .jpeg_schedule import DocTamperJPEG
 from .loading import LoadManipulationMask, LoadOriginalImage
 from .local_history import RandomLocalHistory
+from .local_sensor import RandomLocalSensor
 from .perturb import Perturb
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     'Perturb',
     'RandomJPEGCompress',
     'RandomLocalHistory',
+    'RandomLocalSensor',
 ]

@@ -8,12 +8,10 @@ from mmomni.jpeg import decode, encode
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
+from .random_regions import random_regions, refuse_tampered
 
 SUBSAMPLING = ('4:4:4', '4:2:0')
 BLOCK = 8
-REGIONS = (1, 3)
-RADIUS = (0.06, 0.3)
-"""Half axes of a region, as shares of the image's sides."""
 
 
 @TRANSFORMS.register_module()
@@ -60,11 +58,8 @@ class RandomLocalHistory(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace pixels, bytes and mask."""
         name, image = results.get('img_path', 'image'), results['img']
-        if results['gt_seg_map'].any():
-            raise ValueError(
-                f'{name}: RandomLocalHistory makes its own mask, expected an authentic image'
-            )
-        mask = _regions(*image.shape[:2])
+        refuse_tampered(results, type(self).__name__)
+        mask = random_regions(*image.shape[:2])
         first, subsampling = random.randint(*self.first_quality), random.choice(SUBSAMPLING)
         rest = _saved(image, first, subsampling, name)
         other = image if random.random() < 0.5 else _off_grid(image, first, subsampling, name)
@@ -89,13 +84,3 @@ def _off_grid(image: np.ndarray, quality: int, subsampling: str, name: str) -> n
     y, x = random.randint(1, BLOCK - 1), random.randint(1, BLOCK - 1)
     padded = cv2.copyMakeBorder(image, y, 0, x, 0, cv2.BORDER_REFLECT_101)
     return _saved(padded, quality, subsampling, name)[y:, x:]
-
-
-def _regions(height: int, width: int) -> np.ndarray:
-    """A few ellipses, 1 in them: ``uint8`` (height, width)."""
-    mask = np.zeros((height, width), np.uint8)
-    for _ in range(random.randint(*REGIONS)):
-        centre = random.randrange(width), random.randrange(height)
-        axes = [max(1, round(random.uniform(*RADIUS) * side)) for side in (width, height)]
-        cv2.ellipse(mask, centre, axes, random.uniform(0, 180), 0, 360, 1, cv2.FILLED)
-    return mask
