@@ -10,6 +10,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 DOMAINS = ('natural', 'document', 'face')
+LITE0 = 'configs/lite/omni-iml_efficientnet-lite0_1xb12-40k_192x192.py'
 
 
 def write(path, size=(8, 8)):
@@ -97,6 +98,27 @@ class TestLayout:
         assert not train & test
         assert len(train | test) == 17
 
+    def test_sets_are_those_of_the_config_and_made_of_their_own_sources(
+        self, tool, tmp_path, monkeypatch
+    ):
+        commands = []
+        monkeypatch.setattr(tool, 'run', lambda *words: commands.append([str(w) for w in words]))
+        tool.synthesize(Path('from'), Path('to'), 1000, 2)
+        made = {Path(words[4]).relative_to('to').as_posix(): words for words in commands}
+        trained = Config.fromfile(ROOT / LITE0).train_sets
+        assert set(made) == {f'train/{name}' for name in trained} | {
+            f'{part}/{domain}' for part in ('val', 'test') for domain in DOMAINS
+        }
+        numbers = [int(w[w.index('--num') + 1]) for n, w in made.items() if n.startswith('train')]
+        assert sum(numbers) == 1000
+        for name, words in made.items():
+            part = 'train' if name.startswith('train') else 'test'
+            assert words[3] == 'rendered' or words[3].startswith(f'to/sources/{part}/')
+            assert ('--donors' in words) == (words[words.index('--domain') + 1] == 'natural')
+            assert part == 'train' or words[words.index('--authentic') + 1] == '0.0'
+        assert made['train/portrait'][3] == 'to/sources/train/face'
+        assert made['train/rendered'][3] == 'rendered'
+
     def test_too_few_sources(self, tool, sources, tmp_path):
         for path in sorted((sources / 'face').iterdir())[:3]:
             path.unlink()
@@ -152,14 +174,19 @@ class TestBenchmark:
         assert 'real' not in weights
         assert 'natural' in weights
 
-    def test_other_synthesised_images_take_the_place_of_all_of_ours(self, tool, recipe):
+    def test_other_synthesised_images_take_the_place_of_ours(self, tool, recipe):
         cfg = tool.make_config('earlier synthesiser', 0, 1200)
         sets, ours = (c.train_dataloader.dataset.datasets for c in (cfg, recipe))
-        assert [s.data_root for s in sets][:3] == [
-            f'data/lite-earlier/train/{domain}' for domain in DOMAINS
+        assert [s.data_root.replace('lite-earlier', 'lite') for s in sets] == [
+            s.data_root for s in ours
         ]
-        assert [s.domain for s in sets[:3]] == list(DOMAINS)
-        assert sets[3:] == [s for s in ours if '/train/' not in s.data_root]
+        assert sum('lite-earlier' in s.data_root for s in sets) == 5
+
+    def test_frequency_head_from_scratch_learns_at_the_full_rate(self, tool, recipe):
+        cfg = tool.make_config('frequency head from scratch', 0, 1200)
+        assert cfg.model.backbone.frequency_head.init_cfg is None
+        rates = recipe.optim_wrapper.paramwise_cfg.custom_keys
+        assert set(rates) - set(cfg.optim_wrapper.paramwise_cfg.custom_keys) == {'backbone.fph'}
 
     def test_table(self, tool, tmp_path):
         real = dict(
@@ -180,12 +207,24 @@ class TestBenchmark:
         assert line.startswith('| recipe | 0.800 | 0.600 | 0.550 |')
         assert line.endswith('| 2 |')
 
-    def test_what_is_finished_is_not_done_again(self, tool, monkeypatch, tmp_path):
+    @pytest.fixture
+    def started(self, tool, monkeypatch, tmp_path):
+        """A row that was begun."""
         monkeypatch.setattr(tool, 'WORK_DIRS', tmp_path)
         monkeypatch.setattr(tool, 'run', lambda *_: sys.exit('it ran'))
-        results = tmp_path / 'recipe_seed1_7' / 'results.json'
         with pytest.raises(SystemExit, match='it ran'):
             tool.train_and_test('recipe', 1, 7)
-        assert Config.fromfile(results.with_name('row.py')).train_cfg.max_iters == 7
-        results.write_text('{}')
-        assert tool.train_and_test('recipe', 1, 7) == results
+        return tmp_path / 'recipe_seed1_7'
+
+    def test_what_is_begun_goes_on_and_what_is_finished_is_not_done_again(self, tool, started):
+        assert Config.fromfile(started / 'row.py').train_cfg.max_iters == 7
+        with pytest.raises(SystemExit, match='it ran'):
+            tool.train_and_test('recipe', 1, 7)
+        (started / 'results.json').write_text('{}')
+        assert tool.train_and_test('recipe', 1, 7) == started / 'results.json'
+
+    def test_results_of_another_recipe_are_refused(self, tool, started, monkeypatch):
+        (started / 'results.json').write_text('{}')
+        monkeypatch.setitem(tool.ROWS, 'recipe', {'model.backbone.high_pass': False})
+        with pytest.raises(SystemExit, match='recipe_seed1_7 is of another recipe'):
+            tool.train_and_test('recipe', 1, 7)

@@ -4,9 +4,10 @@
 
 ``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``; forgeries made by
 people in ``forged_train/`` and ``forged_dev/`` (``images/`` and ``masks/``; in the second, names
-begin with that of their source and ``_``); things to paste in ``donors/`` (the same form). Every
-fifth authentic image, by name, is a source of test images and never of training images. Again: goes
-on where it was.
+begin with that of their source and ``_``); things to paste in ``donors/`` (the same form), for all
+parts alike. Every fifth authentic image, by name, is a source of images to validate and to test on
+(of both), never of training images. Again: goes on where it was; with other sources, synthesised
+folders are refused and have to be removed.
 """
 
 import argparse
@@ -26,32 +27,32 @@ SEEDS = {'train': 1, 'val': 2, 'test': 3}
 
 
 class Recipe(NamedTuple):
-    """A set of synthesised training images.
+    """How a set of images is synthesised.
 
     Attributes:
-        share: Of all of them.
         sources: The domain whose authentic images are forged, or pages rendered for it.
-        domain: The domain whose operations forge them.
+        operations: The domain whose operations forge them.
         authentic: Share of images that pass through all of it without a forgery.
     """
 
-    share: float
     sources: str
-    domain: str
-    authentic: float = 0.05
+    operations: str
+    authentic: float = 0.0
 
 
 RENDERED = 'rendered'
 # Faces alone are forged in their middle, so that the middle of a face would tell of a forgery:
 # many stay authentic, and photos of people are forged as other photos are.
 TRAIN = {
-    'natural': Recipe(0.5, 'natural', 'natural'),
-    'document': Recipe(0.2, 'document', 'document'),
-    'rendered': Recipe(0.1, RENDERED, 'document'),
-    'face': Recipe(0.12, 'face', 'face', authentic=0.3),
-    'portrait': Recipe(0.08, 'face', 'natural'),
+    'natural': Recipe('natural', 'natural', authentic=0.05),
+    'document': Recipe('document', 'document', authentic=0.05),
+    'rendered': Recipe(RENDERED, 'document', authentic=0.05),
+    'face': Recipe('face', 'face', authentic=0.3),
+    'portrait': Recipe('face', 'natural', authentic=0.05),
 }
-HELD_OUT = {domain: Recipe(0, domain, domain, authentic=0) for domain in DOMAINS}
+SHARES = {'natural': 0.5, 'document': 0.2, 'rendered': 0.1, 'face': 0.12, 'portrait': 0.08}
+"""Of the synthesised training images."""
+HELD_OUT = {domain: Recipe(domain, domain) for domain in DOMAINS}
 NUM_HELD_OUT = {'val': 40, 'test': 100}
 """Synthesised images of each domain."""
 NUM_AUTHENTIC = {
@@ -145,12 +146,13 @@ def synthesize(sources: Path, out: Path, num: int, workers: int) -> None:
     for part, seed in SEEDS.items():
         for name, recipe in (TRAIN if part == 'train' else HELD_OUT).items():
             found = out / 'sources' / ('train' if part == 'train' else 'test') / recipe.sources
-            donors = ['--donors', sources / 'donors'] if recipe.domain == 'natural' else []
+            donors = ['--donors', sources / 'donors'] if recipe.operations == 'natural' else []
             run(
-                '-m', 'mmomni.cli', 'synthesize', RENDERED if name == RENDERED else found,
-                out / part / name, '--domain', recipe.domain,
-                '--num', NUM_HELD_OUT.get(part, round(num * recipe.share)), '--seed', seed,
-                '--authentic', recipe.authentic, *donors, '--workers', workers, '--resume',
+                '-m', 'mmomni.cli', 'synthesize', found if recipe.sources in DOMAINS else RENDERED,
+                out / part / name, '--domain', recipe.operations,
+                '--num', round(num * SHARES[name]) if part == 'train' else NUM_HELD_OUT[part],
+                '--seed', seed, '--authentic', recipe.authentic, *donors,
+                '--workers', workers, '--resume',
             )  # fmt: skip
 
 
@@ -166,9 +168,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     parts = split_sources(args.sources, args.out)
-    list_authentic(parts, args.out)
     link_real(args.sources, args.out)
     synthesize(args.sources, args.out, args.num, args.workers)
+    # last: were the synthesis refused, old lists would not stand beside images of another split
+    list_authentic(parts, args.out)
 
 
 if __name__ == '__main__':

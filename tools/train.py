@@ -4,10 +4,13 @@ import argparse
 import os
 import os.path as osp
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
+from torch import nn
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_sets
@@ -53,18 +56,23 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
+def demand(check: Callable[[Any], None], subject: Config | nn.Module) -> None:
+    """End in one message where files are absent."""
+    try:
+        check(subject)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+
+
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
-    try:
-        demand_sets(cfg)
-        demand_weights(cfg.get('model') or {})
-    except FileNotFoundError as error:
-        sys.exit(str(error))
+    demand(demand_sets, cfg)
     if get_device() == 'cpu':
         keep_freed_memory()
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
+    demand(demand_weights, runner.model)
     check_validation(runner)
     runner.train()
     leave_ranks()

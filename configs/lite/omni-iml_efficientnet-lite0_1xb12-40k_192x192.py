@@ -12,9 +12,9 @@ batch_size = 12
 max_iters = 40_000
 warmup_iters = 100
 val_interval = 500
-# Share of each domain in every batch. `real`: forgeries made by people; `authentic`: images as they
-# were found, which synthesised histories do not replace; `history` and `sensor`: the same with
-# regions that get another JPEG history or another camera as they are loaded.
+# Share of each domain in every batch. `real`: forgeries made by people; `authentic`: images that
+# nobody forged, half of them with the history of their file, which synthesised ones do not replace;
+# `history` and `sensor`: the same with regions that get another JPEG history or another camera.
 mixture = dict(
     natural=0.2, document=0.3, face=0.07, real=0.19, authentic=0.1, history=0.07, sensor=0.07
 )

@@ -7,7 +7,7 @@ import pytest
 from mmomni.datasets.transforms import RandomLocalSensor
 from mmomni.datasets.transforms.local_sensor import DEMOSAICING, MOSAICS, Camera
 
-PERFECT = Camera(None, '', shot=0, read=0, sharpening=0, factor=1)
+PERFECT = Camera(None, '', photons=1e12, read=0, sharpening=0, factor=1)
 
 
 @pytest.fixture
@@ -36,13 +36,36 @@ def test_perfect_camera_takes_what_is_there(photo):
     np.testing.assert_array_equal(PERFECT(image), image)
 
 
-@pytest.mark.parametrize('grey', [40, 160])
-def test_noise_grows_with_light(grey):
-    flat = np.full((200, 200, 3), grey, np.uint8)
-    taken = PERFECT._replace(shot=0.05, read=2)(flat).astype(float)
+def srgb_slope(grey):
+    """Grey levels for each share of white light, of sRGB (IEC 61966-2-1) above its linear toe."""
+    light = ((grey / 255 + 0.055) / 1.055) ** 2.4
+    return light, 255 * 1.055 / 2.4 * light ** (1 / 2.4 - 1)
+
+
+@pytest.mark.parametrize('grey', [40, 100, 220])
+def test_noise_is_that_of_photons_and_reading_in_light(grey):
+    flat = np.full((300, 300, 3), grey, np.uint8)
+    taken = PERFECT._replace(photons=2000, read=0.003)(flat).astype(float)
+    light, slope = srgb_slope(grey)
     rounding = 1 / 12
-    assert taken.var() == pytest.approx(0.05 * grey + 2**2 + rounding, rel=0.05)
-    assert taken.mean() == pytest.approx(grey, abs=0.05)
+    expected = slope**2 * (light / 2000 + 0.003**2) + rounding
+    assert taken.std() == pytest.approx(expected**0.5, rel=0.05)
+
+
+def test_black_and_white_keep_their_places():
+    flat = np.full((100, 100, 3), 255, np.uint8)
+    camera = PERFECT._replace(photons=400, read=0.0015)
+    np.testing.assert_array_equal(camera(flat), flat)
+    assert camera(np.zeros_like(flat)).mean() < 3
+
+
+def test_sharpening_widens_an_edge_s_range():
+    edge = np.full((20, 20, 3), 100, np.uint8)
+    edge[:, 10:] = 150
+    taken = PERFECT._replace(sharpening=1)(edge)
+    assert taken[10, :7].max() == 100
+    assert taken[10].min() < 95
+    assert taken[10].max() > 155
 
 
 @pytest.mark.parametrize('factor', [0.6, 1.6])
@@ -50,7 +73,13 @@ def test_resized_picture_keeps_its_size_and_place(photo, factor):
     image = cv2.GaussianBlur(photo(60, 90, 0), (0, 0), 3)
     taken = PERFECT._replace(factor=factor)(image)
     assert taken.shape == image.shape
-    assert np.abs(taken.astype(int) - image).mean() < 1.5
+    assert np.abs(taken.astype(int) - image).mean() < 0.5
+
+
+def test_picture_taken_small_has_lost_detail(photo):
+    image = photo(60, 90, 0)
+    taken = PERFECT._replace(factor=1.6)(image)
+    assert cv2.Laplacian(taken, cv2.CV_32F).std() < 0.8 * cv2.Laplacian(image, cv2.CV_32F).std()
 
 
 @pytest.mark.parametrize('seed', range(6))

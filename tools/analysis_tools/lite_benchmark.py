@@ -48,18 +48,23 @@ ROWS: dict[str, dict[str, Any]] = {
     'replacing fusion': {f'{ENCODER}.residual_fusion': False},
     'no real forgeries': {'without': 'real'},
     'cross-entropy alone': losses(CROSS_ENTROPY),
-    'weighted cross-entropy': losses(
+    # beside 'cross-entropy alone', not beside the recipe
+    'weighted cross-entropy alone': losses(
         dict(type='mmomni.WeightedCrossEntropy', class_weight=[1.0, 4.0])
     ),
     'Dice of the batch': losses(CROSS_ENTROPY, region('dice', pool='batch')),
     'Tversky': losses(CROSS_ENTROPY, region('tversky', alpha=0.3, beta=0.7, pool='sample')),
+    # mmseg's also counts the worst pixel of a sample without tampering, which Dice leaves out
     'Lovász': losses(
         CROSS_ENTROPY,
         dict(type='LovaszLoss', classes=[1], per_image=True, reduction='mean'),
     ),
-    'frequency head from scratch': {f'{ENCODER}.frequency_head.init_cfg': None},
+    # what is new learns at the full rate
+    'frequency head from scratch': {
+        f'{ENCODER}.frequency_head.init_cfg': None, 'full_rate': 'backbone.fph'
+    },
     'no simulated cameras': {'without': 'sensor'},
-    # Another version's `mmomni synthesize`, its images in data/lite-earlier/train/natural and so on
+    # the sets of tools/lite_data.py, made by another version's `mmomni synthesize`
     'earlier synthesiser': {'synthesised': 'data/lite-earlier/train'},
     'crops of 256': {'crop_size': 256, 'train_dataloader.batch_size': 7},
     'crops of 320': {'crop_size': 320, 'train_dataloader.batch_size': 4},
@@ -75,7 +80,11 @@ def make_config(row: str, seed: int, iterations: int) -> Config:
     if without := changes.pop('without', None):
         del cfg.train_dataloader.sampler['weights'][without]
     if folder := changes.pop('synthesised', None):
-        _synthesise_elsewhere(cfg, Path(folder))
+        for entry in cfg.train_dataloader.dataset.datasets:
+            if Path(entry.data_root).parent.name == 'train':
+                entry.data_root = f'{folder}/{Path(entry.data_root).name}'
+    if part := changes.pop('full_rate', None):
+        del cfg.optim_wrapper.paramwise_cfg.custom_keys[part]
     cfg.merge_from_dict(changes)
     warmup = cfg.param_scheduler[0].end
     cfg.merge_from_dict(
@@ -89,17 +98,6 @@ def make_config(row: str, seed: int, iterations: int) -> Config:
         }
     )
     return cfg
-
-
-def _synthesise_elsewhere(cfg: Config, folder: Path) -> None:
-    """Train on synthesised images of another folder, one set of each domain."""
-    dataset = cfg.train_dataloader.dataset
-    ours = [entry for entry in dataset.datasets if Path(entry.data_root).parent.name == 'train']
-    others = [entry for entry in dataset.datasets if entry not in ours]
-    named = [entry for entry in ours if Path(entry.data_root).name == entry.domain]
-    for entry in named:
-        entry.data_root = str(folder / entry.domain)
-    dataset.datasets = [*named, *others]
 
 
 def _with_crop_size(value: Any, factor: float) -> Any:
@@ -126,11 +124,13 @@ def run(*command: object) -> None:
 def train_and_test(row: str, seed: int, iterations: int) -> Path:
     """``results.json`` of a row with a seed, made if it is not there."""
     work_dir = WORK_DIRS / f'{row.replace(" ", "-")}_seed{seed}_{iterations}'
-    results = work_dir / 'results.json'
+    results, config = work_dir / 'results.json', work_dir / 'row.py'
+    wanted = make_config(row, seed, iterations)
+    if config.is_file() and Config.fromfile(config).to_dict() != wanted.to_dict():
+        raise SystemExit(f'{work_dir} is of another recipe; remove it')
     if not results.is_file():
         work_dir.mkdir(parents=True, exist_ok=True)
-        config = work_dir / 'row.py'
-        make_config(row, seed, iterations).dump(config)
+        wanted.dump(config)
         run('tools/train.py', config, '--work-dir', work_dir, '--resume')
         run('tools/test.py', config, work_dir / f'iter_{iterations}.pth', '--work-dir', work_dir)
     return results

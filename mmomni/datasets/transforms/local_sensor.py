@@ -1,3 +1,4 @@
+import math
 import random
 from typing import NamedTuple
 
@@ -15,14 +16,32 @@ DEMOSAICING = ('', '_EA', '_VNG')
 """OpenCV's: bilinear, edge-aware, variable number of gradients."""
 SINGLE_SENSOR = 0.75
 """How often a camera sees one colour in each pixel; the others see three."""
-SHOT_NOISE = (0.0, 0.06)
-"""Variance of the noise for each grey level of the image."""
-READ_NOISE = (0.0, 3.0)
-"""Standard deviation of the noise of black, in grey levels."""
-SHARPENING = (0.0, 1.2)
-RESIZED = 0.5
-"""How often a picture is resized after it was taken, and by how much:"""
-FACTOR = (0.6, 1.6)
+PHOTONS = (400.0, 40_000.0)
+"""Of a white pixel: its shot noise is their root."""
+READ_NOISE = (0.0, 0.0015)
+"""Standard deviation of what a sensor adds, as a share of white."""
+SHARPENED, AMOUNT = 0.5, (0.0, 1.2)
+"""How often a picture is sharpened, and by how much."""
+RESIZED, FACTOR = 0.5, (0.6, 1.6)
+"""How often a picture is resized after it was taken, and by how much."""
+
+WHITE = 255
+LEVELS = 4096
+"""Of light, when it is encoded again."""
+
+
+def _light(encoded: np.ndarray) -> np.ndarray:
+    """Light, in shares of white, of sRGB values in 0..1."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(light: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`_light`."""
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+LIGHT = _light(np.arange(WHITE + 1) / WHITE).astype(np.float32)
+ENCODED = np.rint(WHITE * _encoded(np.arange(LEVELS + 1) / LEVELS)).astype(np.uint8)
 
 
 class Camera(NamedTuple):
@@ -30,29 +49,29 @@ class Camera(NamedTuple):
 
     Attributes:
         mosaic: Colours of the first 2x2 pixels, row by row; ``None``: all three in each pixel.
-        demosaicing: One of ``DEMOSAICING``.
-        shot: Variance of the noise for each grey level of the image.
-        read: Standard deviation of the noise of black.
+        demosaicing: One of ``DEMOSAICING``; not used without a mosaic.
+        photons: Of a white pixel.
+        read: Standard deviation of what the sensor adds, as a share of white.
         sharpening: Amount of an unsharp mask.
         factor: The picture is resized by it in the end.
     """
 
     mosaic: str | None
     demosaicing: str
-    shot: float
+    photons: float
     read: float
     sharpening: float
     factor: float
 
     @classmethod
     def drawn(cls) -> 'Camera':
-        """Any."""
+        """One of all that the ranges above allow; photons by their logarithm."""
         return cls(
             random.choice(MOSAICS) if random.random() < SINGLE_SENSOR else None,
             random.choice(DEMOSAICING),
-            random.uniform(*SHOT_NOISE),
+            math.exp(random.uniform(*map(math.log, PHOTONS))),
             random.uniform(*READ_NOISE),
-            random.uniform(*SHARPENING) if random.random() < 0.5 else 0.0,
+            random.uniform(*AMOUNT) if random.random() < SHARPENED else 0.0,
             random.uniform(*FACTOR) if random.random() < RESIZED else 1.0,
         )
 
@@ -60,20 +79,20 @@ class Camera(NamedTuple):
         """What the camera makes of a clean image: ``uint8`` (H, W, 3), BGR, in and out."""
         height, width = image.shape[:2]
         if self.factor != 1:
-            size = [max(LEAST_SIDE, round(side / self.factor)) for side in (width, height)]
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            image = _resized(image, height / self.factor, width / self.factor)
         image = self._developed(self._exposed(image))
         if self.sharpening:
             soft = cv2.GaussianBlur(image, (0, 0), 1)
             image = cv2.addWeighted(image, 1 + self.sharpening, soft, -self.sharpening, 0)
-        if self.factor != 1:
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-        return image
+        return _resized(image, height, width)
 
     def _exposed(self, image: np.ndarray) -> np.ndarray:
-        deviation = np.sqrt(self.shot * image + np.float32(self.read**2), dtype=np.float32)
-        noise = _generator().standard_normal(image.shape, np.float32)
-        return np.rint(image + deviation * noise).clip(0, 255).astype(np.uint8)
+        """Noise grows with light; what is white has too much of it to show any."""
+        light = LIGHT[image]
+        deviation = np.sqrt(light / np.float32(self.photons) + np.float32(self.read**2))
+        light += deviation * _generator().standard_normal(image.shape, np.float32)
+        noisy = ENCODED[np.rint(LEVELS * light.clip(0, 1)).astype(np.int16)]
+        return np.where(image == WHITE, image, noisy)
 
     def _developed(self, image: np.ndarray) -> np.ndarray:
         """One colour of each pixel is kept, the others are interpolated."""
@@ -86,8 +105,16 @@ class Camera(NamedTuple):
         return cv2.cvtColor(raw, getattr(cv2, f'COLOR_Bayer{self.mosaic}2BGR{self.demosaicing}'))
 
 
+def _resized(image: np.ndarray, height: float, width: float) -> np.ndarray:
+    size = max(LEAST_SIDE, round(width)), max(LEAST_SIDE, round(height))
+    if size == image.shape[1::-1]:
+        return image
+    grows = size[0] > image.shape[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
+
+
 def _generator() -> np.random.Generator:
-    """Seeded from ``random``, as all draws of the transforms are."""
+    """Seeded from ``random``, as the draws of all transforms here are."""
     return np.random.default_rng(random.getrandbits(64))
 
 
@@ -100,9 +127,10 @@ class RandomLocalSensor(BaseTransform):
         image ─► shrunk ─┬─ rest     ─► noise, mosaic, sharpening, size of one camera ───┬─►
                          └─ regions  ─► those of another ───────────────────────────────┘
 
-    What tells them apart are pixels alone, as in a splice of two pictures that never were JPEGs.
-    Shrinking removes the image's own traces; without another one afterwards
-    (:class:`RandomJPEGCompress`), it has none but those of the two cameras.
+    Noise is that of photons and of reading them, added to light, before a picture is encoded. What
+    tells the two cameras apart are pixels alone, as in a splice of pictures that never were JPEGs.
+    Shrinking weakens what the image's own camera and its own compression left, the more the smaller
+    it gets; both parts share the rest.
 
     Required Keys: img, gt_seg_map
 
@@ -117,7 +145,7 @@ class RandomLocalSensor(BaseTransform):
     """
 
     def __init__(
-        self, scale: tuple[float, float] = (0.4, 0.8), authentic_prob: float = 0.2
+        self, scale: tuple[float, float] = (0.5, 0.8), authentic_prob: float = 0.2
     ) -> None:
         if not 0 < scale[0] <= scale[1] <= 1:
             raise ValueError(f'expected scale to satisfy 0 < low <= high <= 1, got {scale}')
@@ -130,10 +158,8 @@ class RandomLocalSensor(BaseTransform):
         """Replace pixels and mask."""
         refuse_tampered(results, type(self).__name__)
         scale = random.uniform(*self.scale)
-        height, width = (
-            max(LEAST_SIDE, round(scale * side)) for side in results['img'].shape[:2]
-        )
-        clean = cv2.resize(results['img'], (width, height), interpolation=cv2.INTER_AREA)
+        clean = _resized(results['img'], *(scale * side for side in results['img'].shape[:2]))
+        height, width = clean.shape[:2]
         image, mask = Camera.drawn()(clean), np.zeros((height, width), np.uint8)
         if random.random() >= self.authentic_prob:
             mask = random_regions(height, width)

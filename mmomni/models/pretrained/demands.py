@@ -1,36 +1,40 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from .loading import pretrained_part
+from mmengine.model.weight_init import PretrainedInit
+from torch import nn
+
 from .packages import SCHEME, find_weights
 
 
-def demand_weights(model: Mapping[str, Any]) -> None:
-    """Name every file of pretrained weights that is not on this machine, before anything is built.
+def demand_weights(model: nn.Module) -> None:
+    """Name every file of pretrained weights that is not on this machine, before any is loaded.
 
-    Files of other places than this machine and Python packages are not looked at.
+    Files that are neither on this machine nor in Python packages are not looked for.
+
+    Args:
+        model: Built, not initialised yet: what a config says of parts that are not built, such as
+            the frequency head of an encoder that sees by vision alone, does not count.
 
     Raises:
-        FileNotFoundError: Some are absent, each with its place in the config.
+        FileNotFoundError: Some are absent, each with the module that wants it.
     """
-    absent = [f'{place}: {problem}' for place, problem in _absent(model, 'model')]
+    absent = [
+        f'{name}.init_cfg: {problem}'
+        for name, module in model.named_modules()
+        for checkpoint in _checkpoints(module)
+        if (problem := _problem(checkpoint))
+    ]
     if absent:
         lines = ['pretrained weights are absent:', *absent, 'or start without: init_cfg=None']
         raise FileNotFoundError('\n  '.join(lines))
 
 
-def _absent(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        found = pretrained_part(value.get('init_cfg'))
-        problem = found and _problem(found['checkpoint'])
-        if problem:
-            yield f'{place}.init_cfg', problem
-        for key, item in value.items():
-            yield from _absent(item, f'{place}.{key}')
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for index, item in enumerate(value):
-            yield from _absent(item, f'{place}.{index}')
+def _checkpoints(module: nn.Module) -> Iterator[str]:
+    init_cfg = getattr(module, 'init_cfg', None) or ()
+    for entry in [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg:
+        if entry['type'] in ('Pretrained', PretrainedInit):
+            yield entry['checkpoint']
 
 
 def _problem(checkpoint: str) -> str | None:
@@ -39,6 +43,6 @@ def _problem(checkpoint: str) -> str | None:
             find_weights(checkpoint)
         except ModuleNotFoundError as error:
             return str(error)
-    elif '://' not in checkpoint and not Path(checkpoint).is_file():
+    elif '://' not in checkpoint and not Path(checkpoint).expanduser().is_file():
         return f'expected {checkpoint}, found no such file; make it first'
     return None

@@ -36,5 +36,10 @@ def find_weights(name: str) -> Path:
 
 @CheckpointLoader.register_scheme(prefixes=SCHEME)
 def load_from_package(filename: str, map_location: Any = None) -> Any:
-    """Read :func:`find_weights`."""
+    """Load the file that :func:`find_weights` finds.
+
+    Args:
+        filename: ``package://`` and the name that Python imports the package by.
+        map_location: As for ``torch.load``.
+    """
     return torch.load(find_weights(filename), map_location, weights_only=True)
