@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .arrays import unmirrored
 from .jpeg_stream import bare_stream
+from .orientation import UPRIGHT, as_stored, orientation_of
 
 BACKENDS = ('jpeglib', 'jpegio')
 LONGEST_SIDE = 65_500
@@ -79,7 +80,7 @@ def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb'
                 pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
                 if pixels is not None:
                     return pixels if channel_order == 'bgr' else _swapped(pixels)
-            rgb = np.array(image.convert('RGB'))
+            rgb = values_of(image, 'RGB')
             return rgb if channel_order == 'rgb' else _swapped(rgb)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
         unknown = isinstance(error, UnidentifiedImageError)
@@ -88,6 +89,13 @@ def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb'
             f'{len(data)} bytes that cannot be decoded '
             f'({"no known image format" if unknown else error}); replace or remove the file'
         ) from error
+
+
+def values_of(image: Image.Image, mode: str | None = None) -> np.ndarray:
+    """The values of an opened image, converted or not, in the place where the file has them."""
+    # Pillow turns TIFF, and no other format, by its orientation when it decodes.
+    turned = orientation_of(image) if image.format == 'TIFF' else UPRIGHT
+    return as_stored(np.array(image if mode is None else image.convert(mode)), turned)
 
 
 def _swapped(pixels: np.ndarray) -> np.ndarray:
@@ -99,7 +107,7 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
 
 
 def _sixteen_bit_to_rgb(image: Image.Image) -> np.ndarray:
-    values = np.asarray(image)
+    values = values_of(image)
     if image.mode == 'F' or (image.mode == 'I' and image.format != 'PNG'):
         raise ValueError(f'its pixels are of {values.dtype}, not of 8 or 16 bits')
     return np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mmomni.evaluation.functional import score_histogram
 from mmomni.visualization import (
@@ -19,8 +19,6 @@ from mmomni.visualization import (
     overlay,
     running_median,
     shrink,
-    upright,
-    upright_box,
 )
 from mmomni.visualization.maps import NUMBERED
 
@@ -249,32 +247,6 @@ def test_robustness_has_a_column_for_each_panel(axes, tmp_path):
     np.testing.assert_array_equal(drawn[2].lines[0].get_ydata(), values['F1'])
     legend = drawn[0].figure.legends[0]
     assert [text.get_text() for text in legend.get_texts()] == ['a', 'b', 'average']
-
-
-def test_upright_is_what_viewers_do():
-    pixels = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
-    for orientation in range(1, 9):
-        image = Image.fromarray(pixels)
-        image.getexif()[0x0112] = orientation
-        expected = np.array(ImageOps.exif_transpose(image))
-        np.testing.assert_array_equal(upright(pixels, orientation), expected)
-        np.testing.assert_array_equal(upright(pixels[..., 0], orientation), expected[..., 0])
-
-
-@pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_box_is_turned_with_its_pixels(orientation):
-    mask = np.zeros((7, 11), np.uint8)
-    mask[1:4, 2:9] = 1
-    x1, y1, x2, y2 = upright_box((2, 1, 9, 4), mask.shape, orientation)
-    expected = np.zeros_like(upright(mask, orientation))
-    expected[y1:y2, x1:x2] = 1
-    np.testing.assert_array_equal(upright(mask, orientation), expected)
-
-
-@pytest.mark.parametrize('orientation', [0, 9])
-def test_there_are_eight_orientations(orientation):
-    with pytest.raises(ValueError, match='from 1 to 8'):
-        upright(np.zeros((2, 2), np.uint8), orientation)
 
 
 def test_heat_levels_and_colours():

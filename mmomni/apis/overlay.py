@@ -1,6 +1,7 @@
 import numpy as np
 
-from mmomni.visualization import outline_regions, upright, upright_box
+from mmomni.orientation import upright, upright_box
+from mmomni.visualization import outline_regions
 
 from .results import Prediction
 

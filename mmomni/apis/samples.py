@@ -19,6 +19,7 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.models.layers.frequency_perception import MAX_STEP
+from mmomni.orientation import orientation_of
 
 from .inputs import Source
 from .results import Failure
@@ -33,7 +34,6 @@ MOST_SCANS = 500
 """Of a JPEG; progressive ones have about ten. A megabyte could hold 65,000, minutes of work."""
 SCAN_HEADER = re.compile(rb'\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 """With its length and number of components, which decide whether a decoder goes on."""
-EXIF_ORIENTATION = 274
 SMALLEST_SIDE = 32
 BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
@@ -169,7 +169,7 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
             notes = ['only the first of several pictures in this file was looked at']
             # Pictures are not counted: that could take longer than all the rest.
             more = getattr(image, 'is_animated', False) and image.format != 'MPO'
-            return _orientation(image), notes if more else []
+            return orientation_of(image), notes if more else []
     except Image.DecompressionBombError as error:
         pixels = re.search(r'\d{9,}', str(error))  # the first number is that of the file
         got = f'{int(pixels[0]):,}' if pixels else 'more'
@@ -196,16 +196,6 @@ def _check_file(status: os.stat_result, name: str, max_pixels: int) -> None:
             f'{name}: expected at most {largest:,} bytes, more than {max_pixels:,} pixels can '
             f'take, got {status.st_size:,}; remove what is not the image'
         )
-
-
-def _orientation(image: Image.Image) -> int:
-    if image.format == 'TIFF':  # which Pillow turns when it decodes
-        return 1
-    # Of a PNG without any, Pillow would decode all pixels to look behind them.
-    if image.format == 'PNG' and not {'exif', 'Raw profile type exif'} & image.info.keys():
-        return 1
-    value = image.getexif().get(EXIF_ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
 
 
 def _checked_array(array: np.ndarray, name: str, max_pixels: int) -> np.ndarray:

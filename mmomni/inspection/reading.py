@@ -12,14 +12,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.jpeg import decode
+from mmomni.masks import tampered_pixels
+from mmomni.orientation import orientation_of
 
 from .quality import estimate_quality
 from .records import Fault, ImageFacts, JPEGFacts, MaskFacts, Record, Sample
 from .similarity import look_of
 
 JPEG_FORMATS = ('JPEG', 'MPO')
-LOSSY_MASK_THRESHOLD = 127  # as mmomni.LoadManipulationMask
-ORIENTATION_TAG = 0x0112
 BITS_PER_SAMPLE_TAG = 258
 EDGE_WIDTH = 2
 
@@ -50,13 +50,13 @@ def read_image(path: str) -> ImageFacts:
     grey = cv2.cvtColor(decode(data, path), cv2.COLOR_RGB2GRAY)
     with Image.open(BytesIO(data)) as image:
         return ImageFacts(
-            width=image.width,
-            height=image.height,
+            width=grey.shape[1],
+            height=grey.shape[0],
             format=image.format or '',
             mode=image.mode,
             alpha=image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info,
             bits=_bits(image, data),
-            orientation=_orientation(image),
+            orientation=orientation_of(image),
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
             look=look_of(grey),
             jpeg=_jpeg_facts(image),
@@ -69,7 +69,7 @@ def read_mask(path: str) -> MaskFacts:
     with Image.open(BytesIO(data)) as image:
         is_jpeg = image.format in JPEG_FORMATS
     rgb = decode(data, path)
-    tampered = _tampered(rgb, data)
+    tampered = tampered_pixels(data, path)
     height, width = tampered.shape
     border = np.concatenate(
         (tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1])
@@ -78,21 +78,6 @@ def read_mask(path: str) -> MaskFacts:
     return MaskFacts(
         width, height, is_jpeg, float(tampered.mean()), float(border.mean()), soft, stray
     )
-
-
-def tampered_pixels(data: bytes, name: str = 'mask') -> np.ndarray:
-    """Which pixels :class:`mmomni.LoadManipulationMask` takes as tampered; boolean (H, W)."""
-    return _tampered(decode(data, name), data)
-
-
-def _tampered(rgb: np.ndarray, data: bytes) -> np.ndarray:
-    values = rgb.max(axis=2)
-    with Image.open(BytesIO(data)) as image:
-        if image.format in JPEG_FORMATS:
-            return values > LOSSY_MASK_THRESHOLD
-        if image.mode.startswith('I'):
-            values = np.asarray(image)
-    return values != 0
 
 
 def _facts_or_fault(read: Callable[[str], Facts], path: str) -> Facts | Fault:
@@ -143,11 +128,6 @@ def _jpeg_facts(image: Image.Image) -> JPEGFacts | None:
     number = image.layer[0][3]  # type: ignore[attr-defined]
     table = np.array(image.quantization[number])  # type: ignore[attr-defined]
     return JPEGFacts(estimate_quality(table), int(table.max()))
-
-
-def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ORIENTATION_TAG, 1)
-    return value if value in range(1, 9) else 1
 
 
 def _bits(image: Image.Image, data: bytes) -> int:

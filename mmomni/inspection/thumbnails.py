@@ -8,8 +8,9 @@ from PIL import Image, ImageOps
 
 from mmomni.html import data_uri
 from mmomni.jpeg import decode
+from mmomni.masks import tampered_pixels
 
-from .reading import read_bytes, tampered_pixels
+from .reading import read_bytes
 
 SIDE = 168
 OUTLINE = (255, 0, 200)

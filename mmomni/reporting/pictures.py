@@ -10,12 +10,8 @@ from PIL import Image
 from mmomni.apis.overlay import draw_overlay
 from mmomni.apis.results import Prediction
 from mmomni.jpeg import encode
-from mmomni.visualization import (
-    heat_levels,
-    heat_map,
-    heat_palette,
-    upright,
-)
+from mmomni.orientation import upright
+from mmomni.visualization import heat_levels, heat_map, heat_palette
 
 OVERLAY_QUALITY = 90
 VIEW_SIDE = 1024

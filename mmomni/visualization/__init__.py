@@ -1,13 +1,6 @@
 from .area import draw_area_plot, running_median
 from .gallery import GalleryRow, draw_gallery, overlay, shrink
-from .maps import (
-    heat_levels,
-    heat_map,
-    heat_palette,
-    outline_regions,
-    upright,
-    upright_box,
-)
+from .maps import heat_levels, heat_map, heat_palette, outline_regions
 from .robustness import Panel, draw_robustness
 from .score_curves import draw_score_curves
 
@@ -25,6 +18,4 @@ __all__ = [
     'overlay',
     'running_median',
     'shrink',
-    'upright',
-    'upright_box',
 ]

@@ -1,4 +1,4 @@
-"""A prediction as a person looks at it: turned upright, as colours, with its regions outlined.
+"""A prediction as a person looks at it: as colours, with its regions outlined.
 
 Letters: ``H W`` image height and width in pixels. Nothing here makes a float copy of a map, so that
 a picture of 100 megapixels can be drawn in the memory that its bytes take.
@@ -10,7 +10,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-Box = tuple[int, int, int, int]
+from mmomni.orientation import Box
 
 # The same in RGB and BGR.
 OUTLINE = (255, 0, 255)
@@ -20,45 +20,6 @@ NUMBERED = 20
 LINES_A_SIDE = 400
 """The longest side divided by the thickness of an outline."""
 _STRIPE = 512
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn an image or map, (H, W) or (H, W, 3), as a viewer does.
-
-    Args:
-        pixels: As stored.
-        orientation: EXIF orientation, 1 to 8; ``pixels`` itself comes back for 1.
-
-    Raises:
-        ValueError: Another orientation.
-    """
-    if orientation not in range(1, 9):
-        raise ValueError(f'expected an EXIF orientation from 1 to 8, got {orientation}')
-    if orientation > 4:  # stored on its side
-        pixels = cv2.transpose(pixels)
-    mirrored_x, mirrored_y = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
-    if mirrored_x or mirrored_y:
-        pixels = cv2.flip(pixels, -1 if mirrored_x and mirrored_y else int(mirrored_x))
-    return pixels
-
-
-def upright_box(box: Box, shape: tuple[int, int], orientation: int) -> Box:
-    """A box ``x1, y1, x2, y2`` (right and lower edges exclusive), turned like its image.
-
-    Args:
-        box: In the image as stored.
-        shape: (H, W) of the image as stored.
-        orientation: EXIF orientation, 1 to 8.
-    """
-    x1, y1, x2, y2 = box
-    height, width = shape
-    if orientation > 4:
-        x1, y1, x2, y2, height, width = y1, x1, y2, x2, width, height
-    if orientation in (2, 3, 6, 7):
-        x1, x2 = width - x2, width - x1
-    if orientation in (3, 4, 7, 8):
-        y1, y2 = height - y2, height - y1
-    return x1, y1, x2, y2
 
 
 def heat_levels(probability: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from mmomni.apis.samples import Sample
 from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
 from mmomni.html import printable
 from mmomni.jpeg import ImageReadError
+from mmomni.orientation import upright, upright_box
 from mmomni.reporting import (
     ImageFile,
     ImageThreshold,
@@ -23,7 +24,6 @@ from mmomni.reporting import (
 from mmomni.reporting.folder import report_file
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.record import FileState
-from mmomni.visualization import upright, upright_box
 
 
 class Examiner:

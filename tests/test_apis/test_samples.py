@@ -160,20 +160,12 @@ def exif(orientation):
     return tags
 
 
-@pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'WEBP'])
+@pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'WEBP', 'TIFF'])
 @pytest.mark.parametrize('orientation', [1, 3, 6, 8])
 def test_orientation_is_told_and_not_applied(image_format, orientation):
     sample = read(saved(picture(), image_format, exif=exif(orientation)))
     assert sample.orientation == orientation
     assert sample.image.shape == (HEIGHT, WIDTH, 3)
-
-
-@pytest.mark.parametrize('orientation', [1, 3, 6])
-def test_a_tiff_is_upright_already(orientation):
-    turned = {1: picture(), 3: picture().rotate(180), 6: picture().rotate(-90, expand=True)}
-    sample = read(saved(picture(), 'TIFF', exif=exif(orientation)))
-    assert sample.orientation == 1
-    np.testing.assert_array_equal(sample.image, np.asarray(turned[orientation]))
 
 
 @pytest.mark.parametrize('orientation', [0, 9, 65535])

@@ -5,15 +5,17 @@ import sys
 from html import escape
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from planting import SIZE, Builder, make_mask, make_picture, save
 
 from mmomni.cli import main
 from mmomni.inspection import KINDS, LEVELS, check_data, survey
-from mmomni.inspection.reading import read_record, tampered_pixels
+from mmomni.inspection.reading import read_image, read_mask, read_record
 from mmomni.inspection.records import Fault, Sample
+from mmomni.masks import tampered_pixels
 
 
 def found(diagnosis):
@@ -123,6 +125,26 @@ def write_sixteen_bit(path):
     Image.fromarray(make_mask(value=1).astype(np.uint16)).save(path)
 
 
+def write_sixteen_bit_colour(path):
+    colour = make_mask(value=1)[..., None] * np.array([1, 0, 0], dtype=np.uint16)
+    cv2.imwrite(str(path), colour)
+
+
+def write_sixteen_bit_turned(path):
+    image = Image.fromarray(make_mask(value=1).astype(np.uint16))
+    image.save(path.with_suffix('.tif'), exif=turned(3))
+
+
+def write_turned(path):
+    Image.fromarray(make_mask()).save(path.with_suffix('.tif'), exif=turned(6))
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif
+
+
 def write_palette(path):
     image = Image.fromarray(make_mask(value=1)).convert('P')
     image.save(path)
@@ -133,8 +155,12 @@ def write_colour(path):
 
 
 @pytest.mark.parametrize(
-    'write', [write_grey, write_jpeg, write_sixteen_bit, write_palette, write_colour]
-)
+    'write',
+    [
+        write_grey, write_jpeg, write_sixteen_bit, write_sixteen_bit_colour, write_palette,
+        write_colour, write_turned, write_sixteen_bit_turned,
+    ],
+)  # fmt: skip
 def test_masks_are_seen_as_the_loader_sees_them(write, tmp_path):
     from mmomni.datasets.transforms import LoadManipulationMask
 
@@ -142,7 +168,10 @@ def test_masks_are_seen_as_the_loader_sees_them(write, tmp_path):
     (path,) = tmp_path.iterdir()
     results = dict(seg_map_path=str(path), ori_shape=SIZE, seg_fields=[], img_path='image')
     loaded = LoadManipulationMask()(results)['gt_seg_map']
+    if path.suffix != '.jpg':
+        np.testing.assert_array_equal(loaded, make_mask(value=1))
     np.testing.assert_array_equal(tampered_pixels(path.read_bytes()), loaded)
+    assert read_mask(str(path)).tampered == pytest.approx(loaded.mean())
     assert 0 < loaded.mean() < 0.5
 
 
@@ -162,6 +191,13 @@ def test_swapped_sides_point_at_the_orientation(tmp_path):
     size = check_data([str(tmp_path)]).findings[0]
     assert size.kind == 'mask-size'
     assert 'EXIF orientation 8' in size.message
+
+
+def test_sizes_are_those_of_the_stored_pixels_in_all_formats(tmp_path):
+    for suffix in ('jpg', 'png', 'tif', 'webp'):
+        save(path := tmp_path / f'a.{suffix}', make_picture(0, (48, 96)), exif=turned(6).tobytes())
+        facts = read_image(str(path))
+        assert (facts.width, facts.height, facts.orientation) == (96, 48, 6), suffix
 
 
 # ---- configs -------------------------------------------------------------------------------

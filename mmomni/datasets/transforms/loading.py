@@ -1,18 +1,12 @@
-from io import BytesIO
-
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
-from PIL import Image
 
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.masks import tampered_pixels
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
-
-# A JPEG cannot hold a clean mask: its ringing around edges is no ground truth.
-LOSSY_MASK_THRESHOLD = 127
 
 
 def read_file(path: str, backend_args: dict | None) -> bytes:
@@ -65,8 +59,8 @@ class LoadManipulationMask(BaseTransform):
 
     Whatever the file says with (0/1, 0/255, colours, a palette, 16 bits), a pixel is tampered
     where any channel differs from 0; alpha is ignored. Masks saved as JPEG are cut at 127
-    instead, because compression leaves noise around the edges. An image whose
-    ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
+    instead, because compression leaves noise around the edges (:mod:`mmomni.masks`). An image
+    whose ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
 
     Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields
 
@@ -96,17 +90,4 @@ class LoadManipulationMask(BaseTransform):
         return results
 
     def _read(self, path: str) -> np.ndarray:
-        data = read_file(path, self.backend_args)
-        values = decode(data, path).max(axis=2)
-        with Image.open(BytesIO(data)) as image:
-            if image.format in ('JPEG', 'MPO'):
-                return (values > LOSSY_MASK_THRESHOLD).astype(np.uint8)
-            # Values of 16 bits may all lie in the byte that decode() drops.
-            if image.mode.startswith('I'):
-                values = np.asarray(image)
-            elif image.format == 'PNG' and image.mode in ('RGB', 'RGBA'):
-                raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-                if raw is None:
-                    raise ImageReadError(f'{path}: OpenCV cannot decode this PNG; save it again')
-                values = raw[..., :3].max(axis=2)
-        return (values != 0).astype(np.uint8)
+        return tampered_pixels(read_file(path, self.backend_args), path).astype(np.uint8)
