@@ -9,12 +9,17 @@ POOLS = ('batch', 'sample')
 
 
 def tversky_losses(
-    probability: Tensor, labels: Tensor, alpha: float, beta: float, ignore_index: int = 255
+    probability: Tensor,
+    labels: Tensor,
+    alpha: float,
+    beta: float,
+    ignore_index: int = 255,
+    empty: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """``1 - TP / (TP + alpha FP + beta FN)`` of the tampered class, row by row.
 
-    ``TP``, ``FP`` and ``FN`` are sums of probabilities. Nothing is added to avoid 0 / 0: rows
-    without a tampered pixel have no such quotient and are left out.
+    ``TP``, ``FP`` and ``FN`` are sums of probabilities. Nothing is added to avoid 0 / 0: a row
+    without a tampered pixel has no such quotient, and is left out or given one by ``empty``.
 
     Args:
         probability: (N, P), probability of "tampered" of P pixels.
@@ -22,6 +27,8 @@ def tversky_losses(
         alpha: What a false positive costs.
         beta: What a false negative costs.
         ignore_index: Pixels of this label are not counted.
+        empty: ``TP`` of rows without a tampered pixel, as a share of their pixels; 0: they are left
+            out.
 
     Returns:
         (N,) the losses, 0 where a row is left out, and (N,) bool, True where it counts.
@@ -31,8 +38,9 @@ def tversky_losses(
     true_positive = (probability * tampered).sum(dim=1)
     false_positive = (probability * authentic).sum(dim=1)
     total = tampered.sum(dim=1)
-    counts = total > 0
     errors = alpha * false_positive + beta * (total - true_positive)
+    true_positive = true_positive.where(total > 0, empty * authentic.sum(dim=1))
+    counts = (total > 0) | (true_positive > 0)
     quotient = errors / (true_positive + errors).where(counts, torch.ones_like(errors))
     return quotient * counts, counts
 
@@ -51,7 +59,10 @@ class RegionLoss(nn.Module):
             (Tversky loss, https://arxiv.org/abs/1706.05721).
         pool: ``'batch'``: one ratio over all pixels of the batch (of this rank), in which samples
             without tampering count by their false positives. ``'sample'``: the mean of the ratios
-            of samples, however small their regions; samples without tampering are left out.
+            of samples, however small their regions.
+        empty: What samples without tampering count as in ``pool='sample'``: as if this share of
+            their pixels were tampered and found, so that false positives of that area cost half of
+            what is possible. 0: they are left out, and cross-entropy alone holds false alarms down.
         loss_weight: Factor.
         loss_name: Name in the log; mmengine trains on all that have ``loss`` in it.
 
@@ -64,6 +75,7 @@ class RegionLoss(nn.Module):
         alpha: float = 0.5,
         beta: float = 0.5,
         pool: str = 'batch',
+        empty: float = 0.0,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_region',
     ) -> None:
@@ -72,9 +84,14 @@ class RegionLoss(nn.Module):
             raise ValueError(f'expected pool to be one of {POOLS}, got {pool!r}')
         if not (alpha > 0 and beta > 0):
             raise ValueError(f'expected positive alpha and beta, got {alpha} and {beta}')
+        if not 0 <= empty <= 1:
+            raise ValueError(f'expected empty in [0, 1], got {empty}')
+        if empty and pool == 'batch':
+            raise ValueError(f"empty={empty} is for pool='sample', in a batch all samples are one")
         self.alpha = alpha
         self.beta = beta
         self.pool = pool
+        self.empty = empty
         self.loss_weight = loss_weight
         self.loss_name = loss_name
 
@@ -85,11 +102,11 @@ class RegionLoss(nn.Module):
         weight: Tensor | None = None,
         ignore_index: int = 255,
     ) -> Tensor:
-        """Logits (B, 2, H, W) and labels (B, H, W) -> a scalar, 0 without tampered pixels."""
+        """Logits (B, 2, H, W) and labels (B, H, W) -> a scalar, 0 where nothing counts."""
         refuse_pixel_weights(type(self).__name__, weight)
         rows = 1 if self.pool == 'batch' else len(label)
         probability = cls_score.float().softmax(dim=1)[:, 1].reshape(rows, -1)
         losses, counts = tversky_losses(
-            probability, label.reshape(rows, -1), self.alpha, self.beta, ignore_index
+            probability, label.reshape(rows, -1), self.alpha, self.beta, ignore_index, self.empty
         )
         return self.loss_weight * losses.sum() / counts.sum().clamp(min=1)

@@ -65,6 +65,29 @@ def test_authentic_samples_count_in_the_batch_and_not_alone():
     assert RegionLoss(pool='sample')(logits, labels).item() == pytest.approx(alone)
 
 
+@pytest.mark.parametrize('empty', [0.02, 0.5])
+def test_authentic_samples_can_count_as_if_a_share_of_them_were_found(empty):
+    labels = LABELS.clone()
+    labels[1] = torch.tensor([[0, 0], [255, 0]])
+    found = empty * 3  # pixels that are not ignored
+    authentic = tversky(found, 0.2 + 0.4 + 0.5, 0, 0.3, 0.7)
+    other = tversky(TP[0], FP[0], FN[0], 0.3, 0.7)
+    loss = RegionLoss(0.3, 0.7, pool='sample', empty=empty)(logits_of(PROBABILITY), labels)
+    assert loss.item() == pytest.approx((other + authentic) / 2)
+    labels[1] = 255
+    loss = RegionLoss(0.3, 0.7, pool='sample', empty=empty)(logits_of(PROBABILITY), labels)
+    assert loss.item() == pytest.approx(other)  # a sample without any pixel is left out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [(dict(pool='sample', empty=2), r'empty in \[0, 1\]'), (dict(empty=0.1), "for pool='sample'")],
+)
+def test_empty_that_makes_no_sense(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RegionLoss(**arguments)
+
+
 @pytest.mark.parametrize('pool', ['batch', 'sample'])
 @pytest.mark.parametrize('label', [0, 255])
 def test_nothing_tampered_is_no_loss(label, pool):
