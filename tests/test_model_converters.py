@@ -167,3 +167,42 @@ def test_model_without_convnext(state_dict):
     model = build_model(inference_config(config))
     with pytest.raises(ValueError, match=r'one mmomni\.ConvNeXt, it has 0'):
         load_convnext(model, convert_convnext(state_dict))
+
+
+class TestAverage:
+    @pytest.fixture
+    def tool(self, load_tool):
+        return load_tool('model_converters/average_checkpoints.py')
+
+    @staticmethod
+    def state_dict(value, count=3):
+        weight = torch.full((2, 2), float(value))
+        return {'conv.weight': weight, 'bn.num_batches_tracked': torch.tensor(count)}
+
+    def test_shares_weigh(self, tool):
+        averaged = tool.average([self.state_dict(1), self.state_dict(5, 9)], [0.75, 0.25])
+        assert averaged['conv.weight'].tolist() == [[2, 2], [2, 2]]
+        assert averaged['bn.num_batches_tracked'] == 3
+
+    @pytest.mark.parametrize('other', [{'conv.weight': torch.ones(3)}, {}])
+    def test_other_networks_are_refused(self, tool, other):
+        with pytest.raises(ValueError, match=r"of one network, differing: .*'conv.weight'"):
+            tool.average([self.state_dict(1), other], [0.5, 0.5])
+
+    def test_files(self, tool, tmp_path, monkeypatch):
+        for name, value in (('a', 1), ('b', 4)):
+            torch.save(dict(state_dict=self.state_dict(value), meta=dict(cfg=name)),
+                       tmp_path / f'{name}.pth')  # fmt: skip
+        files = [str(tmp_path / f'{name}.pth') for name in ('out', 'a', 'b')]
+        monkeypatch.setattr('sys.argv', ['average', *files])
+        tool.main()
+        out = torch.load(files[0], weights_only=True)
+        assert out['state_dict']['conv.weight'][0, 0] == 2.5
+        assert out['meta']['cfg'] == 'a'
+
+    @pytest.mark.parametrize('shares', [['0.5'], ['0.5', '0.6']])
+    def test_shares_that_make_no_sense(self, tool, monkeypatch, capsys, shares):
+        monkeypatch.setattr('sys.argv', ['average', 'out', 'a', 'b', '--shares', *shares])
+        with pytest.raises(SystemExit):
+            tool.parse_args()
+        assert 'expected 2 shares whose sum is 1' in capsys.readouterr().err
