@@ -25,12 +25,12 @@ def average(state_dicts: list[dict[str, Tensor]], shares: list[float]) -> dict[s
         differing = [n for n in first.keys() | other.keys() if _shape(first, n) != _shape(other, n)]
         if differing:
             raise ValueError(f'expected checkpoints of one network, differing: {differing[:5]}')
-    return {
-        name: sum(share * each[name] for share, each in zip(shares, state_dicts, strict=True))
-        if tensor.is_floating_point()
-        else tensor
-        for name, tensor in first.items()
-    }
+    averaged = dict(first)
+    for name, tensor in first.items():
+        if tensor.is_floating_point():
+            weighted = [s * each[name] for s, each in zip(shares, state_dicts, strict=True)]
+            averaged[name] = torch.stack(weighted).sum(dim=0)
+    return averaged
 
 
 def _shape(state_dict: dict[str, Tensor], name: str) -> torch.Size | None:
