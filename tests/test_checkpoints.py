@@ -48,7 +48,7 @@ def source(trained, tmp_path_factory):
     """A checkpoint as mmengine's runner writes it."""
     path = tmp_path_factory.mktemp('training') / 'iter_150.pth'
     content = dict(
-        meta=dict(cfg=Config.fromfile(DEMO).pretty_text, iter=150),
+        meta=dict(cfg=Config.fromfile(DEMO).pretty_text, iter=120),  # stopped before its 150
         state_dict=trained.state_dict(),
         message_hub=dict(log_scalars={'train/loss': HistoryBuffer([1.0], [1])}),
         optimizer=dict(state={0: dict(exp_avg=torch.zeros(9))}),
@@ -139,7 +139,7 @@ def test_card_tells_where_it_comes_from(source, tmp_path):
     assert (card['name'], card['licence'], card['source']) == ('Demo', 'CC0-1.0', 'iter_150.pth')
     assert card['source_sha256'] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert card['training']['sets'] == ['natural/natural', 'document/document', 'face/face']
-    assert (card['training']['iterations'], card['training']['batch_size']) == (150, 8)
+    assert (card['training']['iterations'], card['training']['batch_size']) == (120, 8)
 
 
 def test_thresholds_travel_without_paths_of_their_maker(source, calibration, tmp_path):

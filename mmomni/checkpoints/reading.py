@@ -78,8 +78,22 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
     return Checkpoint(state_dict, config and inference_config(config), (), {})
 
 
-def read_training_checkpoint(path: Path) -> tuple[dict[str, Tensor], Config | None]:
-    """Weights for inference and whole config (``None``: it holds none) of a trusted file.
+class Training(NamedTuple):
+    """What a checkpoint of a training holds.
+
+    Attributes:
+        state_dict: Weights for inference.
+        config: The whole one; ``None``: it holds none.
+        iterations: Done so far; ``None``: it does not say.
+    """
+
+    state_dict: dict[str, Tensor]
+    config: Config | None
+    iterations: int | None
+
+
+def read_training_checkpoint(path: Path) -> Training:
+    """What a trusted file holds.
 
     Raises:
         FileNotFoundError: There is no file.
@@ -88,7 +102,8 @@ def read_training_checkpoint(path: Path) -> tuple[dict[str, Tensor], Config | No
     content = _load(path, trust=True)
     if _description_of(content) is not None:
         raise ValueError(f'{path}: expected a checkpoint of a training, got a published one')
-    return _tensors(content, path), _training_config(content, path)
+    tensors, config = _tensors(content, path), _training_config(content, path)
+    return Training(tensors, config, _meta(content).get('iter'))
 
 
 def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:
@@ -211,10 +226,14 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
 
 
+def _meta(content: Mapping) -> Mapping:
+    meta = content.get('meta')
+    return meta if isinstance(meta, Mapping) else {}
+
+
 def _training_config(content: Mapping, path: Path) -> Config | None:
     """The config that mmengine leaves in a training checkpoint, as Python text."""
-    meta = content.get('meta')
-    text = meta.get('cfg') if isinstance(meta, Mapping) else None
+    text = _meta(content).get('cfg')
     if text is None:
         return None
     try:

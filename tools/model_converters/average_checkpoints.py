@@ -56,7 +56,8 @@ def main() -> None:
         CheckpointLoader.load_checkpoint(path, map_location='cpu') for path in args.checkpoints
     ]
     state_dict = average([each['state_dict'] for each in loaded], args.shares)
-    save_checkpoint(dict(state_dict=state_dict, meta=loaded[0]['meta']), str(args.out))
+    meta = dict(loaded[0]['meta'], iter=None)  # of several trainings
+    save_checkpoint(dict(state_dict=state_dict, meta=meta), str(args.out))
     print(f'{args.out}: mean of {len(loaded)} checkpoints')
 
 
