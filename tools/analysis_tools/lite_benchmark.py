@@ -53,6 +53,7 @@ ROWS: dict[str, dict[str, Any]] = {
         dict(type='mmomni.WeightedCrossEntropy', class_weight=[1.0, 4.0])
     ),
     'Dice of the batch': losses(CROSS_ENTROPY, region('dice', pool='batch')),
+    'false alarms in Dice': losses(CROSS_ENTROPY, region('dice', pool='sample', empty=0.02)),
     'Tversky': losses(CROSS_ENTROPY, region('tversky', alpha=0.3, beta=0.7, pool='sample')),
     # mmseg's also counts the worst pixel of a sample without tampering, which Dice leaves out
     'Lovász': losses(
