@@ -28,7 +28,12 @@ def tampered_pixels(data: bytes, name: str = 'mask') -> np.ndarray:
     Raises:
         ImageReadError: The bytes are no image, or none whose values can be read.
     """
-    values = decode(data, name).max(axis=2)
+    return tampered_of(decode(data, name), data, name)
+
+
+def tampered_of(rgb: np.ndarray, data: bytes, name: str = 'mask') -> np.ndarray:
+    """:func:`tampered_pixels` of a file that is decoded already: ``rgb`` is (H, W, 3)."""
+    values = rgb.max(axis=2)
     with Image.open(BytesIO(data)) as image:
         if image.format in ('JPEG', 'MPO'):
             return values > LOSSY_THRESHOLD

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.jpeg import decode
-from mmomni.masks import tampered_pixels
+from mmomni.masks import tampered_of
 from mmomni.orientation import orientation_of
 
 from .quality import estimate_quality
@@ -69,7 +69,7 @@ def read_mask(path: str) -> MaskFacts:
     with Image.open(BytesIO(data)) as image:
         is_jpeg = image.format in JPEG_FORMATS
     rgb = decode(data, path)
-    tampered = tampered_pixels(data, path)
+    tampered = tampered_of(rgb, data, path)
     height, width = tampered.shape
     border = np.concatenate(
         (tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1])
