@@ -607,6 +607,29 @@ def test_resume_of_the_command_line(merged):
     assert merged('train', '--resume').resume is True
 
 
+START = "load_from = 'long/iter_40000.pth'"
+
+
+@pytest.mark.parametrize(
+    ('saved', 'extra', 'options', 'resume', 'load_from'),
+    [
+        (False, START, [], False, 'long/iter_40000.pth'),  # killed before its first checkpoint
+        (True, START, [], True, None),
+        (True, START, ['load_from=b.pth'], True, 'b.pth'),
+        (True, '', [], True, None),
+    ],
+)
+def test_what_was_interrupted_goes_on_where_it_was(
+    saved, extra, options, resume, load_from, merged, tmp_path
+):
+    """Not where the training that it started from had ended."""
+    if saved:
+        (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_250.pth'))
+    arguments = ['--cfg-options', *options] if options else []
+    cfg = merged('train', '--resume', '--work-dir', str(tmp_path), *arguments, extra=extra)
+    assert (cfg.resume, cfg.get('load_from')) == (resume, load_from)
+
+
 CHECKPOINT = 'https://example.org/some.pth'
 TOOLS = {'train': [], 'test': [CHECKPOINT]}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
@@ -17,7 +17,7 @@ from mmomni.datasets.configured import demand_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.engine.validation import check_validation
 from mmomni.memory import keep_freed_memory
-from mmomni.models.pretrained import demand_weights
+from mmomni.models.pretrained import demand_start, demand_weights
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,7 +53,19 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume:  # a config's own `resume = True` stays as it is
         cfg.resume = True
+        if 'load_from' not in (args.cfg_options or {}):
+            resume_own(cfg)
     return cfg
+
+
+def resume_own(cfg: Config) -> None:
+    """Go on from the last checkpoint of the work dir, and start from the config's without one.
+
+    mmengine would resume ``load_from`` itself: iterations and optimiser of another training.
+    """
+    if find_latest_checkpoint(cfg.work_dir):
+        cfg.load_from = None
+    cfg.resume = cfg.get('load_from') is None
 
 
 def demand(check: Callable[[Any], None], subject: Config | nn.Module) -> None:
@@ -68,6 +80,7 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
     demand(demand_sets, cfg)
+    demand(demand_start, cfg)
     if get_device() == 'cpu':
         keep_freed_memory()
     allow_cpu_ranks(cfg)

@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.model.weight_init import PretrainedInit
 from torch import nn
 
@@ -28,6 +29,17 @@ def demand_weights(model: nn.Module) -> None:
     if absent:
         lines = ['pretrained weights are absent:', *absent, 'or start without: init_cfg=None']
         raise FileNotFoundError('\n  '.join(lines))
+
+
+def demand_start(cfg: Config) -> None:
+    """Name the checkpoint to start from, if it is not on this machine, before anything is built.
+
+    Raises:
+        FileNotFoundError: There is no file of this name.
+    """
+    start = cfg.get('load_from')
+    if start and (problem := _problem(start)):
+        raise FileNotFoundError(f'load_from: {problem}, or name another: --cfg-options load_from=')
 
 
 def _checkpoints(module: nn.Module) -> Iterator[str]:

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmomni.models.pretrained import demand_weights
+from mmomni.models.pretrained import demand_start, demand_weights
 
 
 def part(*init_cfg, **parts):
@@ -48,3 +49,13 @@ def test_what_is_there_or_elsewhere_is_let_through(tmp_path, monkeypatch):
             d=nn.Conv2d(1, 1, 1),
         )
     )
+
+
+def test_an_absent_start_is_named(tmp_path):
+    start = tmp_path / 'iter_40000.pth'
+    with pytest.raises(FileNotFoundError, match=f'load_from: expected {start}, found no such'):
+        demand_start(Config(dict(load_from=str(start))))
+    start.touch()
+    demand_start(Config(dict(load_from=str(start))))
+    demand_start(Config())
+    demand_start(Config(dict(load_from=None)))
