@@ -20,6 +20,8 @@ from PIL import Image
 
 from mmomni.image_files import IMAGE_SUFFIXES
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.masks import tampered_pixels
+from mmomni.orientation import stored_size
 
 MASK_FOLDER = 'mmomni_masks'
 HEADER = '# Written by mmomni: image <tab> mask, or - for an authentic image'
@@ -132,7 +134,7 @@ class Converter:
         source = Path(MASK_FOLDER, pair.mask)
         fitted = f'_{image[0]}x{image[1]}' if resize else ''  # a mask may serve several images
         target = source.with_name(f'{source.stem}{fitted}.png')
-        _rewrite(root / pair.mask, root / target, self.is_tampered or not_zero, image)
+        _rewrite(root / pair.mask, root / target, self.is_tampered, image)
         return pair._replace(mask=target.as_posix())
 
 
@@ -184,24 +186,19 @@ def pair(
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height by the file's header alone.
+    """Width and height of the stored pixels, by the file's header alone.
 
     Raises:
         ImageReadError: It is no image.
     """
     try:
         with Image.open(path) as image:
-            return image.size
+            return stored_size(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageReadError(f'cannot be read ({error})') from error
 
 
 # ---- masks ---------------------------------------------------------------------------------
-
-
-def not_zero(rgb: np.ndarray) -> np.ndarray:
-    """Every value but black: what :class:`mmomni.LoadManipulationMask` does with any file."""
-    return rgb.max(axis=2) > 0
 
 
 def dark(rgb: np.ndarray) -> np.ndarray:
@@ -221,12 +218,16 @@ def green(rgb: np.ndarray) -> np.ndarray:
 
 
 def _rewrite(
-    source: Path, target: Path, is_tampered: IsTampered, size: tuple[int, int]
+    source: Path, target: Path, is_tampered: IsTampered | None, size: tuple[int, int]
 ) -> None:
-    """Write a 0/255 PNG of ``size`` (width, height) unless it is there and newer."""
+    """Write a 0/255 PNG of ``size`` (width, height) unless it is there and newer.
+
+    Without a rule of the set's own, tampered is what it is in any file.
+    """
     if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
         return
-    mask = is_tampered(decode(source.read_bytes(), str(source)))
+    data, name = source.read_bytes(), str(source)
+    mask = is_tampered(decode(data, name)) if is_tampered else tampered_pixels(data, name)
     image = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(target.name + '.part')  # a killed run leaves no broken mask

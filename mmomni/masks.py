@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from .jpeg import ImageReadError, decode, values_of
+from .orientation import as_stored, orientation_of
 
 LOSSY_THRESHOLD = 127
 """A JPEG cannot hold a clean mask: its ringing around edges is no ground truth."""
@@ -40,9 +41,16 @@ def tampered_of(rgb: np.ndarray, data: bytes, name: str = 'mask') -> np.ndarray:
         # Values of 16 bits may all lie in the byte that decode() drops.
         if image.mode.startswith('I'):
             values = values_of(image)
-        elif image.format == 'PNG' and image.mode in ('RGB', 'RGBA'):
-            raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-            if raw is None:
-                raise ImageReadError(f'{name}: OpenCV cannot decode this PNG; save it again')
-            values = raw[..., :3].max(axis=2)
+        elif image.mode in ('RGB', 'RGBA') and image.format in ('PNG', 'TIFF'):
+            values = _colours(image, data, name)
     return values != 0
+
+
+def _colours(image: Image.Image, data: bytes, name: str) -> np.ndarray:
+    """The largest of each pixel's colours in all their bits, which Pillow does not keep, (H, W)."""
+    raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if raw is None:
+        raise ImageReadError(f'{name}: OpenCV cannot decode this {image.format}; save it again')
+    if image.format == 'TIFF':  # of which OpenCV turns the pixels
+        raw = as_stored(raw, orientation_of(image))
+    return raw[..., :3].max(axis=2)

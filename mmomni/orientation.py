@@ -12,16 +12,29 @@ UPRIGHT = 1
 _INVERSE = {6: 8, 8: 6}
 """Of the orientations; all others undo themselves."""
 
+_PNG_KEYS = {'exif', 'Raw profile type exif', 'xmp', 'XML:com.adobe.xmp'}
+"""Of what Pillow tells of a PNG, those in which an orientation can be."""
+
 Box = tuple[int, int, int, int]
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8, of an opened file whose pixels were not read yet."""
+    """EXIF or XMP orientation, 1 to 8, of an opened file whose pixels were not read yet."""
     # Of a PNG without any, Pillow would decode all pixels to look behind them.
-    if image.format == 'PNG' and not {'exif', 'Raw profile type exif'} & image.info.keys():
+    if image.format == 'PNG' and not _PNG_KEYS & image.info.keys():
         return UPRIGHT
     value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
     return value if value in range(1, 9) else UPRIGHT
+
+
+def stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height as stored, of an opened file whose pixels were not read yet.
+
+    Of TIFFs, Pillow tells the size that viewers see.
+    """
+    width, height = image.size
+    turned = image.format == 'TIFF' and orientation_of(image) > 4
+    return (height, width) if turned else (width, height)
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

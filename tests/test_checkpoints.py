@@ -140,6 +140,7 @@ def test_card_tells_where_it_comes_from(source, tmp_path):
     assert card['source_sha256'] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert card['training']['sets'] == ['natural/natural', 'document/document', 'face/face']
     assert (card['training']['iterations'], card['training']['batch_size']) == (120, 8)
+    assert (card['training']['started_from'], card['training']['averaged']) == (None, [])
 
 
 def test_thresholds_travel_without_paths_of_their_maker(source, calibration, tmp_path):

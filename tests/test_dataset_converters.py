@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
-from PIL import Image
+from PIL import ExifTags, Image
 
 from mmomni.datasets import ManipulationDataset
 from mmomni.list_files import HEADER
@@ -577,6 +578,34 @@ def test_a_changed_mask_is_converted_again(tmp_path):
     converter('dso1').CONVERTER.run([str(tmp_path)])
     values = np.asarray(Image.open(converted))
     np.testing.assert_array_equal(values, np.where(FORGED, 0, 255))
+
+
+def test_fitted_masks_say_what_the_loader_says_of_them(tmp_path):
+    """Low bytes of 16 bits count, ringing of a JPEG does not."""
+    large = np.kron(FORGED, np.ones((3, 3), np.uint16))
+    photo(tmp_path / 'a/deep.jpg')
+    (tmp_path / 'a/deep_mask.png').write_bytes(cv2.imencode('.png', large)[1].tobytes())
+    photo(tmp_path / 'a/lossy.jpg')
+    mask(tmp_path / 'a/lossy_mask.jpg', large.astype(bool))
+    converter('imd20').CONVERTER.run([str(tmp_path)])
+    masks = loaded(tmp_path, 'test.txt')
+    assert set(masks) == {'a/deep.jpg', 'a/lossy.jpg'}
+    np.testing.assert_array_equal(masks['a/deep.jpg'], FORGED)
+    assert abs(masks['a/lossy.jpg'].astype(int) - FORGED).sum() < 0.05 * FORGED.sum()
+
+
+def test_pairs_fit_if_their_stored_pixels_do(tmp_path):
+    """Of TIFFs, Pillow tells the turned size."""
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    for name, pixels in (('stored', FORGED), ('upright', FORGED.T)):
+        photo(tmp_path / f'a/{name}.jpg')
+        with Image.open(tmp_path / f'a/{name}.jpg') as image:
+            image.save(tmp_path / f'a/{name}.tif', exif=turned)
+        (tmp_path / f'a/{name}.jpg').unlink()
+        mask(tmp_path / f'a/{name}_mask.png', pixels)
+    converter('imd20').CONVERTER.run([str(tmp_path)])
+    assert set(loaded(tmp_path, 'test.txt')) == {'a/stored.tif'}
 
 
 def test_runs_as_a_script(casia):

@@ -210,14 +210,21 @@ class TestBenchmark:
     @pytest.fixture
     def started(self, tool, monkeypatch, tmp_path):
         """A row that was begun."""
+
+        def run(_, config, *options):
+            """As mmengine's runner, which writes the config with what the command line adds."""
+            work_dir = options[options.index('--work-dir') + 1]
+            (work_dir / config.name).write_text('resume = True')
+            sys.exit('it ran')
+
         monkeypatch.setattr(tool, 'WORK_DIRS', tmp_path)
-        monkeypatch.setattr(tool, 'run', lambda *_: sys.exit('it ran'))
+        monkeypatch.setattr(tool, 'run', run)
         with pytest.raises(SystemExit, match='it ran'):
             tool.train_and_test('recipe', 1, 7)
         return tmp_path / 'recipe_seed1_7'
 
     def test_what_is_begun_goes_on_and_what_is_finished_is_not_done_again(self, tool, started):
-        assert Config.fromfile(started / 'row.py').train_cfg.max_iters == 7
+        assert Config.fromfile(f'{started}.py').train_cfg.max_iters == 7
         with pytest.raises(SystemExit, match='it ran'):
             tool.train_and_test('recipe', 1, 7)
         (started / 'results.json').write_text('{}')
@@ -228,3 +235,18 @@ class TestBenchmark:
         monkeypatch.setitem(tool.ROWS, 'recipe', {'model.backbone.high_pass': False})
         with pytest.raises(SystemExit, match='recipe_seed1_7 is of another recipe'):
             tool.train_and_test('recipe', 1, 7)
+
+
+COOLDOWNS = sorted((ROOT / 'configs/lite').glob('cooldown*.py'))
+
+
+@pytest.mark.parametrize('path', COOLDOWNS, ids=lambda path: path.stem)
+def test_a_cooldown_ends_at_a_rate_of_nothing_and_sees_all_kinds(path):
+    cfg = Config.fromfile(path)
+    last = cfg.param_scheduler[-1]
+    assert (last.end, last.eta_min) == (cfg.train_cfg.max_iters, 0)
+    assert cfg.model.auxiliary_head[0].loss_decode == cfg.model.decode_head.loss_decode
+    weights = cfg.train_dataloader.sampler.weights
+    assert weights == cfg.mixture
+    assert weights.keys() == Config.fromfile(ROOT / LITE0).mixture.keys()
+    assert sum(weights.values()) == pytest.approx(1)

@@ -1,5 +1,7 @@
 """ADE20K weights of ConvNeXt by the names of OpenMMLab and of facebookresearch/ConvNeXt."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,14 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmomni.checkpoints import (
+    average_files,
     build_model,
     convert_convnext,
     inference_config,
     load_convnext,
 )
+from mmomni.checkpoints.averaging import average
+from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -170,39 +175,62 @@ def test_model_without_convnext(state_dict):
 
 
 class TestAverage:
-    @pytest.fixture
-    def tool(self, load_tool):
-        return load_tool('model_converters/average_checkpoints.py')
-
     @staticmethod
     def state_dict(value, count=3):
         weight = torch.full((2, 2), float(value))
         return {'conv.weight': weight, 'bn.num_batches_tracked': torch.tensor(count)}
 
-    def test_shares_weigh(self, tool):
-        averaged = tool.average([self.state_dict(1), self.state_dict(5, 9)], [0.75, 0.25])
+    @pytest.fixture
+    def files(self, tmp_path):
+        for name, value, iterations in (('a', 1, 40), ('b', 5, 70)):
+            meta = dict(cfg='load_from = "long/iter_9.pth"', iter=iterations)
+            content = dict(state_dict=self.state_dict(value), meta=meta)
+            torch.save(content, tmp_path / f'{name}.pth')
+        return [tmp_path / f'{name}.pth' for name in ('a', 'b')]
+
+    def test_whole_numbers_are_those_of_the_first(self):
+        averaged = average(dict(a=self.state_dict(1), b=self.state_dict(5, 9)), [0.75, 0.25])
         assert averaged['conv.weight'].tolist() == [[2, 2], [2, 2]]
         assert averaged['bn.num_batches_tracked'] == 3
 
     @pytest.mark.parametrize('other', [{'conv.weight': torch.ones(3)}, {}])
-    def test_other_networks_are_refused(self, tool, other):
-        with pytest.raises(ValueError, match=r"of one network, differing: .*'conv.weight'"):
-            tool.average([self.state_dict(1), other], [0.5, 0.5])
+    def test_other_networks_are_refused(self, other):
+        with pytest.raises(ValueError, match=r"b is of another network than a: .*'conv.weight'"):
+            average(dict(a=self.state_dict(1), b=other), [0.5, 0.5])
 
-    def test_files(self, tool, tmp_path, monkeypatch):
-        for name, value in (('a', 1), ('b', 4)):
-            torch.save(dict(state_dict=self.state_dict(value), meta=dict(cfg=name)),
-                       tmp_path / f'{name}.pth')  # fmt: skip
-        files = [str(tmp_path / f'{name}.pth') for name in ('out', 'a', 'b')]
-        monkeypatch.setattr('sys.argv', ['average', *files])
-        tool.main()
-        out = torch.load(files[0], weights_only=True)
-        assert out['state_dict']['conv.weight'][0, 0] == 2.5
-        assert out['meta']['cfg'] == 'a'
+    @pytest.mark.parametrize(
+        ('shares', 'expected'), [([], 3.0), (['--shares', '0.75', '0.25'], 2.0)]
+    )
+    def test_files(self, files, shares, expected, tmp_path):
+        done = run_average(tmp_path / 'out.pth', *files, *shares)
+        assert done.returncode == 0, done.stderr
+        out = torch.load(tmp_path / 'out.pth', weights_only=True)
+        assert out['state_dict']['conv.weight'][0, 0] == expected
+        assert 'iter_9' in out['meta']['cfg']
+        training = read_training_checkpoint(tmp_path / 'out.pth')
+        assert training.iterations is None
+        assert [(each['file'], each['iterations']) for each in training.averaged] == [
+            ('a.pth', 40), ('b.pth', 70)
+        ]  # fmt: skip
 
-    @pytest.mark.parametrize('shares', [['0.5'], ['0.5', '0.6']])
-    def test_shares_that_make_no_sense(self, tool, monkeypatch, capsys, shares):
-        monkeypatch.setattr('sys.argv', ['average', 'out', 'a', 'b', '--shares', *shares])
-        with pytest.raises(SystemExit):
-            tool.parse_args()
-        assert 'expected 2 shares whose sum is 1' in capsys.readouterr().err
+    @pytest.mark.parametrize('shares', [[0.5], [0.5, 0.6], [float('nan'), float('nan')]])
+    def test_shares_that_make_no_sense(self, files, tmp_path, shares):
+        with pytest.raises(ValueError, match='expected 2 shares whose sum is 1'):
+            average_files(files, tmp_path / 'out.pth', shares)
+
+    def test_files_of_another_kind_are_named(self, files, tmp_path):
+        bare, published = tmp_path / 'bare.pth', tmp_path / 'published.safetensors'
+        torch.save(self.state_dict(1), bare)
+        published.touch()
+        for path, reason in ((bare, 'weights alone'), (published, 'a published one')):
+            with pytest.raises(ValueError, match=f'{path}: expected .* got {reason}'):
+                average_files([*files, path], tmp_path / 'out.pth')
+        done = run_average(tmp_path / 'out.pth', files[0], tmp_path / 'absent.pth')
+        assert (done.returncode, done.stderr.count('\n')) == (1, 1)
+        assert 'absent.pth' in done.stderr
+
+
+def run_average(*arguments):
+    tool = CONFIGS.parent / 'tools/model_converters/average_checkpoints.py'
+    command = [sys.executable, '-W', 'ignore', tool, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)

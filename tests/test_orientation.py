@@ -2,10 +2,10 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from mmomni.jpeg import decode
-from mmomni.orientation import as_stored, orientation_of, upright, upright_box
+from mmomni.orientation import as_stored, orientation_of, stored_size, upright, upright_box
 
 
 def test_upright_is_what_viewers_do():
@@ -41,6 +41,25 @@ def test_as_stored_is_the_inverse_of_upright(orientation):
     np.testing.assert_array_equal(as_stored(turned, orientation), pixels)
 
 
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf='
+    '"http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize('image_format', ['PNG', 'WEBP', 'JPEG'])
+def test_the_orientation_of_xmp_counts_in_all_formats(image_format):
+    buffer, options = BytesIO(), dict(xmp=XMP.encode())
+    if image_format == 'PNG':
+        options = dict(pnginfo=PngImagePlugin.PngInfo())
+        options['pnginfo'].add_itxt('XML:com.adobe.xmp', XMP)
+    Image.new('RGB', (24, 16)).save(buffer, image_format, **options)
+    with Image.open(buffer) as image:
+        assert orientation_of(image) == 6
+        assert stored_size(image) == (24, 16)
+
+
 @pytest.mark.parametrize('orientation', range(1, 9))
 @pytest.mark.parametrize('image_format', ['TIFF', 'PNG', 'WEBP', 'JPEG'])
 @pytest.mark.parametrize('mode', ['RGB', 'L', 'I;16'])
@@ -64,5 +83,6 @@ def test_all_formats_are_decoded_as_stored_and_tell_their_orientation(
         files[told is not None] = buffer.getvalue()
     with Image.open(BytesIO(files[True])) as image:
         assert orientation_of(image) == orientation
+        assert stored_size(image) == (24, 16)
     assert decode(files[True]).shape == (16, 24, 3)
     np.testing.assert_array_equal(decode(files[True]), decode(files[False]))

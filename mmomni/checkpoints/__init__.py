@@ -1,3 +1,4 @@
+from .averaging import average_files
 from .convnext import convert_convnext, convert_file, load_convnext
 from .inference_config import build_model, inference_config
 from .loading import LoadReport, load_partly, load_weights
@@ -15,6 +16,7 @@ __all__ = [
     'Checkpoint',
     'Description',
     'LoadReport',
+    'average_files',
     'build_model',
     'convert_convnext',
     'convert_file',

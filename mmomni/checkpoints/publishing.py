@@ -78,7 +78,7 @@ def publish(
     """
     if out.suffix not in SUFFIXES:
         raise ValueError(f'{out}: expected a name ending with one of {SUFFIXES}')
-    state_dict, whole, iterations = read_training_checkpoint(source)
+    state_dict, whole, iterations, averaged = read_training_checkpoint(source)
     if config is not None:
         whole = Config.fromfile(config)
     if whole is None:
@@ -89,7 +89,7 @@ def publish(
         licence=licence,
         mmomni_version=__version__,
         date=datetime.now(timezone.utc).date().isoformat(),
-        training=_training(whole, iterations),
+        training=_training(whole, iterations, averaged),
         metrics=_metrics(results, source) if results else [],
         intended_use=INTENDED_USE,
         limits=LIMITS,
@@ -118,7 +118,8 @@ def description_text(description: Description) -> str:
 # ---- what the file says ----------------------------------------------------------------------
 
 
-def _training(config: Config, iterations: int | None) -> dict:
+def _training(config: Config, iterations: int | None, averaged: Sequence[Mapping]) -> dict:
+    """Of this run: ``started_from`` has seen others before."""
     loader = config.get('train_dataloader') or {}
     dataset = loader.get('dataset') or {}
     sets = [
@@ -129,6 +130,8 @@ def _training(config: Config, iterations: int | None) -> dict:
         sets=[name for name in sets if name],
         batch_size=loader.get('batch_size'),
         iterations=iterations,  # not those of the config, before which the training may have ended
+        started_from=Path(config.get('load_from') or '').name or None,
+        averaged=[dict(part) for part in averaged],
         seed=(config.get('randomness') or {}).get('seed'),
     )
 

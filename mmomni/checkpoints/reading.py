@@ -85,11 +85,13 @@ class Training(NamedTuple):
         state_dict: Weights for inference.
         config: The whole one; ``None``: it holds none.
         iterations: Done so far; ``None``: it does not say.
+        averaged: File, share and iterations of each checkpoint that it is the mean of.
     """
 
     state_dict: dict[str, Tensor]
     config: Config | None
     iterations: int | None
+    averaged: tuple[dict, ...]
 
 
 def read_training_checkpoint(path: Path) -> Training:
@@ -99,11 +101,30 @@ def read_training_checkpoint(path: Path) -> Training:
         FileNotFoundError: There is no file.
         ValueError: It is no checkpoint, is damaged, or was published already.
     """
-    content = _load(path, trust=True)
-    if _description_of(content) is not None:
+    content = _load_training(path)
+    tensors, config, meta = _tensors(content, path), _training_config(content, path), _meta(content)
+    return Training(tensors, config, meta.get('iter'), tuple(meta.get('averaged', ())))
+
+
+def read_whole_training(path: Path) -> dict[str, Any]:
+    """``state_dict``, heads of training included, and ``meta`` of a trusted file.
+
+    Raises:
+        FileNotFoundError: There is no file.
+        ValueError: It is no checkpoint of a training, is damaged, or was published already.
+    """
+    content = _load_training(path)
+    _tensors(content, path)
+    if 'state_dict' not in content:
+        raise ValueError(f'{path}: expected a checkpoint of a training, got weights alone')
+    return dict(state_dict=content['state_dict'], meta=_meta(content))
+
+
+def _load_training(path: Path) -> Any:
+    content = None if path.suffix == '.safetensors' else _load(path, trust=True)
+    if content is None or _description_of(content) is not None:
         raise ValueError(f'{path}: expected a checkpoint of a training, got a published one')
-    tensors, config = _tensors(content, path), _training_config(content, path)
-    return Training(tensors, config, _meta(content).get('iter'))
+    return content
 
 
 def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:

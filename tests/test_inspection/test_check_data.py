@@ -1,5 +1,6 @@
 import json
 import os
+import struct
 import subprocess
 import sys
 from html import escape
@@ -130,6 +131,25 @@ def write_sixteen_bit_colour(path):
     cv2.imwrite(str(path), colour)
 
 
+def write_sixteen_bit_colour_tiff(path):
+    """As Pillow cannot write it: libtiff's by OpenCV, turned afterwards."""
+    colour = make_mask(value=1)[..., None] * np.array([1, 0, 0], dtype=np.uint16)
+    encoded = cv2.imencode('.tif', colour)[1].tobytes()
+    path.with_suffix('.tif').write_bytes(with_orientation(encoded, 6))
+
+
+def with_orientation(tiff, orientation):
+    """A little-endian TIFF with one more entry in its directory, which moves to the end."""
+    (start,) = struct.unpack('<I', tiff[4:8])
+    (number,) = struct.unpack('<H', tiff[start : start + 2])
+    fields = [tiff[start + 2 + 12 * i :][:12] for i in range(number)]
+    fields = [each for each in fields if each[:2] != struct.pack('<H', 274)]
+    fields.append(struct.pack('<HHIHH', 274, 3, 1, orientation, 0))
+    fields.sort(key=lambda field: struct.unpack('<H', field[:2]))
+    directory = struct.pack('<H', len(fields)) + b''.join(fields) + bytes(4)
+    return tiff[:4] + struct.pack('<I', len(tiff)) + tiff[8:] + directory
+
+
 def write_sixteen_bit_turned(path):
     image = Image.fromarray(make_mask(value=1).astype(np.uint16))
     image.save(path.with_suffix('.tif'), exif=turned(3))
@@ -158,7 +178,7 @@ def write_colour(path):
     'write',
     [
         write_grey, write_jpeg, write_sixteen_bit, write_sixteen_bit_colour, write_palette,
-        write_colour, write_turned, write_sixteen_bit_turned,
+        write_colour, write_turned, write_sixteen_bit_turned, write_sixteen_bit_colour_tiff,
     ],
 )  # fmt: skip
 def test_masks_are_seen_as_the_loader_sees_them(write, tmp_path):

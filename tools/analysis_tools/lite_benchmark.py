@@ -125,7 +125,8 @@ def run(*command: object) -> None:
 def train_and_test(row: str, seed: int, iterations: int) -> Path:
     """``results.json`` of a row with a seed, made if it is not there."""
     work_dir = WORK_DIRS / f'{row.replace(" ", "-")}_seed{seed}_{iterations}'
-    results, config = work_dir / 'results.json', work_dir / 'row.py'
+    # beside the folder, in which the runner writes its own copy
+    results, config = work_dir / 'results.json', Path(f'{work_dir}.py')
     wanted = make_config(row, seed, iterations)
     if config.is_file() and Config.fromfile(config).to_dict() != wanted.to_dict():
         raise SystemExit(f'{work_dir} is of another recipe; remove it')

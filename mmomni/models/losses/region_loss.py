@@ -61,8 +61,9 @@ class RegionLoss(nn.Module):
             without tampering count by their false positives. ``'sample'``: the mean of the ratios
             of samples, however small their regions.
         empty: What samples without tampering count as in ``pool='sample'``: as if this share of
-            their pixels were tampered and found, so that false positives of that area cost half of
-            what is possible. 0: they are left out, and cross-entropy alone holds false alarms down.
+            their pixels were tampered and found, so that false positives of that area cost
+            ``alpha / (1 + alpha)``, a third for Dice. 0: they are left out, and cross-entropy alone
+            holds false alarms down.
         loss_weight: Factor.
         loss_name: Name in the log; mmengine trains on all that have ``loss`` in it.
 

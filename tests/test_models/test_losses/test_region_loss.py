@@ -79,6 +79,15 @@ def test_authentic_samples_can_count_as_if_a_share_of_them_were_found(empty):
     assert loss.item() == pytest.approx(other)  # a sample without any pixel is left out
 
 
+@pytest.mark.parametrize('alpha', [0.3, 0.5, 1.0])
+def test_false_alarms_of_the_area_of_empty_cost_their_share(alpha):
+    labels = torch.zeros(1, 10, 10, dtype=torch.long)
+    logits = torch.tensor([30.0, -30.0]).view(1, 2, 1, 1).repeat(1, 1, 10, 10)
+    logits[..., :5, :4] *= -1  # a fifth
+    loss = RegionLoss(alpha, 0.5, pool='sample', empty=0.2)(logits, labels)
+    assert loss.item() == pytest.approx(alpha / (1 + alpha))
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [(dict(pool='sample', empty=2), r'empty in \[0, 1\]'), (dict(empty=0.1), "for pool='sample'")],

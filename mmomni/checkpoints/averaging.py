@@ -1,0 +1,76 @@
+"""The mean of checkpoints that come from one long training (Wortsman et al., ICML 2022)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import save_checkpoint
+from torch import Tensor
+
+from .reading import read_whole_training
+
+
+def average(
+    state_dicts: Mapping[str, Mapping[str, Tensor]], shares: Sequence[float]
+) -> dict[str, Tensor]:
+    """Mean of weights and statistics of norms; whole numbers (counts) are those of the first.
+
+    Args:
+        state_dicts: By the names of their files.
+        shares: One each, sum 1.
+
+    Raises:
+        ValueError: Names or shapes differ, or shares do not fit.
+    """
+    if len(shares) != len(state_dicts) or not abs(sum(shares) - 1) <= 1e-6:
+        raise ValueError(
+            f'expected {len(state_dicts)} shares whose sum is 1, got {list(shares)}'
+        )
+    (first_name, first), *others = state_dicts.items()
+    for name, other in others:
+        differing = [n for n in first.keys() | other.keys() if _shape(first, n) != _shape(other, n)]
+        if differing:
+            raise ValueError(
+                f'{name} is of another network than {first_name}: {sorted(differing)[:5]} differ; '
+                'only checkpoints of one config can be averaged'
+            )
+    averaged = dict(first)
+    for name, tensor in first.items():
+        if tensor.is_floating_point():
+            pairs = zip(shares, state_dicts.values(), strict=True)
+            averaged[name] = torch.stack([s * each[name] for s, each in pairs]).sum(dim=0)
+    return averaged
+
+
+def average_files(
+    sources: Sequence[Path], out: Path, shares: Sequence[float] | None = None
+) -> None:
+    """Write the mean of training checkpoints, with the config of the first.
+
+    Its ``meta['averaged']`` names each file, its share and its iterations, which end in the card
+    when it is published.
+
+    Args:
+        sources: Checkpoints of trainings, trusted: they are unpickled.
+        out: ``.pth`` file.
+        shares: One each, sum 1; default: equal ones.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: One is no checkpoint of a training, they do not fit, or shares do not.
+    """
+    shares = shares or [1 / len(sources)] * len(sources)
+    loaded = {str(path): read_whole_training(path) for path in sources}
+    state_dicts = {name: content['state_dict'] for name, content in loaded.items()}
+    metas: list[Mapping[str, Any]] = [content['meta'] for content in loaded.values()]
+    parts = [
+        dict(file=path.name, share=share, iterations=meta.get('iter'))
+        for path, share, meta in zip(sources, shares, metas, strict=False)
+    ]
+    meta = dict(metas[0], iter=None, averaged=parts)
+    save_checkpoint(dict(state_dict=average(state_dicts, shares), meta=meta), str(out))
+
+
+def _shape(state_dict: Mapping[str, Tensor], name: str) -> torch.Size | None:
+    return state_dict[name].shape if name in state_dict else None
