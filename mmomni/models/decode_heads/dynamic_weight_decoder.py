@@ -121,7 +121,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
             levels[k] = self._resize(levels[k + 1], levels[k]).add_(levels[k])
         return [conv(x) for conv, x in zip(self.fpn_convs, levels, strict=False)] + levels[-1:]
 
-    def _parts(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
+    def parts_of_f_dec1(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
         """``Avg(F_cat), DWF_2(F_cat), DWF_3(F_cat), DWF_6(F_cat), F_cat``, one at a time."""
         yield self.pool(f_cat)
         for dwf in self.parallel:
@@ -135,7 +135,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         p_co = self.coarse_seg(f[0])
         f_co = self.coarse_cnn(p_co)
         f_cat = self.reduce([*f, f_co], f_co.shape[2:])
-        x = self.merge(self._parts(f_cat, v_g), f_cat.shape[2:])
+        x = self.merge(self.parts_of_f_dec1(f_cat, v_g), f_cat.shape[2:])
         for dwf in self.serial:
             x = dwf(x, v_g)
         return self.cls_seg(x), p_co
