@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mmomni.profiling.report import cost_table, forms_table, rows_of, shares_table
-from mmomni.profiling.subjects import Case
-from mmomni.profiling.timing import Reading
+from model_profiling.report import cost_table, forms_table, rows_of, shares_table
+from model_profiling.subjects import Case
+from model_profiling.timing import Reading
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = [

@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from mmomni.models.backbones import ModalGateEncoder
 from mmomni.models.decode_heads import DynamicWeightDecoder
+from mmomni.models.encoded import Encoded
 from mmomni.models.necks import AnomalyEnhancement
-
-P_CLS = 6
-"""Place of the gate's logit among the outputs of :class:`ModalGateEncoder`."""
 
 
 class Output(NamedTuple):
@@ -58,7 +56,7 @@ class TorchNetwork(nn.Module):
         """Planes (B, 5, H, W) on any device -> logits and gate on the model's device."""
         planes = planes.to(self.device, torch.float32)
         features = self.model.backbone(planes)
-        gate = features[P_CLS] if isinstance(self.model.backbone, ModalGateEncoder) else None
+        gate = features.p_cls if isinstance(features, Encoded) else None
         if self.model.with_neck:
             features = self.model.neck(features)
         size = planes.shape[2:]

@@ -29,7 +29,7 @@ from mmomni.checkpoints import (
     read_checkpoint,
 )
 from mmomni.models.layers import DynamicFilter, add_coordinates
-from mmomni.profiling.subjects import random_planes
+from model_profiling.subjects import random_planes
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DEMO = CONFIGS / 'demo/omni-iml_convnext-atto_demo.py'

@@ -130,3 +130,16 @@ def cross_entropy(logits, labels, ignore=255):
             top = scores.max()
             terms.append(top + np.log(np.exp(scores - top).sum()) - scores[labels[b, y, x]])
     return float(np.mean(terms)) if terms else 0.0
+
+
+def depthwise(sample, filters, dilation):
+    """(C, H, W) and (C, 3, 3): one filter a channel, zeros outside."""
+    _, H, W = sample.shape
+    out = np.zeros_like(sample)
+    for c, y, x in np.ndindex(sample.shape):
+        for u in range(3):
+            for v in range(3):
+                row, column = y + dilation * (u - 1), x + dilation * (v - 1)
+                if 0 <= row < H and 0 <= column < W:
+                    out[c, y, x] += filters[c, u, v] * sample[c, row, column]
+    return out

@@ -24,10 +24,10 @@ from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.memory import keep_freed_memory
-from mmomni.profiling.memory import peak_memory
-from mmomni.profiling.operations import limits, macs_by_module, operations_of
-from mmomni.profiling.report import Row, case_of, draw, markdown, rows_of
-from mmomni.profiling.subjects import (
+from model_profiling.memory import peak_memory
+from model_profiling.operations import limits, macs_by_module, operations_of
+from model_profiling.report import Row, case_of, draw, markdown, rows_of
+from model_profiling.subjects import (
     DTYPES,
     FORMS,
     Case,
@@ -39,15 +39,15 @@ from mmomni.profiling.subjects import (
     parameters_of,
     short_name,
 )
-from mmomni.profiling.synchronisations import OURS, listing, summary, synchronisations
-from mmomni.profiling.timing import (
+from model_profiling.synchronisations import OURS, listing, summary, synchronisations
+from model_profiling.timing import (
     Prepare,
     describe,
     interleaved,
     peak_bandwidth,
     peak_flops,
 )
-from mmomni.profiling.training import build_optimiser, shares_of, training_step
+from model_profiling.training import build_optimiser, shares_of, training_step
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 RECIPE = '8xb2-370k_iml-512x512.py'

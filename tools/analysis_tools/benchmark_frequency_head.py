@@ -8,18 +8,20 @@ Both forms live in one module and take turns. Prints a table; see docs/performan
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmomni.memory import keep_freed_memory
+from mmomni.models import fast
 from mmomni.models.layers import FrequencyPerceptionHead
-from mmomni.profiling.memory import peak_memory
-from mmomni.profiling.subjects import random_planes
-from mmomni.profiling.timing import median_ratio, name_of_bounds, read
+from model_profiling.memory import peak_memory
+from model_profiling.subjects import random_planes
+from model_profiling.timing import median_ratio, name_of_bounds, read
 
-Form = Callable[[Tensor, Tensor], Tensor]
+Manner = Callable[[], AbstractContextManager]
 HEADER = (
     '| | reference (ms) | fast (ms) | faster ({}) | reference (MiB) | fast (MiB) | leaner |\n'
     '|---|---|---|---|---|---|---|'
@@ -27,14 +29,14 @@ HEADER = (
 
 
 def run_of(
-    head: FrequencyPerceptionHead, form: Form, inputs: Sequence[Tensor], training: bool
+    head: FrequencyPerceptionHead, manner: Manner, inputs: Sequence[Tensor], training: bool
 ) -> Callable[[], None]:
     """A function that runs a form once; in training forward and backward."""
 
     def run() -> None:
         head.train(training)
-        with torch.set_grad_enabled(training):
-            features = form(inputs[0], inputs[1])
+        with torch.set_grad_enabled(training), manner():
+            features = head(inputs[0], inputs[1])
         if training:
             features.sum().backward()
             head.zero_grad()
@@ -43,16 +45,16 @@ def run_of(
 
 
 def compare(
-    reference: Callable[[], None], fast: Callable[[], None], rounds: int, device: torch.device
+    reference: Callable[[], None], sooner: Callable[[], None], rounds: int, device: torch.device
 ) -> str:
     """Cells of the table: medians, the median ratio, peaks and theirs."""
     times: list[list[float]] = [[], []]
     for _ in range(rounds + 1):  # the first warms up
-        for run, found in zip((reference, fast), times, strict=True):
+        for run, found in zip((reference, sooner), times, strict=True):
             found.append(read(run, device).busy)
     slow, quick = (found[1:] for found in times)
     faster = median_ratio(slow, quick)
-    peaks = [peak_memory(run, device) / 2**20 for run in (reference, fast)]
+    peaks = [peak_memory(run, device) / 2**20 for run in (reference, sooner)]
     return (
         f'{1e3 * np.median(slow):.0f} | {1e3 * np.median(quick):.0f} | '
         f'{faster[1]:.1f}x ({faster[0]:.1f} to {faster[2]:.1f}) | '
@@ -76,20 +78,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f'--device {args.device}: there is no CUDA here; leave it out for the CPU')
     if device.type == 'cpu':
         keep_freed_memory()
-    head = FrequencyPerceptionHead().to(device)
     planes = random_planes(1, args.size).to(device).float()
     inputs = planes[:, 3], planes[:, 4, :8, :8]
-    stems: tuple[Form, Form] = (head._plainly, head._by_look_up)
+    heads = (
+        ('up to stride 8', FrequencyPerceptionHead(num_blocks=0).to(device)),
+        ('with the MBConv blocks', FrequencyPerceptionHead().to(device)),
+    )
+    manners: tuple[Manner, Manner] = (fast.disabled, nullcontext)
     binding = os.environ.get('OMP_PROC_BIND', 'unset')
     threads = f'{torch.get_num_threads()} threads (OMP_PROC_BIND {binding})'
     print(f'{args.size} px, one image, {threads}, {device}\n')
     print(HEADER.format(name_of_bounds(args.rounds)))
     for training in (False, True):
-        for blocks in (False, True):
-            forms = [(lambda *x, s=s: head.blocks(s(*x))) if blocks else s for s in stems]
-            runs = [run_of(head, form, inputs, training) for form in forms]
+        for where, head in heads:
+            runs = [run_of(head, manner, inputs, training) for manner in manners]
             name = 'forward and backward' if training else 'inference'
-            where = 'with the MBConv blocks' if blocks else 'up to stride 8'
             print(f'| {name}, {where} | {compare(runs[0], runs[1], args.rounds, device)} |')
 
 

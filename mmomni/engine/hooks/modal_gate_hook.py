@@ -12,6 +12,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmomni.models.backbones import ModalGateEncoder
+from mmomni.models.encoded import Encoded
 from mmomni.models.layers import FrequencyPerceptionHead
 from mmomni.registry import HOOKS
 
@@ -85,8 +86,8 @@ class ModalGateHook(Hook):
     before_val = before_test
     after_val = after_test
 
-    def _remember(self, encoder: nn.Module, inputs: tuple, outputs: tuple) -> None:
-        self._windows.append(Window(*outputs[-3:]))
+    def _remember(self, encoder: nn.Module, inputs: tuple, outputs: Encoded) -> None:
+        self._windows.append(Window(outputs.p_rgb, outputs.p_fused, outputs.p_cls))
 
     def _write(
         self, model: nn.Module, args: tuple, kwargs: dict, outputs: Sequence[BaseDataElement]

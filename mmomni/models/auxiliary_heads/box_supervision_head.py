@@ -6,8 +6,7 @@ from mmengine.model import BaseModule
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.models.fast import planes
-from mmomni.models.fast.roi_align import speed_up_regions
+from mmomni.models.fast import speed_up_regions
 from mmomni.registry import MODELS
 
 
@@ -73,7 +72,7 @@ class BoxSupervisionHead(BaseModule):
                 maps, batch_data_samples, proposal_cfg=self.proposal_cfg
             )
             # mmcv's RoIAlign reads maps of any layout as if they were planes.
-            maps = [planes(x) for x in maps]
+            maps = [x.contiguous() for x in maps]
             roi_losses = self.roi_head.loss(maps, proposals, batch_data_samples)
         roi_losses = {f'{k[:5]}roi_{k[5:]}': v for k, v in roi_losses.items() if k[:5] == 'loss_'}
         return dict(chain(rpn_losses.items(), roi_losses.items()))

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mmomni.evaluation.functional import gate_label
 from mmomni.evaluation.functional.gate import IGNORE_INDEX
-from mmomni.models.fast import planes
+from mmomni.models import fast
+from mmomni.models.encoded import Encoded
 from mmomni.models.losses import losses_by_name
 from mmomni.registry import MODELS
 
@@ -36,7 +37,7 @@ class ModalGateHead(BaseModule):
 
     def __init__(
         self,
-        in_index: Sequence[int] = (4, 5, 6),
+        in_index: Sequence[int] = Encoded.places('p_rgb', 'p_fused', 'p_cls'),
         margin: float = 0.1,
         loss_decode: dict | Sequence[dict] | None = None,
         init_cfg: dict | None = None,
@@ -55,8 +56,9 @@ class ModalGateHead(BaseModule):
         """
         p_rgb, p_fused, p_cls = (inputs[i] for i in self.in_index)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in batch_data_samples])
+        size = labels.shape[1:]
         coarse = {
-            name: resize(planes(p.float()), labels.shape[1:], mode='bilinear', align_corners=False)
+            name: resize(fast.planes(p.float()), size, mode='bilinear', align_corners=False)
             for name, p in (('rgb', p_rgb), ('fused', p_fused))
             if p is not None
         }

@@ -10,7 +10,7 @@ from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmomni.models.layers import FoldingConv
+from mmomni.models.fast import FoldingConv
 from mmomni.models.pretrained import load_pretrained, pretrained_part
 from mmomni.registry import MODELS
 

@@ -11,7 +11,8 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmomni.models.fast import channels_last
+from mmomni.models import fast
+from mmomni.models.encoded import Encoded
 from mmomni.models.layers import (
     Coordinates,
     FrequencyPerceptionHead,
@@ -94,23 +95,18 @@ class ModalGateEncoder(BaseModule):
         if gate == 'learned':
             self.gate = ModalGate(c2, num_classes, norm_cfg)
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor | None, ...]:
+    def forward(self, inputs: Tensor) -> Encoded:
         """Encode a batch of five-plane images.
 
         Args:
             inputs: (B, 5, H, W): RGB (0..255), ``|q|`` (0..20) and quantisation steps; H and W
                 multiples of 32.
 
-        Returns:
-            ``F1, F2, F3, F4`` (B, Ck, H / 2^(k+1), W / 2^(k+1)), the coarse logits ``P_rgb`` and
-            ``P_fused`` (B, num_classes, H / 8, W / 8) and the gate's logit ``P_cls`` (B,).
-            ``P_cls`` is ``None`` without a learned gate, ``P_fused`` also in ``'vision'``.
-
         Raises:
             ValueError: The input has not five planes or not a fitting size.
         """
         self._check(inputs)
-        visible = channels_last(self.coordinates(self._visible(inputs[:, :3])))
+        visible = fast.channels_last(self.coordinates(self._visible(inputs[:, :3])))
         x, f1 = self.backbone.stage(0, visible)
         x, f_rgb = self.backbone.stage(1, x)
         p_rgb = self.aux_rgb(f_rgb)
@@ -130,7 +126,7 @@ class ModalGateEncoder(BaseModule):
             x = f2 if x is f_rgb and x_fused is f_fused else torch.where(vision, x, x_fused)
         x, f3 = self.backbone.stage(2, x)
         f4 = self.backbone.stage(3, x)[1]
-        return f1, f2, f3, f4, p_rgb, p_fused, p_cls
+        return Encoded(f1, f2, f3, f4, p_rgb, p_fused, p_cls)
 
     def _visible(self, rgb: Tensor) -> Tensor:
         """Normalised R, G and B, and planes of noise if they are asked for."""

@@ -13,8 +13,8 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.models.fast import planes
-from mmomni.models.layers import ConcatConv, DynamicFilter, FoldingConv, GlobalAverage
+from mmomni.models import fast
+from mmomni.models.layers import ConcatConv, DynamicFilter
 from mmomni.models.losses import losses_by_name
 from mmomni.registry import MODELS
 
@@ -72,7 +72,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
                 f'conv_cfg must be None: two 1x1 convolutions run in parts, got {self.conv_cfg}'
             )
         self._build_pyramid(pool_scales)
-        self.top_pool = GlobalAverage()
+        self.top_pool = fast.GlobalAverage()
         self.coarse_seg = nn.Conv2d(channels, num_classes, 1)
         self.coarse_cnn = nn.Sequential(
             self._conv(num_classes, coarse_channels, 3),
@@ -80,7 +80,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         )
         self.reduce = self._concat_conv([*[channels] * 4, coarse_channels])
         self.parallel = nn.ModuleList(self._dwf(dilation, dynamic) for dilation in dilations)
-        self.pool = GlobalAverage()
+        self.pool = fast.GlobalAverage()
         self.merge = self._concat_conv([channels] * (2 + len(dilations)))
         self.serial = nn.ModuleList(self._dwf(2, dynamic) for _ in range(2))
 
@@ -94,8 +94,8 @@ class DynamicWeightDecoder(BaseDecodeHead):
         self.laterals = nn.ModuleList(self._conv(c, self.channels, 1) for c in lower)
         self.fpn_convs = nn.ModuleList(self._conv(self.channels, self.channels, 3) for _ in lower)
 
-    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> FoldingConv:
-        return FoldingConv(
+    def _conv(self, in_channels: int, out_channels: int, kernel: int) -> fast.FoldingConv:
+        return fast.FoldingConv(
             in_channels, out_channels, kernel, padding=kernel // 2,
             conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg,
         )  # fmt: skip
@@ -115,21 +115,17 @@ class DynamicWeightDecoder(BaseDecodeHead):
         *lower, top = inputs
         levels = [conv(x) for conv, x in zip(self.laterals, lower, strict=True)]
         x = self.ppm_conv(torch.cat([top, *self.ppm(top)], dim=1))
-        if top.is_contiguous(memory_format=torch.channels_last):
-            # Pooled maps have lost the layout, in which everything below is faster.
-            x = x.contiguous(memory_format=torch.channels_last)
-        levels.append(x)
+        levels.append(fast.laid_out_like(x, top))
         for k in range(len(lower) - 1, -1, -1):
             # in place: nothing keeps what interpolation gives
             levels[k] = self._resize(levels[k + 1], levels[k]).add_(levels[k])
         return [conv(x) for conv, x in zip(self.fpn_convs, levels, strict=False)] + levels[-1:]
 
-    def _parts(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
-        """Those of ``F_dec1``, one at a time."""
-        v_c = self.pool(f_cat)
-        yield v_c
+    def parts_of_f_dec1(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
+        """``Avg(F_cat), DWF_2(F_cat), DWF_3(F_cat), DWF_6(F_cat), F_cat``, one at a time."""
+        yield self.pool(f_cat)
         for dwf in self.parallel:
-            yield dwf(f_cat, v_g, v_c)
+            yield dwf(f_cat, v_g)
         yield f_cat
 
     def decode(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -139,7 +135,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         p_co = self.coarse_seg(f[0])
         f_co = self.coarse_cnn(p_co)
         f_cat = self.reduce([*f, f_co], f_co.shape[2:])
-        x = self.merge(self._parts(f_cat, v_g), f_cat.shape[2:])
+        x = self.merge(self.parts_of_f_dec1(f_cat, v_g), f_cat.shape[2:])
         for dwf in self.serial:
             x = dwf(x, v_g)
         return self.cls_seg(x), p_co
@@ -162,26 +158,13 @@ class DynamicWeightDecoder(BaseDecodeHead):
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: SampleList) -> dict:
         """Losses and accuracy of one prediction (B, 2, h, w): mmseg's, in less time."""
         labels = self._stack_batch_gt(batch_data_samples)
-        seg_logits = self._resize(planes(seg_logits), labels)
+        seg_logits = self._resize(fast.planes(seg_logits), labels)
         weight = None if self.sampler is None else self.sampler.sample(seg_logits, labels)
         labels = labels.squeeze(1)
         losses = losses_by_name(
             self.loss_decode, seg_logits, labels, weight=weight, ignore_index=self.ignore_index
         )
-        return losses | {'acc_seg': _accuracy(seg_logits, labels, self.ignore_index)}
+        return losses | {'acc_seg': fast.accuracy(seg_logits, labels, self.ignore_index)}
 
     def _resize(self, x: Tensor, like: Tensor) -> Tensor:
         return resize(x, like.shape[2:], mode='bilinear', align_corners=self.align_corners)
-
-
-def _accuracy(seg_logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
-    """Per cent of the pixels, those left out that are neither; 100 where there are no others.
-
-    mmseg's picks the pixels that count, which costs a pass for each of several maps on a CPU and
-    a synchronisation on a GPU.
-    """
-    counts = labels != ignore_index
-    predicted = seg_logits.detach().max(dim=1).indices  # argmax takes 15 times as long on planes
-    right = (predicted == labels) & counts
-    smallest = torch.finfo(torch.float32).eps
-    return 100 * (right.sum() + smallest) / (counts.sum() + smallest)

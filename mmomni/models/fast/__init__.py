@@ -1,10 +1,39 @@
 """The same results sooner: each is entered by one line of what it speeds up.
 
 Nothing here changes parameters, names or what is learned; what cannot be taken (another device,
-another precision, a trace) passes as if this were not there.
+another precision, a trace) passes as if this were not there, and within :func:`disabled` nothing
+is taken.
 """
 
-from .convolution import convolve, pointwise
-from .layout import channels_last, planes
+from .accuracy import accuracy
+from .concat_conv import convolve_parts
+from .convolution import PointwiseLinear
+from .depthwise import filter_each
+from .folding_conv import FoldingConv
+from .frequency_head import embed_and_convolve, looks_up
+from .global_average import GlobalAverage
+from .in_place import scale
+from .layout import channels_last, laid_out_like, planes
+from .repeats import convolve_repeats
+from .roi_align import speed_up_regions
+from .switch import chooses_kernels, disabled, enabled
 
-__all__ = ['channels_last', 'convolve', 'planes', 'pointwise']
+__all__ = [
+    'FoldingConv',
+    'GlobalAverage',
+    'PointwiseLinear',
+    'accuracy',
+    'channels_last',
+    'chooses_kernels',
+    'convolve_parts',
+    'convolve_repeats',
+    'disabled',
+    'embed_and_convolve',
+    'enabled',
+    'filter_each',
+    'laid_out_like',
+    'looks_up',
+    'planes',
+    'scale',
+    'speed_up_regions',
+]

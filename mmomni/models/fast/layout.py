@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .switch import chooses_kernels
+
 
 def channels_last(x: Tensor) -> Tensor:
     """All channels of a pixel side by side, on a CPU; (B, C, H, W) -> the same.
@@ -10,8 +12,15 @@ def channels_last(x: Tensor) -> Tensor:
     What follows keeps the layout. There oneDNN's depthwise convolutions take a third of the time
     of those on planes, and their gradients a third to a fifth.
     """
-    # An exporter knows no layouts.
-    if x.device.type != 'cpu' or torch.jit.is_tracing():
+    return x.contiguous(memory_format=torch.channels_last) if chooses_kernels(x) else x
+
+
+def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
+    """``x`` channels-last if the other map is; (B, C, H, W) -> the same.
+
+    What was pooled has lost the layout.
+    """
+    if not other.is_contiguous(memory_format=torch.channels_last):
         return x
     return x.contiguous(memory_format=torch.channels_last)
 

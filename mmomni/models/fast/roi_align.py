@@ -11,6 +11,8 @@ import torch
 from mmcv.ops import RoIAlign
 from torch import Tensor, nn
 
+from .switch import chooses_kernels
+
 _PIXELS = 32 * 32
 """Of the largest map. The products grow with the map, mmcv's one-threaded loop with the bins."""
 
@@ -21,12 +23,11 @@ class SeparableRoIAlign(RoIAlign):
     def forward(self, input: Tensor, rois: Tensor) -> Tensor:  # noqa: A002  (mmcv's name)
         """(B, C, H, W), regions (R, 5) of sample, left, top, right, bottom -> (R, C, P, P)."""
         if (
-            input.device.type != 'cpu'
+            not chooses_kernels(input)
             or input[0, 0].numel() > _PIXELS
             or self.pool_mode != 'avg'
             or self.sampling_ratio > 0
             or not self.aligned
-            or torch.jit.is_tracing()
             or (rois[:, 3:] < rois[:, 1:3]).any()  # an error
         ):
             return super().forward(input, rois)

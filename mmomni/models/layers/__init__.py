@@ -1,10 +1,8 @@
 from .concat_conv import ConcatConv
 from .coordinates import Coordinates, add_coordinates
 from .dynamic_filter import DynamicFilter
-from .folding_conv import FoldingConv
 from .frequency_perception import FrequencyPerceptionHead
 from .fusion import ScSE
-from .global_average import GlobalAverage
 from .high_pass import HighPass
 from .modal_gate import ModalGate
 from .query_attention import Gathering, QueryAttention
@@ -13,10 +11,8 @@ __all__ = [
     'ConcatConv',
     'Coordinates',
     'DynamicFilter',
-    'FoldingConv',
     'FrequencyPerceptionHead',
     'Gathering',
-    'GlobalAverage',
     'HighPass',
     'ModalGate',
     'QueryAttention',

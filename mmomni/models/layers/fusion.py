@@ -1,6 +1,6 @@
 from torch import Tensor, nn
 
-from .global_average import GlobalAverage
+from mmomni.models import fast
 
 
 class ScSE(nn.Module):
@@ -15,7 +15,7 @@ class ScSE(nn.Module):
         super().__init__()
         squeezed = max(1, channels // reduction)
         self.channel = nn.Sequential(
-            GlobalAverage(),
+            fast.GlobalAverage(),
             nn.Conv2d(channels, squeezed, 1),
             nn.ReLU(inplace=True),
             nn.Conv2d(squeezed, channels, 1),

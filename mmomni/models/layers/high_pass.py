@@ -2,8 +2,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .norms import single
-
 LIMIT = 3.0
 """Residuals beyond it are cut off: they are edges of what is shown, not noise."""
 
@@ -36,6 +34,7 @@ class HighPass(nn.Module):
         """R, G and B (B, 3, H, W), 0..255 -> (B, 3, H, W), -3..3, in grey levels."""
         # Whole numbers up to the division, which half precision would have no digits for.
         with torch.autocast(rgb.device.type, enabled=False):
-            grey = F.pad(single(rgb).sum(1, keepdim=True), (2, 2, 2, 2), mode='replicate')
+            planes = rgb.to(torch.promote_types(rgb.dtype, torch.float32))
+            grey = F.pad(planes.sum(1, keepdim=True), (2, 2, 2, 2), mode='replicate')
             residuals = F.conv2d(grey, self.kernels.to(grey)) / self.divisors.to(grey)
         return residuals.clamp(-LIMIT, LIMIT).to(rgb.dtype)

@@ -1,11 +1,9 @@
 from typing import Any
 
-import torch
 from mmseg.models.utils import SELayer
 from torch import Tensor, nn
 
-from .folding_conv import FoldingConv
-from .global_average import GlobalAverage
+from mmomni.models import fast
 
 
 class MBConv(nn.Module):
@@ -23,14 +21,14 @@ class MBConv(nn.Module):
         super().__init__()
         swish, sigmoid = dict(type='SiLU'), dict(type='Sigmoid')
         expanded = 6 * channels
-        self.expand_conv = FoldingConv(channels, expanded, 1, norm_cfg=norm_cfg, act_cfg=swish)
-        self.depthwise_conv = FoldingConv(
+        self.expand_conv = fast.FoldingConv(channels, expanded, 1, norm_cfg=norm_cfg, act_cfg=swish)
+        self.depthwise_conv = fast.FoldingConv(
             expanded, expanded, 3, padding=1, groups=expanded, norm_cfg=norm_cfg, act_cfg=swish
         )
         self.se = SqueezeExcitation(
             expanded, ratio=expanded // (channels // 4), act_cfg=(swish, sigmoid)
         )
-        self.linear_conv = FoldingConv(expanded, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.linear_conv = fast.FoldingConv(expanded, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
@@ -38,13 +36,12 @@ class MBConv(nn.Module):
 
 
 class SqueezeExcitation(SELayer):
-    """mmseg's, in place where no gradient needs the map as it was."""
+    """mmseg's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.global_avgpool = GlobalAverage()
+        self.global_avgpool = fast.GlobalAverage()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same, each channel weighed."""
-        excitation = self.conv2(self.conv1(self.global_avgpool(x)))
-        return x * excitation if torch.is_grad_enabled() else x.mul_(excitation)
+        return fast.scale(x, self.conv2(self.conv1(self.global_avgpool(x))))

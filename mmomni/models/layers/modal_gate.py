@@ -1,11 +1,8 @@
-from typing import Any
-
 import torch
-import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
-from .global_average import GlobalAverage
+from mmomni.models import fast
 
 
 class ModalGate(nn.Module):
@@ -25,14 +22,13 @@ class ModalGate(nn.Module):
 
     def __init__(self, channels: int, num_classes: int, norm_cfg: dict) -> None:
         super().__init__()
-        self.num_classes = num_classes
         self.repeats = max(1, channels // num_classes)
         in_channels = 2 * channels + 2 * num_classes * self.repeats
         self.convs = nn.Sequential(
             ConvModule(in_channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
             ConvModule(channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg),
         )
-        self.pool = GlobalAverage()
+        self.pool = fast.GlobalAverage()
         self.linear = nn.Linear(channels, 1)
 
     def forward(self, f_rgb: Tensor, f_fused: Tensor, p_rgb: Tensor, p_fused: Tensor) -> Tensor:
@@ -40,18 +36,11 @@ class ModalGate(nn.Module):
 
         ``P_cls`` is a logit: ``sigmoid(P_cls)`` above one half means pure vision.
         """
-        predictions = [p.softmax(dim=1) for p in (p_rgb, p_fused)]
-        x = torch.cat([f_rgb, f_fused, *predictions], dim=1)
-        first: Any = self.convs[0]
-        conv = first.conv
-        x = F.conv2d(x, self._weight_of_one_repeat(), conv.bias, conv.stride, conv.padding)
-        x = self.convs[1](first.activate(first.norm(x)))
-        return self.linear(self.pool(x).flatten(1)).squeeze(1)
-
-    def _weight_of_one_repeat(self) -> Tensor:
-        """The first convolution on predictions that are not repeated: its weights add up."""
-        first: Any = self.convs[0]
-        weight = first.conv.weight
-        of_features = weight.shape[1] - 2 * self.num_classes * self.repeats
-        of_repeats = weight[:, of_features:].unflatten(1, (2, self.repeats, self.num_classes))
-        return torch.cat([weight[:, :of_features], of_repeats.sum(dim=2).flatten(1, 2)], dim=1)
+        features, predictions = [f_rgb, f_fused], [p.softmax(dim=1) for p in (p_rgb, p_fused)]
+        first, second = self.convs
+        if fast.enabled():
+            x = fast.convolve_repeats(first, features, predictions, self.repeats)
+        else:
+            repeated = [p.repeat(1, self.repeats, 1, 1) for p in predictions]
+            x = first(torch.cat([*features, *repeated], dim=1))
+        return self.linear(self.pool(second(x)).flatten(1)).squeeze(1)

@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from mmomni.models.backbones import ConvNeXt
-from mmomni.models.backbones.convnext import ConvNeXtBlock, PointwiseLinear
-from mmomni.profiling.operations import operations_of
+from mmomni.models.backbones.convnext import ConvNeXtBlock
 from test_models.references import array, conv, gelu, layer_norm, linear, randomise
 
 PUBLISHED_MILLIONS = {'tiny': 27.8, 'small': 49.5, 'base': 87.6, 'large': 196.2}
@@ -172,24 +171,3 @@ def test_checkpoints_of_activations_keep_less():
         return sum(sizes) - weights
 
     assert kept(with_cp=True) < 0.5 * kept(with_cp=False)
-
-
-def test_pointwise_layers_are_linear():
-    layer = PointwiseLinear(6, 10).double()
-    plain = torch.nn.Linear(6, 10).double()
-    plain.load_state_dict(layer.state_dict())
-    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
-    seed = torch.randn(2, 3, 4, 10, dtype=torch.float64)
-    found, expected = (
-        (y, *torch.autograd.grad(y, [x, *module.parameters()], seed))
-        for y, module in ((layer(x), layer), (plain(x), plain))
-    )
-    torch.testing.assert_close(found, expected)
-    assert layer.to('meta')(x.to('meta')).shape == seed.shape
-
-
-@pytest.mark.parametrize(('channels', 'convolves'), [(2048, True), (4096, False)])
-def test_pointwise_layers_of_very_many_channels_do_not_convolve(channels, convolves):
-    layer = PointwiseLinear(channels, 2)
-    operations = operations_of(layer, lambda: layer(torch.zeros(1, 2, 2, channels)))
-    assert ('aten::convolution' in {each.name for each in operations}) == convolves

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from mmomni.models.fast import channels_last, convolve, planes, pointwise
+from mmomni.models.fast import PointwiseLinear, channels_last, planes
+from mmomni.models.fast.convolution import convolve, pointwise
+from model_profiling.operations import operations_of
 
 
 @pytest.fixture
@@ -94,3 +96,24 @@ def test_planes():
     x = torch.randn(2, 4, 5, 3).contiguous(memory_format=torch.channels_last)
     assert planes(x).is_contiguous()
     assert planes(x).equal(x)
+
+
+def test_pointwise_layers_are_linear():
+    layer = PointwiseLinear(6, 10).double()
+    plain = torch.nn.Linear(6, 10).double()
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    seed = torch.randn(2, 3, 4, 10, dtype=torch.float64)
+    found, expected = (
+        (y, *torch.autograd.grad(y, [x, *module.parameters()], seed))
+        for y, module in ((layer(x), layer), (plain(x), plain))
+    )
+    torch.testing.assert_close(found, expected)
+    assert layer.to('meta')(x.to('meta')).shape == seed.shape
+
+
+@pytest.mark.parametrize(('channels', 'convolves'), [(2048, True), (4096, False)])
+def test_pointwise_layers_of_very_many_channels_do_not_convolve(channels, convolves):
+    layer = PointwiseLinear(channels, 2)
+    operations = operations_of(layer, lambda: layer(torch.zeros(1, 2, 2, channels)))
+    assert ('aten::convolution' in {each.name for each in operations}) == convolves

@@ -3,6 +3,7 @@ import pytest
 import torch
 from mmcv.cnn import fuse_conv_bn
 
+from mmomni.models import fast
 from mmomni.models.layers import ModalGate
 from test_models.references import array, conv_bn_relu, linear, randomise, softmax
 
@@ -33,6 +34,8 @@ def test_equals_reference(gate, inputs):
     logit = gate(*inputs)
     assert logit.shape == (3,)
     np.testing.assert_allclose(array(logit), reference(gate, *inputs), rtol=1e-10)
+    with fast.disabled():
+        np.testing.assert_allclose(array(gate(*inputs)), array(logit), rtol=1e-10)
 
 
 @pytest.mark.parametrize('index', range(4))

@@ -4,7 +4,7 @@ from mmcv.cnn import ConvModule, fuse_conv_bn
 from mmengine.model import revert_sync_batchnorm
 from torch import nn
 
-from mmomni.models.layers import FoldingConv
+from mmomni.models.fast import FoldingConv
 from test_models.references import randomise
 
 SETTINGS = [

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmomni.models.layers import normalised_product
-from mmomni.models.layers.normalised_product import moments
+from mmomni.models.fast import normalised_product
+from mmomni.models.fast.normalised_product import moments
 
 SHAPE = 2, 7, 6
 """Seven rows of two samples; three channels, two columns each."""

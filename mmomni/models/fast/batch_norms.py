@@ -25,7 +25,7 @@ def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         if bias is None:
             raise ValueError('expected a bias in a convolution that its norm was fused into')
         return torch.ones_like(bias), bias
-    mean, variance = single(norm.running_mean), single(norm.running_var)
+    mean, variance = at_least_single(norm.running_mean), at_least_single(norm.running_var)
     scale = norm.weight * (variance + norm.eps).rsqrt()
     return scale, norm.bias - (mean - (0 if bias is None else bias)) * scale
 
@@ -59,7 +59,7 @@ def batch_normalisation(
     return scale, norm.bias - mean * scale
 
 
-def single(x: Tensor) -> Tensor:
+def at_least_single(x: Tensor) -> Tensor:
     """In single precision, if it was in half."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmomni.profiling.subjects import (
+from model_profiling.subjects import (
     Case,
     Failures,
     graph_breaks,

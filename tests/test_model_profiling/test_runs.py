@@ -10,18 +10,18 @@ from scipy import stats
 from torch import nn
 
 from mmomni.models.fast.roi_align import roi_align
-from mmomni.profiling import synchronisations as module
-from mmomni.profiling.memory import peak_memory
-from mmomni.profiling.subjects import Case, Failures, load_subject
-from mmomni.profiling.synchronisations import listing, summary, synchronisations
-from mmomni.profiling.timing import (
+from model_profiling import synchronisations as module
+from model_profiling.memory import peak_memory
+from model_profiling.subjects import Case, Failures, load_subject
+from model_profiling.synchronisations import listing, summary, synchronisations
+from model_profiling.timing import (
     interleaved,
     median_ratio,
     name_of_bounds,
     peak_bandwidth,
     peak_flops,
 )
-from mmomni.profiling.training import build_optimiser, shares_of, training_step
+from model_profiling.training import build_optimiser, shares_of, training_step
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device('cpu')
@@ -87,7 +87,7 @@ def test_the_machine_has_peaks(monkeypatch):
     """The better of a matrix product and a convolution: here the one that is told to take 1 s."""
     monkeypatch.setattr(torch, 'randn', lambda *shape, device: torch.ones(*(8 for _ in shape)))
     seconds = iter([4.0, 1.0, 1.0, 1e9])
-    monkeypatch.setattr('mmomni.profiling.timing._best', lambda *_: next(seconds))
+    monkeypatch.setattr('model_profiling.timing._best', lambda *_: next(seconds))
     assert peak_flops('fp32', CPU) == 2 * 64**2 * 9 * 512**2
     assert peak_flops('fp32', CPU) == 2 * 2048**3
     monkeypatch.undo()
@@ -158,7 +158,7 @@ def test_shares_go_to_the_part_that_took_the_time(monkeypatch):
     clock = SimpleNamespace(now=0.0)
     clock.sleep = lambda seconds: setattr(clock, 'now', clock.now + seconds)
     monkeypatch.setattr(torch, 'clock', clock, raising=False)
-    monkeypatch.setattr('mmomni.profiling.training.time.perf_counter', lambda: clock.now)
+    monkeypatch.setattr('model_profiling.training.time.perf_counter', lambda: clock.now)
 
     class Part(nn.Module):
         def __init__(self, forward, backward):

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmomni.profiling.operations import limits, macs_by_module, operations_of
-from mmomni.profiling.subjects import Case, inference, load_subject
+from model_profiling.operations import limits, macs_by_module, operations_of
+from model_profiling.subjects import Case, inference, load_subject
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOAT = 4

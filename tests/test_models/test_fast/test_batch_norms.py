@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmomni.models.layers.norms import batch_normalisation, normalisation
+from mmomni.models.fast.batch_norms import batch_normalisation, normalisation
 from test_models.references import assert_twins, randomise
 
 
@@ -45,7 +45,7 @@ SYNCHRONISED = """
 import sys
 import torch
 import torch.distributed as dist
-from mmomni.models.layers.norms import batch_normalisation
+from mmomni.models.fast.batch_norms import batch_normalisation
 
 rank, store, result = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 torch.set_num_threads(1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmomni.models.layers import frequency_look_up
+from mmomni.models.fast import frequency_look_up
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import torch
 from torch import Tensor, nn
 
+from .switch import enabled
+
 
 class GlobalAverage(nn.AdaptiveAvgPool2d):
     """Mean over all pixels, whose gradient in single precision stays one value for each channel.
@@ -15,6 +17,6 @@ class GlobalAverage(nn.AdaptiveAvgPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, 1, 1)."""
-        if x.dtype in (torch.float16, torch.bfloat16):
-            return super().forward(x)  # a sum might overflow
+        if not enabled() or x.dtype in (torch.float16, torch.bfloat16):
+            return super().forward(x)  # of half precision a sum might overflow
         return x.sum(dim=(2, 3), keepdim=True) / (x.shape[2] * x.shape[3])

@@ -17,7 +17,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from .plain import plainly
+from mmomni.models import fast
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 FORMS = ('plain', 'eager', 'fused', 'channels_last', 'compile')
@@ -177,7 +177,7 @@ def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[]
         torch._dynamo.config.cache_size_limit = 1024
         subject.compiled = subject.compiled or torch.compile(predict, dynamic=False)
         predict = subject.compiled
-    manner = plainly if case.form == 'plain' else nullcontext
+    manner = fast.disabled if case.form == 'plain' else nullcontext
 
     def run() -> Tensor:
         with torch.no_grad(), autocast(case.precision, device), manner():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmomni.models.layers import GlobalAverage
+from mmomni.models.fast import GlobalAverage
 
 
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])

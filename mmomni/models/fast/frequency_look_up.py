@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from mmomni.models.values import NUM_VALUES
+
 from .normalised_product import relu_gradient
 
-NUM_VALUES = 21
-"""``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
 _OUTSIDE = NUM_VALUES
 """Value of pixels outside the image, for which every tap has a row of zeros."""
 _TAP = NUM_VALUES + 1

@@ -1,0 +1,6 @@
+"""What the network tells apart in the two frequency planes (paper, section 3.1)."""
+
+NUM_VALUES = 21
+"""``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
+MAX_STEP = 63
+"""Steps above are read as 63: DTD's table of 64 entries crashes there."""
