@@ -48,10 +48,9 @@ lint: env  ## ruff and mypy
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m mypy
 
-docs: env  ## write docs/api.md from the docstrings
-	$(VENV)/bin/python -m pip install --quiet black 'griffe2md>=1.5'
-	$(VENV)/bin/python tools/make_api_docs.py
+docs: env  ## build the site of docs/ and the docstrings: docs/_build/index.html
+	$(VENV)/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs docs/_build
 
 clean:  ## remove caches and build products; environments and work_dirs stay
-	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf build dist docs/_build .pytest_cache .ruff_cache .mypy_cache
 	find mmomni configs tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -196,7 +196,7 @@ class Environment:
             (self.torch.split(' ')[0], lambda: self._pip(*shlex.split(self.torch))),
             ('the Python packages of OpenMMLab', lambda: self._pip(*self.stack.host)),
             (f'{self.stack.mmcv} and its operators', self._make_mmcv),
-            ('mmomni', lambda: self._pip('--no-build-isolation', '--editable', f'{ROOT}[dev]')),
+            ('mmomni', lambda: self._pip('--no-build-isolation', '-e', f'{ROOT}[dev,docs]')),
             ('check', self._check),
         ]
         self.console.say(f'Making {self.path}; what the tools say goes to {self.log}')
