@@ -1,4 +1,4 @@
-"""Small pictures of suspicious images, as data URIs."""
+"""Small pictures of suspicious images, as bytes of JPEG files."""
 
 from io import BytesIO
 
@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from mmomni.html import data_uri
 from mmomni.jpeg import decode
 from mmomni.masks import tampered_pixels
 
@@ -17,7 +16,7 @@ OUTLINE = (255, 0, 200)
 HALO = (255, 255, 255)
 
 
-def image_thumbnail(image: str, mask: str | None = None) -> str | None:
+def image_thumbnail(image: str, mask: str | None = None) -> bytes | None:
     """An image with the outline of its mask; ``None`` if it cannot be read."""
     pixels = _pixels(image)
     if pixels is None:
@@ -26,27 +25,27 @@ def image_thumbnail(image: str, mask: str | None = None) -> str | None:
     tampered = None if mask is None else _tampered(mask)
     if tampered is not None:
         small = _outlined(small, tampered)
-    return _data_uri(small)
+    return _jpeg(small)
 
 
-def upright_thumbnail(image: str) -> str | None:
+def upright_thumbnail(image: str) -> bytes | None:
     """An image turned as viewers turn it, by its EXIF orientation."""
     try:
         with Image.open(BytesIO(read_bytes(image))) as opened:
             pixels = np.array(ImageOps.exif_transpose(opened).convert('RGB'))
     except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
         return None
-    return _data_uri(_shrink(pixels))
+    return _jpeg(_shrink(pixels))
 
 
-def mask_thumbnail(mask: str) -> str | None:
+def mask_thumbnail(mask: str) -> bytes | None:
     """A mask as it is stored, brightened to full range; ``None`` if it cannot be read."""
     pixels = _pixels(mask)
     if pixels is None:
         return None
     small = _shrink(pixels)
     peak = int(small.max())
-    return _data_uri((small.astype(np.uint16) * 255 // max(peak, 1)).astype(np.uint8))
+    return _jpeg((small.astype(np.uint16) * 255 // max(peak, 1)).astype(np.uint8))
 
 
 def _pixels(path: str) -> np.ndarray | None:
@@ -81,7 +80,7 @@ def _outlined(image: np.ndarray, tampered: np.ndarray) -> np.ndarray:
     return cv2.drawContours(image, contours, -1, OUTLINE, 1)
 
 
-def _data_uri(pixels: np.ndarray) -> str:
+def _jpeg(pixels: np.ndarray) -> bytes:
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, 'JPEG', quality=80)
-    return data_uri(buffer.getvalue())
+    return buffer.getvalue()
