@@ -68,6 +68,7 @@ def imports_of(path):
     ('place', 'forbidden'),
     [
         ('jpeg.py', ('torch', 'mm')),
+        ('templates', ('torch', 'mm')),
         ('evaluation/functional', ('mm',)),
         ('synthesis', ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet')),
         ('models', ('torchvision', 'mmpretrain', 'mmomni.datasets', 'mmomni.apis')),

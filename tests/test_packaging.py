@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ('mmomni', 'configs', 'tools')
-FILES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'LICENSE', 'README.md', 'model-index.yml')
+FILES = (
+    'CITATION.cff', 'LICENSE', 'MANIFEST.in', 'README.md', 'model-index.yml', 'pyproject.toml',
+    'setup.py',
+)  # fmt: skip
 STRAYS = (
     'build/lib/mmomni/old.py',
     'data/a.jpg',
@@ -21,14 +25,14 @@ STRAYS = (
     'tests/test_a.py',
     'work_dirs/a.py',
 )
+SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors')
 NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__')
 
 
 @pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    """The wheel of a copy of this tree, in which an older build and other work lie about."""
-    folder = tmp_path_factory.mktemp('packaging')
-    tree = folder / 'tree'
+def tree(tmp_path_factory):
+    """A copy of this tree, in which an older build and other work lie about."""
+    tree = tmp_path_factory.mktemp('packaging') / 'tree'
     for name in FOLDERS:
         shutil.copytree(ROOT / name, tree / name, ignore=NO_BUILD)
     for name in FILES:
@@ -36,10 +40,15 @@ def wheel(tmp_path_factory):
     for stray in STRAYS:
         (tree / stray).parent.mkdir(parents=True, exist_ok=True)
         (tree / stray).touch()
+    return tree
+
+
+@pytest.fixture(scope='module')
+def wheel(tree):
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-index']
-    command += ['--no-build-isolation', '--wheel-dir', str(folder), str(tree)]
+    command += ['--no-build-isolation', '--wheel-dir', str(tree.parent), str(tree)]
     subprocess.run(command, check=True, capture_output=True, text=True)
-    (path,) = folder.glob('*.whl')
+    (path,) = tree.parent.glob('*.whl')
     with zipfile.ZipFile(path) as archive:
         yield archive
 
@@ -51,13 +60,35 @@ def files_of(folder):
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    sources = ('.py', '.css', '.html', '.js', '.md', '.safetensors')
-    modules = {name for name in files_of('mmomni') if name.endswith(sources)}
-    assert {'mmomni/reporting/report.html', 'mmomni/weights/README.md'} <= modules
+    modules = {name for name in files_of('mmomni') if name.endswith(SOURCES)}
+    assert {'mmomni/templates/base.html.jinja', 'mmomni/weights/README.md'} <= modules
     staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
     assert names == expected
+
+
+def test_a_wheel_can_be_built_of_the_source_distribution(tree):
+    code = 'from setuptools import build_meta; print(build_meta.build_sdist(".."))'
+    command = [sys.executable, '-c', code]
+    output = subprocess.run(command, cwd=tree, check=True, capture_output=True, text=True).stdout
+    with tarfile.open(tree.parent / output.splitlines()[-1]) as archive:
+        names = {name.partition('/')[2] for name in archive.getnames()}
+    needed = {name for name in files_of('mmomni') if name.endswith(SOURCES)} | set(FILES)
+    assert needed | files_of('configs') | files_of('tools') - {'tools/make_env.py'} <= names
+
+
+def test_pages_of_the_installed_package_are_found(wheel, tmp_path):
+    wheel.extractall(tmp_path)
+    code = """if True:
+        from mmomni.templates import ENVIRONMENT, __file__
+        print(__file__)
+        print(ENVIRONMENT.list_templates(['jinja']))
+    """
+    command = [sys.executable, '-c', code]
+    output = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert output.stdout.startswith(str(tmp_path))
+    assert 'data_report.html.jinja' in output.stdout
 
 
 def test_wheel_metadata(wheel):
@@ -68,7 +99,8 @@ def test_wheel_metadata(wheel):
     assert 'Requires-Python: >=3.10' in metadata
     required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
     assert set(required) == {
-        'jpeglib', 'numpy', 'opencv-python', 'Pillow', 'safetensors', 'tensorboard', 'torch',
+        'Jinja2', 'jpeglib', 'matplotlib', 'numpy', 'opencv-python', 'Pillow', 'prettytable',
+        'safetensors', 'tensorboard', 'torch',
     }  # fmt: skip
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(f'{info}/entry_points.txt').decode())

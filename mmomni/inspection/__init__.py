@@ -1,6 +1,7 @@
 """A doctor for data sets: what is wrong with images and masks before a network sees them.
 
-Needs NumPy, OpenCV and Pillow; mmengine only for configs, matplotlib only for ``report.html``.
+Needs NumPy, OpenCV, Pillow and Jinja2; mmengine only for configs, matplotlib only for
+``report.html``.
 """
 
 from .doctor import Diagnosis, check_data, write_reports

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from mmomni.html import printable
+from mmomni.templates import printable
 
 from .doctor import Diagnosis
 from .kinds import KINDS

@@ -1,4 +1,4 @@
-"""Small pictures of suspicious images, as data URIs."""
+"""Small pictures of suspicious images, as bytes of JPEG files."""
 
 from io import BytesIO
 
@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.html import data_uri
 from mmomni.jpeg import decode
 from mmomni.masks import tampered_pixels
 from mmomni.orientation import orientation_of, upright
@@ -18,7 +17,7 @@ OUTLINE = (255, 0, 200)
 HALO = (255, 255, 255)
 
 
-def image_thumbnail(image: str, mask: str | None = None) -> str | None:
+def image_thumbnail(image: str, mask: str | None = None) -> bytes | None:
     """An image with the outline of its mask; ``None`` if it cannot be read."""
     pixels = _pixels(image)
     if pixels is None:
@@ -27,10 +26,10 @@ def image_thumbnail(image: str, mask: str | None = None) -> str | None:
     tampered = None if mask is None else _tampered(mask)
     if tampered is not None:
         small = _outlined(small, tampered)
-    return _data_uri(small)
+    return _jpeg(small)
 
 
-def upright_thumbnail(image: str) -> str | None:
+def upright_thumbnail(image: str) -> bytes | None:
     """An image turned as viewers turn it, by its EXIF orientation."""
     try:
         data = read_bytes(image)
@@ -39,17 +38,17 @@ def upright_thumbnail(image: str) -> str | None:
         pixels = upright(decode(data, image), orientation)
     except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
         return None
-    return _data_uri(_shrink(pixels))
+    return _jpeg(_shrink(pixels))
 
 
-def mask_thumbnail(mask: str) -> str | None:
+def mask_thumbnail(mask: str) -> bytes | None:
     """A mask as it is stored, brightened to full range; ``None`` if it cannot be read."""
     pixels = _pixels(mask)
     if pixels is None:
         return None
     small = _shrink(pixels)
     peak = int(small.max())
-    return _data_uri((small.astype(np.uint16) * 255 // max(peak, 1)).astype(np.uint8))
+    return _jpeg((small.astype(np.uint16) * 255 // max(peak, 1)).astype(np.uint8))
 
 
 def _pixels(path: str) -> np.ndarray | None:
@@ -84,7 +83,7 @@ def _outlined(image: np.ndarray, tampered: np.ndarray) -> np.ndarray:
     return cv2.drawContours(image, contours, -1, OUTLINE, 1)
 
 
-def _data_uri(pixels: np.ndarray) -> str:
+def _jpeg(pixels: np.ndarray) -> bytes:
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, 'JPEG', quality=80)
-    return data_uri(buffer.getvalue())
+    return buffer.getvalue()

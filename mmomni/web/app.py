@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,14 +25,15 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Request, Response
 
 from mmomni.jpeg import ImageReadError
+from mmomni.templates import asset, render
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-STATIC = {
-    '/': ('page.html', 'text/html'),
-    '/page.css': ('page.css', 'text/css'),
-    '/page.js': ('page.js', 'text/javascript'),
+PARTS: dict[str, tuple[Callable[[str], str], str, str]] = {
+    '/': (render, 'serve.html.jinja', 'text/html'),
+    '/page.css': (asset, 'serve.css', 'text/css'),
+    '/page.js': (asset, 'serve.js', 'text/javascript'),
 }
 UPLOAD_TYPE = 'application/octet-stream'
 """Asked for because no other site can make a browser send it here without asking first (CORS)."""
@@ -116,14 +116,13 @@ class Page:
         if request.path == '/examine':
             _check_method(request, 'POST')
             return _with_json(Response(), self._examine(request))
-        if request.path != '/about' and request.path not in STATIC:
+        if request.path != '/about' and request.path not in PARTS:
             raise NotFound(f'there is no {request.path} here; the page is at /')
         _check_method(request, 'GET', 'HEAD')
         if request.path == '/about':
             return _with_json(Response(), self.about)
-        name, kind = STATIC[request.path]
-        content = files(__package__).joinpath('static', name).read_bytes()
-        return Response(content, content_type=f'{kind}; charset=utf-8')
+        make, name, kind = PARTS[request.path]
+        return Response(make(name), content_type=f'{kind}; charset=utf-8')
 
     def _check_caller(self, request: Request) -> None:
         host = request.headers.get('Host', '')

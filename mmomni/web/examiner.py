@@ -11,7 +11,6 @@ from mmomni.apis import Failure, ManipulationInferencer, Prediction
 from mmomni.apis.inputs import Source
 from mmomni.apis.samples import Sample
 from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
-from mmomni.html import printable
 from mmomni.jpeg import ImageReadError
 from mmomni.orientation import upright, upright_box
 from mmomni.reporting import (
@@ -24,6 +23,7 @@ from mmomni.reporting import (
 from mmomni.reporting.folder import report_file
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.record import FileState
+from mmomni.templates import printable
 
 
 class Examiner:

@@ -3,12 +3,12 @@ import os
 import struct
 import subprocess
 import sys
-from html import escape
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import ExifTags, Image
 from planting import SIZE, Builder, make_mask, make_picture, save
 

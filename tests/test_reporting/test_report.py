@@ -70,6 +70,15 @@ def test_names_are_no_markup(page):
     assert ATTACK in {row['name'] for row in data_of(page)['rows']}
 
 
+def test_names_of_bad_files_and_settings_are_no_markup(tmp_path, run):
+    name = '<script>alert("1")\'\x1b[31m.png'
+    (tmp_path / name).write_bytes(b'no image')
+    run(tmp_path / name, report=True, checkpoint='<b>"\x07.pth')
+    text = (tmp_path / 'out/report.html').read_text()
+    assert '&lt;script&gt;alert(&#34;1&#34;)&#39;\\x1b[31m.png</b>: expected a whole' in text
+    assert '<dd>&lt;b&gt;&#34;\\x07.pth (SHA-256 ' in text
+
+
 def test_nothing_is_loaded_from_elsewhere(page):
     text = page.read_text()
     assert not re.search(r'(src|href)\s*=\s*["\']?\s*(https?:|//)', text)

@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import struct
 import tempfile
 import zlib
@@ -109,6 +110,16 @@ def test_report_is_one_file_of_this_image(examine, photo):
     assert answer['sha256'] in report
     assert 'id="view-0"' in report
     assert 'masks/' not in report
+
+
+def test_a_hostile_name_is_no_markup_of_the_report(examine, photo):
+    name = '<script>alert("1")\'\x1b[31m.jpg'
+    report = content(examine(photo(), name), 'report').decode()
+    assert '<script>alert' not in report
+    assert '\x1b' not in report
+    (data,) = re.findall('id="data">(.*)</script>', report)
+    (row,) = json.loads(data)['rows']
+    assert row['name'] == '<script>alert("1")\'\\x1b[31m.jpg'
 
 
 def test_nothing_is_left_on_the_disk(examine, photo, tmp_path, monkeypatch):

@@ -1,0 +1,73 @@
+"""The pages that people see: Jinja2 templates, their styles and scripts, and how they are filled.
+
+Whatever a template prints is escaped, and a name that it is not given is an error. What it puts
+into a page unescaped says so (``safe``): the files beside it and what is drawn here.
+"""
+
+import base64
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def render(template: str, **values: Any) -> str:
+    """A filled page.
+
+    Args:
+        template: Name of a file in this folder.
+        values: What the template speaks of.
+
+    Raises:
+        jinja2.TemplateNotFound: There is no such template.
+        jinja2.UndefinedError: It speaks of something that is not among the values.
+    """
+    return ENVIRONMENT.get_template(template).render(values)
+
+
+def render_pieces(template: str, **values: Any) -> Iterator[str]:
+    """The same page piece by piece, for what would not fit into memory as a whole."""
+    return ENVIRONMENT.get_template(template).generate(values)
+
+
+def asset(name: str) -> str:
+    """The text of a style or script of this folder."""
+    return files(__package__).joinpath(name).read_text(encoding='utf-8')
+
+
+def printable(text: str) -> str:
+    """File names may hold control characters and broken encodings: escape them."""
+    return ''.join(
+        c if c.isprintable() else c.encode('unicode_escape').decode('ascii') for c in text
+    )
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG as the ``src`` of an ``img``."""
+    return 'data:image/jpeg;base64,' + base64.b64encode(jpeg).decode('ascii')
+
+
+def policy_hash(text: str) -> str:
+    """A style or script, as a content security policy names what it allows."""
+    return 'sha256-' + base64.b64encode(sha256(text.encode()).digest()).decode('ascii')
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader('mmomni'),  # its folder `templates`
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.policies['json.dumps_kwargs'] = dict(allow_nan=False, separators=(',', ':'))
+    made.globals['asset'] = asset
+    made.filters.update(data_uri=data_uri, policy_hash=policy_hash, printable=printable)
+    return made
+
+
+ENVIRONMENT = _environment()
+"""Of all templates."""
