@@ -18,8 +18,8 @@ from torch.utils.data import Dataset
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.orientation import orientation_of
 from mmomni.models.layers.frequency_perception import MAX_STEP
-from mmomni.orientation import orientation_of
 
 from .inputs import Source
 from .results import Failure

@@ -3,9 +3,10 @@
 Needs NumPy, OpenCV and Pillow; mmengine only for configs, matplotlib only for ``report.html``.
 """
 
+from mmomni.jpeg.quality import estimate_quality
+
 from .doctor import Diagnosis, check_data, write_reports
 from .kinds import KINDS, LEVELS, Kind
-from .quality import estimate_quality
 from .records import Finding
 from .similarity import look_of, similar_groups
 from .terminal import render_text

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.jpeg import decode
+from mmomni.jpeg.orientation import orientation_of
+from mmomni.jpeg.quality import estimate_quality
 from mmomni.masks import tampered_of
-from mmomni.orientation import orientation_of
 
-from .quality import estimate_quality
 from .records import Fault, ImageFacts, JPEGFacts, MaskFacts, Record, Sample
 from .similarity import look_of
 

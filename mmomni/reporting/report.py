@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from mmomni.html import STYLE, data_uri, printable
-from mmomni.orientation import upright_box
+from mmomni.jpeg.orientation import upright_box
 
 from .folder import UNFINISHED, PredictionFolder, report_file
 

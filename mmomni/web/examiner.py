@@ -13,7 +13,7 @@ from mmomni.apis.samples import Sample
 from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
 from mmomni.html import printable
 from mmomni.jpeg import ImageReadError
-from mmomni.orientation import upright, upright_box
+from mmomni.jpeg.orientation import upright, upright_box
 from mmomni.reporting import (
     ImageFile,
     ImageThreshold,

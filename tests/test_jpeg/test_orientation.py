@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmomni.jpeg import decode
-from mmomni.orientation import as_stored, orientation_of, upright, upright_box
+from mmomni.jpeg.orientation import as_stored, orientation_of, upright, upright_box
 
 
 def test_upright_is_what_viewers_do():

@@ -1,7 +1,4 @@
-"""JPEG bytes <-> pixels, luma DCT coefficients and quantisation table.
-
-Knows nothing of torch or OpenMMLab. Letters: ``H W`` image height and width in pixels.
-"""
+"""Luma DCT coefficients and quantisation table of a JPEG, as the file holds them."""
 
 import ctypes
 import os
@@ -10,34 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
-from itertools import chain
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from .arrays import unmirrored
-from .jpeg_stream import bare_stream
-from .orientation import UPRIGHT, as_stored, orientation_of
+from .codec import ImageReadError, is_plain_jpeg
+from .stream import bare_stream
 
 BACKENDS = ('jpeglib', 'jpegio')
-LONGEST_SIDE = 65_500
-SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
-    '4:4:4': cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    '4:2:2': cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
-    '4:2:0': cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-}
-ChannelOrder = Literal['rgb', 'bgr']
-_AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _backend_in_use: str | None = None
-
-
-_END_OF_IMAGE = b'\xff\xd9'
-
-
-class ImageReadError(ValueError):
-    """An image or mask file that cannot be used; the message names the file and the remedy."""
 
 
 class Luma(NamedTuple):
@@ -53,102 +32,6 @@ class Luma(NamedTuple):
     table: np.ndarray
 
 
-def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb') -> np.ndarray:
-    """Decode an image file of any common format to RGB, ignoring EXIF orientation.
-
-    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB;
-    pixels of floats or of 32 bits are refused, because nothing says what their white is.
-
-    Args:
-        data: The whole file.
-        name: What an error message calls it, usually the path.
-        channel_order: ``'rgb'``, or ``'bgr'`` as the host has it.
-
-    Returns:
-        ``uint8`` (H, W, 3).
-
-    Raises:
-        ImageReadError: The bytes are no image, are truncated or exceed Pillow's pixel limit.
-    """
-    try:
-        with Image.open(BytesIO(data)) as image:
-            if image.mode.startswith(('I', 'F')):
-                return _sixteen_bit_to_rgb(image)
-            # Pillow tells a cut file from a whole one, OpenCV does not. Of a file that ends where
-            # a JPEG ends, OpenCV makes the same pixels faster.
-            if _is_plain_jpeg(image) and data.endswith(_END_OF_IMAGE):
-                pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
-                if pixels is not None:
-                    return pixels if channel_order == 'bgr' else _swapped(pixels)
-            rgb = values_of(image, 'RGB')
-            return rgb if channel_order == 'rgb' else _swapped(rgb)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        raise ImageReadError(
-            f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
-            f'{len(data)} bytes that cannot be decoded '
-            f'({"no known image format" if unknown else error}); replace or remove the file'
-        ) from error
-
-
-def values_of(image: Image.Image, mode: str | None = None) -> np.ndarray:
-    """The values of an opened image, converted or not, in the place where the file has them."""
-    # Pillow turns TIFF, and no other format, by its orientation when it decodes.
-    turned = orientation_of(image) if image.format == 'TIFF' else UPRIGHT
-    return as_stored(np.array(image if mode is None else image.convert(mode)), turned)
-
-
-def _swapped(pixels: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-
-
-def _is_plain_jpeg(image: Image.Image) -> bool:
-    return image.format in ('JPEG', 'MPO') and image.mode in ('L', 'RGB')
-
-
-def _sixteen_bit_to_rgb(image: Image.Image) -> np.ndarray:
-    values = values_of(image)
-    if image.mode == 'F' or (image.mode == 'I' and image.format != 'PNG'):
-        raise ValueError(f'its pixels are of {values.dtype}, not of 8 or 16 bits')
-    return np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)
-
-
-def encode(
-    pixels: np.ndarray,
-    quality: int,
-    subsampling: str = '4:4:4',
-    name: str = 'image',
-    channel_order: ChannelOrder = 'rgb',
-) -> bytes:
-    """Save colour (or grey) pixels as a baseline JPEG in memory.
-
-    Args:
-        pixels: ``uint8`` (H, W, 3) or (H, W).
-        quality: libjpeg quality, 1 to 100.
-        subsampling: Chroma layout: ``'4:4:4'``, ``'4:2:2'`` or ``'4:2:0'``.
-        name: What an error message calls the image, usually its path.
-        channel_order: ``'rgb'``, or ``'bgr'`` as the host has it.
-
-    Raises:
-        ImageReadError: A side is longer than a JPEG can be.
-    """
-    if subsampling not in SUBSAMPLING:
-        raise ValueError(f'subsampling must be one of {tuple(SUBSAMPLING)}, got {subsampling!r}')
-    if max(pixels.shape[:2]) > LONGEST_SIDE:
-        raise ImageReadError(
-            f'{name}: expected sides of at most {LONGEST_SIDE} px, the limit of JPEG, got '
-            f'{pixels.shape[1]} x {pixels.shape[0]}; shrink or tile the image'
-        )
-    pixels = unmirrored(pixels)
-    if pixels.ndim == 3 and channel_order == 'rgb':
-        pixels = _swapped(pixels)
-    options = {
-        cv2.IMWRITE_JPEG_QUALITY: int(quality),
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: SUBSAMPLING[subsampling],
-    }
-    return cv2.imencode('.jpg', pixels, list(chain(*options.items())))[1].tobytes()
-
-
 def has_luma(data: bytes) -> bool:
     """Whether ``data`` is a JPEG whose first component is luma (grey or YCbCr).
 
@@ -156,7 +39,7 @@ def has_luma(data: bytes) -> bool:
     luma of the image. The colour space is told apart as libjpeg does.
     """
     with Image.open(BytesIO(data)) as image:
-        if not _is_plain_jpeg(image):
+        if not is_plain_jpeg(image):
             return False
         if image.mode == 'L' or 'jfif' in image.info:
             return True

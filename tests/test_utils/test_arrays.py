@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmomni.arrays import unmirrored
+from mmomni.utils.arrays import unmirrored
 
 
 def numbered(*shape):

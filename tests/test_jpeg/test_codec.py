@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from scipy.fft import idctn
 
-from mmomni import jpeg
 from mmomni.jpeg import ImageReadError, decode, encode, has_luma, read_luma
+from mmomni.jpeg import luma as jpeg
 
 HEIGHT, WIDTH = 45, 61
 LAYOUTS = {'4:4:4': 0, '4:2:2': 1, '4:2:0': 2}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmomni.inspection.quality import estimate_quality, standard_table
 from mmomni.jpeg import read_luma
+from mmomni.jpeg.quality import estimate_quality, standard_table
 
 
 @pytest.fixture(scope='module')
