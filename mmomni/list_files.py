@@ -9,7 +9,6 @@ authentic one, relative to the root of the set. What had to be left out follows 
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from mmomni.image_files import IMAGE_SUFFIXES
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.utils.files import is_image, replacing
 
 MASK_FOLDER = 'mmomni_masks'
 HEADER = '# Written by mmomni: image <tab> mask, or - for an authentic image'
@@ -143,7 +142,7 @@ def images_in(folder: Path, pattern: str = '**/*') -> list[Path]:
     """All image files below ``folder`` (none if there is no such folder), sorted."""
     return sorted(
         path for path in folder.glob(pattern)
-        if path.suffix.lower() in IMAGE_SUFFIXES and MASK_FOLDER not in path.parts
+        if is_image(path) and MASK_FOLDER not in path.parts
     )  # fmt: skip
 
 
@@ -229,9 +228,8 @@ def _rewrite(
     mask = is_tampered(decode(source.read_bytes(), str(source)))
     image = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(target.name + '.part')  # a killed run leaves no broken mask
-    image.resize(size, Image.Resampling.NEAREST).save(unfinished, 'PNG')
-    os.replace(unfinished, target)
+    with replacing(target) as unfinished:
+        image.resize(size, Image.Resampling.NEAREST).save(unfinished, 'PNG')
 
 
 # ---- writing and reporting -----------------------------------------------------------------

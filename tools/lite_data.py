@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from mmomni.image_files import find_images
+from mmomni.utils.files import find_images
 
 DOMAINS = ('natural', 'document', 'face')
 TEST_EVERY = 5

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from safetensors.torch import save
 from torch import Tensor
 
-from mmomni.checksum import file_sha256
 from mmomni.datasets import ManipulationDataset
+from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
 from .inference_config import inference_config, refuse_unsafe

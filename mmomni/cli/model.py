@@ -70,8 +70,8 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
-    from mmomni.checksum import file_sha256
-    from mmomni.memory import keep_freed_memory
+    from mmomni.utils.allocator import keep_freed_memory
+    from mmomni.utils.files import file_sha256
 
     if args.config is not None and not Path(args.config).is_file():
         raise FileNotFoundError(f'expected a config file for --config, got {args.config}')

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmomni.image_files import find_images
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
+from mmomni.utils.files import find_images
 
 SPLITS = ('train', 'held_out')
 

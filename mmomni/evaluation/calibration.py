@@ -11,8 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmomni.checksum import file_sha256
-from mmomni.image_files import find_images
+from mmomni.utils.files import file_sha256, find_images
 
 if TYPE_CHECKING:
     from mmomni.apis import ManipulationInferencer

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmomni.checksum import file_sha256
 from mmomni.datasets.configured import type_name
+from mmomni.utils.files import file_sha256, replacing
 
 DOCTAMPER = 'doctamper'
 AVERAGE = 'average'
@@ -221,10 +221,8 @@ def write_result(
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {key: None if math.isnan(value) else value for key, value in metrics.items()}
     text = json.dumps(dict(**point._asdict(), inputs=inputs, metrics=known), indent=2)
-    # A killed run leaves no broken file, and two runs at once do not share one.
-    unfinished = path.with_suffix(f'.{os.getpid()}.part')
-    unfinished.write_text(text + '\n', encoding='utf-8')
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text + '\n', encoding='utf-8')
 
 
 def score_lines(metrics: Metrics) -> Iterator[tuple[Line, str, float]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmomni.image_files import IMAGE_SUFFIXES, find_images
+from mmomni.utils.files import find_images, is_image
 
 from .records import DataSet
 
@@ -51,7 +51,7 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
         return [_open_folder(path, split)]
     if path.suffix.lower() in CONFIG_SUFFIXES:
         return open_config(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_image(path):
         raise ValueError(f'{path} is a single image; give the folder or a list file that names it')
     name = f'{path.resolve().parent.name}/{path.name}'
     data_set = DataSet(name, UNKNOWN_DOMAIN, split, str(path))

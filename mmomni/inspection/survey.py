@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-import cv2
+from mmomni.utils.workers import worker_pool
 
 from .reading import read_record
 from .records import Fault, Record, Sample
@@ -79,7 +79,5 @@ def _read_alone(sample: Sample) -> Record:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    # Threads of OpenCV do not survive a fork, and the cores are busy with processes anyway.
-    return ProcessPoolExecutor(
-        workers, multiprocessing.get_context(), initializer=cv2.setNumThreads, initargs=(0,)
-    )
+    # As the host starts processes: a crash costs one for each sample, which a fork makes cheap.
+    return worker_pool(workers, method=multiprocessing.get_start_method())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmomni.apis.results import Failure, Prediction
-from mmomni.checksum import file_sha256
+from mmomni.utils.files import file_sha256
 
 from .folder import PredictionFolder
 from .record import FileState, file_state

@@ -2,18 +2,15 @@
 
 import json
 import logging
-import multiprocessing
-import os
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
+from mmomni.utils.files import replacing
+from mmomni.utils.workers import worker_pool
 
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
 from .publishing import POST_PROBABILITY
@@ -141,10 +138,7 @@ def _samples(
     if workers == 1 or len(indices) < 2:
         yield from (_make(make, index) for index in indices)
         return
-    # Not `fork`: OpenCV's threads do not survive it.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context('forkserver' if 'forkserver' in methods else 'spawn')
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make,))
+    pool = worker_pool(workers, _start_worker, (make,))
     pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
     try:
         for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
@@ -172,16 +166,6 @@ _synthesizer: Synthesizer
 def _start_worker(make: Synthesizer) -> None:
     global _synthesizer  # noqa: PLW0603  (sent to a process once, not with each index)
     _synthesizer = make
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that gives it work was killed, which it would not notice."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _make_here(index: int) -> _Made:
@@ -198,8 +182,8 @@ def _write(out: Path, header: dict[str, Any], sample: Sample) -> None:
         (out / folder).mkdir(parents=True, exist_ok=True)
     if not (out / HEADER).exists():
         text = json.dumps(header, indent=2) + '\n'
-        (out / f'{HEADER}.new').write_text(text, encoding='utf-8')
-        os.replace(out / f'{HEADER}.new', out / HEADER)
+        with replacing(out / HEADER) as unfinished:
+            unfinished.write_text(text, encoding='utf-8')
     (out / 'images' / name).write_bytes(sample.image)
     if sample.mask is not None:
         (out / 'masks' / name.with_suffix('.png')).write_bytes(sample.mask)

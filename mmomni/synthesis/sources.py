@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmomni.image_files import IMAGE_SUFFIXES, find_images
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.utils.files import IMAGE_SUFFIXES, find_images
 
 from .jpeg_history import MADE, NONE, OWN
 

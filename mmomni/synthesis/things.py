@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmomni.image_files import find_images
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.utils.files import find_images
 
 from .scene import Thing
 

@@ -23,7 +23,6 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
-from mmomni.memory import keep_freed_memory
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.operations import limits, macs_by_module, operations_of
 from mmomni.profiling.report import Row, case_of, draw, markdown, rows_of
@@ -48,6 +47,7 @@ from mmomni.profiling.timing import (
     peak_flops,
 )
 from mmomni.profiling.training import build_optimiser, shares_of, training_step
+from mmomni.utils.allocator import keep_freed_memory
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 RECIPE = '8xb2-370k_iml-512x512.py'

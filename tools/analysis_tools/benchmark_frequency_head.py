@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmomni.memory import keep_freed_memory
 from mmomni.models.layers import FrequencyPerceptionHead
 from mmomni.profiling.memory import peak_memory
 from mmomni.profiling.subjects import random_planes
 from mmomni.profiling.timing import median_ratio, name_of_bounds, read
+from mmomni.utils.allocator import keep_freed_memory
 
 Form = Callable[[Tensor, Tensor], Tensor]
 HEADER = (

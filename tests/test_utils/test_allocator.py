@@ -7,7 +7,7 @@ import pytest
 SCRIPT = """
 import resource, sys, threading
 import numpy as np
-from mmomni.memory import keep_freed_memory
+from mmomni.utils.allocator import keep_freed_memory
 
 kept = '--keep' in sys.argv and keep_freed_memory()
 
@@ -55,7 +55,7 @@ def test_without_it_they_are_made_each_time():
 
 
 def test_other_c_libraries_are_left_as_they_are(monkeypatch):
-    from mmomni import memory
+    from mmomni.utils import allocator as memory
 
     monkeypatch.setattr(memory.ctypes, 'CDLL', lambda _: object())
     assert memory.keep_freed_memory() is False
