@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mmomni.datasets import ManipulationDataset
+from mmomni.datasets.configured import sets_of
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
@@ -120,10 +121,9 @@ def description_text(description: Description) -> str:
 
 def _training(config: Config, iterations: int | None) -> dict:
     loader = config.get('train_dataloader') or {}
-    dataset = loader.get('dataset') or {}
     sets = [
         '/'.join(part for part in (entry.get('domain'), _set_name(entry)) if part)
-        for entry in dataset.get('datasets', [dataset])
+        for entry in sets_of(config, 'train_dataloader')
     ]
     return dict(
         sets=[name for name in sets if name],

@@ -10,6 +10,8 @@ from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
 from mmomni.utils.files import find_images
 
+from .list_files import list_lines, listed_pair
+
 SPLITS = ('train', 'held_out')
 
 
@@ -109,17 +111,13 @@ class ManipulationDataset(BaseSegDataset):
         if not path.is_file():
             raise FileNotFoundError(f'{self.name}: expected a list file at {path}, found none')
         pairs: list[tuple[str, str | None]] = []
-        for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
-            if not line.strip() or line.startswith('#'):
-                continue
-            columns = [part.strip() for part in line.split('\t' if '\t' in line else None)]
+        for number, line, columns in list_lines(path.read_text(encoding='utf-8')):
             if len(columns) != 2:
                 raise ValueError(
                     f'{path}:{number}: expected `image mask` or `image -` (separated by a tab if '
                     f'names hold blanks), got {len(columns)} columns: {line!r}'
                 )
-            image, mask = (osp.join(self.data_root or '', column) for column in columns)
-            pairs.append((image, None if columns[1] == '-' else mask))
+            pairs.append(listed_pair(columns, self.data_root or ''))
         missing = [file for pair in pairs for file in pair if file and not osp.isfile(file)]
         if missing:
             message = f'{self.name}: {len(missing)} files of {path} do not exist: {missing[:3]}...'

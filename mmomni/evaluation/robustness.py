@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmomni.datasets.configured import type_name
+from mmomni.datasets.configured import innermost, sets_of, type_name
 from mmomni.utils.files import file_sha256, replacing
 
 DOCTAMPER = 'doctamper'
@@ -84,7 +84,7 @@ def grid_points(cfg: Config, grids: Sequence[str] | None) -> list[Point]:
     Raises:
         ValueError: The test sets do not fit a grid that was asked for.
     """
-    datasets = _datasets(cfg.test_dataloader.dataset)
+    datasets = sets_of(cfg, 'test_dataloader')
     plain = [dataset for dataset in datasets if not _has_schedule(dataset)]
     fitting = [
         grid for grid in GRIDS
@@ -110,7 +110,7 @@ def perturbed(loader: dict, point: Point) -> dict:
         ValueError: A pipeline does not load images the way the perturbation needs it.
     """
     loader = copy.deepcopy(loader)
-    for dataset in _datasets(loader['dataset']):
+    for dataset in innermost(loader['dataset']):
         if not _has_schedule(dataset):
             _insert(dataset, point)
         elif point.kind == DOCTAMPER:
@@ -165,10 +165,6 @@ def _set_min_quality(dataset: dict, point: Point) -> None:
                     'are in pks/ of the DocTamper repository. Without them, choose other --grids'
                 )
             step['factors'] = factors
-
-
-def _datasets(dataset: dict) -> list[dict]:
-    return dataset.get('datasets', [dataset])
 
 
 def _has_schedule(dataset: dict) -> bool:

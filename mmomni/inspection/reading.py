@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmomni.datasets.masks import tampered_of
 from mmomni.jpeg import decode
 from mmomni.jpeg.orientation import orientation_of
 from mmomni.jpeg.quality import estimate_quality
-from mmomni.masks import tampered_of
 
 from .records import Fault, ImageFacts, JPEGFacts, MaskFacts, Record, Sample
 from .similarity import look_of
@@ -39,7 +39,7 @@ def read_bytes(path: str) -> bytes:
         return Path(path).read_bytes()
     from mmengine import fileio
 
-    import mmomni.datasets  # noqa: F401  (registers lmdb://)
+    from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
 
     return fileio.get(path)
 

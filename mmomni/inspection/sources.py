@@ -6,10 +6,11 @@ reason and goes on.
 
 import os.path as osp
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
+from mmomni.datasets.configured import sets_of, type_name
+from mmomni.datasets.list_files import list_lines, listed_pair
 from mmomni.utils.files import find_images, is_image
 
 from .records import DataSet
@@ -84,9 +85,11 @@ def open_config(path: Path) -> list[DataSet]:
         config = Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is a program and may raise anything
         raise ValueError(f'{path}: cannot be read as a config ({error})') from error
-    described: dict[tuple[str, bool], tuple[Mapping, list[str]]] = {}
+    described: dict[tuple[str, bool], tuple[dict, list[str]]] = {}
     for split in SPLITS:
-        for leaf in _leaves((config.get(f'{split}_dataloader') or {}).get('dataset')):
+        for leaf in sets_of(config, f'{split}_dataloader'):
+            if 'type' not in leaf:
+                continue
             files = {key: leaf.get(key) for key in ('type', 'data_root', 'ann_file', 'data_prefix')}
             _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
             if split not in splits:
@@ -96,23 +99,9 @@ def open_config(path: Path) -> list[DataSet]:
     return [_open_described(leaf, '/'.join(splits)) for leaf, splits in described.values()]
 
 
-def _leaves(node: Any) -> Iterable[Mapping]:
-    """Dicts of datasets that wrap no others, wherever wrappers nest them."""
-    if isinstance(node, (list, tuple)):
-        for child in node:
-            yield from _leaves(child)
-    elif isinstance(node, Mapping):
-        inner = [node[key] for key in ('dataset', 'datasets') if key in node]
-        if inner:
-            yield from _leaves(inner)
-        elif 'type' in node:
-            yield node
-
-
-def _open_described(config: Mapping, split: str) -> DataSet:
+def _open_described(config: dict, split: str) -> DataSet:
     root, domain = config.get('data_root') or '', config.get('domain') or UNKNOWN_DOMAIN
-    kind = config['type'] if isinstance(config['type'], str) else config['type'].__name__
-    kind = kind.rsplit('.', 1)[-1]
+    kind = type_name(config)
     name = config.get('name') or Path(root or (domain if domain != UNKNOWN_DOMAIN else kind)).name
     data_set = DataSet(name, domain, split, root or name)
     try:
@@ -132,13 +121,10 @@ def _open_described(config: Mapping, split: str) -> DataSet:
 
 
 def _pair_lmdb(data_set: DataSet, root: str) -> None:
-    from mmomni.datasets.doctamper import COUNT_KEY, PREFIX, LMDBFiles
+    from mmomni.datasets.lmdb_files import COUNT_KEY, PREFIX, LMDBFiles, record_pairs
 
     count = int(LMDBFiles().get(f'{PREFIX}{root}/{COUNT_KEY}'))
-    data_set.pairs = [
-        (f'{PREFIX}{root}/image-{index:09d}', f'{PREFIX}{root}/label-{index:09d}')
-        for index in range(count)
-    ]
+    data_set.pairs = [*record_pairs(root, count)]
 
 
 # ---- pairing -------------------------------------------------------------------------------
@@ -152,16 +138,12 @@ def pair_list(data_set: DataSet, path: str, root: str) -> None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         data_set.add('set-missing', path, f'the list file cannot be read ({reason})')
         return
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.startswith('#'):
-            continue
-        columns = [part.strip() for part in line.split('\t' if '\t' in line else None)]
+    for number, line, columns in list_lines(text):
         if len(columns) != 2:
             message = f'line {number} has {len(columns)} columns instead of 2: {line[:200]!r}'
             data_set.add('list-line', path, message)
             continue
-        image, mask = (osp.join(root, column) for column in columns)
-        data_set.pairs.append((image, None if columns[1] == '-' else mask))
+        data_set.pairs.append(listed_pair(columns, root))
     if not data_set.pairs:
         data_set.add('set-missing', path, 'the list file names no images')
     _name_shared_stems(data_set)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmomni.datasets.masks import tampered_pixels
 from mmomni.html import data_uri
 from mmomni.jpeg import decode
-from mmomni.masks import tampered_pixels
 
 from .reading import read_bytes
 

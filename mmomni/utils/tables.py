@@ -1,12 +1,13 @@
 """Tables of text: in a frame for logs, in columns for a terminal, in Markdown for files."""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Literal
 
 
 def framed_table(
     header: Sequence[str],
     rows: Iterable[Sequence[str]],
-    align: str = 'c',
+    align: Literal['l', 'c', 'r'] = 'c',
     lines_after: Collection[int] = (),
 ) -> str:
     """A table with a frame of ``+``, ``-`` and ``|``.
@@ -22,7 +23,7 @@ def framed_table(
     table = PrettyTable(header)
     table.align = align
     for number, row in enumerate(rows):
-        table.add_row(row, divider=number in lines_after)
+        table.add_row(list(row), divider=number in lines_after)
     return table.get_string()
 
 

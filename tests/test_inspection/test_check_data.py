@@ -12,10 +12,10 @@ from PIL import ExifTags, Image
 from planting import SIZE, Builder, make_mask, make_picture, save
 
 from mmomni.cli import main
+from mmomni.datasets.masks import tampered_pixels
 from mmomni.inspection import KINDS, LEVELS, check_data, survey
 from mmomni.inspection.reading import read_image, read_mask, read_record
 from mmomni.inspection.records import Fault, Sample
-from mmomni.masks import tampered_pixels
 
 
 def found(diagnosis):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .jpeg import ImageReadError, decode, values_of
+from mmomni.jpeg import ImageReadError, decode, values_of
 
 LOSSY_THRESHOLD = 127
 """A JPEG cannot hold a clean mask: its ringing around edges is no ground truth."""

@@ -9,6 +9,7 @@ authentic one, relative to the root of the set. What had to be left out follows 
 """
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +134,26 @@ class Converter:
         target = source.with_name(f'{source.stem}{fitted}.png')
         _rewrite(root / pair.mask, root / target, self.is_tampered or not_zero, image)
         return pair._replace(mask=target.as_posix())
+
+
+# ---- reading -------------------------------------------------------------------------------
+
+
+def list_lines(text: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Number, text and columns of each line of a list file that is neither empty nor a comment.
+
+    Columns are separated by a tab or else by blanks; whoever reads asks for two.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith('#'):
+            columns = line.split('\t' if '\t' in line else None)
+            yield number, line, [column.strip() for column in columns]
+
+
+def listed_pair(columns: Sequence[str], root: str) -> tuple[str, str | None]:
+    """Paths of an image and its mask (``None``: authentic) by two columns of a list file."""
+    image, mask = (os.path.join(root, column) for column in columns)
+    return image, None if columns[1] == '-' else mask
 
 
 # ---- finding -------------------------------------------------------------------------------
