@@ -5,9 +5,10 @@ Needs NumPy, OpenCV and Pillow; mmengine only for configs, matplotlib only for `
 
 from mmomni.jpeg.quality import estimate_quality
 
-from .doctor import Diagnosis, check_data, write_reports
+from .doctor import Diagnosis, check_data
 from .kinds import KINDS, LEVELS, Kind
 from .records import Finding
+from .reports import write_reports
 from .similarity import look_of, similar_groups
 from .terminal import render_text
 
