@@ -13,11 +13,11 @@ from mmomni.utils.files import replacing
 from mmomni.utils.workers import worker_pool
 
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
+from .natural.things import list_donors
 from .publishing import POST_PROBABILITY
 from .resuming import HEADER, META, checked_free, header_of, mask_of, resumed
 from .sources import list_sources
 from .synthesizer import GREY_SHARE, PNG_SHARE, RENDERED, Sample, Synthesizer
-from .things import list_donors
 
 LIST = 'list.txt'
 # Images given out to the workers before the next one is written, per worker.

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .colour import as_grey
+from .documents.pages import render_page
 from .jpeg_history import (
     CAMERA,
     CAMERA_SECOND,
@@ -25,7 +26,6 @@ from .jpeg_history import (
     draw_generation,
 )
 from .operations import Forgery, ForgeryError, check_domain, forge_scene, known
-from .pages import render_page
 from .publishing import POST_PROBABILITY, Form, draw_post, publish
 from .regions import boxes_of
 from .scene import Scene, Word

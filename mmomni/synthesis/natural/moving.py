@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .colour import grain_of, jitter_colours, re_expose, with_grain
-from .geometry import (
+from mmomni.synthesis.colour import grain_of, jitter_colours, re_expose, with_grain
+from mmomni.synthesis.geometry import (
     KEPT_GRID,
     fits,
     grown,
@@ -14,9 +14,10 @@ from .geometry import (
     warped,
     warped_contour,
 )
+from mmomni.synthesis.regions import blend, draw_feather, filled, matte_of, place, soften, softened
+from mmomni.synthesis.scene import Edit, Scene
+
 from .inpainting import METHODS, inpaint, roughness_around
-from .regions import blend, draw_feather, filled, matte_of, place, soften, softened
-from .scene import Edit, Scene
 from .segments import OBJECT, SEGMENT, SHAPE, THINGS, random_outline
 
 # Two disjoint copies of a larger region rarely find room; inpainting larger ones looks smeared.

@@ -5,7 +5,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .colour import grain_of, re_expose, reinhard, towards_mean, with_grain
+from mmomni.synthesis.colour import grain_of, re_expose, reinhard, towards_mean, with_grain
 
 # How much darker the ground is where a shadow is darkest, and from where on it is seen.
 DARKNESS = (0.25, 0.6)

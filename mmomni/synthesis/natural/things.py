@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.synthesis.scene import Thing
 from mmomni.utils.files import find_images
-
-from .scene import Thing
 
 # A thing that fills less of its photo is too small to be shown, in pixels a side.
 LEAST_SIDE = 32

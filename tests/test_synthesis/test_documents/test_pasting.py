@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis.document_pasting import block_copy, page_splice, stamp
-from mmomni.synthesis.documents import text_edit
-from mmomni.synthesis.ink import draw_ink, print_ink
-from mmomni.synthesis.pages import render_page
+from mmomni.synthesis.documents.ink import draw_ink, print_ink
+from mmomni.synthesis.documents.pages import render_page
+from mmomni.synthesis.documents.pasting import block_copy, page_splice, stamp
+from mmomni.synthesis.documents.text import text_edit
 from mmomni.synthesis.regions import boxes_of
 from mmomni.synthesis.scene import Scene
 

@@ -2,16 +2,16 @@ import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis import splicing
 from mmomni.synthesis.geometry import warp_affine
 from mmomni.synthesis.jpeg_history import Generation
-from mmomni.synthesis.light import DARKNESS, darkened, relit, shadow_of
-from mmomni.synthesis.natural import copy_move
+from mmomni.synthesis.natural import splicing
+from mmomni.synthesis.natural.light import DARKNESS, darkened, relit, shadow_of
+from mmomni.synthesis.natural.moving import copy_move
+from mmomni.synthesis.natural.retouching import local_resave
+from mmomni.synthesis.natural.segments import grow_segment
+from mmomni.synthesis.natural.splicing import backdrop, paste_thing, splice
 from mmomni.synthesis.regions import FEATHERS, draw_feather, soften, softened, thickness_of
-from mmomni.synthesis.retouching import local_resave
 from mmomni.synthesis.scene import Scene, Thing
-from mmomni.synthesis.segments import grow_segment
-from mmomni.synthesis.splicing import backdrop, paste_thing, splice
 
 SIZE = (240, 320)
 

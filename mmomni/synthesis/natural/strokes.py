@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from .geometry import shifted, size_of
-from .regions import blend, poisson, soften
-from .scene import Edit, Scene
+from mmomni.synthesis.geometry import shifted, size_of
+from mmomni.synthesis.regions import blend, poisson, soften
+from mmomni.synthesis.scene import Edit, Scene
 
 # Radius of the brush over the image's shorter side, and length of a stroke over it.
 BRUSH = (0.012, 0.05)

@@ -3,11 +3,12 @@
 import cv2
 import numpy as np
 
-from .colour import change_sharpness, grain_of, resampled, sharpened, with_grain
+from mmomni.synthesis.colour import change_sharpness, grain_of, resampled, sharpened, with_grain
+from mmomni.synthesis.jpeg_history import draw_generation, on_same_grid
+from mmomni.synthesis.scene import Edit, Scene
+
 from .in_place import put_back, random_region
 from .inpainting import window_around
-from .jpeg_history import draw_generation, on_same_grid
-from .scene import Edit, Scene
 
 AREA = (0.02, 0.25)
 RESAVE_QUALITY = (30, 92)

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .scene import Box
+from mmomni.synthesis.scene import Box
 
 # Longest side at which faces are looked for, in pixels.
 DETECTION_SIDE = 320

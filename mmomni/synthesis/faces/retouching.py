@@ -5,10 +5,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from .face_boxes import centre_box
-from .geometry import size_of
-from .regions import blend, soften
-from .scene import Edit, Scene
+from mmomni.synthesis.geometry import size_of
+from mmomni.synthesis.regions import blend, soften
+from mmomni.synthesis.scene import Edit, Scene
+
+from .boxes import centre_box
 
 # Parts of a face that are pushed about: centre, radius (shares of the detector's box).
 PARTS = {

@@ -7,7 +7,7 @@ filter (He et al., "Guided Image Filtering", TPAMI 2013), which draws it to the 
 import cv2
 import numpy as np
 
-from .scene import Box
+from mmomni.synthesis.scene import Box
 
 WORK_SIDE, GRABCUT_SIDE = 128, 72
 RECTANGLES_TRIED = 16

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from mmomni.synthesis import fonts
-from mmomni.synthesis.pages import KINDS, render_page
-from mmomni.synthesis.words import find_words, glyphs, measure
+from mmomni.synthesis.documents.pages import KINDS, render_page
+from mmomni.synthesis.documents.words import find_words, measure
+from mmomni.synthesis.fonts import glyphs
 
 
 @pytest.mark.parametrize('seed', range(12))

@@ -7,12 +7,13 @@ Images", CVPR 2022: the forgery shows blending traces, but no traces of a genera
 import cv2
 import numpy as np
 
-from .colour import change_sharpness, jitter_colours, reinhard
-from .face_boxes import centre_box
-from .geometry import size_of, warp_affine
-from .jpeg_history import compress, with_foreign_history
-from .regions import blend, matte_of, poisson
-from .scene import Box, Edit, Scene
+from mmomni.synthesis.colour import change_sharpness, jitter_colours, reinhard
+from mmomni.synthesis.geometry import size_of, warp_affine
+from mmomni.synthesis.jpeg_history import compress, with_foreign_history
+from mmomni.synthesis.regions import blend, matte_of, poisson
+from mmomni.synthesis.scene import Box, Edit, Scene
+
+from .boxes import centre_box
 
 # Longest half-axis of a face's matte, as a share of the image's side.
 LARGEST_AXIS = 0.42

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from .geometry import shifted
-from .regions import blend, poisson
+from mmomni.synthesis.geometry import shifted
+from mmomni.synthesis.regions import blend, poisson
 
 METHODS = ('telea', 'navier-stokes', 'exemplar')
 MARGIN = 12

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from . import fonts
+from mmomni.synthesis import fonts
+from mmomni.synthesis.scene import Word
+
 from .ink import draw_ink, print_ink
-from .scene import Word
 
 TEXT_SIZE = (11, 26)
 # Words nearer to the border than this count as cut off, in pixels.

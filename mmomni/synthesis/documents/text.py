@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from . import fonts
-from .jpeg_history import on_same_grid
+from mmomni.synthesis import fonts
+from mmomni.synthesis.jpeg_history import on_same_grid
+from mmomni.synthesis.scene import Box, Edit, Scene, Word
+
 from .print_style import PrintStyle, letter_spans, match_print
-from .scene import Box, Edit, Scene, Word
-from .words import Print, cut, find_words, glyphs, ink_map, measure, padded, print_glyphs
+from .words import Print, cut, find_words, ink_map, measure, padded, print_glyphs
 
 WORDS_CHANGED = (1, 6)
 SMALLEST_SHARE = 0.005
@@ -247,7 +248,7 @@ def _new_glyphs(desk: Desk, word: Word) -> tuple[np.ndarray, int]:
         the word's.
     """
     if word.text is not None and word.font is not None:
-        coverage, above = glyphs(fonts.altered(word.text, desk.rng), word.font)
+        coverage, above = fonts.glyphs(fonts.altered(word.text, desk.rng), word.font)
         return np.pad(coverage, PAD), -fonts.ink_box(word.text, word.font)[1] - above - PAD
     # A box that is higher than usual holds ascenders with descenders, or dirt.
     height = min(word.height, desk.usual_height)
@@ -255,7 +256,7 @@ def _new_glyphs(desk: Desk, word: Word) -> tuple[np.ndarray, int]:
     text = fonts.text_of_length(max(1, round(word.width / (0.7 * height))), desk.rng)
     _, y1, _, y2 = fonts.ink_box(text, fonts.load_font(desk.style.font, 64))
     font = fonts.load_font(desk.style.font, max(4, round(64 * height / max(y2 - y1, 1))))
-    coverage = desk.style.as_wide(glyphs(text, font)[0])
+    coverage = desk.style.as_wide(fonts.glyphs(text, font)[0])
     return np.pad(coverage, PAD), (word.height - height) // 2 - PAD
 
 

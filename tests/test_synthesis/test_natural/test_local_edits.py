@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis.captions import write_text
-from mmomni.synthesis.face_retouching import PARTS, face_retouch
-from mmomni.synthesis.local_edits import FILTERS, local_filter, recolour
+from mmomni.synthesis.faces.retouching import PARTS, face_retouch
+from mmomni.synthesis.natural.captions import write_text
+from mmomni.synthesis.natural.local_edits import FILTERS, local_filter, recolour
+from mmomni.synthesis.natural.strokes import retouch
 from mmomni.synthesis.scene import Scene
-from mmomni.synthesis.strokes import retouch
 from mmomni.synthesis.whole_edits import EDITS
 
 FACE = (80, 60, 200, 180)

@@ -1,13 +1,13 @@
 """Outlines of things in an image: objects, segments grown from superpixels, drawn shapes."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from mmomni.synthesis.regions import AREA, Outline, place, random_contour
+
 from .objects import WORK_SIDE, at_full_size, find_object, shrunk, whole
-from .regions import AREA, place, random_contour
 
 # Width of a superpixel on the small copy, in pixels.
 CELL = 9
@@ -17,20 +17,6 @@ OBJECT, SEGMENT, SHAPE = 'object', 'segment', 'shape'
 SHARES: Mapping[str, float] = {OBJECT: 0.6, SEGMENT: 0.25, SHAPE: 0.15}
 # For what is cut out and shown elsewhere.
 THINGS: Mapping[str, float] = {OBJECT: 0.8, SEGMENT: 0.14, SHAPE: 0.06}
-
-
-class Outline(NamedTuple):
-    """The outline of a region.
-
-    Attributes:
-        contour: ``float64`` (N, 2), points (x, y) in pixels, the bounding box at the origin.
-        at: (y, x) of the bounding box in the image where it was found.
-        kind: ``'object'``, ``'segment'``, or ``'shape'``: a drawn one.
-    """
-
-    contour: np.ndarray
-    at: tuple[int, int]
-    kind: str
 
 
 def random_outline(

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .geometry import size_of
-from .regions import blend, filled, softened
-from .scene import Edit
+from mmomni.synthesis.geometry import size_of
+from mmomni.synthesis.regions import blend, filled, softened
+from mmomni.synthesis.scene import Edit
+
 from .segments import SHARES, random_outline
 
 

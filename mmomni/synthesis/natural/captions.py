@@ -3,11 +3,10 @@
 import cv2
 import numpy as np
 
-from . import fonts
-from .geometry import size_of
-from .regions import blend
-from .scene import Edit, Scene
-from .words import glyphs
+from mmomni.synthesis import fonts
+from mmomni.synthesis.geometry import size_of
+from mmomni.synthesis.regions import blend
+from mmomni.synthesis.scene import Edit, Scene
 
 # Height of a line over the image's height, and the widest that it may be over its width.
 LINE_HEIGHT = (0.06, 0.16)
@@ -64,7 +63,7 @@ def _line(
     text = text.upper() if rng.random() < 0.5 else text.capitalize()
     size = max(9, round(height * float(np.exp(rng.uniform(*np.log(LINE_HEIGHT))))))
     font = fonts.load_font(TYPEFACES[int(rng.integers(len(TYPEFACES)))], size)
-    coverage = np.pad(glyphs(text, font)[0], max(4, size // 4))
+    coverage = np.pad(fonts.glyphs(text, font)[0], max(4, size // 4))
     if coverage.shape[1] > WIDEST * width or coverage.shape[0] > 0.4 * height:
         return None
     return coverage, text

@@ -4,10 +4,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from .fonts import ink_box
-from .scene import Box, Word
+from mmomni.synthesis.scene import Box, Word
 
 # Heights of letters that can be read and retouched, in pixels.
 LETTER_HEIGHT = (7, 64)
@@ -148,19 +146,6 @@ def measure(image: np.ndarray, box: Box) -> Print:
     residual = (patch[paper] - terms @ plane).mean(axis=1)
     noise = min(float(1.4826 * np.median(np.abs(residual))), 8.0)
     return Print(np.vstack([plane, np.full(3, noise)]), np.median(ink, axis=0))
-
-
-def glyphs(text: str, font: ImageFont.FreeTypeFont) -> tuple[np.ndarray, int]:
-    """Draw a text tightly.
-
-    Returns:
-        Coverage ``float32`` (h, w) in [0, 1], and how many pixels the baseline lies below its
-        first row.
-    """
-    x1, y1, x2, y2 = ink_box(text, font)
-    canvas = Image.new('L', (max(x2 - x1, 1), max(y2 - y1, 1)))
-    ImageDraw.Draw(canvas).text((-x1, -y1), text, fill=255, font=font, anchor='ls')
-    return np.asarray(canvas, dtype=np.float32) / 255, -y1
 
 
 def print_glyphs(

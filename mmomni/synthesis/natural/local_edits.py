@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 
-from .colour import grain_of, resampled, sharpened, with_grain
+from mmomni.synthesis.colour import grain_of, resampled, sharpened, with_grain
+from mmomni.synthesis.scene import Edit, Scene
+
 from .in_place import put_back, random_region
 from .inpainting import window_around
-from .scene import Edit, Scene
 from .segments import OBJECT, SEGMENT, SHAPE
 
 AREA = (0.02, 0.45)

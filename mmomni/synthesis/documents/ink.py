@@ -6,8 +6,7 @@ Ink is ``float32`` (h, w) in [0, 1]: how much of the paper it covers.
 import cv2
 import numpy as np
 
-from . import fonts
-from .words import glyphs
+from mmomni.synthesis import fonts
 
 # Inks of stamps and pens.
 INKS = ((170, 30, 40), (40, 60, 150), (30, 40, 110), (110, 50, 130), (25, 25, 30), (20, 20, 70))
@@ -67,7 +66,7 @@ def _stamp(side: int, rng: np.random.Generator) -> np.ndarray:
             cv2.rectangle(canvas, corner[0], corner[1], 1.0, line, cv2.LINE_AA)
     texts = [fonts.word(rng).upper(), fonts.date(rng)]
     for row, text in enumerate(texts):
-        coverage, _ = glyphs(text, fonts.load_font('DejaVuSans-Bold', max(8, high // 5)))
+        coverage, _ = fonts.glyphs(text, fonts.load_font('DejaVuSans-Bold', max(8, high // 5)))
         scale = min(1.0, 0.68 * width / coverage.shape[1])
         coverage = cv2.resize(coverage, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         h, w = coverage.shape

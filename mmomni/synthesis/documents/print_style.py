@@ -7,9 +7,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from . import fonts
-from .scene import Word
-from .words import cut, glyphs, padded
+from mmomni.synthesis import fonts
+from mmomni.synthesis.scene import Word
+
+from .words import cut, padded
 
 WORDS_MEASURED = 12
 # Of so many fonts with about the page's weight, one is drawn.
@@ -117,7 +118,7 @@ def _look(patches: Sequence[np.ndarray]) -> _Look:
 @lru_cache(maxsize=64)
 def _font_look(name: str) -> _Look:
     font = fonts.load_font(name, PROBE_SIZE)
-    drawn = [255 * (1 - glyphs(text, font)[0]) for text in PROBES]
+    drawn = [255 * (1 - fonts.glyphs(text, font)[0]) for text in PROBES]
     return _look([np.pad(word, 2, constant_values=255) for word in drawn])
 
 

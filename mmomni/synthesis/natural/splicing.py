@@ -5,8 +5,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .colour import reinhard
-from .geometry import (
+from mmomni.synthesis.colour import reinhard
+from mmomni.synthesis.geometry import (
     KEPT_GRID,
     at_least,
     fits,
@@ -19,10 +19,11 @@ from .geometry import (
     warped,
     warped_contour,
 )
-from .jpeg_history import on_same_grid, with_foreign_history
+from mmomni.synthesis.jpeg_history import on_same_grid, with_foreign_history
+from mmomni.synthesis.regions import blend, filled, place, poisson, softened
+from mmomni.synthesis.scene import Edit, Scene, Thing
+
 from .light import SEEN_SHADOW, darkened, in_its_light, relit, shadow_of
-from .regions import blend, filled, place, poisson, softened
-from .scene import Edit, Scene, Thing
 from .segments import THINGS, grow_segment, random_outline
 
 # Of what is cut out, over the donor's area, and of what is pasted, over the image's.

@@ -3,16 +3,16 @@ import numpy as np
 import pytest
 
 from mmomni.synthesis.colour import reinhard
-from mmomni.synthesis.inpainting import METHODS, inpaint
-from mmomni.synthesis.objects import find_object
-from mmomni.synthesis.regions import poisson
-from mmomni.synthesis.segments import (
+from mmomni.synthesis.natural.inpainting import METHODS, inpaint
+from mmomni.synthesis.natural.objects import find_object
+from mmomni.synthesis.natural.segments import (
     OBJECT,
     SEGMENT,
     SHAPE,
     grow_segment,
     random_outline,
 )
+from mmomni.synthesis.regions import poisson
 
 AREA = (0.02, 0.25)
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from .documents import Desk, change_words, move_patch, room_right
-from .geometry import size_of
+from mmomni.synthesis.geometry import size_of
+from mmomni.synthesis.jpeg_history import with_foreign_history
+from mmomni.synthesis.scene import Box, Edit, Scene, Word
+
 from .ink import draw_ink, print_ink
-from .jpeg_history import with_foreign_history
-from .scene import Box, Edit, Scene, Word
+from .text import Desk, change_words, move_patch, room_right
 from .words import cut, find_words, padded
 
 PAD = 1
