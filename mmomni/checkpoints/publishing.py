@@ -32,7 +32,7 @@ CALIBRATION_FIELDS = (
 )  # fmt: skip
 """What is published of a calibration: not the paths of whoever made it."""
 PRECISION = 0.01
-"""By what share of itself a number of a vector may change in half precision."""
+"""A number of a vector may change by this share of itself in half precision."""
 INTENDED_USE = (
     'Localise manipulated regions in photographs, documents and faces, as a help to a person who '
     'examines an image.'
@@ -207,7 +207,7 @@ def _read_json(path: Path) -> dict:
 
 
 def _halved(tensor: Tensor) -> Tensor:
-    """In half precision, if it is a tensor of real numbers that all fit.
+    """A tensor in half precision, if its numbers are real and all fit.
 
     Below 6.1e-5 it has fewer digits, below 3e-8 none. In a kernel such numbers are lost among the
     others, which a norm's variance, scale or shift of a channel is not.

@@ -135,7 +135,7 @@ def _image_threshold(
 
 
 def _config_digest(config: str | None) -> str | None:
-    """Of what a config says, with its bases; ``None``: the checkpoint's own."""
+    """SHA-256 of what a config says, with its bases; ``None``: the checkpoint's own."""
     if config is None:
         return None
     from hashlib import sha256

@@ -95,7 +95,7 @@ def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
 
 
 def _in_address(host: str) -> str:
-    """As an URL holds it."""
+    """A host as an URL names it: IPv6 in brackets."""
     return f'[{host}]' if ':' in host else host
 
 

@@ -83,7 +83,7 @@ def demand_sets(cfg: Config) -> None:
 
 
 def _absent_of(cfg: Config, loader: str) -> tuple[list[AbsentSet], int]:
-    """Those of a loader that are not there, and how many it has."""
+    """Our sets of a loader that are not on this machine, and how many sets it has."""
     entries = sets_of(cfg, loader)
     absent = [
         AbsentSet(*_key(entry), path)
@@ -139,7 +139,7 @@ def _dataset(cfg: Config) -> dict:
 
 
 def _key(entry: dict) -> SetKey:
-    """As :class:`ManipulationDataset` and :class:`DocTamperDataset` fill in what is not given."""
+    """Domain and name of a set, what is not given filled in as the classes of sets do."""
     document = type_name(entry) == 'DocTamperDataset'
     domain = entry.get('domain') or ('document' if document else 'all')
     return SetKey(domain, entry.get('name') or Path(entry.get('data_root') or domain).name)

@@ -9,7 +9,7 @@ from .doctor import Diagnosis, check_data
 from .kinds import KINDS, LEVELS, Kind
 from .records import Finding
 from .reports import write_reports
-from .similarity import look_of, similar_groups
+from .similarity import appearance_of, similar_groups
 from .terminal import render_text
 
 __all__ = [
@@ -18,9 +18,9 @@ __all__ = [
     'Diagnosis',
     'Finding',
     'Kind',
+    'appearance_of',
     'check_data',
     'estimate_quality',
-    'look_of',
     'render_text',
     'similar_groups',
     'write_reports',

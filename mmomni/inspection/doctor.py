@@ -9,8 +9,8 @@ from typing import Any
 from .checks import check_record
 from .duplicates import check_duplicates
 from .kinds import KINDS, LEVELS
+from .opening import open_sets
 from .records import Finding
-from .sources import open_sets
 from .summary import SetSummary, summarize
 from .survey import Progress, read_all
 

@@ -16,8 +16,8 @@ from mmomni.jpeg import decode
 from mmomni.jpeg.orientation import orientation_of
 from mmomni.jpeg.quality import estimate_quality
 
-from .records import Fault, ImageFacts, JPEGFacts, MaskFacts, Record, Sample
-from .similarity import look_of
+from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
+from .similarity import appearance_of
 
 JPEG_FORMATS = ('JPEG', 'MPO')
 BITS_PER_SAMPLE_TAG = 258
@@ -26,7 +26,7 @@ EDGE_WIDTH = 2
 Facts = TypeVar('Facts', ImageFacts, MaskFacts)
 
 
-def read_record(sample: Sample) -> Record:
+def read_record(sample: ListedImage) -> Record:
     """Open, decode and measure the files of a sample."""
     image = _facts_or_fault(read_image, sample.image)
     mask = None if sample.mask is None else _facts_or_fault(read_mask, sample.mask)
@@ -58,7 +58,7 @@ def read_image(path: str) -> ImageFacts:
             bits=_bits(image, data),
             orientation=orientation_of(image),
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
-            look=look_of(grey),
+            appearance=appearance_of(grey),
             jpeg=_jpeg_facts(image),
         )
 

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 UPRIGHT = 1
 _INVERSE = {6: 8, 8: 6}
-"""Of the orientations; all others undo themselves."""
+"""Orientations that another one undoes; all others undo themselves."""
 
 Box = tuple[int, int, int, int]
 

@@ -16,7 +16,7 @@ LUMA_TABLE = np.array((
     (72, 92, 95, 98, 112, 100, 103, 99),
 ))  # fmt: skip
 LARGEST_STEPS = (255, 32767)
-"""Of baseline files, and of those with 16-bit tables."""
+"""The largest step of a table in baseline files, and in those with 16-bit tables."""
 
 
 def standard_table(quality: int, largest_step: int = 255) -> np.ndarray:

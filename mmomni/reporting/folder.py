@@ -18,8 +18,8 @@ from mmomni.utils.files import file_sha256, replacing, whole_lines
 from mmomni.version import __version__
 
 from . import pictures
+from .image_files import ImageFile
 from .record import RECORD_KEYS, FileState, file_state, make_record
-from .sources import ImageFile
 from .verdict import ImageThreshold
 
 SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'

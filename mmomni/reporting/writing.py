@@ -8,8 +8,8 @@ from mmomni.apis.results import Failure, Prediction
 from mmomni.utils.files import file_sha256
 
 from .folder import PredictionFolder
+from .image_files import ImageFile, assign_names
 from .record import FileState, file_state
-from .sources import ImageFile, assign_names
 
 Predict = Callable[[Sequence[Path]], Iterable[Prediction | Failure]]
 

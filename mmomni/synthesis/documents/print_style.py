@@ -104,7 +104,7 @@ def softness(grey: np.ndarray) -> float:
 
 
 def _look(patches: Sequence[np.ndarray]) -> _Look:
-    """Of words, grey, with two pixels of paper around them."""
+    """How words look that are cut out in grey, with two pixels of paper around them."""
     weights, widths = [], []
     for patch in patches:
         paper = float(np.quantile(patch, 0.9))

@@ -99,7 +99,7 @@ def _clarity(image: np.ndarray, mask: np.ndarray) -> float:
 def _salient_rectangle(
     image: np.ndarray, rng: np.random.Generator, area: tuple[float, float]
 ) -> Box:
-    """Of some random rectangles, the one whose colour differs most from that around it."""
+    """The one of some random rectangles whose colour differs most from that around it."""
     height, width = image.shape[:2]
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     sums = cv2.integral(lab)

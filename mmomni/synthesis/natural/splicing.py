@@ -91,7 +91,7 @@ def _fitted_in(
 def _splice_warp(
     contour: np.ndarray, size: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """As it is, one time in two and where its area allows; else warped and scaled into range."""
+    """No warp one time in two, where the area allows; else one that scales it into range."""
     share = cv2.contourArea(contour.astype(np.float32)) / (size[0] * size[1])
     low, high = (np.sqrt(limit / max(share, 1e-6)) for limit in SPLICE_AREA)
     if low <= 1 <= high and rng.random() < 0.5:
