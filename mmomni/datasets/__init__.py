@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from .reproducible import ReproducibleConcatDataset, ReproducibleSampler
 
 __all__ = [
-    'DocTamperDataset',
-    'DomainBalancedSampler',
-    'LMDBFiles',
-    'ManipulationDataset',
-    'ReproducibleConcatDataset',
-    'ReproducibleSampler',
-]
+    'DocTamperDataset', 'DomainBalancedSampler', 'LMDBFiles', 'ManipulationDataset',
+    'ReproducibleConcatDataset', 'ReproducibleSampler',
+]  # fmt: skip
 HOMES = {
     'DocTamperDataset': 'doctamper',
     'DomainBalancedSampler': 'domain_balanced_sampler',

@@ -8,7 +8,7 @@ from mmseg.datasets import BaseSegDataset
 
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
-from mmomni.utils.files import find_images
+from mmomni.utils.files import find_by_stem
 
 from .list_files import list_lines, listed_pair
 
@@ -145,16 +145,14 @@ class ManipulationDataset(BaseSegDataset):
                 f'{self.name}: expected a folder at {folder}, found none; check data_root, or, if '
                 "all images are authentic, set data_prefix=dict(img_path='images')"
             )
-        found: dict[str, str] = {}
-        for path in find_images(Path(folder)):
-            stem = path.relative_to(folder).with_suffix('').as_posix()
-            if stem in found:
+        found = find_by_stem(Path(folder))
+        for stem, paths in found.items():
+            if len(paths) > 1:
                 raise ValueError(
-                    f'{self.name}: {found[stem]} and {path} share the stem {stem!r}, so masks '
+                    f'{self.name}: {paths[0]} and {paths[1]} share the stem {stem!r}, so masks '
                     'cannot be paired with them; rename one, or use a list file (ann_file)'
                 )
-            found[stem] = str(path)
-        return found
+        return {stem: path for stem, (path,) in found.items()}
 
     def prepare_data(self, idx: int) -> dict | None:
         """One packed sample; ``None`` (mmengine then draws another) if unreadable in training."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmomni.datasets.configured import sets_of, type_name
 from mmomni.datasets.list_files import list_lines, listed_pair
-from mmomni.utils.files import find_images, is_image
+from mmomni.utils.files import find_by_stem, is_image
 
 from .records import DataSet
 
@@ -178,10 +178,7 @@ def _by_stem(data_set: DataSet, folder: str) -> dict[str, list[str]]:
     if not osp.isdir(folder):
         data_set.add('set-missing', folder, 'expected a folder, found none')
         return {}
-    found: dict[str, list[str]] = {}
-    for path in find_images(Path(folder)):
-        stem = path.relative_to(folder).with_suffix('').as_posix()
-        found.setdefault(stem, []).append(str(path))
+    found = find_by_stem(Path(folder))
     for stem, paths in found.items():
         if len(paths) > 1:
             message = f'{len(paths)} files have the stem {stem!r}'

@@ -39,7 +39,7 @@ class Appearance(NamedTuple):
 
 
 def appearance_of(grey: np.ndarray) -> Appearance | None:
-    """What ``uint8`` (H, W) looks like; ``None`` if it is flat, for then it looks like any other."""
+    """What ``uint8`` (H, W) looks like; ``None`` if it is flat and so looks like any other."""
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     if small.std() < LEAST_CONTRAST:
         return None

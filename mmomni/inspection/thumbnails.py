@@ -4,11 +4,12 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mmomni.datasets.masks import tampered_pixels
 from mmomni.html import data_uri
 from mmomni.jpeg import decode
+from mmomni.jpeg.orientation import orientation_of, upright
 
 from .reading import read_bytes
 
@@ -32,8 +33,9 @@ def image_thumbnail(image: str, mask: str | None = None) -> str | None:
 def upright_thumbnail(image: str) -> str | None:
     """An image turned as viewers turn it, by its EXIF orientation."""
     try:
-        with Image.open(BytesIO(read_bytes(image))) as opened:
-            pixels = np.array(ImageOps.exif_transpose(opened).convert('RGB'))
+        data = read_bytes(image)
+        with Image.open(BytesIO(data)) as opened:
+            pixels = upright(decode(data, image), orientation_of(opened))
     except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
         return None
     return _data_uri(_shrink(pixels))

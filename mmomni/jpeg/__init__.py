@@ -15,15 +15,6 @@ from .codec import (
 from .luma import BACKENDS, Luma, has_luma, read_luma
 
 __all__ = [
-    'BACKENDS',
-    'LONGEST_SIDE',
-    'SUBSAMPLING',
-    'ChannelOrder',
-    'ImageReadError',
-    'Luma',
-    'decode',
-    'encode',
-    'has_luma',
-    'read_luma',
-    'values_of',
-]
+    'BACKENDS', 'LONGEST_SIDE', 'SUBSAMPLING', 'ChannelOrder', 'ImageReadError', 'Luma', 'decode',
+    'encode', 'has_luma', 'read_luma', 'values_of',
+]  # fmt: skip

@@ -46,16 +46,21 @@ def list_sources(sources: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def read_image(path: Path) -> np.ndarray:
+    """Read any image as RGB, ``uint8`` (H, W, 3); raises :class:`~mmomni.jpeg.ImageReadError`."""
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
+
+
 def read_source(path: Path) -> np.ndarray:
     """Read any image as RGB, ``uint8`` (H, W, 3).
 
     Raises:
         ImageReadError: It cannot be read, or a side is shorter than 64 pixels.
     """
-    try:
-        image = decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
+    image = read_image(path)
     if min(image.shape[:2]) < LEAST_SIDE:
         raise ImageReadError(
             f'{path}: expected at least {LEAST_SIDE} px a side, got '

@@ -200,7 +200,11 @@ def _scaled(
 
 
 def _png(image: np.ndarray, form: Form) -> bytes:
+    return png_of(np.ascontiguousarray(image[..., 0] if form.grey else image), compress_level=3)
+
+
+def png_of(pixels: np.ndarray, **options: int) -> bytes:
+    """A PNG of ``uint8`` (H, W) or (H, W, 3), with options of Pillow's."""
     buffer = BytesIO()
-    pixels = image[..., 0] if form.grey else image
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, 'PNG', compress_level=3)
+    Image.fromarray(pixels).save(buffer, 'PNG', **options)
     return buffer.getvalue()

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from .authentic import LEAST_SIDE, can_be_shrunk, is_jpeg, random_view
 from .colour import as_grey
@@ -27,7 +25,7 @@ from .jpeg_history import (
     draw_generation,
 )
 from .operations import Forgery, ForgeryError, check_domain, forge_scene, known
-from .publishing import POST_PROBABILITY, Form, draw_post, publish_image
+from .publishing import POST_PROBABILITY, Form, draw_post, png_of, publish_image
 from .regions import boxes_of
 from .scene import Scene, Word
 from .source_pool import SourcePool
@@ -188,7 +186,7 @@ class Synthesizer:
             'seed': self.seed,
             **forgery.details,
         }
-        return MadeImage(found.data, _png(found.mask) if forgery.boxes else None, meta)
+        return MadeImage(found.data, png_of(found.mask) if forgery.boxes else None, meta)
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
         form = Form(*(bool(rng.random() < share) for share in (self.png, self.grey)))
@@ -274,9 +272,3 @@ def _possible(kind: str, path: Path, image: np.ndarray) -> str:
     if kind == OWN and not is_jpeg(path):
         kind = NONE
     return MADE if kind == NONE and not can_be_shrunk(image) else kind
-
-
-def _png(mask: np.ndarray) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(mask).save(buffer, 'PNG')
-    return buffer.getvalue()

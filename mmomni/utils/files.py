@@ -29,6 +29,15 @@ def find_images(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def find_by_stem(folder: Path) -> dict[str, list[str]]:
+    """Image files below a folder by their path in it without the suffix, as masks are paired."""
+    found: dict[str, list[str]] = {}
+    for path in find_images(folder):
+        stem = path.relative_to(folder).with_suffix('').as_posix()
+        found.setdefault(stem, []).append(str(path))
+    return found
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()

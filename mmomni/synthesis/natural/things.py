@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg import ImageReadError
+from mmomni.synthesis.authentic import read_image
 from mmomni.synthesis.scene import Thing
 from mmomni.utils.files import find_images
 
@@ -48,7 +49,7 @@ def read_thing(image_path: Path, mask_path: Path) -> Thing:
         ImageReadError: A file cannot be read, their sizes differ, or the mask holds no thing of
             32 px a side.
     """
-    image, mask = (_decoded(path) for path in (image_path, mask_path))
+    image, mask = (read_image(path) for path in (image_path, mask_path))
     if image.shape != mask.shape:
         raise ImageReadError(
             f'{mask_path}: expected a mask of {image.shape[1]}x{image.shape[0]} px, the size of '
@@ -62,10 +63,3 @@ def read_thing(image_path: Path, mask_path: Path) -> Thing:
             f'{sides[0]}x{sides[1]}; remove it and its photo'
         )
     return Thing(image, thing)
-
-
-def _decoded(path: Path) -> np.ndarray:
-    try:
-        return decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
