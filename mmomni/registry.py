@@ -14,9 +14,16 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPP
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
-DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, locations=['mmomni.datasets'])
+# `mmomni.datasets` imports none of its modules by itself.
+DATASETS = Registry(
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    locations=['mmomni.datasets', 'mmomni.datasets.doctamper', 'mmomni.datasets.reproducible'],
+)
 DATA_SAMPLERS = Registry(
-    'data sampler', parent=MMENGINE_DATA_SAMPLERS, locations=['mmomni.datasets']
+    'data sampler',
+    parent=MMENGINE_DATA_SAMPLERS,
+    locations=['mmomni.datasets', 'mmomni.datasets.domain_balanced_sampler'],
 )
 TRANSFORMS = Registry(
     'transform', parent=MMENGINE_TRANSFORMS, locations=['mmomni.datasets.transforms']

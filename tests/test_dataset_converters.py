@@ -19,7 +19,7 @@ from mmseg.registry import MODELS
 from PIL import ExifTags, Image
 
 from mmomni.datasets import ManipulationDataset
-from mmomni.list_files import HEADER
+from mmomni.datasets.list_files import HEADER
 
 FOLDER = Path(__file__).resolve().parents[1] / 'tools' / 'dataset_converters'
 DEMO = FOLDER.parents[1] / 'configs' / 'demo' / 'omni-iml_convnext-atto_demo.py'

@@ -67,7 +67,8 @@ def imports_of(path):
 @pytest.mark.parametrize(
     ('place', 'forbidden'),
     [
-        ('jpeg.py', ('torch', 'mm')),
+        ('jpeg', ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet')),
+        ('utils', ('mmcv', 'mmengine', 'mmseg', 'mmdet')),
         ('templates', ('torch', 'mm')),
         ('evaluation/functional', ('mm',)),
         ('synthesis', ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet')),

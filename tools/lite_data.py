@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from mmomni.image_files import find_images
+from mmomni.utils.files import find_images
 
 DOMAINS = ('natural', 'document', 'face')
 TEST_EVERY = 5
@@ -51,7 +51,7 @@ TRAIN = {
     'portrait': Recipe('face', 'natural', authentic=0.05),
 }
 SHARES = {'natural': 0.5, 'document': 0.2, 'rendered': 0.1, 'face': 0.12, 'portrait': 0.08}
-"""Of the synthesised training images."""
+"""Shares of the synthesised training images that each recipe makes."""
 HELD_OUT = {domain: Recipe(domain, domain) for domain in DOMAINS}
 NUM_HELD_OUT = {'val': 40, 'test': 100}
 """Synthesised images of each domain."""

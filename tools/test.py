@@ -18,7 +18,7 @@ from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
-from mmomni.memory import keep_freed_memory
+from mmomni.utils.allocator import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:

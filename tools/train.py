@@ -16,8 +16,8 @@ import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.engine.validation import check_validation
-from mmomni.memory import keep_freed_memory
 from mmomni.models.pretrained import demand_start, demand_weights
+from mmomni.utils.allocator import keep_freed_memory
 
 
 def parse_args() -> argparse.Namespace:

@@ -27,7 +27,7 @@ from .windows import GRID, plan_windows
 
 OUT_OF_MEMORY = (MemoryError, torch.cuda.OutOfMemoryError)
 CPU_ALLOCATION = "can't allocate memory"
-"""So torch's CPU allocator says it, in a plain ``RuntimeError``."""
+"""What torch's CPU allocator says, in a plain ``RuntimeError``, when memory is short."""
 
 
 @INFERENCERS.register_module()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmomni.image_files import find_images
+from mmomni.utils.files import find_images
 
 Input = str | Path | bytes | np.ndarray
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmomni.orientation import upright, upright_box
+from mmomni.jpeg.orientation import upright, upright_box
 from mmomni.visualization import outline_regions
 
 from .results import Prediction

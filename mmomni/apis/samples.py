@@ -18,8 +18,8 @@ from torch.utils.data import Dataset
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.orientation import orientation_of
 from mmomni.models.values import MAX_STEP
-from mmomni.orientation import orientation_of
 
 from .inputs import Source
 from .results import Failure
@@ -31,9 +31,10 @@ FORMATS = frozenset((
 ))  # fmt: skip
 """Pillow's names. It knows more, of which one (EPS) is a program that it would run."""
 MOST_SCANS = 500
-"""Of a JPEG; progressive ones have about ten. A megabyte could hold 65,000, minutes of work."""
+"""So many scans of a JPEG are read; progressive ones have about ten. A megabyte could hold
+65,000, minutes of work."""
 SCAN_HEADER = re.compile(rb'\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
-"""With its length and number of components, which decide whether a decoder goes on."""
+"""A scan's marker, length and number of components, which decide whether a decoder goes on."""
 SMALLEST_SIDE = 32
 BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 

@@ -37,7 +37,7 @@ class Side:
         return self.start + self.size
 
     def at_stride(self, stride: int) -> 'Side':
-        """The same side of a feature map, in cells of ``stride`` rows."""
+        """This side of a feature map, in cells of ``stride`` rows."""
         weights = self.weights.reshape(-1, stride).mean(axis=1)
         return Side(self.start // stride, self.whole // stride, weights)
 
@@ -50,7 +50,7 @@ class Window(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the image; the shares of all windows add up to 1."""
+        """Which part of the image counts by this window; the shares of all windows add up to 1."""
         return math.prod(float(side.weights.sum()) / side.whole for side in self)
 
 

@@ -12,9 +12,10 @@ from mmengine.config import Config
 from safetensors.torch import save
 from torch import Tensor
 
-from mmomni.checksum import file_sha256
+from mmomni import __version__
 from mmomni.datasets import ManipulationDataset
-from mmomni.version import __version__
+from mmomni.datasets.configured import sets_of
+from mmomni.utils.files import file_sha256
 
 from .inference_config import inference_config, refuse_unsafe
 from .reading import (
@@ -31,7 +32,7 @@ CALIBRATION_FIELDS = (
 )  # fmt: skip
 """What is published of a calibration: not the paths of whoever made it."""
 PRECISION = 0.01
-"""By what share of itself a number of a vector may change in half precision."""
+"""A number of a vector may change by this share of itself in half precision."""
 INTENDED_USE = (
     'Localise manipulated regions in photographs, documents and faces, as a help to a person who '
     'examines an image.'
@@ -121,10 +122,9 @@ def description_text(description: Description) -> str:
 def _training(config: Config, iterations: int | None, averaged: Sequence[Mapping]) -> dict:
     """Of this run: ``started_from`` has seen others before."""
     loader = config.get('train_dataloader') or {}
-    dataset = loader.get('dataset') or {}
     sets = [
         '/'.join(part for part in (entry.get('domain'), _set_name(entry)) if part)
-        for entry in dataset.get('datasets', [dataset])
+        for entry in sets_of(config, 'train_dataloader')
     ]
     return dict(
         sets=[name for name in sets if name],
@@ -210,7 +210,7 @@ def _read_json(path: Path) -> dict:
 
 
 def _halved(tensor: Tensor) -> Tensor:
-    """In half precision, if it is a tensor of real numbers that all fit.
+    """A tensor in half precision, if its numbers are real and all fit.
 
     Below 6.1e-5 it has fewer digits, below 3e-8 none. In a kernel such numbers are lost among the
     others, which a norm's variance, scale or shift of a channel is not.

@@ -51,7 +51,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from mmomni.evaluation.calibration import calibrate
+    from mmomni.apis.calibration import calibrate
 
     found = calibrate(
         args.config,

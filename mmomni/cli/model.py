@@ -70,8 +70,8 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
-    from mmomni.checksum import file_sha256
-    from mmomni.memory import keep_freed_memory
+    from mmomni.utils.allocator import keep_freed_memory
+    from mmomni.utils.files import file_sha256
 
     if args.config is not None and not Path(args.config).is_file():
         raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
@@ -135,7 +135,7 @@ def _image_threshold(
 
 
 def _config_digest(config: str | None) -> str | None:
-    """Of what a config says, with its bases; ``None``: the checkpoint's own."""
+    """SHA-256 of what a config says, with its bases; ``None``: the checkpoint's own."""
     if config is None:
         return None
     from hashlib import sha256

@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> None:
 
 def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
     """Load the model and listen."""
-    from mmomni.version import __version__
+    from mmomni import __version__
     from mmomni.web import Examiner, Page, open_server
 
     model = open_model(args, max_pixels=int(args.max_megapixels * 1e6))
@@ -95,7 +95,7 @@ def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
 
 
 def _in_address(host: str) -> str:
-    """As an URL holds it."""
+    """A host as an URL names it: IPv6 in brackets."""
     return f'[{host}]' if ':' in host else host
 
 

@@ -1,9 +1,9 @@
 """What a config says about its data sets, before any of them is built."""
 
 import os.path as osp
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
@@ -83,9 +83,8 @@ def demand_sets(cfg: Config) -> None:
 
 
 def _absent_of(cfg: Config, loader: str) -> tuple[list[AbsentSet], int]:
-    """Those of a loader that are not there, and how many it has."""
-    dataset = (cfg.get(loader) or {}).get('dataset') or {}
-    entries = dataset.get('datasets', [dataset])
+    """Our sets of a loader that are not on this machine, and how many sets it has."""
+    entries = sets_of(cfg, loader)
     absent = [
         AbsentSet(*_key(entry), path)
         for entry in entries if type_name(entry) in OUR_DATASETS
@@ -109,8 +108,24 @@ def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
 
     ``'native'``, or ``'resized 512x512'`` (width x height) and the like.
     """
-    entries = _dataset(cfg).get('datasets', [_dataset(cfg)])
+    entries = sets_of(cfg, 'test_dataloader')
     return {_key(entry): _test_input(entry.get('pipeline') or []) for entry in entries}
+
+
+def sets_of(cfg: Mapping, loader: str) -> list[dict]:
+    """The entries of a loader's data sets; one empty entry where the loader says nothing."""
+    return list(innermost((cfg.get(loader) or {}).get('dataset') or {}))
+
+
+def innermost(entry: Any) -> Iterator[dict]:
+    """The entries of data sets that wrap no others, wherever wrappers nest them."""
+    if isinstance(entry, (list, tuple)):
+        for each in entry:
+            yield from innermost(each)
+    elif inner := [entry[key] for key in ('dataset', 'datasets') if key in entry]:
+        yield from innermost(inner)
+    else:
+        yield entry
 
 
 def type_name(entry: dict) -> str:
@@ -124,7 +139,7 @@ def _dataset(cfg: Config) -> dict:
 
 
 def _key(entry: dict) -> SetKey:
-    """As :class:`ManipulationDataset` and :class:`DocTamperDataset` fill in what is not given."""
+    """Domain and name of a set, what is not given filled in as the classes of sets do."""
     document = type_name(entry) == 'DocTamperDataset'
     domain = entry.get('domain') or ('document' if document else 'all')
     return SetKey(domain, entry.get('name') or Path(entry.get('data_root') or domain).name)

@@ -79,7 +79,7 @@ class DomainBalancedSampler(ReproducibleSampler):
 
 
 def _indices_by_key(dataset: Sized) -> dict[str, np.ndarray]:
-    """Of domains, and of data sets as ``domain/name``."""
+    """Indices of the samples of each domain, and of each data set as ``domain/name``."""
     if not isinstance(dataset, ConcatDataset):
         raise ValueError(
             f'expected a concatenation of datasets with domains, got {type(dataset).__name__}; use '

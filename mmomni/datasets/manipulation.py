@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmomni.image_files import find_images
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
+from mmomni.utils.files import find_by_stem
+
+from .list_files import list_lines, listed_pair
 
 SPLITS = ('train', 'held_out')
 
@@ -109,17 +111,13 @@ class ManipulationDataset(BaseSegDataset):
         if not path.is_file():
             raise FileNotFoundError(f'{self.name}: expected a list file at {path}, found none')
         pairs: list[tuple[str, str | None]] = []
-        for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
-            if not line.strip() or line.startswith('#'):
-                continue
-            columns = [part.strip() for part in line.split('\t' if '\t' in line else None)]
+        for number, line, columns in list_lines(path.read_text(encoding='utf-8')):
             if len(columns) != 2:
                 raise ValueError(
                     f'{path}:{number}: expected `image mask` or `image -` (separated by a tab if '
                     f'names hold blanks), got {len(columns)} columns: {line!r}'
                 )
-            image, mask = (osp.join(self.data_root or '', column) for column in columns)
-            pairs.append((image, None if columns[1] == '-' else mask))
+            pairs.append(listed_pair(columns, self.data_root or ''))
         missing = [file for pair in pairs for file in pair if file and not osp.isfile(file)]
         if missing:
             message = f'{self.name}: {len(missing)} files of {path} do not exist: {missing[:3]}...'
@@ -147,16 +145,14 @@ class ManipulationDataset(BaseSegDataset):
                 f'{self.name}: expected a folder at {folder}, found none; check data_root, or, if '
                 "all images are authentic, set data_prefix=dict(img_path='images')"
             )
-        found: dict[str, str] = {}
-        for path in find_images(Path(folder)):
-            stem = path.relative_to(folder).with_suffix('').as_posix()
-            if stem in found:
+        found = find_by_stem(Path(folder))
+        for stem, paths in found.items():
+            if len(paths) > 1:
                 raise ValueError(
-                    f'{self.name}: {found[stem]} and {path} share the stem {stem!r}, so masks '
+                    f'{self.name}: {paths[0]} and {paths[1]} share the stem {stem!r}, so masks '
                     'cannot be paired with them; rename one, or use a list file (ann_file)'
                 )
-            found[stem] = str(path)
-        return found
+        return {stem: path for stem, (path,) in found.items()}
 
     def prepare_data(self, idx: int) -> dict | None:
         """One packed sample; ``None`` (mmengine then draws another) if unreadable in training."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from mmengine.dataset import ConcatDataset, InfiniteSampler
 
-from mmomni.randomness import seed_all
 from mmomni.registry import DATA_SAMPLERS, DATASETS
+from mmomni.utils.seeding import seed_all
 
 _present_draw: ContextVar[int] = ContextVar('present_draw')
 

@@ -94,7 +94,7 @@ PAPER_ROWS: dict[str, dict[str, Figures]] = {
 
 
 def paper_figures(row: str | None) -> dict[str, Figures]:
-    """By set and average; none of ``None``; raises ``ValueError`` if the paper has no such row."""
+    """The figures of a row by set and average, of ``None`` none; ``ValueError`` for no such row."""
     if row is None:
         return {}
     if row not in PAPER_ROWS:

@@ -11,9 +11,9 @@ from typing import Any
 import mmengine
 from mmengine.config import Config
 from mmengine.logging import print_log
-from prettytable import PrettyTable
 
 from mmomni.datasets.configured import AbsentSet, describe_absent, inputs_of_sets
+from mmomni.utils.tables import framed_table, markdown_table
 
 from .paper_tables import COUNTS, SCORES, Row, Table, build_tables, paper_figures
 
@@ -99,8 +99,7 @@ class Report:
         for table in tables:
             columns = _columns(table)
             lines += ['', f'## {self._title(table)}', '']
-            lines += [_line(columns), _line('---' for _ in columns)]
-            lines += [_line(_cells(row, columns)) for row in table.rows]
+            lines += markdown_table(columns, [_cells(row, columns) for row in table.rows])
             lines += ['', *_legend(table)]
         if self.absent:
             first, *others = self._absent().splitlines()
@@ -146,20 +145,16 @@ def _score(row: Row, score: str) -> str:
 
 def _text(table: Table) -> str:
     columns = _columns(table)
-    drawn = PrettyTable(columns)
-    drawn.align = 'l'
-    for row in table.rows:
-        is_domain = row.is_average and row.name == row.domain
-        drawn.add_row(_cells(row, columns), divider=is_domain)
-    return '\n'.join([drawn.get_string(), *_legend(table)])
+    domains = [
+        number for number, row in enumerate(table.rows)
+        if row.is_average and row.name == row.domain
+    ]  # fmt: skip
+    cells = [_cells(row, columns) for row in table.rows]
+    return '\n'.join([framed_table(columns, cells, 'l', domains), *_legend(table)])
 
 
 def _legend(table: Table) -> list[str]:
     return [LEGEND] if any(row.paper for row in table.rows) else []
-
-
-def _line(cells: Any) -> str:
-    return f'| {" | ".join(cells)} |'
 
 
 def _as_dict(table: Table) -> dict:

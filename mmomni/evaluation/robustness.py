@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmomni.checksum import file_sha256
-from mmomni.datasets.configured import type_name
+from mmomni.datasets.configured import innermost, sets_of, type_name
+from mmomni.utils.files import file_sha256, replacing
 
 DOCTAMPER = 'doctamper'
 AVERAGE = 'average'
@@ -84,7 +84,7 @@ def grid_points(cfg: Config, grids: Sequence[str] | None) -> list[Point]:
     Raises:
         ValueError: The test sets do not fit a grid that was asked for.
     """
-    datasets = _datasets(cfg.test_dataloader.dataset)
+    datasets = sets_of(cfg, 'test_dataloader')
     plain = [dataset for dataset in datasets if not _has_schedule(dataset)]
     fitting = [
         grid for grid in GRIDS
@@ -110,7 +110,7 @@ def perturbed(loader: dict, point: Point) -> dict:
         ValueError: A pipeline does not load images the way the perturbation needs it.
     """
     loader = copy.deepcopy(loader)
-    for dataset in _datasets(loader['dataset']):
+    for dataset in innermost(loader['dataset']):
         if not _has_schedule(dataset):
             _insert(dataset, point)
         elif point.kind == DOCTAMPER:
@@ -167,10 +167,6 @@ def _set_min_quality(dataset: dict, point: Point) -> None:
             step['factors'] = factors
 
 
-def _datasets(dataset: dict) -> list[dict]:
-    return dataset.get('datasets', [dataset])
-
-
 def _has_schedule(dataset: dict) -> bool:
     return any(type_name(step) == 'DocTamperJPEG' for step in dataset['pipeline'])
 
@@ -221,10 +217,8 @@ def write_result(
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {key: None if math.isnan(value) else value for key, value in metrics.items()}
     text = json.dumps(dict(**point._asdict(), inputs=inputs, metrics=known), indent=2)
-    # A killed run leaves no broken file, and two runs at once do not share one.
-    unfinished = path.with_suffix(f'.{os.getpid()}.part')
-    unfinished.write_text(text + '\n', encoding='utf-8')
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text + '\n', encoding='utf-8')
 
 
 def score_lines(metrics: Metrics) -> Iterator[tuple[Line, str, float]]:

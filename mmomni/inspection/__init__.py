@@ -4,11 +4,13 @@ Needs NumPy, OpenCV, Pillow and Jinja2; mmengine only for configs, matplotlib on
 ``report.html``.
 """
 
-from .doctor import Diagnosis, check_data, write_reports
+from mmomni.jpeg.quality import estimate_quality
+
+from .doctor import Diagnosis, check_data
 from .kinds import KINDS, LEVELS, Kind
-from .quality import estimate_quality
 from .records import Finding
-from .similarity import look_of, similar_groups
+from .reports import write_reports
+from .similarity import appearance_of, similar_groups
 from .terminal import render_text
 
 __all__ = [
@@ -17,9 +19,9 @@ __all__ = [
     'Diagnosis',
     'Finding',
     'Kind',
+    'appearance_of',
     'check_data',
     'estimate_quality',
-    'look_of',
     'render_text',
     'similar_groups',
     'write_reports',

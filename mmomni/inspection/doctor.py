@@ -1,19 +1,16 @@
 """The whole examination: open sets, read every file once, check, sum up."""
 
-import json
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from .checks import check_record
 from .duplicates import check_duplicates
 from .kinds import KINDS, LEVELS
+from .opening import open_sets
 from .records import Finding
-from .sources import open_sets
 from .summary import SetSummary, summarize
 from .survey import Progress, read_all
 
@@ -86,19 +83,6 @@ def check_data(
     remaining = iter(records)
     rows = [summarize(each, list(islice(remaining, len(each.pairs)))) for each in sets]
     return Diagnosis(rows, sorted(set(findings), key=_order))
-
-
-def write_reports(diagnosis: Diagnosis, folder: Path) -> None:
-    """Write ``report.json`` and ``report.html`` (one file that needs nothing else)."""
-    from .html_report import render_html
-
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(diagnosis.as_dict(), indent=1)
-    (folder / 'report.json').write_text(text + '\n', encoding='utf-8')
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # Pillow warns again of files that were reported already
-        page = render_html(diagnosis)
-    (folder / 'report.html').write_text(page, encoding='utf-8')
 
 
 def _order(finding: Finding) -> tuple:

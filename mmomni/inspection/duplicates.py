@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from .records import Finding, ImageFacts, Record, Sample
-from .similarity import Look, similar_groups
+from .records import Finding, ImageFacts, ListedImage, Record
+from .similarity import Appearance, similar_groups
 
 
 def check_duplicates(records: Sequence[Record]) -> list[Finding]:
@@ -12,23 +12,23 @@ def check_duplicates(records: Sequence[Record]) -> list[Finding]:
 
     A group that holds training images and others is named by one of the others.
     """
-    by_digest: dict[str, list[Sample]] = {}
-    looks: dict[str, Look] = {}
+    by_digest: dict[str, list[ListedImage]] = {}
+    appearances: dict[str, Appearance] = {}
     for record in records:
         if isinstance(record.image, ImageFacts):
             by_digest.setdefault(record.image.digest, []).append(record.sample)
-            if record.image.look is not None:
-                looks[record.image.digest] = record.image.look
+            if record.image.appearance is not None:
+                appearances[record.image.digest] = record.image.appearance
     exact = [_finding(group, 'exact') for group in by_digest.values() if len(group) > 1]
-    digests = list(looks)
+    digests = list(appearances)
     similar = [
         _finding(list(chain.from_iterable(by_digest[digests[index]] for index in group)), 'similar')
-        for group in similar_groups(list(looks.values()))
+        for group in similar_groups(list(appearances.values()))
     ]
     return exact + similar
 
 
-def _finding(group: Iterable[Sample], likeness: str) -> Finding:
+def _finding(group: Iterable[ListedImage], likeness: str) -> Finding:
     group = sorted(group, key=lambda sample: (not sample.held_out, sample.dataset, sample.image))
     training = sum(not sample.held_out for sample in group)
     crosses = 0 < training < len(group)

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmomni.datasets.masks import tampered_of
 from mmomni.jpeg import decode
-from mmomni.masks import tampered_of
-from mmomni.orientation import orientation_of
+from mmomni.jpeg.orientation import orientation_of
+from mmomni.jpeg.quality import estimate_quality
 
-from .quality import estimate_quality
-from .records import Fault, ImageFacts, JPEGFacts, MaskFacts, Record, Sample
-from .similarity import look_of
+from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
+from .similarity import appearance_of
 
 JPEG_FORMATS = ('JPEG', 'MPO')
 BITS_PER_SAMPLE_TAG = 258
@@ -26,7 +26,7 @@ EDGE_WIDTH = 2
 Facts = TypeVar('Facts', ImageFacts, MaskFacts)
 
 
-def read_record(sample: Sample) -> Record:
+def read_record(sample: ListedImage) -> Record:
     """Open, decode and measure the files of a sample."""
     image = _facts_or_fault(read_image, sample.image)
     mask = None if sample.mask is None else _facts_or_fault(read_mask, sample.mask)
@@ -39,7 +39,7 @@ def read_bytes(path: str) -> bytes:
         return Path(path).read_bytes()
     from mmengine import fileio
 
-    import mmomni.datasets  # noqa: F401  (registers lmdb://)
+    from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
 
     return fileio.get(path)
 
@@ -58,7 +58,7 @@ def read_image(path: str) -> ImageFacts:
             bits=_bits(image, data),
             orientation=orientation_of(image),
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
-            look=look_of(grey),
+            appearance=appearance_of(grey),
             jpeg=_jpeg_facts(image),
         )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .kinds import KINDS
-from .similarity import Look
+from .similarity import Appearance
 
 HELD_OUT = ('val', 'test')
 """Words of a split that no training image may be in."""
@@ -33,16 +33,16 @@ class Finding(NamedTuple):
 
     @classmethod
     def of(
-        cls, where: 'Sample | DataSet', kind: str, file: str, message: str,
+        cls, where: 'ListedImage | DataSet', kind: str, file: str, message: str,
         related: tuple[str, ...] = (), level: str | None = None,
     ) -> 'Finding':
-        """With the set and split of ``where``, at the usual level of its kind."""
+        """A finding in the set and split of ``where``, at the usual level of its kind."""
         dataset = where.name if isinstance(where, DataSet) else where.dataset
         level = level or KINDS[kind].level
         return cls(kind, dataset, where.split, file, message, related, level)  # fmt: skip
 
 
-class Sample(NamedTuple):
+class ListedImage(NamedTuple):
     """An image, and the mask it is paired with if it is tampered."""
 
     dataset: str
@@ -80,10 +80,9 @@ class DataSet:
     def add(self, kind: str, file: str, message: str, related: tuple[str, ...] = ()) -> None:
         self.findings.append(Finding.of(self, kind, file, message, related))
 
-    def samples(self) -> list[Sample]:
-        return [
-            Sample(self.name, self.domain, self.split, image, mask) for image, mask in self.pairs
-        ]
+    def samples(self) -> list[ListedImage]:
+        about = self.name, self.domain, self.split
+        return [ListedImage(*about, image, mask) for image, mask in self.pairs]
 
 
 class Fault(NamedTuple):
@@ -99,7 +98,7 @@ class Fault(NamedTuple):
 
 
 class JPEGFacts(NamedTuple):
-    """Of the luma quantisation table.
+    """What the luma quantisation table of a JPEG says.
 
     Attributes:
         quality: libjpeg quality, 1 to 100, or ``None`` for a table of other making.
@@ -111,7 +110,7 @@ class JPEGFacts(NamedTuple):
 
 
 class ImageFacts(NamedTuple):
-    """Of a readable image.
+    """What is known of a readable image.
 
     Attributes:
         width: In pixels, as stored.
@@ -122,7 +121,7 @@ class ImageFacts(NamedTuple):
         bits: Bits a channel.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
         digest: Of the bytes of the file.
-        look: What it looks like, ``None`` for a flat image.
+        appearance: What it looks like, ``None`` for a flat image.
         jpeg: ``None`` for other formats.
     """
 
@@ -134,12 +133,12 @@ class ImageFacts(NamedTuple):
     bits: int
     orientation: int
     digest: str
-    look: Look | None
+    appearance: Appearance | None
     jpeg: JPEGFacts | None
 
 
 class MaskFacts(NamedTuple):
-    """Of a readable mask, seen as :class:`mmomni.LoadManipulationMask` sees it.
+    """What is known of a readable mask, seen as :class:`mmomni.LoadManipulationMask` sees it.
 
     Attributes:
         width: In pixels.
@@ -163,6 +162,6 @@ class MaskFacts(NamedTuple):
 class Record(NamedTuple):
     """Everything known of one sample; ``mask`` is ``None`` for an authentic image."""
 
-    sample: Sample
+    sample: ListedImage
     image: ImageFacts | Fault
     mask: MaskFacts | Fault | None

@@ -14,7 +14,7 @@ BITS = 64
 MAX_DISTANCE = 6
 """Bits in which the hashes of copies may differ."""
 LEAST_CORRELATION = 0.98
-"""Of the thumbnails of copies, which confirms the match."""
+"""How alike the thumbnails of copies must be for a match of hashes to count."""
 LEAST_CONTRAST = 2.0
 """Standard deviation of grey values below which hashes are noise."""
 
@@ -25,7 +25,7 @@ _PAIRS_AT_ONCE = 1 << 15
 _POPCOUNT = np.array([value.bit_count() for value in range(1 << 16)], dtype=np.uint8)
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """What a picture looks like, whatever its size and compression.
 
     Attributes:
@@ -38,8 +38,8 @@ class Look(NamedTuple):
     thumbnail: bytes
 
 
-def look_of(grey: np.ndarray) -> Look | None:
-    """The look of ``uint8`` (H, W); ``None`` for a flat picture, which looks like every other."""
+def appearance_of(grey: np.ndarray) -> Appearance | None:
+    """What ``uint8`` (H, W) looks like; ``None`` if it is flat and so looks like any other."""
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     if small.std() < LEAST_CONTRAST:
         return None
@@ -47,19 +47,19 @@ def look_of(grey: np.ndarray) -> Look | None:
     bits = np.packbits(frequencies > np.median(frequencies))
     side = (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE)
     thumbnail = cv2.resize(small, side, interpolation=cv2.INTER_AREA)
-    return Look(int.from_bytes(bits.tobytes(), 'big'), thumbnail.tobytes())
+    return Appearance(int.from_bytes(bits.tobytes(), 'big'), thumbnail.tobytes())
 
 
-def similar_groups(looks: Sequence[Look]) -> list[list[int]]:
+def similar_groups(appearances: Sequence[Appearance]) -> list[list[int]]:
     """Group the indices of look-alikes (transitively), each group and all groups sorted.
 
     Hashes that differ in at most 6 bits agree in one of 7 bands of bits, so only those that share
     a band are compared: about N * N / 150 comparisons in NumPy, seconds for 100,000 images.
     """
-    hashes = np.array([look.hash for look in looks], dtype=np.uint64)
-    thumbnails = np.frombuffer(b''.join(look.thumbnail for look in looks), dtype=np.uint8)
-    thumbnails = thumbnails.reshape(len(looks), _THUMBNAIL_SIDE**2)
-    parents = _Parents(len(looks))
+    hashes = np.array([each.hash for each in appearances], dtype=np.uint64)
+    thumbnails = np.frombuffer(b''.join(each.thumbnail for each in appearances), dtype=np.uint8)
+    thumbnails = thumbnails.reshape(len(appearances), _THUMBNAIL_SIDE**2)
+    parents = _Parents(len(appearances))
     leaders = np.array(list(_join_equal_hashes(hashes, thumbnails, parents)), dtype=int)
     for near in _near_pairs(hashes[leaders]):
         first, second = (leaders[side] for side in near)
@@ -67,7 +67,7 @@ def similar_groups(looks: Sequence[Look]) -> list[list[int]]:
         for pair in zip(first[alike].tolist(), second[alike].tolist(), strict=True):
             parents.join(*pair)
     groups: dict[int, list[int]] = {}
-    for index in range(len(looks)):
+    for index in range(len(appearances)):
         groups.setdefault(parents.root(index), []).append(index)
     return sorted(group for group in groups.values() if len(group) > 1)
 
@@ -80,7 +80,7 @@ def distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of the rows of two arrays (N, 256), or one row with all of the other; (N,), -1 to 1."""
+    """How the rows of two arrays (N, 256) correlate, or one row with all others; (N,), -1 to 1."""
     first, second = _normalised(first), _normalised(second)
     return (first * second).sum(axis=-1)
 

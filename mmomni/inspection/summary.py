@@ -11,7 +11,7 @@ import numpy as np
 from .records import DataSet, ImageFacts, MaskFacts, Record
 
 AREA_EDGES = (0.0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
-"""Of the histogram of tampered shares; a bin holds its upper edge, and 0 is not counted."""
+"""Bins of the histogram of tampered shares; each holds its upper edge, and 0 is not counted."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SetSummary:
 
     @property
     def non_jpeg_share(self) -> float | None:
-        """Of the readable images; ``None`` if there are none."""
+        """How many of the readable images are no JPEGs; ``None`` if there are none."""
         readable = sum(self.formats.values())
         return (readable - self.jpegs) / readable if readable else None
 

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-import cv2
+from mmomni.utils.workers import worker_pool
 
 from .reading import read_record
-from .records import Fault, Record, Sample
+from .records import Fault, ListedImage, Record
 
 CHUNK = 32
 Progress = Callable[[int, int], None]
 
 
 def read_all(
-    samples: Sequence[Sample], workers: int = 1, progress: Progress | None = None
+    samples: Sequence[ListedImage], workers: int = 1, progress: Progress | None = None
 ) -> list[Record]:
     """The records of all samples, in their order.
 
@@ -40,11 +40,13 @@ def read_all(
     return [record for record in records if record is not None]
 
 
-def _read_here(samples: Sequence[Sample]) -> Iterator[tuple[int, Record]]:
+def _read_here(samples: Sequence[ListedImage]) -> Iterator[tuple[int, Record]]:
     return ((index, read_record(sample)) for index, sample in enumerate(samples))
 
 
-def _read_in_processes(samples: Sequence[Sample], workers: int) -> Iterator[tuple[int, Record]]:
+def _read_in_processes(
+    samples: Sequence[ListedImage], workers: int
+) -> Iterator[tuple[int, Record]]:
     crashed = []
     pool = _pool(workers)
     try:
@@ -64,12 +66,12 @@ def _read_in_processes(samples: Sequence[Sample], workers: int) -> Iterator[tupl
             yield index, _read_alone(samples[index])
 
 
-def _read_chunk(samples: Sequence[Sample]) -> list[Record]:
+def _read_chunk(samples: Sequence[ListedImage]) -> list[Record]:
     return [read_record(sample) for sample in samples]
 
 
-def _read_alone(sample: Sample) -> Record:
-    """In a process of its own, so that a file which kills its reader harms no other."""
+def _read_alone(sample: ListedImage) -> Record:
+    """Read one in a process of its own: a file that kills its reader then harms no other."""
     try:
         with _pool(1) as pool:
             return pool.submit(read_record, sample).result()
@@ -79,7 +81,5 @@ def _read_alone(sample: Sample) -> Record:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    # Threads of OpenCV do not survive a fork, and the cores are busy with processes anyway.
-    return ProcessPoolExecutor(
-        workers, multiprocessing.get_context(), initializer=cv2.setNumThreads, initargs=(0,)
-    )
+    # As the host starts processes: a crash costs one for each sample, which a fork makes cheap.
+    return worker_pool(workers, method=multiprocessing.get_start_method())

@@ -1,8 +1,7 @@
 """The report as plain text."""
 
-from collections.abc import Iterable, Sequence
-
 from mmomni.templates import printable
+from mmomni.utils.tables import plain_table
 
 from .doctor import Diagnosis
 from .kinds import KINDS
@@ -15,7 +14,7 @@ SHOWN = 5
 
 def render_text(diagnosis: Diagnosis) -> str:
     """A table of the sets, then the findings by kind, then the verdict."""
-    parts = [_table([list(COLUMNS), *map(row_of, diagnosis.sets)]), '']
+    parts = [plain_table([COLUMNS, *map(row_of, diagnosis.sets)], TEXT_COLUMNS), '']
     for (level, kind), findings in diagnosis.groups().items():
         parts.append(f'{level.upper():8}{KINDS[kind].title} [{kind}]: {len(findings):,}')
         shown = SHOWN if level != 'note' else 1
@@ -36,16 +35,3 @@ def _line(finding: Finding) -> str:
         if len(finding.related) > 1:
             line += ', ...'
     return line
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return '\n'.join(_aligned(row, widths) for row in rows)
-
-
-def _aligned(row: Iterable[str], widths: Sequence[int]) -> str:
-    cells = [
-        cell.ljust(width) if number < TEXT_COLUMNS else cell.rjust(width)
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return '  '.join(cells).rstrip()

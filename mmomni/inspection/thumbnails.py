@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mmomni.datasets.masks import tampered_pixels
 from mmomni.jpeg import decode
-from mmomni.masks import tampered_pixels
-from mmomni.orientation import orientation_of, upright
+from mmomni.jpeg.orientation import orientation_of, upright
 
 from .reading import read_bytes
 

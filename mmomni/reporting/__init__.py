@@ -1,8 +1,8 @@
 """Predictions of many images as a folder and as one HTML page."""
 
 from .folder import FORMATS, PredictionFolder
+from .image_files import ImageFile, assign_names, find_image_files
 from .report import write_report
-from .sources import ImageFile, assign_names, find_image_files
 from .verdict import ImageThreshold, carried_threshold, threshold_from_file
 from .writing import Summary, write_predictions
 

@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmomni import __version__
 from mmomni.apis.results import Prediction
-from mmomni.checksum import file_sha256
-from mmomni.version import __version__
+from mmomni.utils.files import file_sha256, replacing, whole_lines
 
 from . import pictures
+from .image_files import ImageFile
 from .record import RECORD_KEYS, FileState, file_state, make_record
-from .sources import ImageFile
 from .verdict import ImageThreshold
 
 SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'
@@ -75,11 +75,11 @@ class PredictionFolder:
         self._lock = _locked(self.root)
         try:
             self._check_settings()
-            lines = _whole_lines(self.root / PREDICTIONS, RECORD_KEYS)
+            lines = _read_lines(self.root / PREDICTIONS, RECORD_KEYS)
             self.records = {line['path']: line for line in lines}
             for record in lines:
                 self._check_files(record)
-            lines = _whole_lines(self.root / FAILURES, dict(path=str, reason=str))
+            lines = _read_lines(self.root / FAILURES, dict(path=str, reason=str))
             self.failures = {line['path']: line['reason'] for line in lines}
             self._clear_unfinished()
             (self.root / UNFINISHED).mkdir()
@@ -223,9 +223,8 @@ class PredictionFolder:
                 'folder with --out'
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.root / UNFINISHED / 'file'
-        unfinished.write_bytes(content)
-        os.replace(unfinished, target)
+        with replacing(target, self.root / UNFINISHED / 'file') as unfinished:
+            unfinished.write_bytes(content)
 
     def _append(self, file: str, line: Mapping[str, Any]) -> None:
         with open(self.root / file, 'ab') as lines:
@@ -257,11 +256,10 @@ def _locked(root: Path) -> int:
     return lock
 
 
-def _whole_lines(path: Path, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_lines(path: Path, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All lines but one that a killed process left torn; each has the keys, with these types."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     try:
-        whole = [json.loads(line) for line in lines if line.endswith(b'\n')]
+        whole = [json.loads(line) for line in whole_lines(path)]
     except ValueError as error:
         raise ValueError(
             f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'

@@ -10,7 +10,7 @@ from PIL import Image
 from mmomni.apis.overlay import draw_overlay
 from mmomni.apis.results import Prediction
 from mmomni.jpeg import encode
-from mmomni.orientation import upright
+from mmomni.jpeg.orientation import upright
 from mmomni.visualization import heat_levels, heat_map, heat_palette
 
 OVERLAY_QUALITY = 90

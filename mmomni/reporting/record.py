@@ -23,7 +23,7 @@ RECORD_KEYS: dict[str, Any] = dict(
 
 
 class FileState(NamedTuple):
-    """By what a file is known to be the one that was predicted."""
+    """What tells that a file is the one that was predicted."""
 
     size_bytes: int
     mtime_ns: int

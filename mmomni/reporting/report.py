@@ -1,12 +1,12 @@
 """The folder as one HTML file that loads nothing from anywhere."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from mmomni.orientation import upright_box
+from mmomni.jpeg.orientation import upright_box
 from mmomni.templates import data_uri, printable, render_pieces
+from mmomni.utils.files import replacing
 
 from .folder import UNFINISHED, PredictionFolder, report_file
 
@@ -32,10 +32,11 @@ def write_report(folder: PredictionFolder) -> str:
         Its path.
     """
     target = folder.root / REPORT
-    unfinished = folder.root / UNFINISHED / REPORT
-    with open(unfinished, 'w', encoding='utf-8') as page:
+    with (
+        replacing(target, folder.root / UNFINISHED / REPORT) as unfinished,
+        unfinished.open('w', encoding='utf-8') as page,
+    ):
         page.writelines(_page(folder))
-    os.replace(unfinished, target)
     return str(target)
 
 

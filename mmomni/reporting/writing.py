@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmomni.apis.results import Failure, Prediction
-from mmomni.checksum import file_sha256
+from mmomni.utils.files import file_sha256
 
 from .folder import PredictionFolder
+from .image_files import ImageFile, assign_names
 from .record import FileState, file_state
-from .sources import ImageFile, assign_names
 
 Predict = Callable[[Sequence[Path]], Iterable[Prediction | Failure]]
 

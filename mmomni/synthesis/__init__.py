@@ -6,7 +6,7 @@ NumPy, OpenCV and Pillow only.
 from .folder import Summary, synthesize_folder
 from .operations import DOMAINS, OPERATIONS, Forgery, ForgeryError, forge
 from .publishing import POST, POST_PROBABILITY
-from .synthesizer import AUTHENTIC, RENDERED, Sample, Synthesizer
+from .synthesizer import AUTHENTIC, RENDERED, MadeImage, Synthesizer
 
 __all__ = [
     'AUTHENTIC',
@@ -17,7 +17,7 @@ __all__ = [
     'RENDERED',
     'Forgery',
     'ForgeryError',
-    'Sample',
+    'MadeImage',
     'Summary',
     'Synthesizer',
     'forge',

@@ -2,25 +2,22 @@
 
 import json
 import logging
-import multiprocessing
-import os
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
+from mmomni.utils.files import replacing
+from mmomni.utils.workers import worker_pool
 
+from .authentic import list_sources
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
+from .natural.things import list_donors
 from .publishing import POST_PROBABILITY
 from .resuming import HEADER, META, checked_free, header_of, mask_of, resumed
-from .sources import list_sources
-from .synthesizer import GREY_SHARE, PNG_SHARE, RENDERED, Sample, Synthesizer
-from .things import list_donors
+from .synthesizer import GREY_SHARE, PNG_SHARE, RENDERED, MadeImage, Synthesizer
 
 LIST = 'list.txt'
 # Images given out to the workers before the next one is written, per worker.
@@ -28,8 +25,8 @@ AHEAD = 4
 
 logger = logging.getLogger(__name__)
 
-# A sample, and why, by path, sources turned out to be unreadable while it was made.
-_Made = tuple[Sample, dict[str, str]]
+# An image, and why, by path, sources turned out to be unreadable while it was made.
+_ImageAndFaults = tuple[MadeImage, dict[str, str]]
 
 
 class Summary(NamedTuple):
@@ -112,11 +109,11 @@ def synthesize_folder(
     without_face = sum(map(_lacks_face, metas))
     unreadable: dict[str, str] = {}
     with closing(_samples(make, range(len(metas), num), workers)) as samples:
-        for sample, news in samples:  # before any folder exists: a failure leaves nothing behind
+        for sample, faults in samples:  # before any folder exists: a failure leaves nothing behind
             _write(out, header, sample)
             operations[sample.meta['operation']] += 1
             without_face += _lacks_face(sample.meta)
-            _note(unreadable, news)
+            _note(unreadable, faults)
             if progress is not None:
                 progress(sum(operations.values()), num)
     _write_list(out)
@@ -136,15 +133,12 @@ def _as_sequence(sources: Sequence[Path] | Path | str) -> Sequence[Path]:
 
 def _samples(
     make: Synthesizer, indices: range, workers: int
-) -> Generator[_Made, None, None]:
+) -> Generator[_ImageAndFaults, None, None]:
     """The samples in order, made by this process or by others."""
     if workers == 1 or len(indices) < 2:
         yield from (_make(make, index) for index in indices)
         return
-    # Not `fork`: OpenCV's threads do not survive it.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context('forkserver' if 'forkserver' in methods else 'spawn')
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make,))
+    pool = worker_pool(workers, _start_worker, (make,))
     pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
     try:
         for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
@@ -160,7 +154,7 @@ def _samples(
         pool.shutdown(cancel_futures=True)
 
 
-def _make(make: Synthesizer, index: int) -> _Made:
+def _make(make: Synthesizer, index: int) -> _ImageAndFaults:
     known = len(make.unreadable)
     sample = make(index)
     return sample, dict(list(make.unreadable.items())[known:])
@@ -172,34 +166,24 @@ _synthesizer: Synthesizer
 def _start_worker(make: Synthesizer) -> None:
     global _synthesizer  # noqa: PLW0603  (sent to a process once, not with each index)
     _synthesizer = make
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that gives it work was killed, which it would not notice."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _make_here(index: int) -> _Made:
+def _make_here(index: int) -> _ImageAndFaults:
     return _make(_synthesizer, index)
 
 
 # What is written
 
 
-def _write(out: Path, header: dict[str, Any], sample: Sample) -> None:
+def _write(out: Path, header: dict[str, Any], sample: MadeImage) -> None:
     """Write a sample, its line of the meta data last: what has a line is whole."""
     name = Path(sample.meta['file'])
     for folder in ('images', 'masks'):
         (out / folder).mkdir(parents=True, exist_ok=True)
     if not (out / HEADER).exists():
         text = json.dumps(header, indent=2) + '\n'
-        (out / f'{HEADER}.new').write_text(text, encoding='utf-8')
-        os.replace(out / f'{HEADER}.new', out / HEADER)
+        with replacing(out / HEADER) as unfinished:
+            unfinished.write_text(text, encoding='utf-8')
     (out / 'images' / name).write_bytes(sample.image)
     if sample.mask is not None:
         (out / 'masks' / name.with_suffix('.png')).write_bytes(sample.mask)
@@ -218,8 +202,8 @@ def _row(meta: dict[str, Any]) -> str:
     return f'images/{meta["file"]}\t{mask or "-"}'
 
 
-def _note(unreadable: dict[str, str], news: dict[str, str]) -> None:
-    for path, reason in news.items():
+def _note(unreadable: dict[str, str], faults: dict[str, str]) -> None:
+    for path, reason in faults.items():
         if path not in unreadable:
             unreadable[path] = reason
             logger.warning('left out: %s', reason)

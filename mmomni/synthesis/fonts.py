@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 SANS = ('DejaVuSans', 'DejaVuSans-Bold', 'DejaVuSans-Oblique', 'cmss10')
 SERIF = ('DejaVuSerif', 'DejaVuSerif-Bold', 'STIXGeneral', 'STIXGeneralBol', 'cmr10', 'cmb10')
@@ -61,6 +61,19 @@ def ink_box(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int, int, int
     """Box of a text's ink around the origin of its baseline: whole pixels, y pointing down."""
     x1, y1, x2, y2 = font.getbbox(text, anchor='ls')
     return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
+
+
+def glyphs(text: str, font: ImageFont.FreeTypeFont) -> tuple[np.ndarray, int]:
+    """Draw a text tightly.
+
+    Returns:
+        Coverage ``float32`` (h, w) in [0, 1], and how many pixels the baseline lies below its
+        first row.
+    """
+    x1, y1, x2, y2 = ink_box(text, font)
+    canvas = Image.new('L', (max(x2 - x1, 1), max(y2 - y1, 1)))
+    ImageDraw.Draw(canvas).text((-x1, -y1), text, fill=255, font=font, anchor='ls')
+    return np.asarray(canvas, dtype=np.float32) / 255, -y1
 
 
 def number(digits: int, rng: np.random.Generator) -> str:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from .jpeg_history import on_same_grid
-from .segments import Outline
+from .regions import Outline
 
 # How often a region that is moved exactly stays on its own 8x8 grid.
 KEPT_GRID = 0.12

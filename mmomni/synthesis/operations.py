@@ -6,22 +6,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .captions import write_text
 from .colour import as_grey
-from .document_pasting import block_copy, page_splice, stamp
-from .documents import char_copy, text_copy, text_edit, text_insert, text_removal
-from .face_boxes import find_face
-from .face_retouching import face_retouch
-from .faces import face_blend, region_swap
+from .documents.pasting import block_copy, page_splice, stamp
+from .documents.text import char_copy, text_copy, text_edit, text_insert, text_removal
+from .documents.words import find_words
+from .faces.blending import face_blend, region_swap
+from .faces.boxes import find_face
+from .faces.retouching import face_retouch
 from .jpeg_history import Generation
-from .local_edits import local_filter, recolour
-from .natural import copy_move, object_jitter, removal
+from .natural.captions import write_text
+from .natural.local_edits import local_filter, recolour
+from .natural.moving import copy_move, object_jitter, removal
+from .natural.retouching import local_resave, regenerate
+from .natural.splicing import backdrop, paste_thing, splice
+from .natural.strokes import retouch
 from .regions import boxes_of
-from .retouching import local_resave, regenerate
 from .scene import Box, Edit, Operation, Scene, Thing, Word
-from .splicing import backdrop, paste_thing, splice
-from .strokes import retouch
-from .words import find_words
 
 # Each operation of a domain, and how often it is tried first.
 _TABLE: Mapping[str, Mapping[str, tuple[Operation, float]]] = {

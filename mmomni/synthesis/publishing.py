@@ -77,7 +77,7 @@ def draw_post(rng: np.random.Generator, probability: float) -> str | None:
     return kind if rng.random() < probability else None
 
 
-def publish(
+def publish_image(
     image: np.ndarray,
     mask: np.ndarray,
     history: History,
@@ -115,7 +115,7 @@ def publish(
         post = {'kind': kind, **parameters}
     generations = history.earlier
     if form.png and (kind is None or kind in CHANGES):
-        return Published(_png(image, form), '.png', mask, *_told(generations), post)
+        return _published(_png(image, form), '.png', mask, generations, post)
     last = history.second
     generations = [*generations, last]
     if kind in ('resave', 'social', 'screenshot'):
@@ -124,7 +124,7 @@ def publish(
         scale = 1.0 if rng.random() < 0.3 else float(rng.uniform(*SHRINK))
         image, mask, scale = _scaled(image, mask, scale)
         post = {'kind': kind, 'scale': scale}
-        return Published(_png(image, form), '.png', mask, *_told(generations), post)
+        return _published(_png(image, form), '.png', mask, generations, post)
     if kind == 'social':
         limit = int(rng.choice(PLATFORM_SIDES))
         image, mask, scale = _scaled(image, mask, min(1.0, limit / max(mask.shape)))
@@ -137,15 +137,20 @@ def publish(
             image = between(image)
         generations.append(last := draw_generation(rng, RESAVE_QUALITY))
     data = last.save(image[..., 0] if form.grey else image)
-    return Published(data, '.jpg', mask, *_told(generations), post)
+    return _published(data, '.jpg', mask, generations, post)
 
 
-def _told(
+def _published(
+    data: bytes,
+    suffix: str,
+    mask: np.ndarray,
     generations: Sequence[Generation | None],
-) -> tuple[list[int | None], list[str | None]]:
-    """Qualities and chroma layouts."""
+    post: dict[str, Any] | None,
+) -> Published:
+    """An image with the qualities and chroma layouts of its generations."""
     qualities = [None if each is None else each.quality for each in generations]
-    return qualities, [None if each is None else each.subsampling for each in generations]
+    layouts = [None if each is None else each.subsampling for each in generations]
+    return Published(data, suffix, mask, qualities, layouts, post)
 
 
 def _changed(
@@ -195,7 +200,11 @@ def _scaled(
 
 
 def _png(image: np.ndarray, form: Form) -> bytes:
+    return png_of(np.ascontiguousarray(image[..., 0] if form.grey else image), compress_level=3)
+
+
+def png_of(pixels: np.ndarray, **options: int) -> bytes:
+    """A PNG of ``uint8`` (H, W) or (H, W, 3), with options of Pillow's."""
     buffer = BytesIO()
-    pixels = image[..., 0] if form.grey else image
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, 'PNG', compress_level=3)
+    Image.fromarray(pixels).save(buffer, 'PNG', **options)
     return buffer.getvalue()

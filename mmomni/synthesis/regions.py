@@ -4,6 +4,8 @@ A *contour* is ``float64`` (N, 2), points (x, y) in pixels. A *matte* is ``float
 [0, 1]: the share of the forged content in a pixel. A mask is where the matte exceeds 0.5.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -11,6 +13,20 @@ AREA = (0.03, 0.25)
 # Widths of a region's border in pixels: cut out hard, antialiased, feathered, brushed softly.
 FEATHERS = ((0, 0), (1, 1), (2, 4), (5, 9))
 FEATHER_SHARES = (0.2, 0.35, 0.35, 0.1)
+
+
+class Outline(NamedTuple):
+    """The outline of a region.
+
+    Attributes:
+        contour: ``float64`` (N, 2), points (x, y) in pixels, the bounding box at the origin.
+        at: (y, x) of the bounding box in the image where it was found.
+        kind: ``'object'``, ``'segment'``, or ``'shape'``: a drawn one.
+    """
+
+    contour: np.ndarray
+    at: tuple[int, int]
+    kind: str
 
 
 def ellipse(rng: np.random.Generator) -> np.ndarray:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import PIL
 
-from mmomni.version import __version__
+from mmomni import __version__
+from mmomni.utils.files import whole_lines
 
 from .synthesizer import RENDERED, Synthesizer
 
@@ -95,9 +96,7 @@ def resumed(out: Path, header: dict[str, Any], num: int) -> list[dict[str, Any]]
 def _whole(out: Path) -> list[dict[str, Any]]:
     """Read the meta data up to the first line that is torn or whose files are missing."""
     path, metas, kept = out / META, [], 0
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-        if not line.endswith(b'\n'):
-            break
+    for line in whole_lines(path):
         meta = json.loads(line)
         files = [f'images/{meta["file"]}', *filter(None, [mask_of(meta)])]
         if not all((out / name).is_file() for name in files):

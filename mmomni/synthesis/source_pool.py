@@ -9,10 +9,10 @@ import numpy as np
 
 from mmomni.jpeg import ImageReadError
 
+from .authentic import read_source
 from .jpeg_history import Tables, tables_of
+from .natural.things import read_thing
 from .scene import Thing
-from .sources import read_source
-from .things import read_thing
 
 
 @dataclass

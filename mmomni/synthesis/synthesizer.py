@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
+from .authentic import LEAST_SIDE, can_be_shrunk, is_jpeg, random_view
 from .colour import as_grey
+from .documents.pages import render_page
 from .jpeg_history import (
     CAMERA,
     CAMERA_SECOND,
@@ -25,12 +25,10 @@ from .jpeg_history import (
     draw_generation,
 )
 from .operations import Forgery, ForgeryError, check_domain, forge_scene, known
-from .pages import render_page
-from .publishing import POST_PROBABILITY, Form, draw_post, publish
+from .publishing import POST_PROBABILITY, Form, draw_post, png_of, publish_image
 from .regions import boxes_of
 from .scene import Scene, Word
 from .source_pool import SourcePool
-from .sources import LEAST_SIDE, can_be_shrunk, is_jpeg, random_view
 
 RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
@@ -43,7 +41,7 @@ PNG_SHARE, GREY_SHARE = 0.12, 0.1
 PNG_FRESH = 0.6
 
 
-class Sample(NamedTuple):
+class MadeImage(NamedTuple):
     """One image, ready to be written.
 
     Attributes:
@@ -162,7 +160,7 @@ class Synthesizer:
         """Why, by path, files were left out so far."""
         return self._pool.unreadable
 
-    def __call__(self, index: int) -> Sample:
+    def __call__(self, index: int) -> MadeImage:
         """The sample of an index.
 
         Raises:
@@ -171,7 +169,7 @@ class Synthesizer:
         rng = np.random.default_rng([self.seed, index])
         plan = self._plan(rng)
         view, history, forgery = self._forgery(plan, rng)
-        found = publish(
+        found = publish_image(
             forgery.image, forgery.mask, history, plan.post, rng, self.max_side, plan.form
         )
         meta = {
@@ -188,7 +186,7 @@ class Synthesizer:
             'seed': self.seed,
             **forgery.details,
         }
-        return Sample(found.data, _png(found.mask) if forgery.boxes else None, meta)
+        return MadeImage(found.data, png_of(found.mask) if forgery.boxes else None, meta)
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
         form = Form(*(bool(rng.random() < share) for share in (self.png, self.grey)))
@@ -274,9 +272,3 @@ def _possible(kind: str, path: Path, image: np.ndarray) -> str:
     if kind == OWN and not is_jpeg(path):
         kind = NONE
     return MADE if kind == NONE and not can_be_shrunk(image) else kind
-
-
-def _png(mask: np.ndarray) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(mask).save(buffer, 'PNG')
-    return buffer.getvalue()

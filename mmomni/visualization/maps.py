@@ -10,7 +10,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from mmomni.orientation import Box
+from mmomni.jpeg.orientation import Box
 
 # The same in RGB and BGR.
 OUTLINE = (255, 0, 255)

@@ -12,7 +12,7 @@ from mmomni.apis.inputs import Source
 from mmomni.apis.samples import Sample
 from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
 from mmomni.jpeg import ImageReadError
-from mmomni.orientation import upright, upright_box
+from mmomni.jpeg.orientation import upright, upright_box
 from mmomni.reporting import (
     ImageFile,
     ImageThreshold,

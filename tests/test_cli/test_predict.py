@@ -12,10 +12,10 @@ from PIL import Image
 
 from mmomni.apis import ManipulationInferencer
 from mmomni.checkpoints import publish
-from mmomni.checksum import file_sha256
 from mmomni.cli import main
 from mmomni.cli.predict import _count
 from mmomni.registry import MODELS
+from mmomni.utils.files import file_sha256
 
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
 

@@ -9,6 +9,7 @@ from mmomni.datasets.configured import (
     demand_sets,
     describe_absent,
     drop_absent_sets,
+    innermost,
     inputs_of_sets,
     type_name,
 )
@@ -197,3 +198,13 @@ def test_absent_validation_sets_are_named_and_none_twice(there, tmp_path):
 def test_training_sets_that_are_there_are_let_through(there):
     demand_sets(Config(dict(train_dataloader=dict(dataset=there[1]))))
     demand_sets(Config({}))
+
+
+def test_wrappers_of_any_depth_are_entered():
+    """Lists and both keys that wrappers use; what wraps nothing is a set."""
+    first, second, third = (dict(type='Set', name=name) for name in 'abc')
+    repeated = dict(type='Repeat', dataset=dict(type='Concat', datasets=[second, third]))
+    assert list(innermost(dict(type='Concat', datasets=[first, repeated]))) == [
+        first, second, third,
+    ]  # fmt: skip
+    assert list(innermost({})) == [{}]

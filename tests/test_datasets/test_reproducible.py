@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from mmomni.datasets import ReproducibleConcatDataset, ReproducibleSampler
 from mmomni.datasets.reproducible import SeededIndex
-from mmomni.randomness import seed_all
+from mmomni.utils.seeding import seed_all
 
 DRAWS = 12
 

@@ -11,14 +11,14 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from PIL import Image
 
-from mmomni.cli import main
-from mmomni.evaluation import calibration
-from mmomni.evaluation.calibration import (
+from mmomni.apis import calibration
+from mmomni.apis.calibration import (
     authentic_images,
     calibrate,
     conformal_threshold,
     file_sha256,
 )
+from mmomni.cli import main
 
 DEMO = (
     Path(__file__).resolve().parents[2] / 'configs' / 'demo' / 'omni-iml_convnext-atto_demo.py'
@@ -224,7 +224,7 @@ def test_default_file_is_beside_the_checkpoint(checkpoint, photos):
 
 
 def test_too_few_images_end_before_the_network_is_built(checkpoint, photos, capsys, monkeypatch):
-    built = 'mmomni.apis.ManipulationInferencer'
+    built = 'mmomni.apis.calibration.ManipulationInferencer'
     monkeypatch.setattr(built, lambda *_, **__: pytest.fail('was built'))
     assert command(checkpoint, photos, '--fpr', 0.01) == 1
     assert 'mmomni calibrate: 5 authentic images can vouch' in capsys.readouterr().err

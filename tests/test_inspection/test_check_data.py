@@ -13,10 +13,10 @@ from PIL import ExifTags, Image
 from planting import SIZE, Builder, make_mask, make_picture, save
 
 from mmomni.cli import main
+from mmomni.datasets.masks import tampered_pixels
 from mmomni.inspection import KINDS, LEVELS, check_data, survey
 from mmomni.inspection.reading import read_image, read_mask, read_record
-from mmomni.inspection.records import Fault, Sample
-from mmomni.masks import tampered_pixels
+from mmomni.inspection.records import Fault, ListedImage
 
 
 def found(diagnosis):
@@ -367,7 +367,7 @@ def test_every_kind_is_documented():
 def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
     (tmp_path / 'broken.png').write_bytes(b'')
     missing, broken = (
-        read_record(Sample('', '', 'train', str(tmp_path / name), None)).image
+        read_record(ListedImage('', '', 'train', str(tmp_path / name), None)).image
         for name in ('missing.png', 'broken.png')
     )
     assert isinstance(missing, Fault)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from planting import jpeg_bytes, make_picture
 
-from mmomni.inspection.similarity import Look, distance, look_of, similar_groups
+from mmomni.inspection.similarity import Appearance, appearance_of, distance, similar_groups
 
 
 def grey_of(pixels):
@@ -32,22 +32,22 @@ COPIES = {
 def test_copies_are_grouped(copy):
     for seed in range(10):
         picture = make_picture(seed, (240, 320))
-        looks = [look_of(grey_of(picture)), look_of(grey_of(copy(picture)))]
+        looks = [appearance_of(grey_of(picture)), appearance_of(grey_of(copy(picture)))]
         assert similar_groups(looks) == [[0, 1]]
 
 
 def test_different_pictures_are_not():
-    assert similar_groups([look_of(grey_of(make_picture(seed))) for seed in range(300)]) == []
+    assert similar_groups([appearance_of(grey_of(make_picture(seed))) for seed in range(300)]) == []
 
 
 def test_equal_hashes_of_different_thumbnails_are_not():
     rng = np.random.default_rng(0)
-    looks = [Look(5, rng.integers(0, 256, 256, dtype=np.uint8).tobytes()) for _ in range(4)]
+    looks = [Appearance(5, rng.integers(0, 256, 256, dtype=np.uint8).tobytes()) for _ in range(4)]
     assert similar_groups([*looks, looks[2]]) == [[2, 4]]
 
 
 def test_flat_pictures_look_like_nothing():
-    assert look_of(np.full((50, 60), 200, np.uint8)) is None
+    assert appearance_of(np.full((50, 60), 200, np.uint8)) is None
 
 
 def test_no_pictures_no_groups():
@@ -69,7 +69,7 @@ def test_bands_find_all_that_comparing_everything_finds():
         for flips in (3, 6, 7):
             flipped = sum(1 << int(bit) for bit in rng.choice(64, flips, replace=False))
             hashes.append(centre ^ flipped)
-    groups = similar_groups([Look(value, thumbnail) for value in hashes])
+    groups = similar_groups([Appearance(value, thumbnail) for value in hashes])
     near = distance(*np.meshgrid(*[np.array(hashes, np.uint64)] * 2)) <= 6
     expected = set()
     for row in range(len(hashes)):  # closure by repeated reach
@@ -85,7 +85,7 @@ def test_a_hundred_thousand_take_seconds():
     numbers = rng.integers(0, 2**63, 100_000).tolist()
     numbers[500:1000] = [numbers[0]] * 500
     thumbnail = bytes(range(256))
-    looks = [Look(number, thumbnail) for number in numbers]
+    looks = [Appearance(number, thumbnail) for number in numbers]
     start = time.process_time()
     groups = similar_groups(looks)
     assert time.process_time() - start < 30

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmomni.synthesis.pages import render_page
+from mmomni.synthesis.documents.pages import render_page
 
 
 def textured(seed: int, height: int = 260, width: int = 300) -> np.ndarray:

@@ -14,10 +14,10 @@ from mmomni.synthesis.jpeg_history import (
     tables_of,
     with_foreign_history,
 )
-from mmomni.synthesis.natural import copy_move, removal
-from mmomni.synthesis.retouching import local_resave
+from mmomni.synthesis.natural.moving import copy_move, removal
+from mmomni.synthesis.natural.retouching import local_resave
+from mmomni.synthesis.natural.splicing import splice
 from mmomni.synthesis.scene import Scene, Thing
-from mmomni.synthesis.splicing import splice
 
 
 def test_qualities_cover_their_ranges_with_both_ends():

@@ -6,15 +6,15 @@ import pytest
 
 from mmomni.synthesis import OPERATIONS, ForgeryError, forge
 from mmomni.synthesis.colour import as_grey
-from mmomni.synthesis.documents import WORDS_CHANGED
-from mmomni.synthesis.face_boxes import centre_box, find_face
-from mmomni.synthesis.faces import FEATURES
-from mmomni.synthesis.natural import copy_move, object_jitter
-from mmomni.synthesis.pages import render_page
+from mmomni.synthesis.documents.pages import render_page
+from mmomni.synthesis.documents.text import WORDS_CHANGED
+from mmomni.synthesis.documents.words import find_words
+from mmomni.synthesis.faces.blending import FEATURES
+from mmomni.synthesis.faces.boxes import centre_box, find_face
+from mmomni.synthesis.natural.moving import copy_move, object_jitter
+from mmomni.synthesis.natural.splicing import splice
 from mmomni.synthesis.regions import blend, boxes_of
 from mmomni.synthesis.scene import Edit, Scene, Thing
-from mmomni.synthesis.splicing import splice
-from mmomni.synthesis.words import find_words
 
 EVERY_OPERATION = [(domain, name) for domain in OPERATIONS for name in OPERATIONS[domain]]
 FACE, DONOR_FACE = (80, 60, 200, 180), (90, 50, 190, 150)
@@ -237,7 +237,7 @@ def test_where_no_face_is_found_the_centre_is_blended_and_said_so(photo, other_p
 
 
 def test_a_missing_cascade_is_no_error(photo, monkeypatch):
-    from mmomni.synthesis import face_boxes
+    from mmomni.synthesis.faces import boxes as face_boxes
 
     monkeypatch.setattr(face_boxes, 'CASCADE', 'missing.xml')
     face_boxes._cascade.cache_clear()

@@ -7,7 +7,7 @@ from PIL import Image
 from mmomni.jpeg import decode, encode, read_luma
 from mmomni.synthesis.colour import as_grey
 from mmomni.synthesis.jpeg_history import Generation, History, compress
-from mmomni.synthesis.publishing import COLOUR_JPEG, POST, Form, draw_post, publish
+from mmomni.synthesis.publishing import COLOUR_JPEG, POST, Form, draw_post, publish_image
 
 HISTORY = History('made', Generation(60, '4:4:4'), Generation(90, '4:2:0'))
 
@@ -22,7 +22,7 @@ def mask(photo):
 def published(photo, mask, kind, seed=0, max_side=512, form=COLOUR_JPEG):
     rng = np.random.default_rng(seed)
     image = compress(as_grey(photo) if form.grey else photo, 60)
-    return publish(image, mask, HISTORY, kind, rng, max_side, form)
+    return publish_image(image, mask, HISTORY, kind, rng, max_side, form)
 
 
 @pytest.mark.parametrize('kind', [None, *POST])
@@ -81,7 +81,7 @@ def test_grey_jpegs_have_one_component(photo, mask):
 @pytest.mark.parametrize('kind', ['own', 'none'])
 def test_what_was_not_compressed_here_has_no_quality(kind, photo, mask):
     history = History(kind, None, Generation(90, '4:2:0'))
-    found = publish(photo, mask, history, None, np.random.default_rng(0), 512)
+    found = publish_image(photo, mask, history, None, np.random.default_rng(0), 512)
     assert found.qualities == ([None, 90] if kind == 'own' else [90])
     assert len(found.subsampling) == len(found.qualities)
 

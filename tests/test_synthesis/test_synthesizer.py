@@ -18,11 +18,11 @@ from mmomni.synthesis import (
     synthesize_folder,
     synthesizer,
 )
-from mmomni.synthesis.face_boxes import centre_box
+from mmomni.synthesis.authentic import list_sources, random_view, read_source
+from mmomni.synthesis.faces.boxes import centre_box
 from mmomni.synthesis.jpeg_history import FIRST, Generation, tables_of
+from mmomni.synthesis.natural.things import list_donors, read_thing
 from mmomni.synthesis.scene import Scene
-from mmomni.synthesis.sources import list_sources, random_view, read_source
-from mmomni.synthesis.things import list_donors, read_thing
 
 # Operations that show content of another source.
 BRING_IN = {'splice', 'backdrop', 'region_swap'}

@@ -17,6 +17,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmomni.evaluation.paper_tables import paper_figures
+from mmomni.utils.tables import markdown_table
 
 DOMAINS = ('natural', 'document', 'face')
 # Names of our configs -> rows of the paper
@@ -88,7 +89,7 @@ def markdown(rows: dict[str, dict[int, Row]]) -> str:
     every_run = [run for runs in rows.values() for run in runs.values()]
     columns = list(dict.fromkeys(column for run in every_run for column in run))
     order = sorted(rows, key=_place)
-    lines = [['mean IoU', *columns, 'seeds', 'config'], ['---'] * (len(columns) + 3)]
+    lines = []
     for name in order:
         row = ROWS.get(_short(name))
         paper = _paper_ious(row)
@@ -97,7 +98,7 @@ def markdown(rows: dict[str, dict[int, Row]]) -> str:
         cells = [_cell(scores[c], paper.get(c)) for c in columns]
         seeds = ', '.join(str(seed) for seed in sorted(runs))
         lines.append([row or _short(name), *cells, seeds, name])
-    table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    table = '\n'.join(markdown_table(['mean IoU', *columns, 'seeds', 'config'], lines))
     return f'{table}\n\nIn brackets: the paper (Table 5).'
 
 

@@ -23,7 +23,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
-from mmomni.memory import keep_freed_memory
+from mmomni.utils.allocator import keep_freed_memory
 from model_profiling.memory import peak_memory
 from model_profiling.operations import limits, macs_by_module, operations_of
 from model_profiling.report import Row, case_of, draw, markdown, rows_of

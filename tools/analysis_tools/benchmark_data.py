@@ -64,7 +64,7 @@ def peers_load(results: dict) -> dict:
 def peers_compress(results: dict) -> dict:
     from PIL import Image
 
-    from mmomni.arrays import unmirrored
+    from mmomni.utils.arrays import unmirrored
 
     # The slow copy of a flipped view is mmcv's, not the peers'.
     image = Image.fromarray(cv2.cvtColor(unmirrored(results['img']), cv2.COLOR_BGR2RGB))
@@ -95,8 +95,8 @@ def pipeline(way: str) -> list[Step]:
     from mmengine.registry import init_default_scope
     from mmseg.registry import TRANSFORMS
 
-    from mmomni import jpeg
     from mmomni.datasets.transforms import formatting
+    from mmomni.jpeg import luma
 
     init_default_scope('mmseg')
     compress = dict(quality=QUALITY, times=TIMES, subsampling=SUBSAMPLING)
@@ -113,7 +113,7 @@ def pipeline(way: str) -> list[Step]:
     ]
     built = [(stage, TRANSFORMS.build(step)) for stage, step in steps]
     if way == 'jpegio':
-        jpeg._as_path = on_disk
+        luma._as_path = on_disk
     if way == 'peers':
         formatting.check = lambda *_: None
         own = {0: peers_load, 4: peers_compress, 5: peers_extract}
@@ -131,7 +131,7 @@ def entropy_decoding(data: bytes) -> float:
 
 def one_pass(steps: list[Step], images: list[str], draws: int) -> tuple[list, list]:
     """Seconds of every stage and the limit, and a checksum, of every sample."""
-    from mmomni.randomness import seed_all
+    from mmomni.utils.seeding import seed_all
 
     times: list[list[float]] = []
     samples: list[int] = []

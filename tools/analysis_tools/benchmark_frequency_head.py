@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmomni.memory import keep_freed_memory
 from mmomni.models import fast
 from mmomni.models.layers import FrequencyPerceptionHead
+from mmomni.utils.allocator import keep_freed_memory
 from model_profiling.memory import peak_memory
 from model_profiling.subjects import random_planes
 from model_profiling.timing import median_ratio, name_of_bounds, read

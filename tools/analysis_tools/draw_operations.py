@@ -15,12 +15,12 @@ import numpy as np
 
 from mmomni.jpeg import decode, encode
 from mmomni.synthesis import OPERATIONS
-from mmomni.synthesis.face_boxes import find_face
+from mmomni.synthesis.documents.pages import render_page
+from mmomni.synthesis.documents.words import find_words
+from mmomni.synthesis.faces.boxes import find_face
 from mmomni.synthesis.jpeg_history import compress
-from mmomni.synthesis.objects import find_object
-from mmomni.synthesis.pages import render_page
+from mmomni.synthesis.natural.objects import find_object
 from mmomni.synthesis.scene import Edit, Scene, Thing
-from mmomni.synthesis.words import find_words
 
 OUT = Path(__file__).parents[2] / 'docs' / 'images'
 PANEL = (250, 330)  # largest height and width of one of the three panels, in pixels

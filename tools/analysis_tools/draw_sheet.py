@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmomni.image_files import find_images
 from mmomni.jpeg import decode
+from mmomni.utils.files import find_images
 
 CAPTION = 14  # pixels of the line below an image
 OUTLINE = (255, 0, 0)

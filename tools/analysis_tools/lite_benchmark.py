@@ -19,6 +19,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmomni.utils.tables import markdown_table
+
 CONFIGS = Path('configs/lite')
 LITE0 = 'omni-iml_efficientnet-lite0_1xb12-40k_192x192.py'
 LITE2 = 'omni-iml_efficientnet-lite2_1xb12-40k_192x192.py'
@@ -159,12 +161,12 @@ def figures(results: Path) -> dict[str, float]:
 def table(runs: Mapping[str, Sequence[dict[str, float]]]) -> str:
     """One line a row: means over seeds."""
     columns = list(next(iter(runs.values()))[0])
-    lines = [['row', *columns, 'seeds'], ['---'] * (len(columns) + 2)]
+    lines = []
     for row, seeds in runs.items():
         means = [statistics.mean(figures[column] for figures in seeds) for column in columns]
         cells = ['-' if math.isnan(mean) else f'{mean:.3f}' for mean in means]
         lines.append([row, *cells, str(len(seeds))])
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    return '\n'.join(markdown_table(['row', *columns, 'seeds'], lines))
 
 
 def parse_args() -> argparse.Namespace:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mmomni.image_files import find_images
+from mmomni.utils.files import find_images
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs/mini'

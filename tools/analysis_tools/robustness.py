@@ -23,7 +23,7 @@ from mmengine.runner import Runner
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
-from mmomni.datasets.configured import describe_absent, drop_absent_sets, type_name
+from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_of, type_name
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -166,7 +166,7 @@ def panel(results: Mapping[Point, Metrics], grid: str, protocol: str) -> Panel:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(Config.fromfile(args.config), args)
-    total = len(cfg.test_dataloader.dataset.get('datasets', [None]))
+    total = len(sets_of(cfg, 'test_dataloader'))
     work_dir = Path(cfg.work_dir)
     folder = work_dir / 'points'
     try:

@@ -10,7 +10,7 @@ One quality goes into the list: the same forgeries three times would count three
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, pair, relative
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ So that each source is scored for itself: <source>.txt.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Found, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Found, images_in, pair, relative
 
 
 def source(path: Path) -> str:

@@ -12,7 +12,7 @@ import argparse
 import re
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, pair, relative
 
 MASK = re.compile(r'_gt\d*$')
 

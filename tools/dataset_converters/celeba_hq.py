@@ -9,7 +9,7 @@ import argparse
 import random
 from pathlib import Path
 
-from mmomni.list_files import Converter, Found, images_in, relative
+from mmomni.datasets.list_files import Converter, Found, images_in, relative
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

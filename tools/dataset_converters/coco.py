@@ -8,7 +8,7 @@ ROOT is the folder above train2017.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, relative
 
 
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:

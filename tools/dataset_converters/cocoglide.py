@@ -10,7 +10,7 @@ Forgeries and masks are paired by the <id> of the COCO image.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, pair, relative
 
 
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:

@@ -10,7 +10,7 @@ Either colour is brighter along the edge. The masks are rewritten as 0/255.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, green, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, green, images_in, pair, relative
 
 
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:

@@ -12,7 +12,7 @@ Nine masks have another size than their image (41, 48, 55 to 59, 61, 95); they a
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, bright, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, bright, images_in, pair, relative
 
 
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:

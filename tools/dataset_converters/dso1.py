@@ -10,7 +10,7 @@ ROOT is the folder tifs-database. The masks are rewritten as 0/255 with white fo
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, dark, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, dark, images_in, pair, relative
 
 
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:

@@ -11,7 +11,7 @@ Lines that name masks or arrays are skipped. Without FaShifter.txt the order is 
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Found, Pair, bright, images_in, pair
+from mmomni.datasets.list_files import Converter, Found, Pair, bright, images_in, pair
 
 FOLDER = 'FaShifter'
 

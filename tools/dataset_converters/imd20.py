@@ -10,7 +10,7 @@ One mask (z14/00030_fake) has another size than its image; it is resized.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, pair, relative
 
 
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:

@@ -11,7 +11,7 @@ tampered pixels here, as every value but 0 is.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, pair, relative
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, pair, relative
 
 
 def camera_and_name(path: Path) -> str:

@@ -9,7 +9,7 @@ Any number of parts; or imgs/ and masks/ in the root itself.
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, images_in, pair
+from mmomni.datasets.list_files import Converter, Counts, Found, images_in, pair
 
 
 def part_and_name(path: Path) -> str:

@@ -11,7 +11,7 @@ import argparse
 import csv
 from pathlib import Path, PurePosixPath
 
-from mmomni.list_files import Converter, Counts, Found, Pair, dark
+from mmomni.datasets.list_files import Converter, Counts, Found, Pair, dark
 
 REFERENCE = Path('reference', 'manipulation', 'NC2016-manipulation-ref.csv')
 COLUMNS = ('ProbeFileName', 'ProbeMaskFileName', 'IsTarget')

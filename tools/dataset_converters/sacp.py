@@ -10,7 +10,7 @@ img/ and mask/ in the root itself count as train/. The organisers kept the masks
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Counts, Found, Pair, images_in, pair
+from mmomni.datasets.list_files import Converter, Counts, Found, Pair, images_in, pair
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

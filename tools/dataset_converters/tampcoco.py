@@ -10,7 +10,7 @@ Images listed twice appear once. Some files of the published archives are empty:
 import argparse
 from pathlib import Path
 
-from mmomni.list_files import Converter, Found, Pair
+from mmomni.datasets.list_files import Converter, Found, Pair
 
 SUBSETS = ('sp', 'cm', 'bcm', 'bcmc')
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmomni.arrays import unmirrored
 from mmomni.registry import TRANSFORMS
+from mmomni.utils.arrays import unmirrored
 
 
 @TRANSFORMS.register_module()

@@ -6,8 +6,8 @@ import torch
 from mmengine.structures import InstanceData
 from mmseg.datasets.transforms import PackSegInputs
 
-from mmomni.arrays import unmirrored
 from mmomni.registry import TRANSFORMS
+from mmomni.utils.arrays import unmirrored
 
 from .pixels import check
 

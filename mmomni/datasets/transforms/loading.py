@@ -2,8 +2,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
+from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
+from mmomni.datasets.masks import tampered_pixels
 from mmomni.jpeg import ImageReadError, decode
-from mmomni.masks import tampered_pixels
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
@@ -59,8 +60,9 @@ class LoadManipulationMask(BaseTransform):
 
     Whatever the file says with (0/1, 0/255, colours, a palette, 16 bits), a pixel is tampered
     where any channel differs from 0; alpha is ignored. Masks saved as JPEG are cut at 127
-    instead, because compression leaves noise around the edges (:mod:`mmomni.masks`). An image
-    whose ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
+    instead, because compression leaves noise around the edges (:mod:`mmomni.datasets.masks`). An
+    image whose ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is
+    loaded.
 
     Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields
 

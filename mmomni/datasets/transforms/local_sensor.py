@@ -13,11 +13,11 @@ from .random_regions import random_regions, refuse_tampered
 LEAST_SIDE = 16
 MOSAICS = ('RGGB', 'GRBG', 'BGGR', 'GBRG')
 DEMOSAICING = ('', '_EA', '_VNG')
-"""OpenCV's: bilinear, edge-aware, variable number of gradients."""
+"""OpenCV's names of ways to demosaic: bilinear, edge-aware, variable number of gradients."""
 SINGLE_SENSOR = 0.75
 """How often a camera sees one colour in each pixel; the others see three."""
 PHOTONS = (400.0, 40_000.0)
-"""Of a white pixel: its shot noise is their root."""
+"""How many photons a white pixel gets; its shot noise is their root."""
 READ_NOISE = (0.0, 0.0015)
 """Standard deviation of what a sensor adds, as a share of white."""
 SHARPENED, AMOUNT = 0.5, (0.0, 1.2)
@@ -27,7 +27,7 @@ RESIZED, FACTOR = 0.5, (0.6, 1.6)
 
 WHITE = 255
 LEVELS = 4096
-"""Of light, when it is encoded again."""
+"""So many steps of light are told apart when it is encoded again."""
 
 
 def _light(encoded: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ VALID: dict[str, tuple[Callable[[float], bool], str]] = dict(
     noise=(lambda value: value >= 0, 'a variance of at least 0, in squared grey levels of 0..255'),
     resize=(lambda value: 0 < value <= 4, 'a scale above 0, at most 4'),
 )
-"""By kind: whether a value makes sense, and what would."""
+"""Of each kind whether a value makes sense, and which values would."""
 
 
 @TRANSFORMS.register_module()

@@ -70,7 +70,7 @@ def make_row(sample: BaseDataElement, label: str, caption: str) -> GalleryRow:
 
 
 def short_name(path: str) -> str:
-    """As much of a file's name as fits beside its row."""
+    """The end of a file's name, as much as fits beside its row."""
     return Path(path).name[-LABEL_LENGTH:]
 
 

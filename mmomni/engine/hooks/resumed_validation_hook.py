@@ -17,7 +17,7 @@ class ResumedValidationHook(Hook):
     priority = 'LOWEST'  # CheckpointHook must know its best checkpoint by then
 
     def before_train(self, runner: Runner) -> None:
-        """By the rule of ``IterBasedTrainLoop`` without ``dynamic_intervals``; of no other loop."""
+        """Validate where ``IterBasedTrainLoop`` without ``dynamic_intervals`` would have."""
         loop = runner.train_loop
         if not isinstance(loop, IterBasedTrainLoop) or runner.val_loop is None or not loop.iter:
             return

@@ -4,8 +4,8 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmomni.randomness import seed_all
 from mmomni.registry import HOOKS
+from mmomni.utils.seeding import seed_all
 
 
 @HOOKS.register_module()

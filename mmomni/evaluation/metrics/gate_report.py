@@ -6,7 +6,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmomni.evaluation.functional import gate_label, tampered_iou
+from mmomni.models.losses import gate_label, tampered_iou
 from mmomni.registry import METRICS
 
 from .grouped_metric import GroupedMetric, mean_of_defined, mean_of_defined_rows

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from prettytable import PrettyTable
 from torch import Tensor
+
+from mmomni.utils.tables import framed_table
 
 
 class GroupedMetric(BaseMetric):
@@ -97,14 +98,15 @@ class GroupedMetric(BaseMetric):
 
     def _print(self, datasets: dict, domains: dict, average: dict) -> None:
         columns = list(average)
-        table = PrettyTable([self.prefix, *columns])
-        table.align = 'r'
+        rows, ends = [], []
         for domain, domain_row in domains.items():
             for name, row in datasets[domain].items():
-                table.add_row([name, *self._cells(row, columns)])
-            table.add_row([f'= {domain}', *self._cells(domain_row, columns)], divider=True)
-        table.add_row(['= average', *self._cells(average, columns)])
-        print_log('\n' + table.get_string(), logger='current')
+                rows.append([name, *self._cells(row, columns)])
+            ends.append(len(rows))
+            rows.append([f'= {domain}', *self._cells(domain_row, columns)])
+        rows.append(['= average', *self._cells(average, columns)])
+        table = framed_table([self.prefix, *columns], rows, 'r', ends)
+        print_log('\n' + table, logger='current')
 
     def _cells(self, row: dict, columns: Sequence[str]) -> list[str]:
         return [

@@ -69,7 +69,7 @@ class ImageLevelMetric(GroupedMetric):
         return image_level_scores(scores, labels, self.threshold)
 
     def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
-        """As for a dataset: most sets of forgeries have no authentic images of their own."""
+        """The scores of all images together: most sets of forgeries have no authentic ones."""
         return self.score_dataset(entries)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:

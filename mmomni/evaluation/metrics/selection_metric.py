@@ -22,7 +22,7 @@ from .grouped_metric import (
 )
 
 THRESHOLDS = tuple(k / 20 for k in range(1, 20))
-"""Of which the best fixed one is found: 0.05, 0.1, ..., 0.95."""
+"""0.05, 0.1, ..., 0.95: the thresholds of which the best fixed one is found."""
 USUAL = THRESHOLDS.index(0.5)
 CURVES = ('IoU', 'F1', 'false_area')
 """Scores that depend on the threshold."""

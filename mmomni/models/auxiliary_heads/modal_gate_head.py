@@ -8,11 +8,10 @@ from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
-from mmomni.evaluation.functional import gate_label
-from mmomni.evaluation.functional.gate import IGNORE_INDEX
 from mmomni.models import fast
 from mmomni.models.encoded import Encoded
-from mmomni.models.losses import losses_by_name
+from mmomni.models.losses import gate_label, losses_by_name
+from mmomni.models.losses.gate import IGNORE_INDEX
 from mmomni.registry import MODELS
 
 

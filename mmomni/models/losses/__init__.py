@@ -1,5 +1,9 @@
 from .adding import losses_by_name
+from .gate import gate_label, tampered_iou
 from .region_loss import RegionLoss, tversky_losses
 from .weighted_cross_entropy import WeightedCrossEntropy
 
-__all__ = ['RegionLoss', 'WeightedCrossEntropy', 'losses_by_name', 'tversky_losses']
+__all__ = [
+    'RegionLoss', 'WeightedCrossEntropy', 'gate_label', 'losses_by_name', 'tampered_iou',
+    'tversky_losses',
+]  # fmt: skip

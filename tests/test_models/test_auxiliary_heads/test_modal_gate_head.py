@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmomni.evaluation.functional import gate_label, tampered_iou
 from mmomni.models.auxiliary_heads import ModalGateHead
+from mmomni.models.losses import gate_label, tampered_iou
 from test_models.references import array, bilinear, cross_entropy
 
 

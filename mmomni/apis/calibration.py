@@ -1,0 +1,137 @@
+"""The threshold of a checkpoint, from its scores of authentic images.
+
+The score of an image is its probability map pooled by
+:func:`~mmomni.evaluation.functional.image_score`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmomni.datasets import ManipulationDataset
+from mmomni.evaluation.calibration import Threshold, conformal_threshold
+from mmomni.utils.files import file_sha256, find_images
+
+from .inferencer import ManipulationInferencer
+from .results import Failure
+
+
+def authentic_images(source: Path) -> list[str]:
+    """Paths of all images below a folder, or of a list file with lines ``image -``.
+
+    Raises:
+        FileNotFoundError: There is neither.
+        ValueError: There are no images, or some have masks.
+    """
+    if source.is_dir():
+        if (source / 'masks').is_dir():
+            raise ValueError(
+                f'{source} has a folder masks/, expected authentic images only; give a folder of '
+                'authentic images, or a list file with lines `image -`'
+            )
+        paths = [str(path) for path in find_images(source)]
+        if not paths:
+            raise ValueError(f'{source}: expected a folder of authentic images, found none in it')
+        return paths
+    dataset = ManipulationDataset(
+        domain='authentic', data_root=str(source.parent), ann_file=source.name, pipeline=[]
+    )
+    samples = [dataset.get_data_info(index) for index in range(len(dataset))]
+    masked = [sample['img_path'] for sample in samples if sample['seg_map_path'] is not None]
+    if masked:
+        raise ValueError(
+            f'{source}: expected authentic images only (lines `image -`), but {len(masked)} have '
+            f'masks, the first is {masked[0]}; make a list without them'
+        )
+    return [sample['img_path'] for sample in samples]
+
+
+def score_images(
+    inferencer: ManipulationInferencer,
+    paths: Sequence[str],
+    pooling: str,
+    progress: Callable[[int, int], None],
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Scores of images by path, and why others could not be used.
+
+    Args:
+        inferencer: With the checkpoint to calibrate; its scores are those of `mmomni predict`.
+        paths: Image files.
+        pooling: See :func:`mmomni.evaluation.functional.image_score`.
+        progress: Called with (images done, all images).
+    """
+    scores, unreadable = {}, {}
+    for number, result in enumerate(inferencer.stream(paths, pooling=pooling), 1):
+        if isinstance(result, Failure):
+            unreadable[result.source] = f'{result.source}: {result.reason}'
+        else:
+            scores[result.source] = result.score
+        progress(number, len(paths))
+    return scores, unreadable
+
+
+def calibrate(
+    config: str,
+    checkpoint: str,
+    source: Path,
+    fpr: float,
+    pooling: str,
+    progress: Callable[[int, int], None],
+    trust_checkpoint: bool = False,
+) -> dict[str, Any]:
+    """Find the threshold of a checkpoint on authentic images.
+
+    Args:
+        config: Config file of the checkpoint.
+        checkpoint: Its weights.
+        source: See :func:`authentic_images`.
+        fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
+        pooling: See :func:`mmomni.evaluation.functional.image_score`.
+        progress: Called with (images done, all images).
+        trust_checkpoint: See :class:`ManipulationInferencer`.
+
+    Returns:
+        What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
+        ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to reason),
+        ``source``, ``config``, ``checkpoint`` and ``checkpoint_sha256``.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; no
+            score can be above the threshold; or the checkpoint cannot be used or trusted.
+    """
+    paths = authentic_images(source)
+    conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
+    digest = file_sha256(Path(checkpoint))
+    inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=trust_checkpoint)
+    scores, unreadable = score_images(inferencer, paths, pooling, progress)
+    threshold = _threshold(scores, unreadable, fpr)
+    return dict(
+        threshold=threshold.value,
+        pooling=pooling,
+        fpr=fpr,
+        expected_fpr=threshold.rate,
+        expected_fpr_std=threshold.rate_std,
+        num_images=threshold.num_images,
+        unreadable=unreadable,
+        source=str(source),
+        config=config,
+        checkpoint=checkpoint,
+        checkpoint_sha256=digest,
+    )
+
+
+def _threshold(
+    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float
+) -> Threshold:
+    try:
+        threshold = conformal_threshold(list(scores.values()), fpr)
+    except ValueError as error:
+        reasons = [f'{error}. Could not be read:', *unreadable.values()]
+        raise ValueError('\n  '.join(reasons)) from error
+    if threshold.value >= 1:
+        raise ValueError(
+            f'too many authentic images have the highest score, 1, for a false-positive rate of '
+            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
+        )
+    return threshold

@@ -1,0 +1,196 @@
+"""From what a person names (configs, list files, folders) to sets of paired paths.
+
+Reads as :class:`mmomni.ManipulationDataset` does, but where that refuses a set, this names every
+reason and goes on.
+"""
+
+import os.path as osp
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mmomni.datasets.configured import sets_of, type_name
+from mmomni.datasets.list_files import list_lines, listed_pair
+from mmomni.utils.files import find_by_stem, is_image
+
+from .records import DataSet
+
+CONFIG_SUFFIXES = frozenset(('.py', '.json', '.yaml', '.yml'))
+FOLDER_TYPES = ('ManipulationDataset',)
+LMDB_TYPES = ('DocTamperDataset',)
+SPLITS = ('train', 'val', 'test')
+UNKNOWN_DOMAIN = '-'
+
+
+def open_sets(inputs: Sequence[str], test_inputs: Sequence[str] = ()) -> list[DataSet]:
+    """All sets of some configs, list files and folders.
+
+    Args:
+        inputs: A config brings its splits; a list file or folder is a training set.
+        test_inputs: List files or folders that are test sets.
+
+    Raises:
+        FileNotFoundError: An input does not exist.
+        ValueError: There is nothing to check, or an input is of no use.
+    """
+    if not inputs and not test_inputs:
+        raise ValueError('expected a config, a list file or a folder, got nothing to check')
+    sets: list[DataSet] = []
+    for split, paths in (('train', inputs), ('test', test_inputs)):
+        for path in paths:
+            sets += _open_input(Path(path), split)
+    _make_names_unique(sets)
+    return sets
+
+
+def _open_input(path: Path, split: str) -> list[DataSet]:
+    if not path.exists():
+        raise FileNotFoundError(
+            f'expected a config, a list file or a folder at {path}, found nothing; check the path'
+        )
+    if path.is_dir():
+        return [_open_folder(path, split)]
+    if path.suffix.lower() in CONFIG_SUFFIXES:
+        return open_config(path)
+    if is_image(path):
+        raise ValueError(f'{path} is a single image; give the folder or a list file that names it')
+    name = f'{path.resolve().parent.name}/{path.name}'
+    data_set = DataSet(name, UNKNOWN_DOMAIN, split, str(path))
+    pair_list(data_set, str(path), str(path.parent))
+    return [data_set]
+
+
+def _open_folder(path: Path, split: str) -> DataSet:
+    data_set = DataSet(path.resolve().name, UNKNOWN_DOMAIN, split, str(path))
+    has_images, has_masks = (path / 'images').is_dir(), (path / 'masks').is_dir()
+    if has_masks and not has_images:
+        raise ValueError(f'{path} has a folder masks/ but no images/; expected both')
+    images = path / 'images' if has_images else path
+    pair_folders(data_set, str(images), str(path / 'masks') if has_masks else None)
+    return data_set
+
+
+# ---- configs -------------------------------------------------------------------------------
+
+
+def open_config(path: Path) -> list[DataSet]:
+    """The sets of a config's dataloaders; sets that validate and test alike are opened once.
+
+    Raises:
+        ValueError: It is no config, or has no dataloader.
+    """
+    from mmengine.config import Config
+
+    try:
+        config = Config.fromfile(path, import_custom_modules=False)
+    except Exception as error:  # a config is a program and may raise anything
+        raise ValueError(f'{path}: cannot be read as a config ({error})') from error
+    described: dict[tuple[str, bool], tuple[dict, list[str]]] = {}
+    for split in SPLITS:
+        for leaf in sets_of(config, f'{split}_dataloader'):
+            if 'type' not in leaf:
+                continue
+            files = {key: leaf.get(key) for key in ('type', 'data_root', 'ann_file', 'data_prefix')}
+            _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
+            if split not in splits:
+                splits.append(split)
+    if not described:
+        raise ValueError(f'{path}: has no dataset in train_, val_ or test_dataloader')
+    return [_open_described(leaf, '/'.join(splits)) for leaf, splits in described.values()]
+
+
+def _open_described(config: dict, split: str) -> DataSet:
+    root, domain = config.get('data_root') or '', config.get('domain') or UNKNOWN_DOMAIN
+    kind = type_name(config)
+    name = config.get('name') or Path(root or (domain if domain != UNKNOWN_DOMAIN else kind)).name
+    data_set = DataSet(name, domain, split, root or name)
+    try:
+        if kind in LMDB_TYPES:
+            _pair_lmdb(data_set, root)
+        elif kind not in FOLDER_TYPES:
+            data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
+        elif config.get('ann_file'):
+            pair_list(data_set, osp.join(root, config['ann_file']), root)
+        else:
+            prefix = config.get('data_prefix') or dict(img_path='images', seg_map_path='masks')
+            images, masks = prefix['img_path'], prefix.get('seg_map_path')
+            pair_folders(data_set, osp.join(root, images), masks and osp.join(root, masks))
+    except (OSError, KeyError, ImportError, ValueError) as error:
+        data_set.add('set-missing', data_set.root, str(error))
+    return data_set
+
+
+def _pair_lmdb(data_set: DataSet, root: str) -> None:
+    from mmomni.datasets.lmdb_files import COUNT_KEY, PREFIX, LMDBFiles, record_pairs
+
+    count = int(LMDBFiles().get(f'{PREFIX}{root}/{COUNT_KEY}'))
+    data_set.pairs = [*record_pairs(root, count)]
+
+
+# ---- pairing -------------------------------------------------------------------------------
+
+
+def pair_list(data_set: DataSet, path: str, root: str) -> None:
+    """Fill a set from a list file; lines that cannot be understood become findings."""
+    try:
+        text = Path(path).read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        data_set.add('set-missing', path, f'the list file cannot be read ({reason})')
+        return
+    for number, line, columns in list_lines(text):
+        if len(columns) != 2:
+            message = f'line {number} has {len(columns)} columns instead of 2: {line[:200]!r}'
+            data_set.add('list-line', path, message)
+            continue
+        data_set.pairs.append(listed_pair(columns, root))
+    if not data_set.pairs:
+        data_set.add('set-missing', path, 'the list file names no images')
+    _name_shared_stems(data_set)
+
+
+def _name_shared_stems(data_set: DataSet) -> None:
+    stems: dict[str, set[str]] = {}
+    for image, _ in data_set.pairs:
+        stems.setdefault(osp.splitext(image)[0], set()).add(image)
+    for images in stems.values():
+        if len(images) > 1:
+            first, *others = sorted(images)
+            data_set.add('stem-shared', first, 'only the suffix differs', tuple(others))
+
+
+def pair_folders(data_set: DataSet, images: str, masks: str | None) -> None:
+    """Fill a set from a folder of images and one of masks, paired by path without suffix."""
+    images_by_stem, masks_by_stem = _by_stem(data_set, images), {}
+    if masks is not None:
+        masks_by_stem = _by_stem(data_set, masks)
+    if not images_by_stem and osp.isdir(images):
+        data_set.add('set-missing', images, 'there are no images in the folder')
+    for stem in sorted(set(masks_by_stem) - set(images_by_stem)):
+        for mask in masks_by_stem[stem]:
+            data_set.add('mask-orphan', mask, f'no image in {images} has the stem {stem!r}')
+    for stem, paths in sorted(images_by_stem.items()):
+        masks_of = masks_by_stem.get(stem)
+        data_set.pairs += [(path, masks_of[0] if masks_of else None) for path in paths]
+
+
+def _by_stem(data_set: DataSet, folder: str) -> dict[str, list[str]]:
+    if not osp.isdir(folder):
+        data_set.add('set-missing', folder, 'expected a folder, found none')
+        return {}
+    found = find_by_stem(Path(folder))
+    for stem, paths in found.items():
+        if len(paths) > 1:
+            message = f'{len(paths)} files have the stem {stem!r}'
+            data_set.add('stem-collision', paths[0], message, tuple(paths[1:]))
+    return found
+
+
+def _make_names_unique(sets: Iterable[DataSet]) -> None:
+    seen: Counter[tuple[str, str]] = Counter()
+    for data_set in sets:
+        seen[data_set.name, data_set.split] += 1
+        count = seen[data_set.name, data_set.split]
+        if count > 1:
+            data_set.name = f'{data_set.name} ({count})'
+            data_set.findings = [f._replace(dataset=data_set.name) for f in data_set.findings]

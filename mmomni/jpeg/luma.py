@@ -1,0 +1,155 @@
+"""Luma DCT coefficients and quantisation table of a JPEG, as the file holds them."""
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from .codec import ImageReadError, is_plain_jpeg
+from .stream import bare_stream
+
+BACKENDS = ('jpeglib', 'jpegio')
+_backend_in_use: str | None = None
+
+
+class Luma(NamedTuple):
+    """The luma plane of a JPEG, as stored.
+
+    Attributes:
+        coefficients: Quantised DCT coefficients, each 8x8 block in the place of its pixels;
+            ``int16``, (ceil(H/8)*8, ceil(W/8)*8).
+        table: Quantisation steps, row = vertical frequency; ``uint16``, (8, 8).
+    """
+
+    coefficients: np.ndarray
+    table: np.ndarray
+
+
+def has_luma(data: bytes) -> bool:
+    """Whether ``data`` is a JPEG whose first component is luma (grey or YCbCr).
+
+    PNGs have no coefficients at all; the first component of RGB, CMYK and YCCK files is not the
+    luma of the image. The colour space is told apart as libjpeg does.
+    """
+    with Image.open(BytesIO(data)) as image:
+        if not is_plain_jpeg(image):
+            return False
+        if image.mode == 'L' or 'jfif' in image.info:
+            return True
+        if 'adobe_transform' in image.info:
+            return image.info['adobe_transform'] != 0
+        return bytes(layer[0] for layer in image.layer) != b'RGB'  # type: ignore[attr-defined]
+
+
+def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Luma:
+    """Read the quantised luma coefficients of a JPEG without decoding it.
+
+    Args:
+        data: A JPEG for which :func:`has_luma` holds.
+        backend: ``'jpeglib'``, or ``'jpegio'`` where that package is installed. Their native
+            parts cannot live in one process, so the first one used stays.
+        name: What an error message calls the file, usually its path.
+
+    Raises:
+        ImageReadError: The reader rejects the bytes.
+        RuntimeError: Another backend was used before in this process.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}')
+    global _backend_in_use  # noqa: PLW0603  (the crash is one of the process, too)
+    if _backend_in_use not in (None, backend):
+        raise RuntimeError(
+            f'this process already reads JPEGs with {_backend_in_use}; {backend} beside it would '
+            'crash. Use one backend for all datasets of a run'
+        )
+    read = _jpeglib_reader() if backend == 'jpeglib' else _jpegio_reader()
+    _backend_in_use = backend
+    try:
+        return read(data)
+    except (OSError, ValueError) as error:
+        raise ImageReadError(
+            f'{name}: expected a JPEG whose coefficients {backend} can read, got a damaged one '
+            f'({error}); replace or remove the file'
+        ) from error
+
+
+@contextmanager
+def _as_path(data: bytes) -> Iterator[str]:
+    """Lend ``data`` to a library that reads paths only: in memory where the system can."""
+    if hasattr(os, 'memfd_create'):
+        with open(os.memfd_create('jpeg'), 'wb') as file:
+            file.write(data)
+            file.flush()
+            yield f'/proc/self/fd/{file.fileno()}'
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'image.jpg')
+            with open(path, 'wb') as file:
+                file.write(data)
+            yield path
+
+
+@lru_cache(maxsize=1)
+def _libjpeg() -> ctypes.CDLL:
+    """libjpeg-turbo as jpeglib builds it, beside the version that jpeglib itself uses."""
+    import jpeglib
+
+    with jpeglib.version('turbo210'):
+        library = jpeglib.version._get_lib()
+    path, array = ctypes.c_char_p, ctypes.c_void_p  # undeclared, an address would be cut to 32 bits
+    library.read_jpeg_markers.argtypes = [path, array]
+    library.read_jpeg_dct.argtypes = [path, *[array] * 6]
+    return library
+
+
+def _jpeglib_reader() -> Callable[[bytes], Luma]:
+    """The C function of jpeglib, called directly.
+
+    ``jpeglib.read_dct`` decodes the scans of all components twice, writes the file to disk once
+    more and prints when it fails: four times the time.
+    """
+    library = _libjpeg()
+
+    def read(data: bytes) -> Luma:
+        stream = bare_stream(data)
+        tables = np.zeros((4, 8, 8), np.uint16)
+        table_numbers = np.zeros(4, np.int16)
+        with _as_path(stream.data) as path:
+            # read_jpeg_dct must not meet a broken header: it would close a file it never opened.
+            if not library.read_jpeg_markers(path.encode(), tables.ctypes.data):
+                raise ValueError('broken header')
+            blocks = np.empty((*stream.luma_blocks(), 8, 8), np.int16)
+            arrays = (blocks.ctypes.data, None, None, None, tables.ctypes.data)
+            if not library.read_jpeg_dct(path.encode(), *arrays, table_numbers.ctypes.data):
+                raise ValueError('broken scan')
+        # Eight coefficients as one element: ten times faster to put in place.
+        rows_of_blocks = np.ascontiguousarray(blocks.view('V16')[..., 0].transpose(0, 2, 1))
+        plane = rows_of_blocks.view(np.int16).reshape(-1, blocks.shape[1] * 8)
+        return Luma(plane, tables[table_numbers[0]])
+
+    return read
+
+
+def _jpegio_reader() -> Callable[[bytes], Luma]:
+    try:
+        import jpegio
+    except (ImportError, ValueError) as error:  # ValueError: built for another NumPy
+        raise ImportError(
+            f"backend='jpegio' needs a working jpegio, got {error}; `pip install mmomni[jpegio]`, "
+            "for its own wheels with Python 3.10 and 'numpy<2', or use backend='jpeglib'"
+        ) from error
+
+    def read(data: bytes) -> Luma:
+        with _as_path(data) as path:
+            jpeg = jpegio.read(path)
+        table = jpeg.quant_tables[jpeg.comp_info[0].quant_tbl_no]
+        return Luma(jpeg.coef_arrays[0].astype(np.int16), table.astype(np.uint16))
+
+    return read

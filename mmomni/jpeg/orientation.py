@@ -1,0 +1,81 @@
+"""EXIF orientation: how a file's pixels are turned before a person sees them.
+
+One rule for all formats: pixels are taken as they are stored, where coefficients and masks lie, and
+turned for people alone.
+"""
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image
+
+UPRIGHT = 1
+_INVERSE = {6: 8, 8: 6}
+"""Orientations that another one undoes; all others undo themselves."""
+
+_PNG_KEYS = {'exif', 'Raw profile type exif', 'xmp', 'XML:com.adobe.xmp'}
+"""Of what Pillow tells of a PNG, those in which an orientation can be."""
+
+Box = tuple[int, int, int, int]
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF or XMP orientation, 1 to 8, of an opened file whose pixels were not read yet."""
+    # Of a PNG without any, Pillow would decode all pixels to look behind them.
+    if image.format == 'PNG' and not _PNG_KEYS & image.info.keys():
+        return UPRIGHT
+    value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    return value if value in range(1, 9) else UPRIGHT
+
+
+def stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height as stored, of an opened file whose pixels were not read yet.
+
+    Of TIFFs, Pillow tells the size that viewers see.
+    """
+    width, height = image.size
+    turned = image.format == 'TIFF' and orientation_of(image) > 4
+    return (height, width) if turned else (width, height)
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn an image or map, (H, W) or (H, W, 3), as a viewer does.
+
+    Args:
+        pixels: As stored.
+        orientation: EXIF orientation, 1 to 8; ``pixels`` itself comes back for 1.
+
+    Raises:
+        ValueError: Another orientation.
+    """
+    if orientation not in range(1, 9):
+        raise ValueError(f'expected an EXIF orientation from 1 to 8, got {orientation}')
+    if orientation > 4:  # stored on its side
+        pixels = cv2.transpose(pixels)
+    mirrored_x, mirrored_y = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
+    if mirrored_x or mirrored_y:
+        pixels = cv2.flip(pixels, -1 if mirrored_x and mirrored_y else int(mirrored_x))
+    return pixels
+
+
+def upright_box(box: Box, shape: tuple[int, int], orientation: int) -> Box:
+    """A box ``x1, y1, x2, y2`` (right and lower edges exclusive), turned like its image.
+
+    Args:
+        box: In the image as stored.
+        shape: (H, W) of the image as stored.
+        orientation: EXIF orientation, 1 to 8.
+    """
+    x1, y1, x2, y2 = box
+    height, width = shape
+    if orientation > 4:
+        x1, y1, x2, y2, height, width = y1, x1, y2, x2, width, height
+    if orientation in (2, 3, 6, 7):
+        x1, x2 = width - x2, width - x1
+    if orientation in (3, 4, 7, 8):
+        y1, y2 = height - y2, height - y1
+    return x1, y1, x2, y2
+
+
+def as_stored(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """The inverse of :func:`upright`."""
+    return upright(pixels, _INVERSE.get(orientation, orientation))

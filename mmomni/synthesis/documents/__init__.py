@@ -1,0 +1,1 @@
+"""Forging operations on documents, and what they need: pages, words, print, ink."""

@@ -1,0 +1,1 @@
+"""Forging operations on portraits, and where the face of one is."""

@@ -1,0 +1,1 @@
+"""Forging operations on photos, and what they need: outlines, inpainting, light."""
