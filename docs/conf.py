@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from mmomni import __version__
+from mmomni.version import __version__
 
 project = 'mmomni'
 release = __version__

@@ -2,7 +2,7 @@
 
 from mmengine.config.utils import MODULE2PACKAGE
 
-__version__ = '0.1.0'
+from .version import __version__
 
 # Without this entry mmengine cannot resolve `_base_ = ['mmomni::...']`.
 MODULE2PACKAGE.setdefault('mmomni', 'mmomni')

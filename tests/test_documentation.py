@@ -38,7 +38,9 @@ def prose(page):
 
 
 def anchors(page):
-    """What a link into a page can name, made of its headings as GitHub does."""
+    """What a link can name, as on GitHub: the headings of a page, the lines of a module."""
+    if page.suffix == '.py':
+        return {f'L{number}' for number, _ in enumerate(page.open(encoding='utf-8'), start=1)}
     headings = re.findall(r'^#+ (.*)$', prose(page), flags=re.MULTILINE)
     return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
 

@@ -69,7 +69,7 @@ def imports_of(path):
     [
         ('jpeg', ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet')),
         ('utils', ('mmcv', 'mmengine', 'mmseg', 'mmdet')),
-        ('templates', ('torch', 'mm')),
+        ('utils/templates', ('torch', 'mm')),
         ('evaluation/functional', ('mm',)),
         ('synthesis', ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet')),
         ('models', ('torchvision', 'mmpretrain', 'mmomni.datasets', 'mmomni.apis')),

@@ -12,8 +12,8 @@ import pytest
 import mmomni
 
 LAYERS = (
-    ('registry',),
-    ('jpeg', 'utils', 'templates'),
+    ('registry', 'version'),
+    ('jpeg', 'utils'),
     ('models', 'datasets', 'evaluation', 'visualization'),
     ('checkpoints', 'engine', 'synthesis', 'inspection'),
     ('apis',),
@@ -157,8 +157,8 @@ def test_a_new_part_needs_a_place(plant):
 
 def test_what_points_down_or_aside_is_allowed(plant):
     assert plant(
-        apis__a='from mmomni.models.b import X\nimport mmomni.registry', models__b='import torch',
-        registry='', evaluation__c='from mmomni.models import b',
+        apis__a='from mmomni.models.b import X\nimport mmomni.version', models__b='import torch',
+        version='', evaluation__c='from mmomni.models import b',
     ) == []  # fmt: skip
 
 

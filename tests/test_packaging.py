@@ -61,7 +61,7 @@ def files_of(folder):
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     modules = {name for name in files_of('mmomni') if name.endswith(SOURCES)}
-    assert {'mmomni/templates/base.html.jinja', 'mmomni/weights/README.md'} <= modules
+    assert {'mmomni/utils/templates/base.html.jinja', 'mmomni/weights/README.md'} <= modules
     staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
@@ -81,7 +81,7 @@ def test_a_wheel_can_be_built_of_the_source_distribution(tree):
 def test_pages_of_the_installed_package_are_found(wheel, tmp_path):
     wheel.extractall(tmp_path)
     code = """if True:
-        from mmomni.templates import ENVIRONMENT, __file__
+        from mmomni.utils.templates import ENVIRONMENT, __file__
         print(__file__)
         print(ENVIRONMENT.list_templates(['jinja']))
     """

@@ -12,10 +12,10 @@ from mmengine.config import Config
 from safetensors.torch import save
 from torch import Tensor
 
-from mmomni import __version__
 from mmomni.datasets import ManipulationDataset
 from mmomni.datasets.configured import sets_of
 from mmomni.utils.files import file_sha256
+from mmomni.version import __version__
 
 from .inference_config import inference_config, refuse_unsafe
 from .reading import (

@@ -98,7 +98,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _print_summary(summary: 'Summary', report: str) -> None:
-    from mmomni.templates import printable
+    from mmomni.utils.templates import printable
 
     bad = _count(len(summary.failures), 'bad file')
     if summary.failures:

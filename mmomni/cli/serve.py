@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> None:
 
 def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
     """Load the model and listen."""
-    from mmomni import __version__
+    from mmomni.version import __version__
     from mmomni.web import Examiner, Page, open_server
 
     model = open_model(args, max_pixels=int(args.max_megapixels * 1e6))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mmomni.templates import render
+from mmomni.utils.templates import render
 
 from .doctor import Diagnosis
 from .kinds import KINDS, Kind

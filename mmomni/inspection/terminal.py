@@ -1,7 +1,7 @@
 """The report as plain text."""
 
-from mmomni.templates import printable
 from mmomni.utils.tables import plain_table
+from mmomni.utils.templates import printable
 
 from .doctor import Diagnosis
 from .kinds import KINDS

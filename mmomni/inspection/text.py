@@ -1,6 +1,6 @@
 """Words shared by the terminal and the HTML report."""
 
-from mmomni.templates import printable
+from mmomni.utils.templates import printable
 
 from .doctor import Diagnosis
 from .summary import SetSummary

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmomni import __version__
 from mmomni.apis.results import Prediction
 from mmomni.utils.files import file_sha256, replacing, whole_lines
+from mmomni.version import __version__
 
 from . import pictures
 from .image_files import ImageFile

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from mmomni.jpeg.orientation import upright_box
-from mmomni.templates import data_uri, printable, render_pieces
 from mmomni.utils.files import replacing
+from mmomni.utils.templates import data_uri, printable, render_pieces
 
 from .folder import UNFINISHED, PredictionFolder, report_file
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import PIL
 
-from mmomni import __version__
 from mmomni.utils.files import whole_lines
+from mmomni.version import __version__
 
 from .synthesizer import RENDERED, Synthesizer
 

@@ -25,7 +25,7 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Request, Response
 
 from mmomni.jpeg import ImageReadError
-from mmomni.templates import asset, render
+from mmomni.utils.templates import asset, render
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

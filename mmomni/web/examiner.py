@@ -23,7 +23,7 @@ from mmomni.reporting import (
 from mmomni.reporting.folder import report_file
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.record import FileState
-from mmomni.templates import printable
+from mmomni.utils.templates import printable
 
 
 class Examiner:

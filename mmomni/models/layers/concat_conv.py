@@ -33,7 +33,7 @@ class ConcatConv(ConvModule):
         self.part_channels = tuple(part_channels)
         self.align_corners = align_corners
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, parts: Iterable[Tensor], size: Sequence[int]
     ) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""

@@ -56,7 +56,7 @@ def policy_hash(text: str) -> str:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader('mmomni'),  # its folder `templates`
+        loader=PackageLoader('mmomni.utils'),  # its folder `templates`
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

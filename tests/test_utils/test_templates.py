@@ -5,7 +5,14 @@ import re
 import pytest
 from jinja2 import UndefinedError
 
-from mmomni.templates import ENVIRONMENT, data_uri, policy_hash, printable, render, render_pieces
+from mmomni.utils.templates import (
+    ENVIRONMENT,
+    data_uri,
+    policy_hash,
+    printable,
+    render,
+    render_pieces,
+)
 
 PAGES = {
     'data_report.html.jinja': dict(
