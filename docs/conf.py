@@ -15,7 +15,7 @@ exclude_patterns = ['_build']
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 myst_heading_anchors = 3  # as on GitHub: model.md#backbones
-add_module_names = False  # configs name a type by its scope, not by its module
+html_show_copyright = False
 autodoc_inherit_docstrings = False  # what a method of the host does is said there
 napoleon_use_ivar = True  # else the fields of a tuple are there twice
 python_maximum_signature_line_length = 88

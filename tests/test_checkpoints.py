@@ -22,6 +22,7 @@ from mmomni.checkpoints import (
     Checkpoint,
     Description,
     build_model,
+    demand_fit,
     description_text,
     inference_config,
     load_weights,
@@ -594,3 +595,25 @@ def test_weights_of_another_kind_of_model(checkpoint):
     other = checkpoint._replace(state_dict={'layer1.weight': torch.zeros(1)})
     with pytest.raises(ValueError, match=r'no name fits, .* the file has 1, of layer1\.weight'):
         load_weights(build_model(checkpoint.config), other)
+
+
+@pytest.mark.parametrize(
+    ('weights', 'message'),
+    [
+        (dict(weight=torch.zeros(2, 4), bias=torch.zeros(2)), '1 shapes differ, the first is'),
+        (dict(weight=torch.zeros(2, 3)), 'does not fit the model: it lacks 1, of bias'),
+        (dict(other=torch.zeros(2)), 'no name fits'),
+    ],
+)
+def test_a_checkpoint_that_mmengine_would_only_log_is_refused(weights, message, tmp_path):
+    path = tmp_path / 'iter_1.pth'
+    torch.save(dict(state_dict=weights), path)
+    with pytest.raises(ValueError, match=f'{path}: .*{message}'):
+        demand_fit(torch.nn.Linear(3, 2), str(path))
+
+
+def test_a_checkpoint_that_fits_is_let_through(tmp_path):
+    """Heads of training and the wrapper of several ranks do not matter."""
+    weights = {f'module.{name}': x for name, x in torch.nn.Linear(3, 2).state_dict().items()}
+    torch.save(dict(state_dict={**weights, 'auxiliary_head.x': torch.zeros(1)}), tmp_path / 'a.pth')
+    demand_fit(torch.nn.Linear(3, 2), str(tmp_path / 'a.pth'))

@@ -7,13 +7,16 @@ figures go to ``results.json``, ``results.csv`` and ``results.md`` in the work d
 import argparse
 import os
 import os.path as osp
+import sys
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.checkpoints import demand_fit
 from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
 from mmomni.evaluation.paper_tables import PAPER_SETS
@@ -63,6 +66,11 @@ def main() -> None:
         keep_freed_memory()
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    try:
+        demand_fit(model, args.checkpoint)
+    except ValueError as error:
+        sys.exit(f'test.py: {error}')
     report.name_absent()
     metrics = runner.test()
     if is_main_process():

@@ -175,8 +175,8 @@ class ExportableFilter(nn.Module):
         super().__init__()
         self.original = original
 
-    def forward(self, x: Tensor, v_g: Tensor) -> Tensor:
-        """``x`` (B, C, H, W), ``V_g`` (B, Cg) -> as ``x``."""
+    def forward(self, x: Tensor, v_g: Tensor, v_c: Tensor | None = None) -> Tensor:
+        """``x`` (B, C, H, W), ``V_g`` (B, Cg), ``V_c = Avg(x)`` where it is known -> as ``x``."""
         dwf = self.original
         number, channels = dwf.filters.shape[:2]
         filtered = [
@@ -188,8 +188,8 @@ class ExportableFilter(nn.Module):
         ]  # fmt: skip
         if dwf.attention is None:
             return dwf.pointwise(filtered[0])
-        v_c = dwf.pool(x).flatten(1)
-        a = dwf.attention(torch.cat([v_c, v_g], dim=1)).sigmoid()
+        v_c = dwf.pool(x) if v_c is None else v_c
+        a = dwf.attention(torch.cat([v_c.flatten(1), v_g], dim=1)).sigmoid()
         return dwf.pointwise(sum(a[:, i].view(-1, 1, 1, 1) * y for i, y in enumerate(filtered)))
 
 

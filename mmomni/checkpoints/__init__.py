@@ -1,7 +1,7 @@
 from .averaging import average_files
 from .convnext import convert_convnext, convert_file, load_convnext
 from .inference_config import build_model, inference_config
-from .loading import LoadReport, load_partly, load_weights
+from .loading import LoadReport, demand_fit, load_partly, load_weights
 from .publishing import description_text, publish
 from .reading import (
     DESCRIPTION,
@@ -20,6 +20,7 @@ __all__ = [
     'build_model',
     'convert_convnext',
     'convert_file',
+    'demand_fit',
     'description_text',
     'inference_config',
     'load_convnext',

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from .reading import TRAINING_ONLY, Checkpoint
@@ -65,6 +66,27 @@ def load_partly(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRepor
         new=tuple(name for name in result.missing_keys if not name.startswith(TRAINING_ONLY)),
         unused=tuple(result.unexpected_keys),
     )
+
+
+def demand_fit(model: nn.Module, path: str) -> None:
+    """Load a trusted checkpoint as :func:`load_weights` does, where mmengine only logs a misfit.
+
+    Args:
+        model: Inside of the wrapper of several ranks.
+        path: File or address of a training's or a published ``.pth``.
+
+    Raises:
+        ValueError: Weights are missing or have other shapes.
+    """
+    content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    weights = {
+        name.removeprefix('module.'): tensor
+        for name, tensor in content.get('state_dict', content).items()
+    }
+    try:
+        load_weights(model, Checkpoint(weights, None, (), {}))
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> LoadReport:

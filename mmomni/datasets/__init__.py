@@ -1,7 +1,7 @@
 """Data sets: what their files and configs say, and the classes that are built of them.
 
 The classes are imported when they are asked for, because those who read masks, list files or
-configs need neither torch nor OpenMMLab.
+configs need no torch, and of OpenMMLab nothing but mmengine's configs.
 """
 
 from importlib import import_module

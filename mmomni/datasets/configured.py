@@ -118,14 +118,18 @@ def sets_of(cfg: Mapping, loader: str) -> list[dict]:
 
 
 def innermost(entry: Any) -> Iterator[dict]:
-    """The entries of data sets that wrap no others, wherever wrappers nest them."""
+    """The entries of data sets that wrap no others, wherever wrappers nest them.
+
+    What is no entry is left to whoever builds the sets.
+    """
     if isinstance(entry, (list, tuple)):
         for each in entry:
             yield from innermost(each)
-    elif inner := [entry[key] for key in ('dataset', 'datasets') if key in entry]:
-        yield from innermost(inner)
-    else:
-        yield entry
+    elif isinstance(entry, dict):
+        if inner := [entry[key] for key in ('dataset', 'datasets') if key in entry]:
+            yield from innermost(inner)
+        else:
+            yield entry
 
 
 def type_name(entry: dict) -> str:

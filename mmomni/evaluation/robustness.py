@@ -115,12 +115,20 @@ def perturbed(loader: dict, point: Point) -> dict:
             _insert(dataset, point)
         elif point.kind == DOCTAMPER:
             _set_min_quality(dataset, point)
-    if 'datasets' in loader['dataset']:
-        loader['dataset']['datasets'] = [
-            dataset for dataset in loader['dataset']['datasets']
-            if _has_schedule(dataset) == (point.kind == DOCTAMPER)
-        ]  # fmt: skip
+    _keep(loader['dataset'], point.kind == DOCTAMPER)
     return loader
+
+
+def _keep(entry: dict, scheduled: bool) -> None:
+    """Leave those sets alone in a concatenation, nested or not, that a point is for."""
+    if 'datasets' not in entry:
+        return
+    entry['datasets'] = [
+        inner for inner in entry['datasets']
+        if any(_has_schedule(dataset) == scheduled for dataset in innermost(inner))
+    ]  # fmt: skip
+    for inner in entry['datasets']:
+        _keep(inner, scheduled)
 
 
 def _insert(dataset: dict, point: Point) -> None:

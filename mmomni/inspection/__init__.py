@@ -1,6 +1,6 @@
 """A doctor for data sets: what is wrong with images and masks before a network sees them.
 
-Needs NumPy, OpenCV, Pillow and Jinja2; mmengine only for configs, matplotlib only for
+Needs NumPy, OpenCV, Pillow, Jinja2 and mmengine's configs, but no torch; matplotlib only for
 ``report.html``.
 """
 

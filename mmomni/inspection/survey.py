@@ -82,4 +82,5 @@ def _read_alone(sample: ListedImage) -> Record:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     # As the host starts processes: a crash costs one for each sample, which a fork makes cheap.
+    # Workers use none of OpenCV's threads, which would not survive it.
     return worker_pool(workers, method=multiprocessing.get_start_method())

@@ -51,7 +51,8 @@ def file_sha256(path: Path) -> str:
 def replacing(target: Path, unfinished: Path | None = None) -> Iterator[Path]:
     """Lend a path to write to; the file there takes the place of ``target`` once it is whole.
 
-    A killed process leaves no broken ``target``, and two at once do not write to one file.
+    A killed process leaves no broken ``target``, only its own unfinished file; two processes at
+    once do not write to one file.
 
     Args:
         target: In a folder that exists.

@@ -215,7 +215,7 @@ def outputs_of(model, data):
 def encoded(model, planes):
     """P_rgb, P_fused (upsampled to the image) and P_cls of the encoder, called directly."""
     with torch.no_grad():
-        p_rgb, p_fused, p_cls = model.backbone(planes)[4:]
+        *_, p_rgb, p_fused, p_cls = model.backbone(planes)
     size = planes.shape[2:]
     up = [F.interpolate(p, size, mode='bilinear', align_corners=False) for p in (p_rgb, p_fused)]
     return [*up, p_cls]

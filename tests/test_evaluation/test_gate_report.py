@@ -266,7 +266,7 @@ def iou_of(predicted, tampered):
 def coarse_of(model, batch):
     """Booleans of P_rgb and P_fused (B, 40, 72) and the choices, by a call of the encoder."""
     planes = torch.stack([F.pad(each, (0, 24, 0, 24)) for each in batch['inputs']]).float()
-    p_rgb, p_fused, p_cls = model.backbone(planes)[4:]
+    *_, p_rgb, p_fused, p_cls = model.backbone(planes)
     upsampled = [F.interpolate(p, scale_factor=8, mode='bilinear') for p in (p_rgb, p_fused)]
     rgb, fused = (p.softmax(dim=1)[:, 1, :40, :72] > 0.5 for p in upsampled)
     return rgb, fused, p_cls.sigmoid() > 0.5

@@ -14,7 +14,7 @@ data_preprocessor = dict(
 
 # Heads of training only. An ablation without box supervision is
 #   model = dict(neck=None, auxiliary_head=[_base_.modal_gate_head])
-modal_gate_head = dict(type='mmomni.ModalGateHead', in_index=(4, 5, 6))
+modal_gate_head = dict(type='mmomni.ModalGateHead')
 
 # The head of the baseline and of the ablation without the Dynamic Weight Decoder, initialised as
 # the decoder is

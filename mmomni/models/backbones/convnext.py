@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmomni.models.fast import PointwiseLinear
+from mmomni.models import fast
 from mmomni.models.pretrained import (
     LEVEL_NORMS,
     STEM,
@@ -42,15 +42,17 @@ class ConvNeXtBlock(nn.Module):
         self.with_cp = with_cp
         self.depthwise_conv = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
-        self.pointwise_conv1 = PointwiseLinear(channels, 4 * channels)
-        self.pointwise_conv2 = PointwiseLinear(4 * channels, channels)
+        self.pointwise_conv1 = fast.PointwiseLinear(channels, 4 * channels)
+        self.pointwise_conv2 = fast.PointwiseLinear(4 * channels, channels)
         self.gamma = nn.Parameter(torch.full((channels,), layer_scale_init_value))
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
         if self.with_cp and x.requires_grad:
-            return checkpoint(self._forward, x, use_reentrant=False)
+            return checkpoint(
+                self._forward, x, use_reentrant=False, context_fn=fast.as_in_forward
+            )
         return self._forward(x)
 
     def _forward(self, x: Tensor) -> Tensor:

@@ -123,9 +123,10 @@ class DynamicWeightDecoder(BaseDecodeHead):
 
     def parts_of_f_dec1(self, f_cat: Tensor, v_g: Tensor) -> Iterator[Tensor]:
         """``Avg(F_cat), DWF_2(F_cat), DWF_3(F_cat), DWF_6(F_cat), F_cat``, one at a time."""
-        yield self.pool(f_cat)
+        v_c = self.pool(f_cat)
+        yield v_c
         for dwf in self.parallel:
-            yield dwf(f_cat, v_g)
+            yield dwf(f_cat, v_g, v_c)
         yield f_cat
 
     def decode(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

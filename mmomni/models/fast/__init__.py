@@ -8,7 +8,7 @@ is taken.
 from .accuracy import accuracy
 from .concat_conv import convolve_parts
 from .convolution import PointwiseLinear
-from .depthwise import filter_each
+from .depthwise import filter_one_by_one
 from .folding_conv import FoldingConv
 from .frequency_head import embed_and_convolve, looks_up
 from .global_average import GlobalAverage
@@ -16,13 +16,14 @@ from .in_place import scale
 from .layout import channels_last, laid_out_like, planes
 from .repeats import convolve_repeats
 from .roi_align import speed_up_regions
-from .switch import chooses_kernels, disabled, enabled
+from .switch import as_in_forward, chooses_kernels, disabled, enabled
 
 __all__ = [
     'FoldingConv',
     'GlobalAverage',
     'PointwiseLinear',
     'accuracy',
+    'as_in_forward',
     'channels_last',
     'chooses_kernels',
     'convolve_parts',
@@ -30,7 +31,7 @@ __all__ = [
     'disabled',
     'embed_and_convolve',
     'enabled',
-    'filter_each',
+    'filter_one_by_one',
     'laid_out_like',
     'looks_up',
     'planes',

@@ -14,14 +14,8 @@ _WIDEST_PADDING = 4
 AVX-512. With more it takes some forty times as long (512 x 128 x 128), a copy with zeros twice."""
 
 
-def filter_each(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
-    """Depthwise convolution in which each sample has filters of its own.
-
-    Args:
-        x: (B, C, H, W).
-        filters: (B, C, 3, 3).
-        dilation: Also the padding, which keeps the size.
-    """
+def filter_one_by_one(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
+    """What :func:`mmomni.models.layers.dynamic_filter.filter_each` does, sample by sample."""
     # The backward pass has no autocast: everything here is in the precision of x.
     with torch.autocast('cpu', enabled=False):
         if not torch.is_grad_enabled():

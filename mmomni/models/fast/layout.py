@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .switch import chooses_kernels
+from .switch import chooses_kernels, enabled
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -20,9 +20,9 @@ def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
 
     What was pooled has lost the layout.
     """
-    if not other.is_contiguous(memory_format=torch.channels_last):
-        return x
-    return x.contiguous(memory_format=torch.channels_last)
+    if enabled() and other.is_contiguous(memory_format=torch.channels_last):
+        return x.contiguous(memory_format=torch.channels_last)
+    return x
 
 
 def planes(x: Tensor) -> Tensor:
@@ -30,4 +30,4 @@ def planes(x: Tensor) -> Tensor:
 
     Maps of two channels are enlarged in a quarter of the time that channels-last takes.
     """
-    return x.contiguous()
+    return x.contiguous() if enabled() else x

@@ -1,7 +1,7 @@
 """Whether speed-ups are taken, for all models of this process."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 
 import torch
@@ -10,14 +10,26 @@ from torch import Tensor
 _switch = SimpleNamespace(on=True)
 
 
-@contextmanager
-def disabled() -> Iterator[None]:
+def disabled() -> AbstractContextManager[None]:
     """Within, all models of this process compute as the paper's figures draw them."""
-    before, _switch.on = _switch.on, False
+    return _turned(on=False)
+
+
+@contextmanager
+def _turned(on: bool) -> Iterator[None]:
+    before, _switch.on = _switch.on, on
     try:
         yield
     finally:
         _switch.on = before
+
+
+def as_in_forward() -> tuple[AbstractContextManager, AbstractContextManager]:
+    """``context_fn`` of torch's checkpoint: what is computed anew takes the form that forward took.
+
+    Backward may run outside of :func:`disabled`.
+    """
+    return nullcontext(), _turned(_switch.on)
 
 
 def enabled() -> bool:

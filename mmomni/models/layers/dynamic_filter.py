@@ -39,13 +39,13 @@ class DynamicFilter(nn.Module):
         self.attention = nn.Linear(channels + global_channels, num_filters) if dynamic else None
         self.pointwise = fast.FoldingConv(channels, channels, 1, norm_cfg=norm_cfg)
 
-    def forward(self, x: Tensor, v_g: Tensor) -> Tensor:
-        """``x`` (B, C, H, W), ``V_g`` (B, Cg) -> as ``x``."""
+    def forward(self, x: Tensor, v_g: Tensor, v_c: Tensor | None = None) -> Tensor:
+        """``x`` (B, C, H, W), ``V_g`` (B, Cg), ``V_c = Avg(x)`` where it is known -> as ``x``."""
         if self.attention is None:
             d_opt = self.filters.expand(len(x), -1, -1, -1)
         else:
-            v_c = self.pool(x).flatten(1)
-            a = self.attention(torch.cat([v_c, v_g], dim=1)).sigmoid()
+            v_c = self.pool(x) if v_c is None else v_c
+            a = self.attention(torch.cat([v_c.flatten(1), v_g], dim=1)).sigmoid()
             d_opt = torch.einsum('bi,icyx->bcyx', a, self.filters)
         return self.pointwise(filter_each(x, d_opt.to(x.dtype), self.dilation))
 
@@ -59,7 +59,7 @@ def filter_each(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
         dilation: Also the padding, which keeps the size.
     """
     if fast.chooses_kernels(x):
-        return fast.filter_each(x, filters, dilation)
+        return fast.filter_one_by_one(x, filters, dilation)
     batch, channels, height, width = x.shape
     filtered = F.conv2d(
         x.contiguous().view(1, batch * channels, height, width),

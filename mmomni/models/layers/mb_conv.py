@@ -36,7 +36,7 @@ class MBConv(nn.Module):
 
 
 class SqueezeExcitation(SELayer):
-    """mmseg's."""
+    """mmseg's, by :class:`fast.GlobalAverage` and :func:`fast.scale`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -12,9 +12,24 @@ from test_models.references import array, depthwise
 C = 4
 
 
+class Groups(TorchDispatchMode):
+    """Lists the groups of each convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.groups = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function._schema.name == 'aten::convolution':
+            self.groups.append(args[8])
+        return function(*args, **(kwargs or {}))
+
+
 def all_at_once(x, filters, dilation):
-    with fast.disabled():
-        return filter_each(x, filters, dilation)
+    with fast.disabled(), Groups() as seen:
+        filtered = filter_each(x, filters, dilation)
+    assert seen.groups == [x.shape[0] * x.shape[1]]  # not compared with itself
+    return filtered
 
 
 @pytest.mark.parametrize('batch', [1, 3])
@@ -107,8 +122,7 @@ def test_gradients_in_single_precision(dilation):
     x = torch.randn(2, 64, 32, 32).contiguous(memory_format=torch.channels_last)
     filters = torch.randn(2, 64, 3, 3)
     found = filter_gradients(filter_each, x, filters, dilation)
-    plain = all_at_once
-    expected = filter_gradients(plain, x.double(), filters.double(), dilation)
+    expected = filter_gradients(all_at_once, x.double(), filters.double(), dilation)
     for single, double in zip(found, expected, strict=True):
         assert (single - double).norm() < 1e-5 * double.norm()
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mmomni.utils.tables import markdown_table
+
 from .subjects import Case
 from .timing import Reading, Readings, describe, median_ratio, name_of_bounds
 
@@ -43,8 +45,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [header, ['---'] * len(header), *lines]
-    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows) + '\n'
+    return '\n'.join([*markdown_table(header, lines), ''])
 
 
 def _number(value: float | None, digits: int = 2) -> str:
