@@ -218,6 +218,10 @@ class TestAverage:
         with pytest.raises(ValueError, match='expected 2 shares whose sum is 1'):
             average_files(files, tmp_path / 'out.pth', shares)
 
+    def test_a_file_named_twice_is_refused(self, files, tmp_path):
+        with pytest.raises(ValueError, match=f'got again: .*{files[0]}.*use shares'):
+            average_files([*files, files[0]], tmp_path / 'out.pth')
+
     def test_files_of_another_kind_are_named(self, files, tmp_path):
         bare, published = tmp_path / 'bare.pth', tmp_path / 'published.safetensors'
         torch.save(self.state_dict(1), bare)

@@ -58,8 +58,11 @@ def average_files(
 
     Raises:
         FileNotFoundError: A file is not there.
-        ValueError: One is no checkpoint of a training, they do not fit, or shares do not.
+        ValueError: One is no checkpoint of a training or named twice, they do not fit, or shares
+            do not.
     """
+    if twice := {str(path) for path in sources if sources.count(path) > 1}:
+        raise ValueError(f'expected each checkpoint once, got again: {sorted(twice)}; use shares')
     shares = shares or [1 / len(sources)] * len(sources)
     loaded = {str(path): read_whole_training(path) for path in sources}
     state_dicts = {name: content['state_dict'] for name, content in loaded.items()}

@@ -277,6 +277,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train-batch-size', type=int, default=2, help='default: 2')
     parser.add_argument('--rounds', type=int, default=5, help='after a warm-up (default: 5)')
     args = parser.parse_args(arguments)
+    check_args(parser, args)
+    return args
+
+
+def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End the program with a message where arguments cannot be measured."""
     if wrong := [size for size in args.sizes if size < 32 or size % 32]:
         parser.error(f'expected --sizes as multiples of 32, got {wrong}')
     if wrong := [size for size in (*args.batch_sizes, args.train_batch_size) if size < 1]:
@@ -285,12 +291,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f'--measure training runs in {TRAINING_FORMS}, got --forms {args.forms}')
     if args.rounds < 1:
         parser.error(f'expected at least one of --rounds, got {args.rounds}')
-    if torch.device(args.device).type == 'cuda' and not cuda:
+    if torch.device(args.device).type == 'cuda' and not torch.cuda.is_available():
         parser.error(f'--device {args.device}: there is no CUDA here; leave it out for the CPU')
     names = [short_name(path) for path in args.models]
     if len(set(names)) < len(names):
         parser.error(f'expected models of different names, got {names}; give each once')
-    return args
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
