@@ -14,15 +14,6 @@ from .similarity import appearance_of, similar_groups
 from .terminal import render_text
 
 __all__ = [
-    'KINDS',
-    'LEVELS',
-    'Diagnosis',
-    'Finding',
-    'Kind',
-    'appearance_of',
-    'check_data',
-    'estimate_quality',
-    'render_text',
-    'similar_groups',
-    'write_reports',
-]
+    'KINDS', 'LEVELS', 'Diagnosis', 'Finding', 'Kind', 'appearance_of', 'check_data',
+    'estimate_quality', 'render_text', 'similar_groups', 'write_reports',
+]  # fmt: skip

@@ -131,16 +131,9 @@ def check_quantisation(record: Record) -> list[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    check_image_file,
-    check_mask_file,
-    check_mask_size,
-    check_mask_area,
-    check_mask_values,
-    check_image_size,
-    check_orientation,
-    check_pixel_format,
-    check_quantisation,
-)
+    check_image_file, check_mask_file, check_mask_size, check_mask_area, check_mask_values,
+    check_image_size, check_orientation, check_pixel_format, check_quantisation,
+)  # fmt: skip
 
 
 def check_record(record: Record) -> list[Finding]:

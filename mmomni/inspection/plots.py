@@ -24,10 +24,7 @@ def quality_plot(sets: Sequence[SetSummary]) -> str | None:
 
 def area_plot(sets: Sequence[SetSummary]) -> str | None:
     """Masks by the share of tampered pixels."""
-    labels = [
-        f'{100 * low:g}-{100 * high:g} %'
-        for low, high in pairwise(AREA_EDGES)
-    ]
+    labels = [f'{100 * low:g}-{100 * high:g} %' for low, high in pairwise(AREA_EDGES)]
     bars = _by_side(sets, len(labels), lambda row: np.array(row.area))
     return _bar_plot('Tampered share of the masks', labels, bars)
 

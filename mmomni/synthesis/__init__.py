@@ -9,17 +9,6 @@ from .publishing import POST, POST_PROBABILITY
 from .synthesizer import AUTHENTIC, RENDERED, MadeImage, Synthesizer
 
 __all__ = [
-    'AUTHENTIC',
-    'DOMAINS',
-    'OPERATIONS',
-    'POST',
-    'POST_PROBABILITY',
-    'RENDERED',
-    'Forgery',
-    'ForgeryError',
-    'MadeImage',
-    'Summary',
-    'Synthesizer',
-    'forge',
-    'synthesize_folder',
-]
+    'AUTHENTIC', 'DOMAINS', 'OPERATIONS', 'POST', 'POST_PROBABILITY', 'RENDERED', 'Forgery',
+    'ForgeryError', 'MadeImage', 'Summary', 'Synthesizer', 'forge', 'synthesize_folder',
+]  # fmt: skip

@@ -81,11 +81,7 @@ def can_be_shrunk(image: np.ndarray) -> bool:
 
 
 def random_view(
-    image: np.ndarray,
-    domain: str,
-    rng: np.random.Generator,
-    max_side: int = 512,
-    first: str = MADE,
+    image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int = 512, first: str = MADE
 ) -> np.ndarray:
     """A random crop, flip and size of an image, so that one source gives many forgeries.
 
@@ -174,9 +170,7 @@ def _crop(
     return image[y : y + height, x : x + width]
 
 
-def _scale(
-    size: tuple[int, ...], rng: np.random.Generator, max_side: int, fresh: bool
-) -> float:
+def _scale(size: tuple[int, ...], rng: np.random.Generator, max_side: int, fresh: bool) -> float:
     """A random scale that respects the longest side, the shortest side and the upscale limit."""
     longest, shortest = max(size[:2]), min(size[:2])
     if fresh:

@@ -13,11 +13,7 @@ def as_grey(image: np.ndarray) -> np.ndarray:
 
 
 def reinhard(
-    content: np.ndarray,
-    where: Region,
-    image: np.ndarray,
-    there: Region,
-    strength: float = 1.0,
+    content: np.ndarray, where: Region, image: np.ndarray, there: Region, strength: float = 1.0
 ) -> np.ndarray:
     """Give ``content`` the mean and deviation in Lab that ``image`` has elsewhere.
 

@@ -124,10 +124,7 @@ def shifted(
 
 
 def warp_affine(
-    image: np.ndarray,
-    warp: np.ndarray,
-    size: tuple[int, int],
-    border: int = cv2.BORDER_REFLECT_101,
+    image: np.ndarray, warp: np.ndarray, size: tuple[int, int], border: int = cv2.BORDER_REFLECT_101
 ) -> np.ndarray:
     """Resample as image editors do: what is made smaller is averaged, not skipped.
 
@@ -149,9 +146,7 @@ def warp_affine(
         larger = old / new
         shift = warp[:, 2] + warp[:, :2] @ (larger / 2 - 0.5)
         warp = np.column_stack([warp[:, :2] * larger, shift])
-    return cv2.warpAffine(
-        image, warp, (size[1], size[0]), flags=cv2.INTER_CUBIC, borderMode=border
-    )
+    return cv2.warpAffine(image, warp, (size[1], size[0]), flags=cv2.INTER_CUBIC, borderMode=border)
 
 
 def at_least(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

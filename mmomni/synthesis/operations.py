@@ -60,8 +60,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     for domain, table in _TABLE.items()
 }
 FREQUENCIES: Mapping[str, Mapping[str, float]] = {
-    domain: {name: share for name, (_, share) in table.items()}
-    for domain, table in _TABLE.items()
+    domain: {name: share for name, (_, share) in table.items()} for domain, table in _TABLE.items()
 }
 # How often a photo that was forged is forged in a second place.
 AGAIN = 0.12

@@ -91,9 +91,7 @@ def _area(points: np.ndarray) -> float:
     return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
 
 
-def place(
-    contour: np.ndarray, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[int, int]:
+def place(contour: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
     """A random (y, x) at which a contour with its bounding box at the origin fits into (H, W)."""
     room = np.array(size) - np.ceil(contour.max(axis=0))[::-1].astype(int) - 1
     return int(rng.integers(max(room[0], 0) + 1)), int(rng.integers(max(room[1], 0) + 1))
@@ -129,9 +127,7 @@ def thickness_of(mask: np.ndarray) -> float:
 
     The diameter of a disc and the side of a square, but little for what is thin or branched.
     """
-    contours = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
-    )[0]
+    contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
     perimeter = sum(cv2.arcLength(contour, closed=True) for contour in contours)
     return 4 * float(mask.sum()) / max(perimeter, 4.0)
 

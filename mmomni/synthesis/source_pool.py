@@ -41,9 +41,7 @@ class SourcePool:
         order = [self.things[i] for i in rng.permutation(len(self.things)).tolist()]
         return DrawnThing(order, self.unreadable) if order else None
 
-    def images(
-        self, rng: np.random.Generator, wanted: int
-    ) -> list[tuple[Path, np.ndarray]]:
+    def images(self, rng: np.random.Generator, wanted: int) -> list[tuple[Path, np.ndarray]]:
         """Up to ``wanted`` different readable sources in random order, at least one.
 
         Raises:

@@ -204,9 +204,7 @@ class Synthesizer:
         post = draw_post(rng, self.post_probability)
         return _Plan(kind, first, second, post, form, bool(rng.random() >= self.authentic))
 
-    def _forgery(
-        self, plan: _Plan, rng: np.random.Generator
-    ) -> tuple[_View, History, Forgery]:
+    def _forgery(self, plan: _Plan, rng: np.random.Generator) -> tuple[_View, History, Forgery]:
         last = 'there are no words'
         for tried in range(VIEWS_TRIED):
             view = self._view(plan.kind, plan.forged, rng)

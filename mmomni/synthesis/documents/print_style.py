@@ -66,9 +66,7 @@ class _Look(NamedTuple):
     width: float
 
 
-def match_print(
-    image: np.ndarray, words: Sequence[Word], rng: np.random.Generator
-) -> PrintStyle:
+def match_print(image: np.ndarray, words: Sequence[Word], rng: np.random.Generator) -> PrintStyle:
     """Measure some words of a page.
 
     Args:

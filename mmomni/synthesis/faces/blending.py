@@ -67,9 +67,7 @@ def region_swap(scene: Scene, rng: np.random.Generator) -> Edit | None:
     points = np.sign(circle) * np.abs(circle) ** 0.7 * rng.uniform(0.92, 1.08, (24, 1))
     points = points * side * [half_width, half_height] + [x1, y1] + side * [x, y]
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
-    matte = matte_of(
-        hull, size_of(scene.image), max(2, round(side[0] * rng.uniform(0.02, 0.045)))
-    )
+    matte = matte_of(hull, size_of(scene.image), max(2, round(side[0] * rng.uniform(0.02, 0.045))))
     content = _other_face(scene, scene.face, rng)
     rim = _rim(matte)
     content = reinhard(content, rim, scene.image, rim)
@@ -152,6 +150,4 @@ def _move(
     size: tuple[int, ...],
 ) -> np.ndarray:
     """Warp an image by a (2, 2) matrix so that the point ``source`` comes to ``target``."""
-    return warp_affine(
-        image, np.column_stack([warp, target - warp @ source]), (size[0], size[1])
-    )
+    return warp_affine(image, np.column_stack([warp, target - warp @ source]), (size[0], size[1]))

@@ -53,9 +53,7 @@ def _smoothed(image: np.ndarray, box: tuple[int, ...], rng: np.random.Generator)
     return Edit(blend(image, smooth, matte), matte, details)
 
 
-def _pushed(
-    image: np.ndarray, box: tuple[int, ...], name: str, rng: np.random.Generator
-) -> Edit:
+def _pushed(image: np.ndarray, box: tuple[int, ...], name: str, rng: np.random.Generator) -> Edit:
     """A part magnified, shrunk or moved smoothly within a disc, which ends where it began."""
     x1, y1, x2, y2 = box
     side = np.array([x2 - x1, y2 - y1], np.float32)

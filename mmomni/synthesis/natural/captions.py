@@ -54,9 +54,7 @@ def write_text(scene: Scene, rng: np.random.Generator) -> Edit | None:
     return Edit(image, np.maximum(full, under), details)
 
 
-def _line(
-    height: int, width: int, rng: np.random.Generator
-) -> tuple[np.ndarray, str] | None:
+def _line(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, str] | None:
     """Coverage of a line with some pixels around, ``float32`` (h, w), and what it says."""
     kind = rng.integers(4)
     text = fonts.date(rng) if kind == 0 else ' '.join(fonts.word(rng) for _ in range(kind))

@@ -64,9 +64,7 @@ def relit(
     return content, details
 
 
-def _from_one_side(
-    content: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _from_one_side(content: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Brighter on one side of the mask and darker on the other, by up to 30 %."""
     x = np.flatnonzero(mask.any(axis=0))
     slope = float(rng.uniform(0.1, 0.3)) * (1 if rng.random() < 0.5 else -1)

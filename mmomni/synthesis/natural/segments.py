@@ -129,9 +129,7 @@ def _outline_of(mask: np.ndarray, kind: str, area: tuple[float, float]) -> Outli
     share = mask.mean()
     if not 0.6 * area[0] <= share <= 1.4 * area[1]:
         return None
-    contours = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )[0]
+    contours = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     points = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
     x, y = points.min(axis=0).astype(int)
     height, width = mask.shape
