@@ -17,14 +17,9 @@ def reinhard(
 ) -> np.ndarray:
     """Give ``content`` the mean and deviation in Lab that ``image`` has elsewhere.
 
-    Reinhard et al., "Color Transfer between Images", 2001; the gain is kept within 0.6 to 1.6.
-
-    Args:
-        content: What is changed.
-        where: Where its own colours are measured.
-        image: Whose colours are aimed at.
-        there: Where they are measured.
-        strength: How far to go: 0: not at all, 1: all the way.
+    Those of ``content`` are measured at ``where``, those of ``image`` at ``there``. A ``strength``
+    of 0 changes nothing, 1 goes all the way. Reinhard et al., "Color Transfer between Images",
+    2001; the gain is kept within 0.6 to 1.6.
     """
     ours = cv2.cvtColor(content, cv2.COLOR_RGB2LAB).astype(np.float32)
     mine = ours[where].reshape(-1, 3)

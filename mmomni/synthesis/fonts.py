@@ -64,11 +64,9 @@ def ink_box(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int, int, int
 
 
 def glyphs(text: str, font: ImageFont.FreeTypeFont) -> tuple[np.ndarray, int]:
-    """Draw a text tightly.
+    """A text drawn tightly, and how many pixels its baseline lies below its first row.
 
-    Returns:
-        Coverage ``float32`` (h, w) in [0, 1], and how many pixels the baseline lies below its
-        first row.
+    It is coverage, ``float32`` (h, w) in [0, 1].
     """
     x1, y1, x2, y2 = ink_box(text, font)
     canvas = Image.new('L', (max(x2 - x1, 1), max(y2 - y1, 1)))

@@ -50,16 +50,10 @@ def fits(contour: np.ndarray, size: tuple[int, int]) -> bool:
 def on_or_off_grid(
     source: tuple[int, int], target: tuple[int, int], kept: bool, size: tuple[int, int]
 ) -> tuple[int, int] | None:
-    """A place beside ``target`` on the 8x8 grid of ``source``, or ``target`` unless it is on it.
+    """Where a region lies, (y, x), that is taken from ``source`` to about ``target``, (y, x).
 
-    Args:
-        source: (y, x) of the region.
-        target: (y, x) where it shall lie.
-        kept: Whether the grid is to be kept.
-        size: (H, W) of the room for the region's corner.
-
-    Returns:
-        (y, x), or ``None``: there is no such place.
+    With its 8x8 grid ``kept``: the place beside ``target`` on it, within ``size``, (H, W); else
+    ``target``, unless that is on the grid. ``None``: there is no such place.
     """
     same = on_same_grid(target[0] - source[0], target[1] - source[1])
     if not kept:

@@ -101,14 +101,10 @@ def compress(image: np.ndarray, quality: int, subsampling: str = '4:4:4') -> np.
 def with_foreign_history(
     image: np.ndarray, rng: np.random.Generator, like: Generation | None = None
 ) -> np.ndarray:
-    """A donor image with a history of its own.
+    """A donor image, ``uint8`` (H, W, 3), with a history of its own.
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        rng: Source of all draws.
-        like: The first generation of the image that it is put into. One donor in four has the
-            same one, so that the grid alone differs where it is put in at its own scale; the others
-            are compressed at any quality or not at all.
+    One in four has that of the image it is put into (``like``), so that the grid alone differs
+    where it is put in at its own scale; the others are compressed at any quality or not at all.
     """
     if like is not None and rng.random() < 0.25:
         return like(image)

@@ -59,9 +59,6 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     domain: {name: operation for name, (operation, _) in table.items()}
     for domain, table in _TABLE.items()
 }
-FREQUENCIES: Mapping[str, Mapping[str, float]] = {
-    domain: {name: share for name, (_, share) in table.items()} for domain, table in _TABLE.items()
-}
 # How often a photo that was forged is forged in a second place.
 AGAIN = 0.12
 DOMAINS = tuple(OPERATIONS)
@@ -111,22 +108,13 @@ def forge(
 ) -> Forgery:
     """Forge an image with a random operation of its domain; one photo in eight with two.
 
-    The order in which operations are tried is drawn by ``FREQUENCIES``. One that changes (nearly)
-    nothing is tried again with fresh draws, 20 times at most, then the next takes its place.
+    The order in which operations are tried is drawn by how often each is to be first. One that
+    changes (nearly) nothing is tried again with fresh draws, 20 times at most, then the next takes
+    its place.
 
-    Args:
-        image: ``uint8`` (H, W, 3), RGB, already compressed where it is to be.
-        donor: Where spliced regions, words and other faces come from, ``uint8`` (H', W', 3), or
-            ``None``: only operations that need none.
-        domain: ``'natural'``, ``'document'`` or ``'face'``.
-        rng: Source of all draws.
-        words: Words of a rendered page, else they are looked for.
-        face: Box (x1, y1, x2, y2) of a portrait's face, else it is looked for.
-        donor_face: The same of the donor.
-        thing: A thing to put into a photo, or ``None``.
-        donor_words: Words of a rendered donor, else they are looked for.
-        first: How the image was compressed, so that a splice can have the same history.
-        grey: Whether the image has no colour, and is to have none afterwards.
+    The domain is ``'natural'``, ``'document'`` or ``'face'``; all else but ``rng`` is explained by
+    :class:`~mmomni.synthesis.scene.Scene`. Words and faces that are not given are looked for;
+    without a donor, only operations that need none are tried.
 
     Raises:
         ForgeryError: Nothing can be forged here, such as a document without words.
@@ -156,7 +144,7 @@ def forge_scene(scene: Scene, domain: str, rng: np.random.Generator) -> Forgery:
 
 
 def _one_edit(scene: Scene, domain: str, rng: np.random.Generator) -> tuple[str, Edit]:
-    names, shares = list(OPERATIONS[domain]), list(FREQUENCIES[domain].values())
+    names, shares = list(OPERATIONS[domain]), [share for _, share in _TABLE[domain].values()]
     for name in rng.choice(names, len(names), replace=False, p=shares).tolist():
         for _ in range(TRIES):
             edit = OPERATIONS[domain][name](scene, rng)

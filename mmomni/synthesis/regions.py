@@ -67,15 +67,9 @@ def _rotate(points: np.ndarray, angle: float) -> np.ndarray:
 def random_contour(
     size: tuple[int, int], rng: np.random.Generator, area: tuple[float, float] = AREA
 ) -> np.ndarray | None:
-    """A random shape of a random area that fits into (H, W), its bounding box at the origin.
+    """A random shape that fits into (H, W), its bounding box at the origin.
 
-    Args:
-        size: (H, W) of the image.
-        rng: Source of all draws.
-        area: Smallest and largest share of the image's area.
-
-    Returns:
-        Contour, or ``None`` when the drawn shape is too long for the image.
+    ``area``: its smallest and largest share of the image's. ``None``: too long for the image.
     """
     height, width = size
     points = SHAPES[rng.choice(len(SHAPES), p=(0.6, 0.2, 0.2))](rng)
@@ -98,15 +92,9 @@ def place(contour: np.ndarray, size: tuple[int, int], rng: np.random.Generator) 
 
 
 def matte_of(contour: np.ndarray, size: tuple[int, int], feather: int) -> np.ndarray:
-    """Fill a contour softly.
+    """The matte, (H, W), of a filled contour: exactly 0 beyond ``feather`` pixels outside of it.
 
-    Args:
-        contour: Points in pixels of the matte.
-        size: (H, W) of the matte.
-        feather: Width of the soft border in pixels, half of it on either side; 0: hard.
-
-    Returns:
-        Matte, exactly 0 beyond ``feather`` pixels outside of the contour.
+    ``feather`` is the width of the soft border in pixels, half of it on either side; 0: hard.
     """
     return soften(filled(contour, size), feather)
 
@@ -164,17 +152,10 @@ def blend(image: np.ndarray, content: np.ndarray, matte: np.ndarray) -> np.ndarr
 def poisson(image: np.ndarray, content: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """``content`` with its gradients kept and its colours fitted to ``image`` around a mask.
 
-    Perez et al., "Poisson Image Editing", 2003, in OpenCV's form.
-
-    Args:
-        image: ``uint8`` (H, W, 3).
-        content: ``uint8`` (H, W, 3), in place.
-        mask: ``bool`` (H, W).
-
-    Returns:
-        ``uint8`` (H, W, 3): ``image`` outside of the mask; ``content`` as it is when the mask,
-        two pixels from the border (where the equation has no boundary), has fewer than 16 pixels
-        or a side under 3, with which OpenCV fails.
+    Perez et al., "Poisson Image Editing", 2003, in OpenCV's form. All are ``uint8`` (H, W, 3),
+    the mask ``bool`` (H, W); outside of it the result is ``image``. It is ``content`` as it is when
+    the mask, two pixels from the border (where the equation has no boundary), has fewer than 16
+    pixels or a side under 3, with which OpenCV fails.
     """
     inner = np.zeros(mask.shape, np.uint8)
     inner[2:-2, 2:-2] = mask[2:-2, 2:-2]
@@ -194,13 +175,9 @@ def poisson(image: np.ndarray, content: np.ndarray, mask: np.ndarray) -> np.ndar
 
 
 def boxes_of(mask: np.ndarray) -> list[list[int]]:
-    """Boxes of the 8-connected regions of a mask.
+    """Boxes of the 8-connected regions of a mask, ``bool`` (H, W), from the top down.
 
-    Args:
-        mask: ``bool`` (H, W).
-
-    Returns:
-        [x1, y1, x2, y2] in pixels, right and bottom exclusive, from the top down.
+    Each is [x1, y1, x2, y2] in pixels, right and bottom exclusive.
     """
     stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2][1:]
     boxes = [[int(x), int(y), int(x + w), int(y + h)] for x, y, w, h, _ in stats]

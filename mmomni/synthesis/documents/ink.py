@@ -16,9 +16,7 @@ SIGNED = 0.45
 def draw_ink(side: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
     """``'stamp'`` or ``'signature'``, and its ink, slightly turned, in its tight box.
 
-    Args:
-        side: Shorter side of the page in pixels.
-        rng: Source of all draws.
+    ``side`` is the shorter one of the page in pixels.
     """
     signed = rng.random() < SIGNED
     ink = (_signature if signed else _stamp)(side, rng)
@@ -37,11 +35,7 @@ def print_ink(
 ) -> None:
     """Put ink on a page, ``uint8`` (H, W, 3), in place; what is beneath shows through.
 
-    Args:
-        image: Changed.
-        ink: Must fit.
-        at: (y, x) of its top left corner.
-        rng: Draws colour and strength.
+    Its top left corner lies ``at`` (y, x), and it must fit; colour and strength are random.
     """
     y, x = at
     height, width = ink.shape

@@ -79,9 +79,7 @@ class _Sheet:
 def render_page(rng: np.random.Generator, max_side: int = 512) -> Page:
     """Render a window into a page of a random kind.
 
-    Args:
-        rng: Source of all draws.
-        max_side: Longest side of the image in pixels; no side falls below 0.6 of it.
+    It has at most ``max_side`` pixels a side, and at least 0.6 of that.
     """
     height, width = (int(side) for side in rng.uniform(0.6, 1, 2) * max_side)
     paper = PAPERS[rng.integers(len(PAPERS))]

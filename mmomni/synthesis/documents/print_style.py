@@ -67,12 +67,9 @@ class _Look(NamedTuple):
 
 
 def match_print(image: np.ndarray, words: Sequence[Word], rng: np.random.Generator) -> PrintStyle:
-    """Measure some words of a page.
+    """Measure some random words, of at least one, of a page, ``uint8`` (H, W, 3).
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        words: At least one.
-        rng: Draws the words, and one of the fonts that are alike.
+    Of the fonts that are alike, a random one is taken.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     chosen = rng.permutation(len(words))[:WORDS_MEASURED].tolist()
@@ -121,13 +118,10 @@ def _font_look(name: str) -> _Look:
 
 
 def letter_spans(ink: np.ndarray) -> list[tuple[int, int]]:
-    """Columns [start, stop) of the single letters of a word.
+    """Columns [start, stop) of the single letters of a word, from left to right.
 
-    Args:
-        ink: ``uint8`` or ``bool`` (h, w), the word's tight box.
-
-    Returns:
-        Runs of inked columns that are as wide as one letter, from left to right.
+    They are the runs of columns with ink, ``uint8`` or ``bool`` (h, w) in the word's tight box,
+    that are as wide as one letter.
     """
     inked = np.concatenate([[False], ink.any(axis=0), [False]])
     edges = np.flatnonzero(inked[1:] != inked[:-1]).tolist()

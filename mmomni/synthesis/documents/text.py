@@ -241,11 +241,9 @@ def _insert(desk: Desk, word: Word) -> Box | None:
 
 
 def _new_glyphs(desk: Desk, word: Word) -> tuple[np.ndarray, int]:
-    """New text in the manner of ``word``.
+    """New text in the manner of ``word``, and its first row relative to the word's.
 
-    Returns:
-        Coverage (h, w) in [0, 1] with ``PAD`` empty pixels around, and its first row relative to
-        the word's.
+    It is coverage, (h, w) in [0, 1], with ``PAD`` empty pixels around.
     """
     if word.text is not None and word.font is not None:
         coverage, above = fonts.glyphs(fonts.altered(word.text, desk.rng), word.font)

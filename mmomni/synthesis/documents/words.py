@@ -39,11 +39,8 @@ class Print(NamedTuple):
 def find_words(image: np.ndarray) -> list[Word]:
     """Find words of a scanned page by morphology: letters, joined along the line.
 
-    Args:
-        image: ``uint8`` (H, W, 3), text darker than its paper.
-
-    Returns:
-        Words with tight boxes, none of which touches the border.
+    The page is ``uint8`` (H, W, 3), text darker than its paper; the words have tight boxes, none
+    of which touches the border.
     """
     ink = ink_map(image)
     height = _letter_height(ink)
@@ -122,12 +119,7 @@ def cut(image: np.ndarray, box: Box) -> np.ndarray:
 
 
 def measure(image: np.ndarray, box: Box) -> Print:
-    """Measure the paper (a plane plus noise) and the ink of a word.
-
-    Args:
-        image: ``uint8`` (H, W, 3).
-        box: Tight box of the word.
-    """
+    """Paper (a plane plus noise) and ink of a word in its tight box on ``uint8`` (H, W, 3)."""
     box = padded(box, 5, image.shape)
     patch = cut(image, box).astype(np.float64)
     grey = patch.mean(axis=2)

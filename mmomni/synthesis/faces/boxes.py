@@ -26,14 +26,10 @@ def _cascade() -> cv2.CascadeClassifier | None:
 
 
 def find_face(image: np.ndarray) -> Box | None:
-    """The most prominent frontal face.
+    """The most prominent frontal face of an image, ``uint8`` (H, W, 3).
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-
-    Returns:
-        (x1, y1, x2, y2) in pixels, partly outside of an image that the face fills, or
-        ``None``: no face found, or no cascade file in this OpenCV.
+    It is (x1, y1, x2, y2) in pixels, partly outside of an image that the face fills, or ``None``:
+    no face found, or no cascade file in this OpenCV.
     """
     cascade = _cascade()
     if cascade is None:

@@ -18,16 +18,10 @@ def random_region(
     area: tuple[float, float],
     shares: Mapping[str, float] = SHARES,
 ) -> tuple[np.ndarray, str] | None:
-    """The matte of a random region, with a border of random width.
+    """The matte of a random region, with a border of random width, and the kind of its outline.
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        rng: Source of all draws.
-        area: Smallest and largest share of the image's area.
-        shares: How often each kind of outline is tried first.
-
-    Returns:
-        Matte, ``float32`` (H, W), and the kind of its outline, or ``None``: none found.
+    The matte is ``float32`` (H, W); ``None``: :func:`random_outline`, which explains the
+    arguments, finds none.
     """
     outline = random_outline(image, rng, area, shares)
     if outline is None:

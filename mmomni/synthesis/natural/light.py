@@ -23,15 +23,8 @@ def in_its_light(
 ) -> tuple[np.ndarray, str]:
     """The content with its colours left, moved to the place's mean, or fitted to it.
 
-    Args:
-        content: ``uint8`` (H, W, 3), in place.
-        image: ``uint8`` (H, W, 3).
-        mask: ``bool`` (H, W).
-        rng: Source of all draws.
-        most: The farthest that colours are fitted, up to 1.
-
-    Returns:
-        ``uint8`` (H, W, 3), and ``'as they are'``, ``'mean'`` or ``'reinhard'``.
+    Images are ``uint8`` (H, W, 3), the mask ``bool`` (H, W). ``most``, up to 1, is the farthest
+    that colours are fitted; how they are: ``'as they are'``, ``'mean'`` or ``'reinhard'``.
     """
     kind = str(rng.choice(['as they are', 'mean', 'reinhard']))
     if kind == 'mean':
@@ -74,16 +67,10 @@ def _from_one_side(content: np.ndarray, mask: np.ndarray, rng: np.random.Generat
 
 
 def shadow_of(matte: np.ndarray, feet: float, rng: np.random.Generator) -> np.ndarray:
-    """The shadow that a standing thing throws on the ground.
+    """The shadow of a thing with a matte, ``float32`` (H, W), that stands on the row ``feet``.
 
-    Args:
-        matte: Of the thing, ``float32`` (H, W).
-        feet: Row on which it stands.
-        rng: Draws length, direction, softness and darkness.
-
-    Returns:
-        ``float32`` (H, W) in [0, 1]: the share of the light that it takes; 0 on the thing itself.
-        Where that is more than ``SEEN_SHADOW``, it counts as forged.
+    It is ``float32`` (H, W) in [0, 1]: the share of the light that it takes; 0 on the thing itself.
+    Where that is more than ``SEEN_SHADOW``, it counts as forged.
     """
     height, width = matte.shape
     length = float(rng.uniform(SHORTEST_SHADOW, LONGEST_SHADOW))

@@ -23,15 +23,9 @@ def find_object(
 ) -> np.ndarray | None:
     """GrabCut of what stands out in a random rectangle: the clearest of a few.
 
-    Sets the seed of OpenCV's own generator, which GrabCut draws from.
-
-    Args:
-        image: ``uint8`` (H, W, 3).
-        rng: Source of all draws.
-        area: Smallest and largest share of the image's area.
-
-    Returns:
-        ``bool`` (H, W), or ``None``: nothing stands out clearly.
+    Sets the seed of OpenCV's own generator, which GrabCut draws from. The image is ``uint8``
+    (H, W, 3), ``area`` the smallest and largest share of it; the object is ``bool`` (H, W), or
+    ``None``: nothing stands out clearly.
     """
     small = shrunk(image, WORK_SIDE)
     scale = max(image.shape[:2]) / max(small.shape[:2])

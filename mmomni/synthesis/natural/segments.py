@@ -57,15 +57,9 @@ def grow_segment(
 ) -> np.ndarray | None:
     """Superpixels of a watershed, joined from a random one on while their colours are alike.
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        rng: Source of all draws.
-        area: Smallest and largest share of the image's area.
-        border: ``'top'`` or ``'bottom'``: a sky or a ground, which begins at that border;
-            ``None``: a segment that touches none.
-
-    Returns:
-        ``bool`` (H, W), or ``None``: what is alike is smaller than the smallest area.
+    Image and ``area`` are as in :func:`random_outline`. With a ``border`` of ``'top'`` or
+    ``'bottom'``, it is a sky or a ground, which begins there; else a segment that touches none. It
+    is ``bool`` (H, W), or ``None``: what is alike is smaller than the smallest area.
     """
     small = shrunk(image, WORK_SIDE)
     labels, count = _superpixels(small, rng)
