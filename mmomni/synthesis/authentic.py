@@ -89,17 +89,10 @@ def random_view(
     a page cannot be read any more. Of faces, at most 15 % of each side is cut off. One in four of
     the photos larger than their view is cut out at its own scale, too.
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        domain: ``'natural'``, ``'document'`` or ``'face'``.
-        rng: Source of all draws.
-        max_side: Longest side of the view in pixels.
-        first: What the first generation is. ``'own'``: the view keeps scale and 8x8 grid of the
-            source; ``'none'``: it is shrunk to 0.5 to 0.75 where its size allows it.
-
-    Returns:
-        ``uint8`` (H', W', 3), enlarged 1.5 times at most, both sides 192 px or more where that
-        and the source allow it.
+    Image and view are ``uint8`` (H, W, 3). The view is enlarged 1.5 times at most, has at most
+    ``max_side`` px a side, and 192 px or more where that and the source allow it. For a ``first``
+    generation of ``'own'``, it keeps scale and 8x8 grid of the source; for ``'none'``, it is shrunk
+    to 0.5 to 0.75 where its size allows it.
     """
     if first == OWN:
         return _own_window(image, domain, rng, max_side)
@@ -178,8 +171,7 @@ def _scale(size: tuple[int, ...], rng: np.random.Generator, max_side: int, fresh
         return min(scale, max_side / longest)
     if longest <= max_side and rng.random() < 0.3:
         return 1.0
-    scale = rng.uniform(0.7, 1) * max_side / longest
-    scale = max(scale, VIEW_SIDE / shortest)
+    scale = max(rng.uniform(0.7, 1) * max_side / longest, VIEW_SIDE / shortest)
     return float(min(scale, LARGEST_UPSCALE, max_side / longest))
 
 

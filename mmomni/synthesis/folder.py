@@ -75,17 +75,17 @@ def synthesize_folder(
         domain: ``'natural'``, ``'document'`` or ``'face'``.
         num: How many, 1 or more.
         seed: 0 or more; the same seed and sources give the same files.
-        max_side: Longest side in pixels.
+        max_side: Longest side in pixels, 64 or more.
         first_quality: Lowest and highest libjpeg quality before the tampering.
         second_quality: The same after it.
         progress: Called with (made, num) after each image.
-        post_probability: Share of the images that are post-processed, 0 to 1.
-        authentic: Share of the images that are not forged, 0 to 1.
+        post_probability: Share of the images that are post-processed (see ``publishing``), 0 to 1.
+        authentic: Share of the images that pass through all this without a forgery, 0 to 1.
         workers: Processes, 1 or more; 1: this one.
         resume: Go on with what an interrupted run left in ``out_dir``; ``num`` may have grown.
         donors: A folder with ``images/`` and ``masks/`` of things to put into photos, or ``None``.
         histories: ``'varied'`` or ``'double'``; see :class:`Synthesizer`.
-        png: Share of the images saved as PNG, 0 to 1.
+        png: Share of the images saved as PNG instead of a second generation, 0 to 1.
         grey: Share of the images without colour, 0 to 1.
 
     Raises:
@@ -181,9 +181,8 @@ def _write(out: Path, header: dict[str, Any], sample: MadeImage) -> None:
     for folder in ('images', 'masks'):
         (out / folder).mkdir(parents=True, exist_ok=True)
     if not (out / HEADER).exists():
-        text = json.dumps(header, indent=2) + '\n'
         with replacing(out / HEADER) as unfinished:
-            unfinished.write_text(text, encoding='utf-8')
+            unfinished.write_text(json.dumps(header, indent=2) + '\n', encoding='utf-8')
     (out / 'images' / name).write_bytes(sample.image)
     if sample.mask is not None:
         (out / 'masks' / name.with_suffix('.png')).write_bytes(sample.mask)
@@ -198,8 +197,7 @@ def _write_list(out: Path) -> None:
 
 
 def _row(meta: dict[str, Any]) -> str:
-    mask = mask_of(meta)
-    return f'images/{meta["file"]}\t{mask or "-"}'
+    return f'images/{meta["file"]}\t{mask_of(meta) or "-"}'
 
 
 def _note(unreadable: dict[str, str], faults: dict[str, str]) -> None:

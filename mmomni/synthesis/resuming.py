@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,11 @@ def mask_of(meta: dict[str, Any]) -> str | None:
 
 def header_of(make: Synthesizer) -> dict[str, Any]:
     """All that the bytes depend on."""
+    options = {field.name: getattr(make, field.name) for field in fields(make)}
+    del options['paths'], options['things']
     return {
-        'domain': make.domain,
-        'seed': make.seed,
-        'max_side': make.max_side,
-        'first_quality': list(make.first_quality),
-        'second_quality': list(make.second_quality),
-        'post_probability': make.post_probability,
-        'authentic': make.authentic,
-        'histories': make.histories,
-        'png': make.png,
-        'grey': make.grey,
+        # Lists, as JSON reads them back.
+        **{name: [*to] if isinstance(to, tuple) else to for name, to in options.items()},
         'donors': _fingerprint(path for pair in make.things for path in pair),
         'sources': RENDERED if make.paths is None else _fingerprint(make.paths),
         'versions': {

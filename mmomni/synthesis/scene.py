@@ -14,6 +14,18 @@ from .jpeg_history import Generation
 Box = tuple[int, int, int, int]
 
 
+def within(box: Box, size: tuple[int, ...], border: int = 0) -> bool:
+    """Whether a box keeps ``border`` pixels from the edges of an image of (H, W, ...)."""
+    x1, y1, x2, y2 = box
+    return min(x1, y1) >= border and x2 <= size[1] - border and y2 <= size[0] - border
+
+
+def enclosing(*boxes: Box) -> Box:
+    """The smallest box around some boxes, at least one."""
+    x1, y1, x2, y2 = zip(*boxes, strict=True)
+    return min(x1), min(y1), max(x2), max(y2)
+
+
 class Word(NamedTuple):
     """A word on a page.
 
@@ -37,12 +49,7 @@ class Word(NamedTuple):
 
 
 class Thing(NamedTuple):
-    """A thing in its own photo.
-
-    Attributes:
-        image: ``uint8`` (H, W, 3).
-        mask: ``bool`` (H, W), true where the thing is.
-    """
+    """A thing in its own photo, ``uint8`` (H, W, 3); the mask, ``bool`` (H, W), says where."""
 
     image: np.ndarray
     mask: np.ndarray

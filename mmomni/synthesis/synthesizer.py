@@ -96,19 +96,13 @@ class Synthesizer:
 
     Args:
         paths: Authentic images, or ``None``: pages rendered here.
-        domain: ``'natural'``, ``'document'`` or ``'face'``.
         seed: Image ``i`` draws from ``np.random.default_rng([seed, i])`` alone.
-        max_side: Longest side in pixels, 64 or more.
-        first_quality: Lowest and highest libjpeg quality of the first compression.
-        second_quality: The same of the second.
-        post_probability: Share of the images that are post-processed (see ``publishing``).
-        authentic: Share of the images that pass through all this without a forgery.
         histories: ``'varied'``: the first generation is one made here, by libjpeg's or a camera's
             tables, the source's own, or none (``jpeg_history.FIRST``). ``'double'``: always two
             generations of libjpeg's tables, and nothing forged keeps the first one's grid.
-        png: Share of the images that are saved as PNG instead of a second generation.
-        grey: Share of the images without colour.
         things: Pairs of photo and mask, whose things are put into photos of domain ``'natural'``.
+
+    The others are those of :func:`~mmomni.synthesis.folder.synthesize_folder`.
     """
 
     paths: Sequence[Path] | None
@@ -131,17 +125,15 @@ class Synthesizer:
                 f"sources 'rendered' are documents, got domain {self.domain!r}; choose the domain "
                 "'document' or give a folder of images"
             )
-        if self.max_side < LEAST_SIDE:
-            raise ValueError(f'max_side must be {LEAST_SIDE} or more, got {self.max_side}')
-        if self.seed < 0:
-            raise ValueError(f'seed must be 0 or more, got {self.seed}')
+        for name, least in (('max_side', LEAST_SIDE), ('seed', 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f'{name} must be {least} or more, got {getattr(self, name)}')
         for low, high in (self.first_quality, self.second_quality):
             if not 1 <= low <= high <= 100:
                 raise ValueError(
                     f'a range of JPEG qualities must satisfy 1 <= low <= high <= 100, got '
                     f'{low} to {high}'
                 )
-
         if self.histories not in HISTORIES:
             raise ValueError(f'histories must be one of {HISTORIES}, got {self.histories!r}')
         if self.things and self.domain != 'natural':

@@ -5,7 +5,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .colour import sharpened, with_grain
+from .colour import as_grey, sharpened, with_grain
 
 BLUR = (0.4, 1.2)
 NOISE = (1.0, 5.0)
@@ -41,8 +41,7 @@ def levels(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, dic
     image = cv2.LUT(image, np.round(255 * tone).astype(np.uint8))
     saturation = round(float(rng.uniform(0.4, 1.5)), 2) if rng.random() < 0.4 else 1.0
     if saturation != 1:
-        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        image = cv2.addWeighted(image, saturation, grey, 1 - saturation, 0)
+        image = cv2.addWeighted(image, saturation, as_grey(image), 1 - saturation, 0)
     return image, {'gamma': gamma, 'curve': curve, 'saturation': saturation}
 
 

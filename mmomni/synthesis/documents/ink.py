@@ -25,9 +25,8 @@ def draw_ink(side: int, rng: np.random.Generator) -> tuple[str, np.ndarray]:
     centre = (ink.shape[1] / 2, ink.shape[0] / 2)
     turn = cv2.getRotationMatrix2D(centre, float(rng.uniform(-12, 12)), 1.0)
     ink = cv2.warpAffine(ink, turn, ink.shape[1::-1], flags=cv2.INTER_LINEAR)
-    ys, xs = np.flatnonzero(ink.max(axis=1) > 0.05), np.flatnonzero(ink.max(axis=0) > 0.05)
-    tight = ink[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
-    return 'signature' if signed else 'stamp', tight
+    x, y, width, height = cv2.boundingRect((ink > 0.05).astype(np.uint8))
+    return 'signature' if signed else 'stamp', ink[y : y + height, x : x + width]
 
 
 def print_ink(
@@ -58,8 +57,7 @@ def _stamp(side: int, rng: np.random.Generator) -> np.ndarray:
         else:
             corner = [(centre[0] + s * half[0], centre[1] + s * half[1]) for s in (-1, 1)]
             cv2.rectangle(canvas, corner[0], corner[1], 1.0, line, cv2.LINE_AA)
-    texts = [fonts.word(rng).upper(), fonts.date(rng)]
-    for row, text in enumerate(texts):
+    for row, text in enumerate([fonts.word(rng).upper(), fonts.date(rng)]):
         coverage, _ = fonts.glyphs(text, fonts.load_font('DejaVuSans-Bold', max(8, high // 5)))
         scale = min(1.0, 0.68 * width / coverage.shape[1])
         coverage = cv2.resize(coverage, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

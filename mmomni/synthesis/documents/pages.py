@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mmomni.synthesis import fonts
-from mmomni.synthesis.scene import Word
+from mmomni.synthesis.scene import Word, within
 
 from .ink import draw_ink, print_ink
 
@@ -23,12 +23,7 @@ INKS = ((15, 15, 15), (45, 45, 48), (80, 80, 85), (25, 35, 95), (110, 25, 30), (
 
 
 class Page(NamedTuple):
-    """A rendered page.
-
-    Attributes:
-        image: ``uint8`` (H, W, 3), RGB.
-        words: The words that lie in the image as a whole.
-    """
+    """A rendered page, ``uint8`` (H, W, 3), RGB, and the words that lie in it as a whole."""
 
     image: np.ndarray
     words: list[Word]
@@ -68,8 +63,7 @@ class _Sheet:
         self.draw.text((x, baseline), text, font=font, fill=self.ink, anchor='ls')
         left, top, right, bottom = fonts.ink_box(text, font)
         box = (x + left, baseline + top, x + right, baseline + bottom)
-        width, height = self.canvas.size
-        if min(box[:2]) >= BORDER and box[2] <= width - BORDER and box[3] <= height - BORDER:
+        if within(box, self.canvas.size[::-1], BORDER):
             self.words.append(Word(box, text, font))
 
     def rule(self, x1: float, x2: float, y: float) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmomni.synthesis.geometry import size_of
 from mmomni.synthesis.jpeg_history import with_foreign_history
-from mmomni.synthesis.scene import Box, Edit, Scene, Word
+from mmomni.synthesis.scene import Box, Edit, Scene, Word, enclosing, within
 
 from .ink import draw_ink, print_ink
 from .text import Desk, change_words, move_patch, room_right
@@ -39,7 +39,7 @@ def page_splice(scene: Scene, rng: np.random.Generator) -> Edit | None:
     if edit is None:
         return None
     details = {**edit.details, 'pasted': 'ink' if as_ink else 'patch'}
-    return Edit(edit.image, edit.matte, details, used_donor=True)
+    return replace(edit, details=details, used_donor=True)
 
 
 def _as_large(word: Word, other: Word) -> bool:
@@ -56,16 +56,15 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
         patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=method)
     height, width = patch.shape[:2]
     x, y = word.box[0] - PAD, word.box[3] + PAD - height
-    if width > word.width + 2 * PAD + room_right(desk, word):
+    there = (x, y, x + width, y + height)
+    too_wide = width > word.width + 2 * PAD + room_right(desk, word)
+    if too_wide or not within(there, desk.size):
         return None
-    if min(x, y) < 0 or x + width > desk.size[1] or y + height > desk.size[0]:
-        return None
-    x1, y1, x2, y2 = padded(word.box, PAD, desk.size)
-    box = (min(x1, x), min(y1, y), max(x2, x + width), max(y2, y + height))
+    box = enclosing(padded(word.box, PAD, desk.size), there)
     style = desk.measure(word.box)
     paper = np.maximum(np.quantile(patch.reshape(-1, 3), 0.8, axis=0), 1)
     cut(desk.canvas, box)[:] = style.blank(box, desk.rng)
-    place = desk.canvas[y : y + height, x : x + width]
+    place = cut(desk.canvas, there)
     if as_ink:
         through = (patch / paper).clip(0, 1)
         if desk.rng.random() < 0.7:  # in the colour of this page's ink
@@ -74,7 +73,7 @@ def _pasted(desk: Desk, word: Word, donor: np.ndarray, other: Word, as_ink: bool
             through = 1 - covered / max(covered.max(), 0.1) * (1 - ink)
         place[:] = np.round(place * through).clip(0, 255)
     else:
-        level = style.level((x, y, x + width, y + height))
+        level = style.level(there)
         # Whiter or darker paper is not always seen, or cared about.
         fitted = desk.rng.random() < 0.7
         place[:] = np.round(patch + (level - paper if fitted else 0)).clip(0, 255)
@@ -117,8 +116,7 @@ def _part_of_line(words: Sequence[Word], word: Word, rng: np.random.Generator) -
     )
     at = next(i for i, other in enumerate(line) if other.box == word.box)
     part = line[at : at + int(rng.integers(LINE_WORDS[0], LINE_WORDS[1] + 1))]
-    left, top, right, bottom = zip(*(other.box for other in part), strict=True)
-    return min(left), min(top), max(right), max(bottom)
+    return enclosing(*(other.box for other in part))
 
 
 def stamp(scene: Scene, rng: np.random.Generator) -> Edit | None:

@@ -55,15 +55,10 @@ class PrintStyle(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """Measures of letters that need not be read.
+    """Measures of letters that need not be read."""
 
-    Attributes:
-        weight: Share of ink in the box of a word.
-        width: Median width of single letters over the word's height.
-    """
-
-    weight: float
-    width: float
+    weight: float  # share of ink in the box of a word
+    width: float  # median width of single letters over the word's height
 
 
 def match_print(image: np.ndarray, words: Sequence[Word], rng: np.random.Generator) -> PrintStyle:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmomni.synthesis import fonts
 from mmomni.synthesis.jpeg_history import on_same_grid
-from mmomni.synthesis.scene import Box, Edit, Scene, Word
+from mmomni.synthesis.scene import Box, Edit, Scene, Word, enclosing, within
 
 from .print_style import PrintStyle, letter_spans, match_print
 from .words import Print, cut, find_words, ink_map, measure, padded, print_glyphs
@@ -133,7 +133,7 @@ def _reprint(desk: Desk, word: Word) -> Box | None:
     coverage = _narrowed(coverage, word.width + 2 * PAD + room_right(desk, word))
     x, y = word.box[0] - PAD, word.box[1] + top
     height, width = coverage.shape
-    if min(x, y) < 0 or y + height > desk.size[0] or x + width > desk.size[1]:
+    if not within((x, y, x + width, y + height), desk.size):
         return None
     x1, y1, x2, y2 = word.box
     box = padded((x1, min(y1, y), max(x2, x + width), max(y2, y + height)), PAD, desk.size)
@@ -171,10 +171,7 @@ def _copy_letters(desk: Desk, word: Word) -> Box | None:
         if fitting:
             there = fitting[int(desk.rng.integers(len(fitting)))]
             changed.append(move_patch(desk, here, there))
-    if not changed:
-        return None
-    x1, y1, x2, y2 = zip(*changed, strict=True)
-    return min(x1), min(y1), max(x2), max(y2)
+    return enclosing(*changed) if changed else None
 
 
 def _spans(desk: Desk, word: Word) -> list[Box]:
@@ -202,7 +199,7 @@ def move_patch(desk: Desk, here: Box, there: Box) -> Box:
     cut(desk.canvas, old)[:] = style.blank(old, desk.rng)
     patch = cut(desk.image, taken) + (offset if np.abs(offset).max() > 2 else 0)
     desk.canvas[y : y + height, x : x + width] = patch.clip(0, 255).astype(np.uint8)
-    return min(old[0], x), min(old[1], y), max(old[2], x + width), max(old[3], y + height)
+    return enclosing(old, (x, y, x + width, y + height))
 
 
 def _look_alikes(desk: Desk, word: Word) -> list[Word]:
@@ -223,7 +220,6 @@ def _insert(desk: Desk, word: Word) -> Box | None:
     # A blank's width stays free on both sides.
     gap = max(7, 2 * (desk.usual_height // 3) + 1)
     ink = cv2.dilate(ink_map(desk.canvas), np.ones((5, gap), np.uint8))
-    busy = cv2.integral(ink)
     last_y, last_x = desk.size[0] - height - PAD - 1, desk.size[1] - width - PAD - 1
     if last_x <= PAD:
         return None
@@ -232,8 +228,8 @@ def _insert(desk: Desk, word: Word) -> Box | None:
         x = int(desk.rng.integers(PAD, last_x))
         if not PAD <= y < last_y:
             continue
-        x1, y1, x2, y2 = box = padded((x, y, x + width, y + height), PAD, desk.size)
-        if busy[y2, x2] - busy[y1, x2] - busy[y2, x1] + busy[y1, x1] == 0:
+        box = padded((x, y, x + width, y + height), PAD, desk.size)
+        if not cut(ink, box).any():
             style, blur = desk.measure(word.box), desk.style.blur_for(coverage)
             print_glyphs(desk.canvas, (x, y), coverage, style, blur, desk.rng)
             return box

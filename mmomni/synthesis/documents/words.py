@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmomni.synthesis.scene import Box, Word
+from mmomni.synthesis.scene import Box, Word, within
 
 # Heights of letters that can be read and retouched, in pixels.
 LETTER_HEIGHT = (7, 64)
@@ -51,17 +51,9 @@ def find_words(image: np.ndarray) -> list[Word]:
     joined = cv2.dilate(ink, np.ones((1, reach), np.uint8))
     joined = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((3, 1), np.uint8))
     stats = cv2.connectedComponentsWithStats(joined, connectivity=8)[2][1:]
-    words = []
-    for x, y, w, h, _ in stats.tolist():
-        part = ink[y : y + h, x : x + w]
-        if _looks_like_word(part, height):
-            words.append(Word(_tight(part, x, y)))
-    rows, columns = ink.shape
-    return [
-        word
-        for word in words
-        if min(word.box[:2]) >= 2 and word.box[2] <= columns - 2 and word.box[3] <= rows - 2
-    ]
+    parts = [(ink[y : y + h, x : x + w], x, y) for x, y, w, h, _ in stats.tolist()]
+    boxes = [_tight(part, x, y) for part, x, y in parts if _looks_like_word(part, height)]
+    return [Word(box) for box in boxes if within(box, ink.shape, 2)]
 
 
 def ink_map(image: np.ndarray) -> np.ndarray:
@@ -148,15 +140,10 @@ def print_glyphs(
     blur: float,
     rng: np.random.Generator,
 ) -> None:
-    """Print in place.
+    """Print letters, coverage ``float32`` (h, w) in [0, 1], on ``uint8`` (H, W, 3) in place.
 
-    Args:
-        image: ``uint8`` (H, W, 3), changed.
-        at: (x, y) of the top left corner; the coverage must fit.
-        coverage: ``float32`` (h, w) in [0, 1].
-        style: Whose ink, and whose noise, also on the ink.
-        blur: Standard deviation of the blur in pixels; 0: none. It stays inside of (h, w).
-        rng: Source of the noise.
+    Their top left corner lies ``at`` (x, y), and they must fit. Ink, and noise also on the ink, are
+    those of ``style``; the blur, a standard deviation in pixels, 0: none, stays inside of (h, w).
     """
     x, y = at
     height, width = coverage.shape

@@ -11,7 +11,7 @@ from mmomni.synthesis.colour import change_sharpness, jitter_colours, reinhard
 from mmomni.synthesis.geometry import size_of, warp_affine
 from mmomni.synthesis.jpeg_history import compress, with_foreign_history
 from mmomni.synthesis.regions import blend, matte_of, poisson
-from mmomni.synthesis.scene import Box, Edit, Scene
+from mmomni.synthesis.scene import Box, Edit, Scene, within
 
 from .boxes import centre_box
 
@@ -80,9 +80,7 @@ def region_swap(scene: Scene, rng: np.random.Generator) -> Edit | None:
 
 def _inside(box: Box, image: np.ndarray) -> bool:
     """Whether all features of a face are in the image."""
-    room = (box[2] - box[0]) // 10
-    height, width = image.shape[:2]
-    return min(box[:2]) >= -room and box[2] <= width + room and box[3] <= height + room
+    return within(box, image.shape, -((box[2] - box[0]) // 10))
 
 
 def _face_matte(size: tuple[int, ...], box: Box, rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Filling holes: OpenCV's two inpainters, and patches of the image itself."""
 
+from itertools import pairwise, product
+from math import ceil
+
 import cv2
 import numpy as np
 
@@ -20,19 +23,12 @@ MISFIT = (2.0, 30.0)
 def inpaint(
     image: np.ndarray, hole: np.ndarray, method: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """Fill a hole.
+    """Fill a hole, ``bool`` (H, W), true somewhere, of an image, ``uint8`` (H, W, 3).
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        hole: ``bool`` (H, W), true somewhere.
-        method: One of ``METHODS``: ``'telea'`` and ``'navier-stokes'`` are OpenCV's and smooth;
-            ``'exemplar'`` copies patches whose surroundings are alike (the idea of Criminisi et
-            al., "Object Removal by Exemplar-Based Inpainting", 2003, with one patch for each
-            part of at most ``PATCH_SIDE`` pixels) and fits them in by Poisson blending.
-        rng: Draws among the best patches.
-
-    Returns:
-        ``uint8`` (H, W, 3), equal to ``image`` outside of the hole.
+    Of ``METHODS``, ``'telea'`` and ``'navier-stokes'`` are OpenCV's and smooth; ``'exemplar'``
+    copies patches, of the best ones any, whose surroundings are alike (the idea of Criminisi et
+    al., "Object Removal by Exemplar-Based Inpainting", 2003, with one patch for each part of at
+    most ``PATCH_SIDE`` pixels) and fits them in by Poisson blending.
     """
     flag = cv2.INPAINT_NS if method == 'navier-stokes' else cv2.INPAINT_TELEA
     window = window_around(hole, MARGIN)
@@ -67,19 +63,16 @@ def roughness_around(image: np.ndarray, hole: np.ndarray) -> float:
 
 def _parts(hole: np.ndarray) -> list[np.ndarray]:
     """A hole cut into a grid of parts, each at most about ``PATCH_SIDE`` pixels a side."""
-    rows, columns = window_around(hole, 0)
+    sides = []
+    for side in window_around(hole, 0):
+        count = ceil((side.stop - side.start) / PATCH_SIDE)
+        sides.append(pairwise(np.linspace(side.start, side.stop, count + 1, dtype=int)))
     parts = []
-    down = np.linspace(rows.start, rows.stop, -(-(rows.stop - rows.start) // PATCH_SIDE) + 1)
-    right = np.linspace(
-        columns.start, columns.stop, -(-(columns.stop - columns.start) // PATCH_SIDE) + 1
-    )
-    for y1, y2 in zip(down[:-1].astype(int), down[1:].astype(int), strict=True):
-        for x1, x2 in zip(right[:-1].astype(int), right[1:].astype(int), strict=True):
-            part = np.zeros_like(hole)
-            part[y1:y2, x1:x2] = hole[y1:y2, x1:x2]
-            if part.any():
-                parts.append(part)
-    return parts
+    for (y1, y2), (x1, x2) in product(*sides):
+        part = np.zeros_like(hole)
+        part[y1:y2, x1:x2] = hole[y1:y2, x1:x2]
+        parts.append(part)
+    return [part for part in parts if part.any()]
 
 
 def _patched(

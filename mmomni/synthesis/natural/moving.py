@@ -118,17 +118,15 @@ def object_jitter(scene: Scene, rng: np.random.Generator) -> Edit | None:
     outline = random_outline(scene.image, rng, JITTER_AREA, JITTERED)
     if outline is None:
         return None
-    warp = np.diag([1.0, 1.0]) * np.exp(rng.uniform(-0.12, 0.12))
-    if rng.random() < 0.4:
-        warp = np.eye(2)
+    scale = np.exp(rng.uniform(-0.12, 0.12))
+    warp = np.eye(2) * (1 if rng.random() < 0.4 else scale)
     moved, corner = warped_contour(outline.contour, warp)
     centred = (outline.contour.max(axis=0) - moved.max(axis=0)) / 2
     shift = rng.uniform(-0.12, 0.12, 2) * outline.contour.max(axis=0)
     target_x, target_y = np.round(np.array(outline.at[::-1]) + centred + shift).astype(int).tolist()
     target = (max(target_y, 1), max(target_x, 1))
-    if not fits(moved + target[::-1], size):
-        return None
-    if on_or_off_grid(outline.at, target, False, size) is None:
+    same_grid = on_or_off_grid(outline.at, target, False, size) is None
+    if same_grid or not fits(moved + target[::-1], size):
         return None
     old = grown(filled(outline.contour + outline.at[::-1], size), 3)
     bared = inpaint(scene.image, old, 'telea' if rng.random() < 0.5 else 'exemplar', rng)

@@ -97,7 +97,7 @@ def _salient_rectangle(
     height, width = image.shape[:2]
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     sums = cv2.integral(lab)
-    best, best_score = (2, 2, width - 2, height - 2), -1.0
+    found: list[tuple[float, Box]] = []
     # An object fills about half of its rectangle.
     low, high = np.log(1.5 * area[0]), np.log(min(2.0 * area[1], 0.85))
     for _ in range(RECTANGLES_TRIED):
@@ -107,10 +107,8 @@ def _salient_rectangle(
         x, y = int(rng.integers(2, width - w - 1)), int(rng.integers(2, height - h - 1))
         box = (x, y, x + w, y + h)
         # Larger ones are less likely to be a detail of something.
-        score = _contrast(sums, box) * share**0.25
-        if score > best_score:
-            best, best_score = box, score
-    return best
+        found.append((_contrast(sums, box) * share**0.25, box))
+    return max(found, key=lambda each: each[0])[1]
 
 
 def _contrast(sums: np.ndarray, box: Box) -> float:

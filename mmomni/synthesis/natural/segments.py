@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from mmomni.synthesis.geometry import size_of
 from mmomni.synthesis.regions import AREA, Outline, place, random_contour
 
 from .objects import WORK_SIDE, at_full_size, find_object, shrunk, whole
@@ -135,6 +136,6 @@ def _outline_of(mask: np.ndarray, kind: str, area: tuple[float, float]) -> Outli
 def _drawn(
     image: np.ndarray, rng: np.random.Generator, area: tuple[float, float]
 ) -> Outline | None:
-    size = image.shape[0], image.shape[1]
+    size = size_of(image)
     contour = random_contour(size, rng, area)
     return None if contour is None else Outline(contour, place(contour, size, rng), SHAPE)

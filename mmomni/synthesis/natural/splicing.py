@@ -23,6 +23,7 @@ from mmomni.synthesis.jpeg_history import on_same_grid, with_foreign_history
 from mmomni.synthesis.regions import blend, filled, place, poisson, softened
 from mmomni.synthesis.scene import Edit, Scene, Thing
 
+from .inpainting import window_around
 from .light import SEEN_SHADOW, darkened, in_its_light, relit, shadow_of
 from .segments import THINGS, grow_segment, random_outline
 
@@ -132,8 +133,7 @@ def paste_thing(scene: Scene, rng: np.random.Generator) -> Edit | None:
 
 def _cut_out(thing: Thing, rng: np.random.Generator) -> Thing:
     """A thing within its bounding box, as roughly cut out as a hand does it."""
-    y, x = np.flatnonzero(thing.mask.any(axis=1)), np.flatnonzero(thing.mask.any(axis=0))
-    window = np.s_[max(y[0] - 4, 0) : y[-1] + 5, max(x[0] - 4, 0) : x[-1] + 5]
+    window = window_around(thing.mask, 4)
     error = int(rng.integers(CUT_ERROR[0], CUT_ERROR[1] + 1))
     mask = grown(thing.mask[window], error) if error else thing.mask[window]
     image = thing.image[window]
