@@ -107,14 +107,12 @@ def check_pixel_format(record: Record) -> list[Finding]:
     image = record.image
     if not isinstance(image, ImageFacts):
         return []
-    found = []
-    if image.alpha:
-        found.append(_of_image(record, 'alpha', f'mode {image.mode}'))
-    if image.bits > DEEPEST:
-        found.append(_of_image(record, 'deep', f'{image.bits} bits'))
-    if image.mode == 'CMYK':
-        found.append(_of_image(record, 'cmyk', f'{image.format} file'))
-    return found
+    oddities = (
+        ('alpha', image.alpha, f'mode {image.mode}'),
+        ('deep', image.bits > DEEPEST, f'{image.bits} bits'),
+        ('cmyk', image.mode == 'CMYK', f'{image.format} file'),
+    )
+    return [_of_image(record, kind, message) for kind, found, message in oddities if found]
 
 
 def check_quantisation(record: Record) -> list[Finding]:

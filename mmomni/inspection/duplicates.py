@@ -1,7 +1,6 @@
 """Images that are there more than once, inside sets and on both sides of the split."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 from .records import Finding, ImageFacts, ListedImage, Record
 from .similarity import Appearance, similar_groups
@@ -22,7 +21,7 @@ def check_duplicates(records: Sequence[Record]) -> list[Finding]:
     exact = [_finding(group, 'exact') for group in by_digest.values() if len(group) > 1]
     digests = list(appearances)
     similar = [
-        _finding(list(chain.from_iterable(by_digest[digests[index]] for index in group)), 'similar')
+        _finding((sample for index in group for sample in by_digest[digests[index]]), 'similar')
         for group in similar_groups(list(appearances.values()))
     ]
     return exact + similar

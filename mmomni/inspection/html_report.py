@@ -18,35 +18,21 @@ ALIKE_SHOWN = 4
 
 
 class Card(NamedTuple):
-    """A finding in pictures.
+    """A finding in pictures."""
 
-    Attributes:
-        pictures: JPEGs.
-        name: Of the file and its folder.
-        message: Of the finding.
-    """
-
-    pictures: list[bytes]
-    name: str
+    pictures: list[bytes]  # JPEGs
+    name: str  # of the file and its folder
     message: str
 
 
 class Section(NamedTuple):
-    """The findings of one kind.
+    """The findings of one kind."""
 
-    Attributes:
-        level: Of the findings, which may not be the usual one of their kind.
-        kind: Key of :data:`~mmomni.inspection.kinds.KINDS`.
-        words: What they say of it.
-        findings: All of them.
-        cards: Of the first, as far as there is anything to show.
-    """
-
-    level: str
-    kind: str
+    level: str  # of the findings, which may not be the usual one of their kind
+    kind: str  # key of KINDS
     words: Kind
-    findings: Sequence[Finding]
-    cards: list[Card]
+    findings: Sequence[Finding]  # all of them
+    cards: list[Card]  # of the first, as far as there is anything to show
 
 
 def render_html(diagnosis: Diagnosis) -> str:

@@ -71,7 +71,9 @@ def read_mask(path: str) -> MaskFacts:
     rgb = decode(data, path)
     tampered = tampered_of(rgb, data, path)
     height, width = tampered.shape
-    border = np.concatenate((tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1]))
+    border = np.concatenate(
+        (tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1])
+    )
     soft, stray = (0.0, 0.0) if is_jpeg else _soft_shares(rgb)
     return MaskFacts(
         width, height, is_jpeg, float(tampered.mean()), float(border.mean()), soft, stray

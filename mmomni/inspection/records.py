@@ -59,22 +59,13 @@ class ListedImage(NamedTuple):
 
 @dataclass
 class DataSet:
-    """One set: its pairs, and what was wrong before any image was opened.
+    """One set: its pairs, and what was wrong before any image was opened."""
 
-    Args:
-        name: What tables call it.
-        domain: ``'natural'``, ``'document'``, ``'face'``, another, or ``'-'`` if unknown.
-        split: ``'train'``, ``'val'``, ``'test'`` or ``'val/test'``.
-        root: The folder or list file.
-        pairs: ``(image, mask or None)``.
-        findings: Of :class:`Finding`.
-    """
-
-    name: str
-    domain: str
-    split: str
-    root: str
-    pairs: list[tuple[str, str | None]] = field(default_factory=list)
+    name: str  # what tables call it
+    domain: str  # 'natural', 'document', 'face', another, or '-' if unknown
+    split: str  # 'train', 'val', 'test' or 'val/test'
+    root: str  # the folder or list file
+    pairs: list[tuple[str, str | None]] = field(default_factory=list)  # (image, mask or None)
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, kind: str, file: str, message: str, related: tuple[str, ...] = ()) -> None:
@@ -86,77 +77,44 @@ class DataSet:
 
 
 class Fault(NamedTuple):
-    """Why there is nothing to know of a file.
+    """Why there is nothing to know of a file."""
 
-    Attributes:
-        missing: There is no such file; else it cannot be read.
-        reason: In words.
-    """
-
-    missing: bool
-    reason: str
+    missing: bool  # there is no such file; else it cannot be read
+    reason: str  # in words
 
 
 class JPEGFacts(NamedTuple):
-    """What the luma quantisation table of a JPEG says.
+    """What the luma quantisation table of a JPEG says."""
 
-    Attributes:
-        quality: libjpeg quality, 1 to 100, or ``None`` for a table of other making.
-        largest_step: Its largest entry.
-    """
-
-    quality: int | None
-    largest_step: int
+    quality: int | None  # libjpeg quality, 1 to 100, or None for a table of other making
+    largest_step: int  # its largest entry
 
 
 class ImageFacts(NamedTuple):
-    """What is known of a readable image.
+    """What is known of a readable image."""
 
-    Attributes:
-        width: In pixels, as stored.
-        height: In pixels, as stored.
-        format: Pillow's name of the file format.
-        mode: Pillow's mode.
-        alpha: Whether it has transparency.
-        bits: Bits a channel.
-        orientation: EXIF orientation, 1 to 8; 1 is upright.
-        digest: Of the bytes of the file.
-        appearance: What it looks like, ``None`` for a flat image.
-        jpeg: ``None`` for other formats.
-    """
-
-    width: int
-    height: int
-    format: str
-    mode: str
-    alpha: bool
-    bits: int
-    orientation: int
-    digest: str
-    appearance: Appearance | None
-    jpeg: JPEGFacts | None
+    width: int  # in pixels, as stored
+    height: int  # the same
+    format: str  # Pillow's name of the file format
+    mode: str  # Pillow's mode
+    alpha: bool  # whether it has transparency
+    bits: int  # bits a channel
+    orientation: int  # EXIF orientation, 1 to 8; 1 is upright
+    digest: str  # of the bytes of the file
+    appearance: Appearance | None  # what it looks like, None for a flat image
+    jpeg: JPEGFacts | None  # None for other formats
 
 
 class MaskFacts(NamedTuple):
-    """What is known of a readable mask, seen as :class:`mmomni.LoadManipulationMask` sees it.
+    """What is known of a readable mask, seen as :class:`mmomni.LoadManipulationMask` sees it."""
 
-    Attributes:
-        width: In pixels.
-        height: In pixels.
-        jpeg: Whether it was saved as JPEG.
-        tampered: Share of tampered pixels.
-        border: Share of tampered pixels in the outermost rows and columns.
-        soft: Share of pixels that are neither 0 nor the most frequent other colour.
-        stray: Share of such pixels more than two pixels away from an edge.
-    """
-
-    width: int
-    height: int
-    jpeg: bool
-    tampered: float
-    border: float
-    soft: float
-    stray: float
+    width: int  # in pixels
+    height: int  # in pixels
+    jpeg: bool  # whether it was saved as JPEG
+    tampered: float  # share of tampered pixels
+    border: float  # share of tampered pixels in the outermost rows and columns
+    soft: float  # share of pixels that are neither 0 nor the most frequent other colour
+    stray: float  # share of such pixels more than two pixels away from an edge
 
 
 class Record(NamedTuple):

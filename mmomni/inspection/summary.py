@@ -16,37 +16,21 @@ AREA_EDGES = (0.0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class SetSummary:
-    """One row of the table of sets.
-
-    Attributes:
-        name: Of the set.
-        domain: Of the set.
-        split: Of the set.
-        images: Number of images named by the set.
-        tampered: How many have a mask.
-        authentic: How many have none.
-        unreadable: Images that are missing or broken.
-        formats: Number of readable images by file format.
-        jpeg_quality: Number of JPEGs by libjpeg quality.
-        non_standard: JPEGs whose luma table is of other making.
-        large_steps: JPEGs with quantisation steps above 63.
-        area: Number of masks in the bins of ``AREA_EDGES``.
-        median_area: Median tampered share of masks that mark something.
-    """
+    """One row of the table of sets."""
 
     name: str
     domain: str
     split: str
-    images: int
-    tampered: int
-    authentic: int
-    unreadable: int
-    formats: dict[str, int] = field(default_factory=dict)
-    jpeg_quality: dict[int, int] = field(default_factory=dict)
-    non_standard: int = 0
-    large_steps: int = 0
-    area: tuple[int, ...] = (0,) * (len(AREA_EDGES) - 1)
-    median_area: float | None = None
+    images: int  # named by the set
+    tampered: int  # how many have a mask
+    authentic: int  # how many have none
+    unreadable: int  # images that are missing or broken
+    formats: dict[str, int] = field(default_factory=dict)  # readable images by file format
+    jpeg_quality: dict[int, int] = field(default_factory=dict)  # JPEGs by libjpeg quality
+    non_standard: int = 0  # JPEGs whose luma table is of other making
+    large_steps: int = 0  # JPEGs with quantisation steps above 63
+    area: tuple[int, ...] = (0,) * (len(AREA_EDGES) - 1)  # masks in the bins of AREA_EDGES
+    median_area: float | None = None  # median tampered share of masks that mark something
 
     @property
     def jpegs(self) -> int:

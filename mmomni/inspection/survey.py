@@ -19,10 +19,8 @@ def read_all(
 ) -> list[Record]:
     """The records of all samples, in their order.
 
-    Args:
-        samples: What to read.
-        workers: Number of processes; with 1, everything happens in this one.
-        progress: Called with (done, total) at the start and after every sample.
+    With one worker, everything happens in this process. ``progress`` is called with (done, total)
+    at the start and after every sample.
 
     Raises:
         ValueError: ``workers`` is less than 1.

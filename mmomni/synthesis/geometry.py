@@ -122,14 +122,10 @@ def warp_affine(
 ) -> np.ndarray:
     """Resample as image editors do: what is made smaller is averaged, not skipped.
 
-    ``cv2.warpAffine`` knows no averaging (its ``INTER_AREA`` is ``INTER_LINEAR``), hence the image
-    is shrunk first and warped at its size then.
-
-    Args:
-        image: ``uint8`` (H', W', 3), or ``float32`` (H', W').
-        warp: (2, 3), from points (x, y) of the image to those of the result.
-        size: (H, W) of the result.
-        border: OpenCV's name of what lies outside of the image.
+    ``cv2.warpAffine`` knows no averaging (its ``INTER_AREA`` is ``INTER_LINEAR``), hence the image,
+    ``uint8`` (H', W', 3) or ``float32`` (H', W'), is shrunk first and warped at its size then.
+    ``warp``, (2, 3), leads from points (x, y) of the image to those of the result, which is (H, W)
+    = ``size``; ``border`` is OpenCV's name of what lies outside of the image.
     """
     scale = np.linalg.norm(warp[:, :2], axis=0)
     if scale.min() < ALIASED:

@@ -29,17 +29,11 @@ Tables = tuple[tuple[int, ...], ...]
 
 
 class Generation(NamedTuple):
-    """The settings of one JPEG compression.
+    """The settings of one JPEG compression."""
 
-    Attributes:
-        quality: libjpeg quality, 1 to 100; ``None``: the tables are others.
-        subsampling: Chroma layout, ``'4:4:4'`` or ``'4:2:0'``.
-        tables: Quantisation tables in natural order, luma first; empty: libjpeg's.
-    """
-
-    quality: int | None
-    subsampling: str
-    tables: Tables = ()
+    quality: int | None  # libjpeg quality, 1 to 100; None: the tables are others
+    subsampling: str  # chroma layout, '4:4:4' or '4:2:0'
+    tables: Tables = ()  # quantisation tables in natural order, luma first; empty: libjpeg's
 
     def save(self, image: np.ndarray) -> bytes:
         """``image``, ``uint8`` (H, W, 3) or grey (H, W), as a JPEG."""
@@ -59,18 +53,11 @@ class Generation(NamedTuple):
 
 
 class History(NamedTuple):
-    """The first and the second generation of an image.
+    """The first and the second generation of an image."""
 
-    Attributes:
-        kind: Key of ``FIRST``.
-        first: What is compressed before the forgery; ``None``: the kind is ``'own'`` or
-            ``'none'``.
-        second: What the forgery is saved with.
-    """
-
-    kind: str
-    first: Generation | None
-    second: Generation
+    kind: str  # key of FIRST
+    first: Generation | None  # what is compressed before the forgery; None: kind 'own' or 'none'
+    second: Generation  # what the forgery is saved with
 
     def before(self, image: np.ndarray) -> np.ndarray:
         """The pixels that the forger gets; ``uint8`` (H, W, 3) in and out."""

@@ -59,6 +59,9 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     domain: {name: operation for name, (operation, _) in table.items()}
     for domain, table in _TABLE.items()
 }
+FREQUENCIES: Mapping[str, Mapping[str, float]] = {
+    domain: {name: share for name, (_, share) in table.items()} for domain, table in _TABLE.items()
+}
 # How often a photo that was forged is forged in a second place.
 AGAIN = 0.12
 DOMAINS = tuple(OPERATIONS)
@@ -108,9 +111,8 @@ def forge(
 ) -> Forgery:
     """Forge an image with a random operation of its domain; one photo in eight with two.
 
-    The order in which operations are tried is drawn by how often each is to be first. One that
-    changes (nearly) nothing is tried again with fresh draws, 20 times at most, then the next takes
-    its place.
+    The order in which operations are tried is drawn by ``FREQUENCIES``. One that changes (nearly)
+    nothing is tried again with fresh draws, 20 times at most, then the next takes its place.
 
     The domain is ``'natural'``, ``'document'`` or ``'face'``; all else but ``rng`` is explained by
     :class:`~mmomni.synthesis.scene.Scene`. Words and faces that are not given are looked for;
@@ -144,7 +146,7 @@ def forge_scene(scene: Scene, domain: str, rng: np.random.Generator) -> Forgery:
 
 
 def _one_edit(scene: Scene, domain: str, rng: np.random.Generator) -> tuple[str, Edit]:
-    names, shares = list(OPERATIONS[domain]), [share for _, share in _TABLE[domain].values()]
+    names, shares = list(OPERATIONS[domain]), list(FREQUENCIES[domain].values())
     for name in rng.choice(names, len(names), replace=False, p=shares).tolist():
         for _ in range(TRIES):
             edit = OPERATIONS[domain][name](scene, rng)

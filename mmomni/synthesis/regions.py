@@ -16,17 +16,11 @@ FEATHER_SHARES = (0.2, 0.35, 0.35, 0.1)
 
 
 class Outline(NamedTuple):
-    """The outline of a region.
+    """The outline of a region."""
 
-    Attributes:
-        contour: ``float64`` (N, 2), points (x, y) in pixels, the bounding box at the origin.
-        at: (y, x) of the bounding box in the image where it was found.
-        kind: ``'object'``, ``'segment'``, or ``'shape'``: a drawn one.
-    """
-
-    contour: np.ndarray
-    at: tuple[int, int]
-    kind: str
+    contour: np.ndarray  # with its bounding box at the origin
+    at: tuple[int, int]  # (y, x) of the bounding box in the image where it was found
+    kind: str  # 'object', 'segment', or 'shape': a drawn one
 
 
 def ellipse(rng: np.random.Generator) -> np.ndarray:

@@ -27,17 +27,11 @@ def enclosing(*boxes: Box) -> Box:
 
 
 class Word(NamedTuple):
-    """A word on a page.
+    """A word on a page; on a scanned one, text and font are not known."""
 
-    Attributes:
-        box: (x1, y1, x2, y2) in pixels, right and bottom exclusive, tight around the ink.
-        text: What it says, or ``None`` on a scanned page.
-        font: What it is printed in, or ``None`` on a scanned page.
-    """
-
-    box: Box
-    text: str | None = None
-    font: ImageFont.FreeTypeFont | None = None
+    box: Box  # tight around the ink
+    text: str | None = None  # what it says
+    font: ImageFont.FreeTypeFont | None = None  # what it is printed in
 
     @property
     def width(self) -> int:

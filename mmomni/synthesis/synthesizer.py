@@ -65,23 +65,14 @@ class _View(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What is drawn before the source is read.
+    """What is drawn before the source is read."""
 
-    Attributes:
-        kind: Of the first generation, as wished; the source may not have it.
-        first: What is compressed before the forgery where that is to be.
-        second: What the forgery is saved with.
-        post: Key of ``POST``, or ``None``.
-        form: How the file is saved.
-        forged: Whether anything is forged.
-    """
-
-    kind: str
-    first: Generation
-    second: Generation
-    post: str | None
-    form: Form
-    forged: bool
+    kind: str  # of the first generation, as wished; the source may not have it
+    first: Generation  # what is compressed before the forgery where that is to be
+    second: Generation  # what the forgery is saved with
+    post: str | None  # key of POST
+    form: Form  # how the file is saved
+    forged: bool  # whether anything is forged
 
 
 @dataclass
@@ -244,17 +235,15 @@ class Synthesizer:
                 page.image, other.image, page.words, other.words, (RENDERED,),
                 NONE if kind == OWN else kind,
             )  # fmt: skip
-        images: list[np.ndarray] = []
-        names: list[str] = []
-        for path, image in self._pool.images(rng, 2 if forged else 1):
-            if not names:
-                kind = _possible(kind, path, image)
-            # Only the source itself has to have what is wished.
-            wanted = MADE if names else kind
-            images.append(random_view(image, self.domain, rng, self.max_side, wanted))
-            names.append(path.name)
-        donor = images[1] if len(images) > 1 else None
-        return _View(images[0], donor, None, None, tuple(names), kind)
+        found = self._pool.images(rng, 2 if forged else 1)
+        kind = _possible(kind, *found[0])
+        # Only the source itself has to have what is wished.
+        image, *donors = (
+            random_view(source, self.domain, rng, self.max_side, wanted)
+            for (_, source), wanted in zip(found, (kind, MADE), strict=False)
+        )
+        names = tuple(path.name for path, _ in found)
+        return _View(image, donors[0] if donors else None, names=names, kind=kind)
 
 
 def _possible(kind: str, path: Path, image: np.ndarray) -> str:

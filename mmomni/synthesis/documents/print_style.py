@@ -27,17 +27,11 @@ SOFTEST = 1.6
 
 
 class PrintStyle(NamedTuple):
-    """What new letters must look like.
+    """What new letters must look like."""
 
-    Attributes:
-        font: Key of ``fonts.FONTS``, for pages whose own font is unknown.
-        stretch: How much wider than the font's the page's letters are, at the same height.
-        softness: Standard deviation of a letter's edge in pixels, as the page has it.
-    """
-
-    font: str
-    stretch: float
-    softness: float
+    font: str  # key of fonts.FONTS, for pages whose own font is unknown
+    stretch: float  # how much wider than the font's the page's letters are, at the same height
+    softness: float  # standard deviation of a letter's edge in pixels, as the page has it
 
     def as_wide(self, coverage: np.ndarray) -> np.ndarray:
         """Drawn letters, ``float32`` (h, w), stretched to the page's width."""

@@ -29,22 +29,14 @@ INK_ROOM = 18
 
 @dataclass(frozen=True)
 class Desk:
-    """A page on a forger's desk.
+    """A page on a forger's desk."""
 
-    Attributes:
-        canvas: The page being changed, ``uint8`` (H, W, 3).
-        image: The page as it was.
-        words: Its words.
-        style: What new print must look like.
-        careless: Whether new paper is flat and new print sharp, as an image editor has them.
-    """
-
-    canvas: np.ndarray
-    image: np.ndarray
+    canvas: np.ndarray  # the page being changed, uint8 (H, W, 3)
+    image: np.ndarray  # the page as it was
     words: Sequence[Word]
-    style: PrintStyle
+    style: PrintStyle  # what new print must look like
     rng: np.random.Generator
-    careless: bool = False
+    careless: bool = False  # whether new paper is flat and new print sharp, as image editors do
 
     def measure(self, box: Box) -> Print:
         """Paper and ink of a word; of a careless forger, without slope and noise."""

@@ -12,15 +12,10 @@ LETTER_HEIGHT = (7, 64)
 
 
 class Print(NamedTuple):
-    """How a word is printed.
+    """How a word is printed."""
 
-    Attributes:
-        paper: (4, 3): per colour, weights of (1, x, y) in pixels of the image, and noise level.
-        ink: (3,), RGB, 0 to 255.
-    """
-
-    paper: np.ndarray
-    ink: np.ndarray
+    paper: np.ndarray  # (4, 3): per colour, weights of (1, x, y) in pixels, and noise level
+    ink: np.ndarray  # (3,), RGB, 0 to 255
 
     def blank(self, box: Box, rng: np.random.Generator) -> np.ndarray:
         """Fresh paper for a box: ``uint8`` (y2 - y1, x2 - x1, 3)."""

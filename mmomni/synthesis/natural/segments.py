@@ -28,15 +28,9 @@ def random_outline(
 ) -> Outline | None:
     """The outline of an object, of a segment or of a drawn shape, which touches no border.
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        rng: Source of all draws.
-        area: Smallest and largest share of the image's area.
-        shares: How often each kind is tried first. What is not found gives way to the next kind
-            in the order of the mapping.
-
-    Returns:
-        Outline, or ``None``: nothing found, or the drawn shape is too long for the image.
+    The image is ``uint8`` (H, W, 3), ``area`` the smallest and largest share of it, ``shares`` how
+    often each kind is tried first; what is not found gives way to the next kind in their order.
+    ``None``: nothing found, or the drawn shape is too long for the image.
     """
     kinds = list(shares)
     first = kinds.index(str(rng.choice(kinds, p=list(shares.values()))))
