@@ -34,7 +34,7 @@ def header_of(make: Synthesizer) -> dict[str, Any]:
     del options['paths'], options['things']
     return {
         # Lists, as JSON reads them back.
-        **{name: [*to] if isinstance(to, tuple) else to for name, to in options.items()},
+        **{name: [*v] if isinstance(v, tuple) else v for name, v in options.items()},
         'donors': _fingerprint(path for pair in make.things for path in pair),
         'sources': RENDERED if make.paths is None else _fingerprint(make.paths),
         'versions': {

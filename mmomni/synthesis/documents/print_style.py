@@ -56,7 +56,7 @@ class _Look(NamedTuple):
 
 
 def match_print(image: np.ndarray, words: Sequence[Word], rng: np.random.Generator) -> PrintStyle:
-    """Measure some random words, of at least one, of a page, ``uint8`` (H, W, 3).
+    """Measure some random words of a page, ``uint8`` (H, W, 3), which has at least one.
 
     Of the fonts that are alike, a random one is taken.
     """
