@@ -14,7 +14,7 @@ LETTER_HEIGHT = (7, 64)
 class Print(NamedTuple):
     """How a word is printed."""
 
-    paper: np.ndarray  # (4, 3): per colour, weights of (1, x, y) of the image, noise level
+    paper: np.ndarray  # (4, 3): per colour, weights of (1, x, y) in pixels of the image, and noise
     ink: np.ndarray  # (3,), RGB, 0 to 255
 
     def blank(self, box: Box, rng: np.random.Generator) -> np.ndarray:
