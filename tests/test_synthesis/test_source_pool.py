@@ -120,6 +120,18 @@ def test_what_is_no_jpeg_has_no_tables(data, tmp_path):
     assert SourcePool([path]).tables(generator()) is None
 
 
+def test_a_jpeg_larger_than_pillow_opens_is_left_to_who_reads_it(tmp_path):
+    path = tmp_path / 'huge.jpg'
+    Image.new('RGB', (72, 65)).save(path)
+    frame = bytes((0, 65, 0, 72))
+    assert path.read_bytes().count(frame) == 1, 'height and width'
+    path.write_bytes(path.read_bytes().replace(frame, b'\xff\x00\xff\x00'))
+    pool = SourcePool([path])
+    assert pool.tables(generator()) is None
+    with pytest.raises(ValueError, match=r'none can be read.*huge\.jpg'):
+        pool.images(generator(), 1)
+
+
 def test_without_files_there_are_no_tables_and_no_things(tmp_path):
     assert SourcePool([]).tables(generator()) is None
     assert SourcePool([tmp_path / 'vanished.jpg']).tables(generator()) is None
