@@ -95,6 +95,7 @@ def test_dates_exist_in_three_notations(rng):
     [
         pytest.param(3, {'number', 'word'}, id='too short for a price'),
         pytest.param(6, {'number', 'word', 'price'}, id='a price'),
+        pytest.param(8, {'number', 'word'}, id='too long for a price, too short for a date'),
         pytest.param(10, {'number', 'word', 'date'}, id='a date'),
     ],
 )
