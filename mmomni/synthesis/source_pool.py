@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mmomni.jpeg import ImageReadError
 
@@ -33,7 +34,7 @@ class SourcePool:
             return None
         try:
             return tables_of(self.paths[int(rng.integers(len(self.paths)))].read_bytes())
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError, Image.DecompressionBombError):
             return None  # whoever reads it as a source says so
 
     def thing(self, rng: np.random.Generator) -> 'DrawnThing | None':

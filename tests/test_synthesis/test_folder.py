@@ -3,11 +3,14 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from mmomni.synthesis import folder as folder_module
 from mmomni.synthesis import resuming as module
 from mmomni.synthesis import synthesize_folder
 from mmomni.synthesis.synthesizer import Synthesizer
@@ -198,3 +201,66 @@ def test_a_failing_worker_does_not_hang(tmp_path):
         synthesize_folder(flat, tmp_path / 'out', 'document', 40, 0, workers=2)
     assert time.monotonic() - start < 60
     assert not (tmp_path / 'out').exists()
+
+
+class BrokenPool:
+    """A pool whose worker is killed by the third image; the first two are made here."""
+
+    def __init__(self, make):
+        self.make, self.submitted, self.shut = make, [], []
+
+    def submit(self, function, index):
+        self.submitted.append(index)
+        future = Future()
+        if index < 2:
+            future.set_result((self.make(index), {}))
+        else:
+            future.set_exception(BrokenProcessPool('a process in the pool was terminated'))
+        return future
+
+    def shutdown(self, **options):
+        self.shut.append(options)
+
+
+def test_a_killed_worker_is_told_and_what_is_made_is_kept(folder, tmp_path, monkeypatch):
+    pools = []
+
+    def worker_pool(workers, start, arguments):
+        pools.append(BrokenPool(*arguments))
+        return pools[0]
+
+    monkeypatch.setattr(folder_module, 'worker_pool', worker_pool)
+    out = tmp_path / 'out'
+    with pytest.raises(OSError, match=r'one was killed \(out of memory\?\).*fewer.*--resume'):
+        synthesize_folder([folder], out, **(OPTIONS | dict(num=40)), workers=2)
+    assert pools[0].shut == [{'cancel_futures': True}]
+    assert max(pools[0].submitted) < 2 * folder_module.AHEAD + 2, 'not all are given out at once'
+    assert len((out / 'meta.jsonl').read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(('num', 'workers'), [(1, 4), (3, 1)])
+def test_no_process_is_started_for_what_one_can_do(num, workers, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, 'worker_pool', None)
+    options = OPTIONS | dict(num=num)
+    assert synthesize_folder([folder], tmp_path / 'out', **options, workers=workers).num == num
+
+
+def test_a_path_a_string_and_a_list_name_the_same_source(folder, tmp_path):
+    found = []
+    for index, source in enumerate((folder, str(folder), [folder])):
+        synthesize_folder(source, tmp_path / str(index), **(OPTIONS | dict(num=2)))
+        found.append(contents(tmp_path / str(index)))
+    assert found[0] == found[1] == found[2]
+
+
+def test_portraits_without_a_face_are_counted_over_all_runs(folder, tmp_path):
+    options = OPTIONS | dict(domain='face', authentic=0.0)
+    for num in (2, 4):
+        summary = synthesize_folder(
+            folder / 'a.png', tmp_path / 'out', **(options | dict(num=num)), resume=True
+        )
+        lines = (tmp_path / 'out/meta.jsonl').read_text().splitlines()
+        centred = [json.loads(line).get('face_box') == 'centre' for line in lines]
+        assert summary.without_face == sum(centred)
+        assert summary.num == sum(summary.operations.values()) == len(lines) == num
+    assert any(centred)

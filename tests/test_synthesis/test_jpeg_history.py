@@ -8,6 +8,7 @@ from mmomni.jpeg import encode, read_luma
 from mmomni.synthesis import OPERATIONS
 from mmomni.synthesis.jpeg_history import (
     Generation,
+    History,
     compress,
     draw_generation,
     on_same_grid,
@@ -203,3 +204,76 @@ def test_images_that_are_not_forged_look_alike_everywhere(photo):
     half = scores.shape[1] // 2
     area = area_under_curve(scores[:, :half].ravel(), scores[:, half:].ravel())
     assert 0.35 < area < 0.65
+
+
+@pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:0'])
+@pytest.mark.parametrize('tables', [(), odd_tables()], ids=['of a quality', 'of given tables'])
+def test_files_have_the_chroma_layout_of_their_generation(subsampling, tables, photo):
+    generation = Generation(None if tables else 80, subsampling, tables)
+    with Image.open(BytesIO(generation.save(photo[:40, :40]))) as image:
+        assert tuple(image.layer[0][1:3]) == ((1, 1) if subsampling == '4:4:4' else (2, 2))
+
+
+def test_given_tables_change_no_later_draw():
+    following = []
+    for tables in (None, odd_tables()):
+        rng = np.random.default_rng(0)
+        draw_generation(rng, (70, 90), tables)
+        following.append(rng.random())
+    assert following[0] == following[1]
+
+
+FIRST_GENERATION, SECOND_GENERATION = Generation(50, '4:4:4'), Generation(90, '4:2:0')
+
+
+@pytest.mark.parametrize(
+    ('history', 'earlier'),
+    [
+        (History('made', FIRST_GENERATION, SECOND_GENERATION), [FIRST_GENERATION]),
+        (History('own', None, SECOND_GENERATION), [None]),
+        (History('none', None, SECOND_GENERATION), []),
+    ],
+    ids=lambda value: getattr(value, 'kind', ''),
+)
+def test_the_forger_gets_the_first_generation_alone(history, earlier, photo):
+    assert history.earlier == earlier
+    if history.kind == 'made':
+        assert np.array_equal(history.before(photo), compress(photo, 50))
+    else:
+        assert history.before(photo) is photo
+
+
+def test_without_a_first_generation_donors_are_as_they_are_or_of_any_quality(photo):
+    image, rng = photo[:40, :40], np.random.default_rng(0)
+    donors = [with_foreign_history(image, rng) for _ in range(60)]
+    assert 0.2 < np.mean([donor is image for donor in donors]) < 0.6
+    losses = [np.abs(donor.astype(int) - image).mean() for donor in donors if donor is not image]
+    low, high = (np.abs(compress(image, q).astype(int) - image).mean() for q in (98, 40))
+    assert low * 0.9 < min(losses) < max(losses) < high * 1.5
+    assert np.std(losses) > 0.15 * (high - low)
+
+
+def saved(mode: str, tables: list[list[int]]) -> bytes:
+    buffer = BytesIO()
+    Image.new(mode, (16, 16)).save(buffer, 'JPEG', qtables=tables)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ('mode', 'steps', 'expected'),
+    [
+        pytest.param('RGB', [3, 5], (3, 5), id='luma first'),
+        pytest.param('L', [3], (3, 3), id='of a grey file, for both'),
+        pytest.param('RGB', [3], (3, 3), id='one for both'),
+        pytest.param('RGB', [255, 5], (255, 5), id='the largest step of 8 bits'),
+        pytest.param('RGB', [3, 256], None, id='steps of 16 bits'),
+    ],
+)
+def test_tables_fit_an_image_of_colours(mode, steps, expected):
+    found = tables_of(saved(mode, [[step] * 64 for step in steps]))
+    assert found == (expected and tuple((step,) * 64 for step in expected))
+
+
+def test_of_three_tables_the_first_two_are_taken():
+    tables = tables_of(saved('RGB', [[step] * 64 for step in (3, 5, 7)]))
+    assert tables == ((3,) * 64, (5,) * 64)

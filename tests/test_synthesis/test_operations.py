@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis import OPERATIONS, ForgeryError, forge
+from mmomni.synthesis import OPERATIONS, ForgeryError, forge, operations
 from mmomni.synthesis.colour import as_grey
 from mmomni.synthesis.documents.pages import render_page
 from mmomni.synthesis.documents.text import WORDS_CHANGED
@@ -14,7 +14,7 @@ from mmomni.synthesis.faces.boxes import centre_box, find_face
 from mmomni.synthesis.natural.moving import copy_move, object_jitter
 from mmomni.synthesis.natural.splicing import splice
 from mmomni.synthesis.regions import blend, boxes_of
-from mmomni.synthesis.scene import Edit, Scene, Thing
+from mmomni.synthesis.scene import Edit, Scene, Thing, Word
 
 EVERY_OPERATION = [(domain, name) for domain in OPERATIONS for name in OPERATIONS[domain]]
 FACE, DONOR_FACE = (80, 60, 200, 180), (90, 50, 190, 150)
@@ -311,3 +311,147 @@ def test_copied_letters_are_narrower_than_words(page):
     edit = OPERATIONS['document']['char_copy'](Scene(page, words=words), rng)
     widths = [x2 - x1 for x1, _, x2, _ in boxes_of(edit.mask)]
     assert min(widths) < np.median([word.width for word in words])
+
+
+class Painter:
+    """An operation that adds grey levels to a box, or (``None`` of them) is never possible."""
+
+    def __init__(self, box, levels=50, opacity=1.0, masked=None, **options):
+        self.box, self.levels, self.opacity, self.options = box, levels, opacity, options
+        self.masked, self.calls = masked or box, 0
+
+    def __call__(self, scene, rng):
+        self.calls += 1
+        if self.levels is None:
+            return None
+        image, matte = scene.image.copy(), np.zeros(scene.image.shape[:2], np.float32)
+        image[self.box] += np.uint8(self.levels)
+        matte[self.masked] = self.opacity
+        return Edit(image, matte, {'at': self.box[0].start}, **self.options)
+
+
+UPPER, LOWER = np.s_[2:8, 4:20], np.s_[20:28, 4:20]
+UPPER_BOX = (4, 2, 20, 8)
+NEVER = dict(box=UPPER, levels=None)
+DARK = np.full((32, 40, 3), 60, np.uint8)
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Leaves a domain with some operations of the test's own, tried first in random order."""
+
+    def leave(domain, shares=None, **painters):
+        shares = shares or dict.fromkeys(painters, 1 / len(painters))
+        monkeypatch.setitem(operations.OPERATIONS, domain, painters)
+        monkeypatch.setitem(operations.FREQUENCIES, domain, shares)
+
+    return leave
+
+
+def test_what_is_never_possible_is_tried_20_times_and_the_next_takes_its_place(only):
+    never, paint = Painter(**NEVER), Painter(UPPER)
+    for seed in range(8):
+        never.calls = 0
+        only('natural', never=never, paint=paint)
+        assert forge(DARK, None, 'natural', np.random.default_rng(seed)).operation == 'paint'
+        assert never.calls in (0, 20, 40), 'not tried, tried first, or first twice'
+    never.calls = 0
+    only('natural', never=never, neither=never)
+    with pytest.raises(ForgeryError, match=r"domain 'natural', got one of 40x32 px .* another"):
+        forge(DARK, None, 'natural', np.random.default_rng(0))
+    assert never.calls == 40
+
+
+@pytest.mark.parametrize(
+    ('painter', 'traced'),
+    [
+        pytest.param(Painter(UPPER, 1), True, id='one grey level'),
+        pytest.param(Painter(UPPER, 1, masked=np.s_[2:8, 4:21]), False, id='in most of the mask'),
+        pytest.param(Painter(UPPER, 50, 0.5), False, id='nowhere more than shining through'),
+        pytest.param(Painter(UPPER, 0), False, id='nothing changed'),
+    ],
+)
+def test_a_trace_is_a_grey_level_inside_of_the_mask(painter, traced, only):
+    only('natural', paint=painter)
+    if traced:
+        assert forge(DARK, None, 'natural', np.random.default_rng(0)).mask.any()
+    else:
+        with pytest.raises(ForgeryError):
+            forge(DARK, None, 'natural', np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(('domain', 'places'), [('natural', 2), ('document', 1), ('face', 1)])
+def test_a_photo_can_be_forged_in_a_second_place(domain, places, only, monkeypatch):
+    upper, lower = Painter(UPPER, used_donor=True), Painter(LOWER, used_thing=True)
+    monkeypatch.setattr(operations, 'AGAIN', 1)
+    for seed in range(12):
+        only(domain, upper=upper, lower=lower)
+        forgery = forge(DARK, None, domain, np.random.default_rng(seed), [], FACE)
+        names = [forgery.operation, forgery.details.get('second', {}).get('operation')]
+        changed = (forgery.image != DARK).any(axis=2)
+        assert np.array_equal(changed, forgery.mask > 0)
+        painted = {name for name in names if name}
+        assert changed[5, 10] == forgery.used_donor == ('upper' in painted)
+        assert changed[24, 10] == forgery.used_thing == ('lower' in painted)
+        assert len(forgery.boxes) == len(painted)
+        assert len([name for name in names if name]) == places
+        if places == 2:
+            second = forgery.details['second']
+            assert second['at'] == {'upper': 2, 'lower': 20}[second['operation']]
+
+
+def test_where_no_second_place_is_found_one_is_enough(only, monkeypatch):
+    class Once(Painter):
+        def __call__(self, scene, rng):
+            return None if self.calls else super().__call__(scene, rng)
+
+    monkeypatch.setattr(operations, 'AGAIN', 1)
+    only('natural', once=Once(UPPER))
+    forgery = forge(DARK, None, 'natural', np.random.default_rng(0))
+    assert (forgery.operation, forgery.details) == ('once', {'at': 2})
+
+
+def test_operations_are_tried_first_as_often_as_their_table_says(only):
+    shares = dict(a=0.6, b=0.3, c=0.1)
+    only('face', shares, **{name: Painter(UPPER) for name in shares})
+    rng = np.random.default_rng(0)
+    found = [forge(DARK, None, 'face', rng, face=FACE).operation for _ in range(600)]
+    for name, share in shares.items():
+        assert abs(found.count(name) / 600 - share) < 4 * np.sqrt(share * (1 - share) / 600)
+
+
+@pytest.fixture
+def looked_for(monkeypatch):
+    """What words and faces are looked for in, from now on; none is found in what is black."""
+    seen = []
+
+    def find(found):
+        return lambda image: seen.append(image) or (found if image.any() else type(found)())
+
+    monkeypatch.setattr(operations, 'find_words', find([Word(UPPER_BOX)]))
+    monkeypatch.setattr(operations, 'find_face', lambda image: find(UPPER_BOX)(image) or None)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ('domain', 'given', 'looked_at'),
+    [
+        pytest.param('natural', {}, [], id='photos need nothing'),
+        pytest.param('document', {}, ['image', 'donor'], id='words'),
+        pytest.param('document', {'words': []}, [], id='a page without words'),
+        pytest.param('document', {'words': [Word(UPPER_BOX)]}, ['donor'], id='given words'),
+        pytest.param('document', {'donor_words': []}, ['image'], id='given words of the donor'),
+        pytest.param('document', {'image': DARK * 0}, ['image'], id='no word is found'),
+        pytest.param('document', {'donor': None}, ['image'], id='no donor'),
+        pytest.param('face', {}, ['image', 'donor'], id='faces'),
+        pytest.param('face', {'face': FACE}, ['donor'], id='a given face'),
+        pytest.param('face', {'donor_face': FACE}, ['image'], id='a given face of the donor'),
+        pytest.param('face', {'image': DARK * 0}, ['image'], id='no face is found'),
+    ],
+)
+def test_only_what_a_domain_lacks_is_looked_for(domain, given, looked_at, looked_for):
+    scene = Scene(**{'image': DARK, 'donor': DARK + 1, **given})
+    found = operations.known(scene, domain)
+    assert [id(image) for image in looked_for] == [id(getattr(scene, name)) for name in looked_at]
+    for name, value in given.items():
+        assert getattr(found, name) is value, 'kept'

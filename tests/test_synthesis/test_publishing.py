@@ -7,7 +7,14 @@ from PIL import Image
 from mmomni.jpeg import decode, encode, read_luma
 from mmomni.synthesis.colour import as_grey
 from mmomni.synthesis.jpeg_history import Generation, History, compress
-from mmomni.synthesis.publishing import COLOUR_JPEG, POST, Form, draw_post, publish_image
+from mmomni.synthesis.publishing import (
+    COLOUR_JPEG,
+    POST,
+    Form,
+    draw_post,
+    png_of,
+    publish_image,
+)
 
 HISTORY = History('made', Generation(60, '4:4:4'), Generation(90, '4:2:0'))
 
@@ -144,3 +151,69 @@ def test_traces_of_the_first_compression_stay_where_the_grid_does(kind, photo, m
     on_comb = (np.abs(values - step * np.round(values / step)) < step / 5).mean()
     assert (on_comb > 0.6) == (kind in (None, 'resave', 'social'))
     assert on_comb > 0.6 or on_comb < 0.55
+
+
+def test_any_draw_of_a_kind_takes_as_much_of_the_generator():
+    following = set()
+    for probability in (0, 0.5, 1):
+        rng = np.random.default_rng(0)
+        draw_post(rng, probability)
+        following.add(rng.random())
+    assert len(following) == 1
+
+
+def test_a_crop_is_the_window_that_is_told(photo, mask):
+    corners = set()
+    for seed in range(8):
+        found = publish_image(
+            photo, mask, HISTORY, 'crop', np.random.default_rng(seed), 512, Form(png=True)
+        )
+        top, left = found.post['at']
+        window = np.s_[top : top + found.mask.shape[0], left : left + found.mask.shape[1]]
+        assert np.array_equal(decode(found.data), photo[window])
+        assert np.array_equal(found.mask, mask[window])
+        assert min(np.divide(found.mask.shape, mask.shape)) > 0.75, '12 % at each border'
+        corners.add((top, left))
+    assert len(corners) > 5
+
+
+@pytest.mark.parametrize('kind', ['crop', 'resize', 'screenshot'])
+def test_no_side_falls_below_64_pixels(kind, photo, mask):
+    for seed in range(8):
+        found = published(photo[60:126, 100:190], mask[60:126, 100:190], kind, seed)
+        assert min(found.mask.shape) >= 64
+
+
+@pytest.mark.parametrize('kind', ['resize', 'screenshot'])
+def test_the_scale_is_told(kind, photo, mask):
+    scales = []
+    for seed in range(12):
+        found = published(photo, mask, kind, seed)
+        scales.append(found.post['scale'])
+        assert np.abs(np.divide(found.mask.shape, mask.shape) - scales[-1]).max() < 0.003
+    assert 0.5 <= min(scales) < 0.75
+    assert max(scales) == 1 if kind == 'screenshot' else 1.05 <= max(scales) <= 1.3
+
+
+def test_a_screenshot_at_its_own_scale_is_the_decoded_file(photo, mask):
+    shots = (published(photo, mask, 'screenshot', seed) for seed in range(30))
+    shot = next(shot for shot in shots if shot.post['scale'] == 1)
+    assert np.array_equal(decode(shot.data), HISTORY.second(compress(photo, 60)))
+    assert np.array_equal(shot.mask, mask)
+
+
+@pytest.mark.parametrize('history', ['own', 'none'])
+def test_a_png_of_what_was_not_compressed_here(history, photo, mask):
+    found = publish_image(
+        photo, mask, History(history, None, Generation(90, '4:2:0')), None,
+        np.random.default_rng(0), 512, Form(png=True),
+    )  # fmt: skip
+    assert found.qualities == found.subsampling == ([None] if history == 'own' else [])
+    assert np.array_equal(decode(found.data), photo)
+
+
+@pytest.mark.parametrize('shape', [(7, 5), (7, 5, 3)])
+def test_pngs_hold_the_pixels_however_hard_they_are_packed(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    for options in ({}, {'compress_level': 0}):
+        assert np.array_equal(np.asarray(Image.open(BytesIO(png_of(pixels, **options)))), pixels)

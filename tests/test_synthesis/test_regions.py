@@ -6,10 +6,16 @@ from mmomni.synthesis.regions import (
     AREA,
     SHAPES,
     blend,
+    blob,
     boxes_of,
+    ellipse,
+    filled,
     matte_of,
     place,
     random_contour,
+    rectangle,
+    soften,
+    thickness_of,
 )
 
 
@@ -62,3 +68,90 @@ def test_boxes_are_half_open_and_diagonal_neighbours_are_one_region():
     mask[8, 0] = True
     assert boxes_of(mask) == [[2, 1, 6, 4], [0, 8, 1, 9]]
     assert boxes_of(np.zeros((4, 4), bool)) == []
+
+
+def test_ellipses_are_one_long_and_at_most_two_and_a_half_times_as_long_as_wide():
+    rng, shortest = np.random.default_rng(0), []
+    for _ in range(100):
+        distances = np.linalg.norm(ellipse(rng), axis=1)
+        assert distances.max() == pytest.approx(1, abs=1e-3)
+        shortest.append(distances.min())
+    assert 0.4 <= min(shortest) < 0.45
+    assert 0.9 < max(shortest) <= 1
+
+
+def test_two_rectangles_in_three_are_upright_either_way():
+    rng, upright = np.random.default_rng(0), []
+    for _ in range(300):
+        corners = rectangle(rng)
+        sides = np.diff(corners, axis=0)
+        assert abs(sides[0] @ sides[1]) < 1e-9, 'right angles'
+        extent = np.ptp(corners, axis=0)
+        if np.abs(sides[0]).min() < 1e-9:
+            upright.append(extent[0] > extent[1])
+    assert 0.58 < len(upright) / 300 < 0.75
+    assert 0.35 < np.mean(upright) < 0.65, 'lying or standing'
+
+
+def test_blobs_are_irregular_but_never_thin():
+    rng = np.random.default_rng(0)
+    found = [np.linalg.norm(blob(rng), axis=1) for _ in range(100)]
+    assert min(distances.min() for distances in found) >= 0.25 / 1.8
+    assert np.median([np.ptp(distances) for distances in found]) > 0.3
+
+
+@pytest.mark.parametrize('size', [(30, 400), (400, 30)])
+def test_shapes_too_long_for_the_image_are_none(size):
+    rng = np.random.default_rng(0)
+    drawn = [random_contour(size, rng) for _ in range(60)]
+    contours = [contour for contour in drawn if contour is not None]
+    assert 5 < len(contours) < 55
+    for contour in contours:
+        assert contour.min(axis=0).tolist() == [0, 0]
+        assert (contour.max(axis=0) < np.array(size[::-1]) - 2).all()
+
+
+def test_a_contour_can_be_placed_wherever_it_fits():
+    contour = np.array([[0.0, 0], [5, 0], [5, 7.5], [0, 7.5]])
+    rng = np.random.default_rng(0)
+    places = {place(contour, (12, 9), rng) for _ in range(300)}
+    assert places == {(y, x) for y in range(4) for x in range(4)}
+    assert place(contour, (4, 4), rng) == (0, 0), 'in the corner where it does not'
+
+
+def test_filled_contours_hold_their_border():
+    mask = filled(np.array([[2.0, 3], [5.4, 3], [5.4, 6], [2, 6]]), (9, 10))
+    expected = np.zeros((9, 10), bool)
+    expected[3:7, 2:6] = True
+    assert np.array_equal(mask, expected)
+
+
+@pytest.mark.parametrize('feather', [0, 1, 4, 9])
+def test_softening_moves_no_straight_border(feather):
+    mask = np.zeros((40, 60), bool)
+    mask[:, 30:] = True
+    matte = soften(mask, feather)
+    assert matte.dtype == np.float32
+    assert np.array_equal(matte > 0.5, mask)
+    assert (np.diff(matte, axis=1) >= 0).all()
+    soft = np.flatnonzero((matte[20] > 0) & (matte[20] < 1))
+    assert ((soft >= 30 - feather) & (soft < 30 + feather)).all()
+    assert bool(soft.size) == bool(feather)
+
+
+def test_the_thickness_of_a_disc_is_its_diameter_and_of_nothing_nothing():
+    y, x = np.mgrid[:80, :80] - 40
+    assert thickness_of(np.hypot(y, x) <= 30) == pytest.approx(60, rel=0.06)
+    line = np.zeros((80, 80), bool)
+    line[40, 10:70] = True
+    assert thickness_of(line) < 3
+    assert thickness_of(line & ~line) == 0
+    ring = (np.hypot(y, x) <= 30) & (np.hypot(y, x) > 24)
+    assert 9 < thickness_of(ring) < 15, 'its hole has a border, too'
+
+
+def test_boxes_are_listed_from_the_top_down_and_then_from_the_left():
+    mask = np.zeros((20, 30), bool)
+    for y, x in ((12, 2), (3, 20), (3, 5), (8, 25)):
+        mask[y : y + 2, x : x + 3] = True
+    assert boxes_of(mask) == [[5, 3, 8, 5], [20, 3, 23, 5], [25, 8, 28, 10], [2, 12, 5, 14]]
