@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .parser import checked
+
 if TYPE_CHECKING:
     from mmomni.apis import ManipulationInferencer
     from mmomni.reporting import ImageThreshold
@@ -36,7 +38,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         '--config', metavar='FILE', help='default: the one inside of the checkpoint'
     )
     parser.add_argument(
-        '--threshold', type=_probability, default=0.5, metavar='P',
+        '--threshold', default=0.5, metavar='P',
+        type=checked(float, lambda p: 0 <= p < 1, 'a probability from 0 to below 1'),
         help='a pixel is called tampered above this probability (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
@@ -96,13 +99,6 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
     )
     return Model(inferencer, settings, limit)
-
-
-def _probability(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f'expected a probability from 0 to below 1, got {text}')
-    return value
 
 
 def _device(name: str, backend: str) -> str | None:

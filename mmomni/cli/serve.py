@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .model import add_model_options, open_model
-from .parser import Commands
+from .parser import Commands, checked
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -26,6 +26,7 @@ def add_parser(commands: Commands) -> None:
         'memory; the pictures of a report are made in a temporary folder, which is removed before '
         'the answer is sent. Ends with Ctrl+C.',
     )
+    positive = checked(float, lambda number: 0 < number < float('inf'), 'a number above 0')
     add_model_options(parser)
     parser.add_argument(
         '--host', default='127.0.0.1',
@@ -36,30 +37,18 @@ def add_parser(commands: Commands) -> None:
         '--port', type=int, default=7860, help='0: any that is free (default: %(default)s)'
     )
     parser.add_argument(
-        '--max-upload-mb', type=_positive, default=50.0, metavar='MB',
+        '--max-upload-mb', type=positive, default=50.0, metavar='MB',
         help='larger files are refused before they are read (default: %(default)g)',
     )  # fmt: skip
     parser.add_argument(
-        '--max-megapixels', type=_megapixels, default=50.0, metavar='N',
+        '--max-megapixels', default=50.0, metavar='N',
+        type=checked(
+            positive, lambda number: number <= MOST_MEGAPIXELS,
+            f'at most {MOST_MEGAPIXELS}, the limit of Pillow',
+        ),
         help='larger images are refused before they are decoded (default: %(default)g)',
     )  # fmt: skip
     parser.set_defaults(run=_run)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError(f'expected a number above 0, got {text}')
-    return value
-
-
-def _megapixels(text: str) -> float:
-    value = _positive(text)
-    if value > MOST_MEGAPIXELS:
-        raise argparse.ArgumentTypeError(
-            f'expected at most {MOST_MEGAPIXELS}, the limit of Pillow, got {text}'
-        )
-    return value
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -81,9 +70,7 @@ def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
 
     model = open_model(args, max_pixels=int(args.max_megapixels * 1e6))
     about: dict[str, Any] = dict(
-        checkpoint=args.checkpoint.name,
-        version=__version__,
-        max_megapixels=args.max_megapixels,
+        checkpoint=args.checkpoint.name, version=__version__, max_megapixels=args.max_megapixels
     )
     page = Page(
         Examiner(*model),
