@@ -31,9 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse, with the sub-command's function as ``run``."""
-    parser = Parser(
-        prog='mmomni', description='Localise tampering in photos, documents and faces.'
-    )
+    parser = Parser(prog='mmomni', description='Localise tampering in photos, documents and faces.')
     commands = parser.add_subparsers(dest='command', required=True, metavar='command')
     for command in COMMANDS:
         command.add_parser(commands)
