@@ -121,9 +121,7 @@ def calibrate(
     )
 
 
-def _threshold(
-    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float
-) -> Threshold:
+def _threshold(scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float) -> Threshold:
     try:
         threshold = conformal_threshold(list(scores.values()), fpr)
     except ValueError as error:

@@ -102,10 +102,7 @@ def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> li
 
 
 def _in_windows(
-    network: Network,
-    planes: np.ndarray,
-    windows: Sequence[Window],
-    max_passes: int,
+    network: Network, planes: np.ndarray, windows: Sequence[Window], max_passes: int
 ) -> Map:
     log_odds = torch.empty(planes.shape[1:])
     before: Tensor | None = None

@@ -24,9 +24,7 @@ def average(
         ValueError: Names or shapes differ, or shares do not fit.
     """
     if len(shares) != len(state_dicts) or not abs(sum(shares) - 1) <= 1e-6:
-        raise ValueError(
-            f'expected {len(state_dicts)} shares whose sum is 1, got {list(shares)}'
-        )
+        raise ValueError(f'expected {len(state_dicts)} shares whose sum is 1, got {list(shares)}')
     (first_name, first), *others = state_dicts.items()
     for name, other in others:
         differing = [n for n in first.keys() | other.keys() if _shape(first, n) != _shape(other, n)]

@@ -147,7 +147,7 @@ def parse_description(text: str, path: Path) -> Description:
         fields = json.loads(text)
         if fields['format'] != FORMAT:
             raise ValueError(
-                f"format {FORMAT} expected, got {fields['format']}; use the mmomni that wrote it"
+                f'format {FORMAT} expected, got {fields["format"]}; use the mmomni that wrote it'
             )
         refuse_unsafe(fields['config'])
         calibrations = tuple(map(dict, fields['calibrations']))

@@ -28,9 +28,7 @@ def worker_pool(
         methods = multiprocessing.get_all_start_methods()
         method = 'forkserver' if 'forkserver' in methods else 'spawn'
     context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(
-        workers, context, initializer=_start, initargs=(prepare, arguments)
-    )
+    return ProcessPoolExecutor(workers, context, initializer=_start, initargs=(prepare, arguments))
 
 
 def _start(prepare: Callable[..., None] | None, arguments: tuple) -> None:

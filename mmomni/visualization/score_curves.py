@@ -42,9 +42,7 @@ def draw_score_curves(histograms: Mapping[str, Tensor], path: Path) -> None:
             roc.plot(rates[0][at_half], rates[1][at_half], 'o', **style)
     roc.plot([0, 1], [0, 1], ':', color='grey', lw=1.2)
     curve.set(xlabel='recall', ylabel='precision', title='tampered pixels: precision and recall')
-    roc.set(
-        xlabel='false-positive rate', ylabel='true-positive rate', title='tampered pixels: ROC'
-    )
+    roc.set(xlabel='false-positive rate', ylabel='true-positive rate', title='tampered pixels: ROC')
     for axis in (curve, roc):
         axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axis.grid(alpha=0.3)

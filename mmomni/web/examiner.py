@@ -13,13 +13,7 @@ from mmomni.apis.samples import Sample
 from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.orientation import upright, upright_box
-from mmomni.reporting import (
-    ImageFile,
-    ImageThreshold,
-    PredictionFolder,
-    assign_names,
-    write_report,
-)
+from mmomni.reporting import ImageFile, ImageThreshold, PredictionFolder, assign_names, write_report
 from mmomni.reporting.folder import report_file
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.record import FileState
