@@ -14,11 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render(template: str, **values: Any) -> str:
-    """A filled page.
-
-    Args:
-        template: Name of a file in this folder.
-        values: What the template speaks of.
+    """A file of this folder, filled with the values that it speaks of.
 
     Raises:
         jinja2.TemplateNotFound: There is no such template.
