@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .parser import checked
 
@@ -11,21 +11,6 @@ if TYPE_CHECKING:
     from mmomni.reporting import ImageThreshold
 
 DEFAULT_POOLING = 'top_k_mean'
-
-
-class Model(NamedTuple):
-    """A checkpoint with all that its results depend on.
-
-    Attributes:
-        inferencer: With its weights.
-        settings: See :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and ``pooling``
-            are arguments of the inferencer.
-        image_threshold: For a verdict on whole images; ``None``: there is none.
-    """
-
-    inferencer: 'ManipulationInferencer'
-    settings: dict[str, Any]
-    image_threshold: 'ImageThreshold | None'
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -61,12 +46,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def open_model(args: argparse.Namespace, **options: Any) -> Model:
-    """Load the checkpoint.
+def open_model(
+    args: argparse.Namespace, **options: Any
+) -> tuple['ManipulationInferencer', dict[str, Any], 'ImageThreshold | None']:
+    """Load what :func:`add_model_options` names; ``options`` are more of the inferencer's.
 
-    Args:
-        args: Those of :func:`add_model_options`.
-        **options: More of the inferencer's.
+    Returns:
+        What :class:`~mmomni.web.Examiner` takes: inferencer, settings and threshold of an image.
 
     Raises:
         ValueError: The checkpoint, config, calibration or device cannot be used.
@@ -98,7 +84,7 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         threshold=args.threshold,
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
     )
-    return Model(inferencer, settings, limit)
+    return inferencer, settings, limit
 
 
 def _device(name: str, backend: str) -> str | None:

@@ -13,8 +13,7 @@ which is removed before the answer is sent. The answer holds everything that the
 saves, and when it is sent nothing is left.
 """
 
-from .app import Page
+from .app import Page, open_server
 from .examiner import Examiner
-from .server import open_server
 
 __all__ = ['Examiner', 'Page', 'open_server']

@@ -1,6 +1,7 @@
 import base64
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Any
@@ -20,6 +21,7 @@ from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
 
+@dataclass(frozen=True)
 class Examiner:
     """What the page shows of one uploaded file, by the code of ``mmomni predict``.
 
@@ -30,15 +32,9 @@ class Examiner:
         image_threshold: For the verdict; ``None``: there is none.
     """
 
-    def __init__(
-        self,
-        inferencer: ManipulationInferencer,
-        settings: Mapping[str, Any],
-        image_threshold: ImageThreshold | None,
-    ) -> None:
-        self.inferencer = inferencer
-        self.settings = settings
-        self.image_threshold = image_threshold
+    inferencer: ManipulationInferencer
+    settings: Mapping[str, Any]
+    image_threshold: ImageThreshold | None
 
     def __call__(self, data: bytes, name: str) -> dict[str, Any]:
         """Examine a file.
