@@ -37,9 +37,7 @@ class ImageFile(NamedTuple):
 def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
     """The files of some files, folders (all images below) and globs, each once.
 
-    Args:
-        inputs: As the user wrote them.
-        out: The results folder; what lies in it is no input.
+    What lies in the results folder ``out`` is no input.
 
     Raises:
         ValueError: There is nothing.
@@ -85,11 +83,8 @@ def assign_names(files: Iterable[ImageFile], taken: Mapping[Path, str]) -> dict[
 
     It is the file's own path below its input folder; where that is taken (``x.jpg`` beside
     ``x.png``, or ``x.jpg`` of two folders), with the suffix or with a digest of the path behind it.
-    Names differ in more than case and fit any file system, whatever the file is called.
-
-    Args:
-        files: In order: the first to ask for a name gets it.
-        taken: Names by path, of this and of other files. A file that has one keeps it.
+    Names differ in more than case and fit any file system, whatever the file is called. The first
+    file to ask for a name gets it; one that has a name among those ``taken``, by path, keeps it.
     """
     names: dict[Path, str] = {}
     used = {_folded(name) for name in taken.values()}

@@ -49,7 +49,9 @@ def probability_npz(prediction: Prediction) -> bytes:
 
 def report_pictures(prediction: Prediction) -> Iterator[tuple[str, bytes]]:
     """What ``report.html`` shows, upright: ``images``, ``heat_maps`` and ``thumbnails`` (both)."""
-    image = _shrunk(_bgr(prediction), VIEW_SIDE, prediction.orientation)
+    # No copy where ``image`` is a view of the decoder's BGR.
+    bgr = np.ascontiguousarray(prediction.image[..., ::-1])
+    image = _shrunk(bgr, VIEW_SIDE, prediction.orientation)
     probability = _shrunk(prediction.probability, VIEW_SIDE, prediction.orientation)
     heat = heat_map(probability)[..., ::-1]
     yield 'images', _jpeg(image, VIEW_QUALITY)
@@ -62,11 +64,6 @@ def _png(picture: Image.Image) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, 'PNG', compress_level=_FAST)
     return buffer.getvalue()
-
-
-def _bgr(prediction: Prediction) -> np.ndarray:
-    """Contiguous; no copy where ``image`` is a view of the decoder's BGR."""
-    return np.ascontiguousarray(prediction.image[..., ::-1])
 
 
 def _shrunk(pixels: np.ndarray, side: int, orientation: int = 1) -> np.ndarray:
