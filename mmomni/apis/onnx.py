@@ -60,9 +60,12 @@ def _session(path: Path, device: torch.device) -> Any:
     except ImportError as error:
         raise ImportError('onnxruntime is not installed: pip install onnxruntime') from error
     options = onnxruntime.SessionOptions()
+    providers: list = [CPU]
+    if device.type == 'cuda':
+        providers.insert(0, ('CUDAExecutionProvider', {'device_id': device.index or 0}))
     options.intra_op_num_threads = torch.get_num_threads()  # what the user set for torch
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions have no common class
         raise ValueError(f'{path} is damaged, or no ONNX file: {error}') from error
     if device.type != 'cpu' and session.get_providers()[0] == CPU:  # it falls back by itself
@@ -71,9 +74,3 @@ def _session(path: Path, device: torch.device) -> Any:
             f'{onnxruntime.get_available_providers()}; for CUDA: pip install onnxruntime-gpu'
         )
     return session
-
-
-def _providers(device: torch.device) -> list:
-    if device.type == 'cuda':
-        return [('CUDAExecutionProvider', {'device_id': device.index or 0}), CPU]
-    return [CPU]

@@ -8,7 +8,6 @@ import copy
 import inspect
 import warnings
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +23,7 @@ from mmomni.checkpoints import (
     load_weights,
 )
 from mmomni.models.layers import Coordinates, DynamicFilter
+from mmomni.utils.files import replacing
 
 from .network import Network, TorchNetwork
 from .onnx import OnnxNetwork
@@ -67,7 +67,10 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
         ImportError: onnx or onnxruntime is not installed.
         ValueError: The checkpoint lacks a config, or its network cannot be exported.
     """
-    onnx = _import_onnx()
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError('onnx is not installed: pip install onnx onnxruntime') from error
     if checkpoint.config is None:
         raise ValueError('expected a checkpoint with its config, got none; publish it first')
     text = description_text(Description(*checkpoint[1:]))
@@ -75,23 +78,12 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     load_weights(model, checkpoint)
     network = TorchNetwork(model.eval())
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent) as folder:
-        path = Path(folder) / out.name
+    with replacing(out) as path:
         _trace(network, path)
         file = onnx.load(path)
         onnx.helper.set_model_props(file, {DESCRIPTION: text})
         onnx.save(file, path)
-        parity = _compare(network, path)
-        path.replace(out)
-    return parity
-
-
-def _import_onnx() -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError('onnx is not installed: pip install onnx onnxruntime') from error
-    return onnx
+        return _compare(network, path)
 
 
 def _trace(network: TorchNetwork, path: Path) -> None:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from mmomni.evaluation.functional.image_level import TOP_K, image_score
+from mmomni.jpeg.orientation import upright, upright_box
+from mmomni.visualization import outline_regions
 
 SMALLEST_REGION = 64
 """Pixels; those of one JPEG block."""
 STRIPE = 512
-Modality = Literal['vision', 'vision + frequency']
 
 
 class Region(NamedTuple):
@@ -39,7 +40,7 @@ class GateChoice(NamedTuple):
         confidence: Of that choice, 0.5 (undecided) to 1: ``max(P, 1 - P)``, ``P = sigmoid(P_cls)``.
     """
 
-    modality: Modality
+    modality: Literal['vision', 'vision + frequency']
     confidence: float
 
 
@@ -142,3 +143,19 @@ def score_of(log_odds: Tensor, pooling: str) -> float:
     values = log_odds.flatten().numpy()
     top = torch.from_numpy(np.partition(values, values.size - count)[-count:])
     return image_score(top.double().sigmoid(), pooling, top_k=1.0)
+
+
+def draw_overlay(prediction: Prediction) -> np.ndarray:
+    """The image with its regions outlined and numbered, turned as a viewer shows the photo.
+
+    Returns:
+        RGB, a view of BGR as the decoder and OpenCV have it; ``uint8`` (H, W, 3).
+    """
+    stored = np.ascontiguousarray(prediction.image[..., ::-1])
+    image = upright(stored, prediction.orientation)
+    if np.shares_memory(image, prediction.image):
+        image = image.copy()
+    mask, orientation = prediction.mask, prediction.orientation
+    boxes = [upright_box(region.box, mask.shape, orientation) for region in prediction.regions]
+    outline_regions(image, upright(mask, orientation), boxes)
+    return image[..., ::-1]

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.apis.overlay import draw_overlay
-from mmomni.apis.results import Prediction
+from mmomni.apis.results import Prediction, draw_overlay
 from mmomni.jpeg import encode
 from mmomni.jpeg.orientation import upright
 from mmomni.visualization import heat_levels, heat_map, heat_palette
