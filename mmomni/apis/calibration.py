@@ -52,13 +52,9 @@ def score_images(
     pooling: str,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Scores of images by path, and why others could not be used.
+    """Scores of images by path, those of `mmomni predict`, and why others could not be used.
 
-    Args:
-        inferencer: With the checkpoint to calibrate; its scores are those of `mmomni predict`.
-        paths: Image files.
-        pooling: See :func:`mmomni.evaluation.functional.image_score`.
-        progress: Called with (images done, all images).
+    ``progress`` is called with (images done, all images).
     """
     scores, unreadable = {}, {}
     for number, result in enumerate(inferencer.stream(paths, pooling=pooling), 1):
@@ -79,16 +75,10 @@ def calibrate(
     progress: Callable[[int, int], None],
     trust_checkpoint: bool = False,
 ) -> dict[str, Any]:
-    """Find the threshold of a checkpoint on authentic images.
+    """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
 
-    Args:
-        config: Config file of the checkpoint.
-        checkpoint: Its weights.
-        source: See :func:`authentic_images`.
-        fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
-        pooling: See :func:`mmomni.evaluation.functional.image_score`.
-        progress: Called with (images done, all images).
-        trust_checkpoint: See :class:`ManipulationInferencer`.
+    The other arguments are those of :class:`ManipulationInferencer`, :func:`score_images` and
+    :func:`~mmomni.evaluation.calibration.conformal_threshold`.
 
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),

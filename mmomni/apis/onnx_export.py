@@ -53,12 +53,8 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     """Export a published checkpoint, and compare the result with torch.
 
     Inputs and outputs of the file are those of a :data:`~.network.Network`: ``planes``
-    (B, 5, H, W), ``logits`` (B, 2, H, W) and, with a learned gate, ``gate`` (B,).
-
-    Args:
-        checkpoint: Of :func:`~mmomni.checkpoints.read_checkpoint`; its config, thresholds and card
-            go into the file.
-        out: ``.onnx`` file.
+    (B, 5, H, W), ``logits`` (B, 2, H, W) and, with a learned gate, ``gate`` (B,). The config, the
+    thresholds and the card of the checkpoint go into it.
 
     Returns:
         How far both agree.

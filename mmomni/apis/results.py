@@ -98,9 +98,7 @@ class Failure(NamedTuple):
 def find_regions(mask: np.ndarray, probability: np.ndarray) -> tuple[Region, ...]:
     """Connected (8 neighbours) parts of a mask, largest first, without specks.
 
-    Args:
-        mask: 1 = tampered; ``uint8`` (H, W).
-        probability: Of "tampered"; ``float32`` (H, W).
+    The mask, 1 = tampered, is ``uint8``, the probability of "tampered" ``float32``, both (H, W).
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -132,11 +130,7 @@ def score_of(log_odds: Tensor, pooling: str) -> float:
     """:func:`~mmomni.evaluation.functional.image_score` of a large map in little memory.
 
     In float32 the probabilities of sure pixels would all round to 1, in float64 a large map would
-    need gigabytes; so the highest log-odds are found first.
-
-    Args:
-        log_odds: Of "tampered", ``float32`` (H, W).
-        pooling: One of ``IMAGE_POOLINGS``.
+    need gigabytes; so the highest log-odds, ``float32`` (H, W), are found first.
     """
     count = max(1, round(TOP_K * log_odds.numel()))
     # Not torch's topk, which holds a copy of pairs of value and index, 16 bytes a pixel.
@@ -148,8 +142,7 @@ def score_of(log_odds: Tensor, pooling: str) -> float:
 def draw_overlay(prediction: Prediction) -> np.ndarray:
     """The image with its regions outlined and numbered, turned as a viewer shows the photo.
 
-    Returns:
-        RGB, a view of BGR as the decoder and OpenCV have it; ``uint8`` (H, W, 3).
+    It is RGB, a view of BGR as the decoder and OpenCV have it; ``uint8`` (H, W, 3).
     """
     stored = np.ascontiguousarray(prediction.image[..., ::-1])
     image = upright(stored, prediction.orientation)

@@ -125,9 +125,8 @@ def _notes(results: dict[str, Any]) -> list[str]:
 def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
-    Args:
-        source: Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them.
-        max_pixels: More are refused before anything is decoded.
+    Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
+    are refused before anything is decoded.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
