@@ -59,23 +59,24 @@ def open_model(
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
+    from mmomni.reporting import carried_threshold, threshold_from_file
     from mmomni.utils.allocator import keep_freed_memory
     from mmomni.utils.files import file_sha256
 
     if args.config is not None and not Path(args.config).is_file():
         raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
     inferencer = ManipulationInferencer(
-        args.config,
-        args.checkpoint,
-        _device(args.device, args.backend),
-        trust_checkpoint=args.trust_checkpoint,
-        backend=args.backend,
-        **options,
-    )
+        args.config, args.checkpoint, _device(args.device, args.backend), backend=args.backend,
+        trust_checkpoint=args.trust_checkpoint, **options,
+    )  # fmt: skip
     if inferencer.model.device.type == 'cpu':
         keep_freed_memory()
     digest = file_sha256(args.checkpoint)
-    limit = _image_threshold(args, inferencer.calibrations, digest)
+    limit = None
+    if args.calibration is not None:
+        limit = threshold_from_file(args.calibration, digest, args.fpr)
+    elif args.fpr is not None:
+        limit = carried_threshold(inferencer.calibrations, args.fpr)
     settings = dict(
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest,
@@ -104,16 +105,6 @@ def _device(name: str, backend: str) -> str | None:
             f'{name!r}: {reason}'
         ) from error
     return name
-
-
-def _image_threshold(
-    args: argparse.Namespace, calibrations: Any, digest: str
-) -> 'ImageThreshold | None':
-    from mmomni.reporting import carried_threshold, threshold_from_file
-
-    if args.calibration is not None:
-        return threshold_from_file(args.calibration, digest, args.fpr)
-    return None if args.fpr is None else carried_threshold(calibrations, args.fpr)
 
 
 def _config_digest(config: str | None) -> str | None:
