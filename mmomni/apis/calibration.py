@@ -4,12 +4,12 @@ The score of an image is its probability map pooled by
 :func:`~mmomni.evaluation.functional.image_score`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmomni.datasets import ManipulationDataset
-from mmomni.evaluation.calibration import Threshold, conformal_threshold
+from mmomni.evaluation.calibration import conformal_threshold
 from mmomni.utils.files import file_sha256, find_images
 
 from .inferencer import ManipulationInferencer
@@ -95,7 +95,16 @@ def calibrate(
     digest = file_sha256(Path(checkpoint))
     inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=trust_checkpoint)
     scores, unreadable = score_images(inferencer, paths, pooling, progress)
-    threshold = _threshold(scores, unreadable, fpr)
+    try:
+        threshold = conformal_threshold(list(scores.values()), fpr)
+    except ValueError as error:
+        reasons = [f'{error}. Could not be read:', *unreadable.values()]
+        raise ValueError('\n  '.join(reasons)) from error
+    if threshold.value >= 1:
+        raise ValueError(
+            f'too many authentic images have the highest score, 1, for a false-positive rate of '
+            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
+        )
     return dict(
         threshold=threshold.value,
         pooling=pooling,
@@ -109,17 +118,3 @@ def calibrate(
         checkpoint=checkpoint,
         checkpoint_sha256=digest,
     )
-
-
-def _threshold(scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float) -> Threshold:
-    try:
-        threshold = conformal_threshold(list(scores.values()), fpr)
-    except ValueError as error:
-        reasons = [f'{error}. Could not be read:', *unreadable.values()]
-        raise ValueError('\n  '.join(reasons)) from error
-    if threshold.value >= 1:
-        raise ValueError(
-            f'too many authentic images have the highest score, 1, for a false-positive rate of '
-            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
-        )
-    return threshold

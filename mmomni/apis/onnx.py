@@ -16,11 +16,8 @@ CPU = 'CPUExecutionProvider'
 class OnnxNetwork:
     """A file of :func:`~mmomni.apis.onnx_export.export_onnx` as a :data:`~.network.Network`.
 
-    It needs nothing but the file: config, thresholds and model card are inside.
-
-    Args:
-        path: ``.onnx`` file.
-        device: ``'cpu'`` or ``'cuda'``, with a number if need be.
+    It needs nothing but the file: config, thresholds and model card are inside. It runs on
+    ``'cpu'`` or ``'cuda'``, with a number if need be.
 
     Attributes:
         description: Config, calibrations and model card; see

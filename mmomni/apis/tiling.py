@@ -18,19 +18,16 @@ TOLERANCE = 1e-3
 """Change of the probability from pass to pass, averaged over the pixels. What is still wrong then
 is about a tenth of that, because each pass divides the difference to the image in one piece by so
 much (measured with the demo's model)."""
+MAY_DIFFER = 'probabilities may differ from those of the image in one piece'
 NOTHING_SHARED = (
-    'windows of the image passed without knowing of each other: probabilities may differ from '
-    'those of the image in one piece, most where windows meet'
+    f'windows of the image passed without knowing of each other: {MAY_DIFFER}, most where windows '
+    'meet'
 )
 PARTLY_SHARED = (
     'windows of the image passed without knowing all of each other, because some layers of this '
-    'network cannot be told of the whole: probabilities may differ from those of the image in one '
-    'piece'
+    f'network cannot be told of the whole: {MAY_DIFFER}'
 )
-NOT_SETTLED = (
-    'windows of the image did not come to agree on the whole of it: probabilities may differ from '
-    'those of the image in one piece'
-)
+NOT_SETTLED = f'windows of the image did not come to agree on the whole of it: {MAY_DIFFER}'
 SAMPLING = 8
 """Every so many rows and columns are compared, so that no second map is held."""
 
