@@ -20,8 +20,7 @@ class OnnxNetwork:
     ``'cpu'`` or ``'cuda'``, with a number if need be.
 
     Attributes:
-        description: Config, calibrations and model card; see
-            :class:`~mmomni.checkpoints.Checkpoint`.
+        description: Config, calibrations and card: :class:`~mmomni.checkpoints.Description`.
         device: Where planes are expected and results are: the host, which onnxruntime copies from.
 
     Raises:
@@ -57,10 +56,10 @@ def _session(path: Path, device: torch.device) -> Any:
     except ImportError as error:
         raise ImportError('onnxruntime is not installed: pip install onnxruntime') from error
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()  # what the user set for torch
     providers: list = [CPU]
     if device.type == 'cuda':
         providers.insert(0, ('CUDAExecutionProvider', {'device_id': device.index or 0}))
-    options.intra_op_num_threads = torch.get_num_threads()  # what the user set for torch
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions have no common class

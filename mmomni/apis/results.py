@@ -130,7 +130,7 @@ def score_of(log_odds: Tensor, pooling: str) -> float:
     """:func:`~mmomni.evaluation.functional.image_score` of a large map in little memory.
 
     In float32 the probabilities of sure pixels would all round to 1, in float64 a large map would
-    need gigabytes; so the highest log-odds, ``float32`` (H, W), are found first.
+    need gigabytes; so the highest log-odds of "tampered", ``float32`` (H, W), are found first.
     """
     count = max(1, round(TOP_K * log_odds.numel()))
     # Not torch's topk, which holds a copy of pairs of value and index, 16 bytes a pixel.

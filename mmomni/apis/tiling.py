@@ -132,7 +132,7 @@ def _pass(
     log_odds.zero_()
     gate = 0.0
     for window in windows:
-        context.window = window
+        context.begin(window)
         output = _run(network, [planes], window)
         _blend(log_odds, output, window)
         if output.gate is not None:

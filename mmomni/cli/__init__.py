@@ -12,10 +12,7 @@ COMMANDS = (predict, serve, synthesize, check_data, calibrate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a sub-command.
-
-    Args:
-        argv: Arguments after the program's name; default: those of the process.
+    """Run a sub-command, by default with the arguments of the process.
 
     Returns:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`

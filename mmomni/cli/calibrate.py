@@ -1,5 +1,3 @@
-"""``mmomni calibrate``."""
-
 import argparse
 import json
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""``mmomni check-data``."""
-
 import argparse
 import os
 from pathlib import Path

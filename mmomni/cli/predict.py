@@ -1,5 +1,3 @@
-"""``mmomni predict``."""
-
 import argparse
 from pathlib import Path
 

@@ -1,9 +1,7 @@
-"""``mmomni serve``."""
-
 import argparse
 import ipaddress
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
 from .parser import Commands, checked
@@ -68,13 +66,11 @@ def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
     from mmomni.version import __version__
     from mmomni.web import Examiner, Page, open_server
 
-    model = open_model(args, max_pixels=int(args.max_megapixels * 1e6))
-    about: dict[str, Any] = dict(
-        checkpoint=args.checkpoint.name, version=__version__, max_megapixels=args.max_megapixels
-    )
+    megapixels = args.max_megapixels
+    model = open_model(args, max_pixels=int(megapixels * 1e6))
     page = Page(
         Examiner(*model),
-        about,
+        dict(checkpoint=args.checkpoint.name, version=__version__, max_megapixels=megapixels),
         max_upload=int(args.max_upload_mb * 2**20),
         hosts=(*OWN_NAMES, _in_address(args.host)) if _is_own(args.host) else (),
     )

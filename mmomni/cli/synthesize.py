@@ -1,5 +1,3 @@
-"""``mmomni synthesize``."""
-
 import argparse
 from pathlib import Path
 

@@ -38,7 +38,7 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn a stored image or map, (H, W) or (H, W, 3), as a viewer does; for 1, it comes back.
+    """Turn a stored image or map, (H, W) or (H, W, 3), as a viewer does; no copy for 1.
 
     Raises:
         ValueError: The orientation is none of EXIF, 1 to 8.

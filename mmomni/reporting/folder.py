@@ -66,11 +66,8 @@ class PredictionFolder:
         self.root = Path(os.path.realpath(root))
         self.formats = formats
         self.image_threshold = image_threshold
-        self.settings = dict(
-            settings,
-            formats=sorted(formats),
-            image_threshold=None if image_threshold is None else image_threshold._asdict(),
-        )
+        limit = None if image_threshold is None else image_threshold._asdict()
+        self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.root)
         try:

@@ -23,13 +23,10 @@ ROW_KEYS = (
 
 
 def write_report(folder: PredictionFolder) -> str:
-    """Write ``report.html`` of everything that the folder holds.
+    """Write ``report.html`` of everything that the folder holds, and tell its path.
 
     Every name that comes from outside is escaped, and the page forbids itself any script but its
     own and any address but the folder's.
-
-    Returns:
-        Its path.
     """
     target = folder.root / REPORT
     with (

@@ -1,5 +1,3 @@
-"""From image files to a folder of predictions."""
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple

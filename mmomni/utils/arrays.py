@@ -1,5 +1,3 @@
-"""Images as NumPy arrays in memory."""
-
 import cv2
 import numpy as np
 

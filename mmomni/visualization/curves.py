@@ -29,9 +29,7 @@ def running_median(areas: np.ndarray, ious: np.ndarray) -> tuple[np.ndarray, np.
 def draw_area_plot(images: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> None:
     """Save IoU against tampered area as a scatter with running medians.
 
-    Args:
-        images: By domain: (share of tampered pixels, above 0; IoU) of each image.
-        path: Of the PNG.
+    The images are given by domain, each as (share of tampered pixels, above 0; IoU).
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator
@@ -62,12 +60,8 @@ def draw_area_plot(images: Mapping[str, Sequence[tuple[float, float]]], path: Pa
 def draw_score_curves(histograms: Mapping[str, Tensor], path: Path) -> None:
     """Save precision against recall, and the ROC curve, as one picture.
 
-    A circle marks the threshold 0.5; a dotted line the precision of guessing.
-
-    Args:
-        histograms: By name: positives and negatives in equal intervals of [0, 1], highest first,
-            (2, bins).
-        path: Of the PNG.
+    A circle marks the threshold 0.5; a dotted line the precision of guessing. The histograms, by
+    name, are of positives and negatives in equal intervals of [0, 1], highest first, (2, bins).
     """
     from matplotlib.figure import Figure
 

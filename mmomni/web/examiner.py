@@ -25,11 +25,8 @@ from mmomni.utils.templates import printable
 class Examiner:
     """What the page shows of one uploaded file, by the code of ``mmomni predict``.
 
-    Args:
-        inferencer: Has the limit of pixels.
-        settings: See :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and ``pooling``
-            are arguments of the inferencer.
-        image_threshold: For the verdict; ``None``: there is none.
+    The settings are those of :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and
+    ``pooling`` among them are arguments of the inferencer, which has the limit of pixels.
     """
 
     inferencer: ManipulationInferencer
@@ -37,12 +34,9 @@ class Examiner:
     image_threshold: ImageThreshold | None
 
     def __call__(self, data: bytes, name: str) -> dict[str, Any]:
-        """Examine a file.
+        """Examine the bytes of a file, from which the coefficients are read.
 
-        Args:
-            data: Its bytes; the coefficients are read from them.
-            name: Its name, whatever it may hold; only shown and, made harmless, used for what is
-                saved.
+        Its name, whatever it may hold, is only shown and, made harmless, used for what is saved.
 
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
