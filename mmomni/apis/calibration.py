@@ -4,12 +4,12 @@ The score of an image is its probability map pooled by
 :func:`~mmomni.evaluation.functional.image_score`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmomni.datasets import ManipulationDataset
-from mmomni.evaluation.calibration import Threshold, conformal_threshold
+from mmomni.evaluation.calibration import conformal_threshold
 from mmomni.utils.files import file_sha256, find_images
 
 from .inferencer import ManipulationInferencer
@@ -52,13 +52,9 @@ def score_images(
     pooling: str,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Scores of images by path, and why others could not be used.
+    """Scores of images by path, those of `mmomni predict`, and why others could not be used.
 
-    Args:
-        inferencer: With the checkpoint to calibrate; its scores are those of `mmomni predict`.
-        paths: Image files.
-        pooling: See :func:`mmomni.evaluation.functional.image_score`.
-        progress: Called with (images done, all images).
+    ``progress`` is called with (images done, all images).
     """
     scores, unreadable = {}, {}
     for number, result in enumerate(inferencer.stream(paths, pooling=pooling), 1):
@@ -79,16 +75,10 @@ def calibrate(
     progress: Callable[[int, int], None],
     trust_checkpoint: bool = False,
 ) -> dict[str, Any]:
-    """Find the threshold of a checkpoint on authentic images.
+    """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
 
-    Args:
-        config: Config file of the checkpoint.
-        checkpoint: Its weights.
-        source: See :func:`authentic_images`.
-        fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
-        pooling: See :func:`mmomni.evaluation.functional.image_score`.
-        progress: Called with (images done, all images).
-        trust_checkpoint: See :class:`ManipulationInferencer`.
+    The other arguments are those of :class:`ManipulationInferencer`, :func:`score_images` and
+    :func:`~mmomni.evaluation.calibration.conformal_threshold`.
 
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
@@ -105,7 +95,16 @@ def calibrate(
     digest = file_sha256(Path(checkpoint))
     inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=trust_checkpoint)
     scores, unreadable = score_images(inferencer, paths, pooling, progress)
-    threshold = _threshold(scores, unreadable, fpr)
+    try:
+        threshold = conformal_threshold(list(scores.values()), fpr)
+    except ValueError as error:
+        reasons = [f'{error}. Could not be read:', *unreadable.values()]
+        raise ValueError('\n  '.join(reasons)) from error
+    if threshold.value >= 1:
+        raise ValueError(
+            f'too many authentic images have the highest score, 1, for a false-positive rate of '
+            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
+        )
     return dict(
         threshold=threshold.value,
         pooling=pooling,
@@ -119,19 +118,3 @@ def calibrate(
         checkpoint=checkpoint,
         checkpoint_sha256=digest,
     )
-
-
-def _threshold(
-    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float
-) -> Threshold:
-    try:
-        threshold = conformal_threshold(list(scores.values()), fpr)
-    except ValueError as error:
-        reasons = [f'{error}. Could not be read:', *unreadable.values()]
-        raise ValueError('\n  '.join(reasons)) from error
-    if threshold.value >= 1:
-        raise ValueError(
-            f'too many authentic images have the highest score, 1, for a false-positive rate of '
-            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
-        )
-    return threshold

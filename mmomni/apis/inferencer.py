@@ -1,9 +1,9 @@
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,9 +19,8 @@ from mmomni.registry import INFERENCERS
 
 from .inputs import Input, Source, list_sources
 from .network import Network, TorchNetwork, fuse_norms
-from .overlay import draw_overlay
-from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
-from .samples import MAX_PIXELS, Sample, Samples, try_to_read
+from .results import Failure, Prediction, choice_of_gate, draw_overlay, find_regions, score_of
+from .samples import MAX_PIXELS, Sample, read_batch, try_to_read
 from .tiling import WINDOW, Map, predict_maps
 from .windows import GRID, plan_windows
 
@@ -112,8 +111,8 @@ class ManipulationInferencer(BaseInferencer):
     def _init_pipeline(self, cfg: Config) -> Callable[[Source], Sample | Failure]:
         return partial(try_to_read, max_pixels=self.max_pixels)
 
-    def _init_collate(self, cfg: Config) -> Callable[[list], list]:
-        return list
+    def _init_collate(self, cfg: Config) -> Callable[[Sequence[Source]], list[Sample | Failure]]:
+        return partial(read_batch, read=self.pipeline)
 
     def _init_visualizer(self, cfg: Config) -> None:
         """None: :func:`draw_overlay` needs no state."""
@@ -148,8 +147,9 @@ class ManipulationInferencer(BaseInferencer):
         self, inputs: Sequence[Source], batch_size: int = 1, workers: int = 0
     ) -> Iterator[list[Sample | Failure]]:
         """Read images, in batches."""
-        dataset = Samples(inputs, self.pipeline)
-        yield from DataLoader(dataset, batch_size, num_workers=workers, collate_fn=self.collate_fn)
+        # A list of any things is data set enough; it is the collation that reads them.
+        sources: Any = inputs
+        yield from DataLoader(sources, batch_size, num_workers=workers, collate_fn=self.collate_fn)
 
     @torch.inference_mode()
     def forward(
@@ -172,19 +172,14 @@ class ManipulationInferencer(BaseInferencer):
             raise ValueError(f'expected a threshold between 0 and 1, got {threshold}')
         if pooling not in IMAGE_POOLINGS:
             raise ValueError(f'expected pooling to be one of {IMAGE_POOLINGS}, got {pooling!r}')
-        results: dict[int, Prediction | Failure] = {
-            number: item for number, item in enumerate(inputs) if isinstance(item, Failure)
-        }
-        samples = {number: item for number, item in enumerate(inputs) if isinstance(item, Sample)}
-
-        def size(number: int) -> tuple[int, ...]:
-            return tuple(samples[number].planes.shape)
-
-        for _, group in groupby(sorted(samples, key=size), key=size):
-            numbers = list(group)
-            found = self._predict([samples[number] for number in numbers], threshold, pooling)
-            results.update(zip(numbers, found, strict=True))
-        return [results[number] for number in range(len(inputs))]
+        by_size = defaultdict(list)
+        for item in inputs:
+            if isinstance(item, Sample):
+                by_size[item.planes.shape].append(item)
+        found = {size: iter(self._predict(s, threshold, pooling)) for size, s in by_size.items()}
+        return [
+            item if isinstance(item, Failure) else next(found[item.planes.shape]) for item in inputs
+        ]
 
     def _predict(
         self, samples: Sequence[Sample], threshold: float, pooling: str

@@ -59,4 +59,3 @@ def _files(item: str | Path) -> list[Path]:
     if not found:
         raise ValueError(f'{item}: expected images there, found none')
     return found
-

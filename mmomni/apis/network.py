@@ -35,8 +35,7 @@ Network = Callable[[Tensor], Output]
 class TorchNetwork(nn.Module):
     """A segmentor of mmseg as a :data:`Network`, on whatever device its weights are.
 
-    Args:
-        model: In evaluation mode already; training-only heads are not looked at.
+    It is in evaluation mode already; training-only heads are not looked at.
 
     Raises:
         ValueError: The model has not two output channels, or its data preprocessor normalises.

@@ -16,15 +16,11 @@ CPU = 'CPUExecutionProvider'
 class OnnxNetwork:
     """A file of :func:`~mmomni.apis.onnx_export.export_onnx` as a :data:`~.network.Network`.
 
-    It needs nothing but the file: config, thresholds and model card are inside.
-
-    Args:
-        path: ``.onnx`` file.
-        device: ``'cpu'`` or ``'cuda'``, with a number if need be.
+    It needs nothing but the file: config, thresholds and model card are inside. It runs on
+    ``'cpu'`` or ``'cuda'``, with a number if need be.
 
     Attributes:
-        description: Config, calibrations and model card; see
-            :class:`~mmomni.checkpoints.Checkpoint`.
+        description: Config, calibrations and card: :class:`~mmomni.checkpoints.Description`.
         device: Where planes are expected and results are: the host, which onnxruntime copies from.
 
     Raises:
@@ -61,8 +57,11 @@ def _session(path: Path, device: torch.device) -> Any:
         raise ImportError('onnxruntime is not installed: pip install onnxruntime') from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()  # what the user set for torch
+    providers: list = [CPU]
+    if device.type == 'cuda':
+        providers.insert(0, ('CUDAExecutionProvider', {'device_id': device.index or 0}))
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions have no common class
         raise ValueError(f'{path} is damaged, or no ONNX file: {error}') from error
     if device.type != 'cpu' and session.get_providers()[0] == CPU:  # it falls back by itself
@@ -71,9 +70,3 @@ def _session(path: Path, device: torch.device) -> Any:
             f'{onnxruntime.get_available_providers()}; for CUDA: pip install onnxruntime-gpu'
         )
     return session
-
-
-def _providers(device: torch.device) -> list:
-    if device.type == 'cuda':
-        return [('CUDAExecutionProvider', {'device_id': device.index or 0}), CPU]
-    return [CPU]

@@ -8,7 +8,6 @@ import copy
 import inspect
 import warnings
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +23,7 @@ from mmomni.checkpoints import (
     load_weights,
 )
 from mmomni.models.layers import Coordinates, DynamicFilter
+from mmomni.utils.files import replacing
 
 from .network import Network, TorchNetwork
 from .onnx import OnnxNetwork
@@ -53,12 +53,8 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     """Export a published checkpoint, and compare the result with torch.
 
     Inputs and outputs of the file are those of a :data:`~.network.Network`: ``planes``
-    (B, 5, H, W), ``logits`` (B, 2, H, W) and, with a learned gate, ``gate`` (B,).
-
-    Args:
-        checkpoint: Of :func:`~mmomni.checkpoints.read_checkpoint`; its config, thresholds and card
-            go into the file.
-        out: ``.onnx`` file.
+    (B, 5, H, W), ``logits`` (B, 2, H, W) and, with a learned gate, ``gate`` (B,). The config, the
+    thresholds and the card of the checkpoint go into it.
 
     Returns:
         How far both agree.
@@ -67,7 +63,10 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
         ImportError: onnx or onnxruntime is not installed.
         ValueError: The checkpoint lacks a config, or its network cannot be exported.
     """
-    onnx = _import_onnx()
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError('onnx is not installed: pip install onnx onnxruntime') from error
     if checkpoint.config is None:
         raise ValueError('expected a checkpoint with its config, got none; publish it first')
     text = description_text(Description(*checkpoint[1:]))
@@ -75,23 +74,12 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     load_weights(model, checkpoint)
     network = TorchNetwork(model.eval())
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent) as folder:
-        path = Path(folder) / out.name
+    with replacing(out) as path:
         _trace(network, path)
         file = onnx.load(path)
         onnx.helper.set_model_props(file, {DESCRIPTION: text})
         onnx.save(file, path)
-        parity = _compare(network, path)
-        path.replace(out)
-    return parity
-
-
-def _import_onnx() -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError('onnx is not installed: pip install onnx onnxruntime') from error
-    return onnx
+        return _compare(network, path)
 
 
 def _trace(network: TorchNetwork, path: Path) -> None:

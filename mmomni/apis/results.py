@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from mmomni.evaluation.functional.image_level import TOP_K, image_score
+from mmomni.jpeg.orientation import upright, upright_box
+from mmomni.visualization import outline_regions
 
 SMALLEST_REGION = 64
 """Pixels; those of one JPEG block."""
 STRIPE = 512
-Modality = Literal['vision', 'vision + frequency']
 
 
 class Region(NamedTuple):
@@ -39,7 +40,7 @@ class GateChoice(NamedTuple):
         confidence: Of that choice, 0.5 (undecided) to 1: ``max(P, 1 - P)``, ``P = sigmoid(P_cls)``.
     """
 
-    modality: Modality
+    modality: Literal['vision', 'vision + frequency']
     confidence: float
 
 
@@ -97,9 +98,7 @@ class Failure(NamedTuple):
 def find_regions(mask: np.ndarray, probability: np.ndarray) -> tuple[Region, ...]:
     """Connected (8 neighbours) parts of a mask, largest first, without specks.
 
-    Args:
-        mask: 1 = tampered; ``uint8`` (H, W).
-        probability: Of "tampered"; ``float32`` (H, W).
+    The mask, 1 = tampered, is ``uint8``, the probability of "tampered" ``float32``, both (H, W).
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -131,14 +130,25 @@ def score_of(log_odds: Tensor, pooling: str) -> float:
     """:func:`~mmomni.evaluation.functional.image_score` of a large map in little memory.
 
     In float32 the probabilities of sure pixels would all round to 1, in float64 a large map would
-    need gigabytes; so the highest log-odds are found first.
-
-    Args:
-        log_odds: Of "tampered", ``float32`` (H, W).
-        pooling: One of ``IMAGE_POOLINGS``.
+    need gigabytes; so the highest log-odds of "tampered", ``float32`` (H, W), are found first.
     """
     count = max(1, round(TOP_K * log_odds.numel()))
     # Not torch's topk, which holds a copy of pairs of value and index, 16 bytes a pixel.
     values = log_odds.flatten().numpy()
     top = torch.from_numpy(np.partition(values, values.size - count)[-count:])
     return image_score(top.double().sigmoid(), pooling, top_k=1.0)
+
+
+def draw_overlay(prediction: Prediction) -> np.ndarray:
+    """The image with its regions outlined and numbered, turned as a viewer shows the photo.
+
+    It is RGB, a view of BGR as the decoder and OpenCV have it; ``uint8`` (H, W, 3).
+    """
+    stored = np.ascontiguousarray(prediction.image[..., ::-1])
+    image = upright(stored, prediction.orientation)
+    if np.shares_memory(image, prediction.image):
+        image = image.copy()
+    mask, orientation = prediction.mask, prediction.orientation
+    boxes = [upright_box(region.box, mask.shape, orientation) for region in prediction.regions]
+    outline_regions(image, upright(mask, orientation), boxes)
+    return image[..., ::-1]

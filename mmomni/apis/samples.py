@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
@@ -59,20 +58,11 @@ class Sample(NamedTuple):
     seconds: float
 
 
-class Samples(Dataset):
-    """Sources that a loader reads on demand, in this process or in its own."""
-
-    def __init__(
-        self, sources: Sequence[Source], read: Callable[[Source], Sample | Failure]
-    ) -> None:
-        self.sources = sources
-        self.read = read
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def __getitem__(self, index: int) -> Sample | Failure:
-        return self.read(self.sources[index])
+def read_batch(
+    sources: Sequence[Source], read: Callable[[Source], Sample | Failure]
+) -> list[Sample | Failure]:
+    """What a loader makes of some sources, in this process or in its own."""
+    return [read(source) for source in sources]
 
 
 def try_to_read(source: Source, max_pixels: int) -> Sample | Failure:
@@ -135,9 +125,8 @@ def _notes(results: dict[str, Any]) -> list[str]:
 def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
-    Args:
-        source: Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them.
-        max_pixels: More are refused before anything is decoded.
+    Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
+    are refused before anything is decoded.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,

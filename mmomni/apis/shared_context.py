@@ -67,7 +67,7 @@ class SharedContext:
         with SharedContext(network) as context:
             for _ in range(passes):
                 for window in windows:
-                    context.window = window
+                    context.begin(window)
                     network(crop)
                 context.end_pass()
 
@@ -120,13 +120,8 @@ class SharedContext:
             for module in self._modules
         )
 
-    @property
-    def window(self) -> Window:
-        """The window that the network is about to see."""
-        return self._window
-
-    @window.setter
-    def window(self, window: Window) -> None:
+    def begin(self, window: Window) -> None:
+        """From now on the network sees this window."""
         self._window = window
         self._calls = 0
 
@@ -147,7 +142,7 @@ class SharedContext:
     def _sides(self, size: Sequence[int]) -> list[Side] | None:
         """The window's rows and columns in cells of a map of this size, if strides allow it."""
         sides = []
-        for side, cells in zip(self.window, size, strict=True):
+        for side, cells in zip(self._window, size, strict=True):
             stride, rest = divmod(side.size, cells)
             if rest or GRID % stride:
                 self._refused = True
@@ -171,8 +166,8 @@ class SharedContext:
         self, module: Gathering, args: tuple[Tensor, Tensor, Tensor], output: Tensor
     ) -> Tensor | None:
         query, key, value = (split_heads(t.to(args[2]), module.num_heads) for t in args)
-        stride = math.isqrt(self.window.rows.size * self.window.columns.size // key.shape[2])
-        sides = self._sides([side.size // stride for side in self.window])
+        stride = math.isqrt(self._window.rows.size * self._window.columns.size // key.shape[2])
+        sides = self._sides([side.size // stride for side in self._window])
         if sides is None:
             return None
         weights = torch.as_tensor(np.outer(*(side.weights for side in sides)).ravel())

@@ -18,19 +18,16 @@ TOLERANCE = 1e-3
 """Change of the probability from pass to pass, averaged over the pixels. What is still wrong then
 is about a tenth of that, because each pass divides the difference to the image in one piece by so
 much (measured with the demo's model)."""
+MAY_DIFFER = 'probabilities may differ from those of the image in one piece'
 NOTHING_SHARED = (
-    'windows of the image passed without knowing of each other: probabilities may differ from '
-    'those of the image in one piece, most where windows meet'
+    f'windows of the image passed without knowing of each other: {MAY_DIFFER}, most where windows '
+    'meet'
 )
 PARTLY_SHARED = (
     'windows of the image passed without knowing all of each other, because some layers of this '
-    'network cannot be told of the whole: probabilities may differ from those of the image in one '
-    'piece'
+    f'network cannot be told of the whole: {MAY_DIFFER}'
 )
-NOT_SETTLED = (
-    'windows of the image did not come to agree on the whole of it: probabilities may differ from '
-    'those of the image in one piece'
-)
+NOT_SETTLED = f'windows of the image did not come to agree on the whole of it: {MAY_DIFFER}'
 SAMPLING = 8
 """Every so many rows and columns are compared, so that no second map is held."""
 
@@ -102,10 +99,7 @@ def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> li
 
 
 def _in_windows(
-    network: Network,
-    planes: np.ndarray,
-    windows: Sequence[Window],
-    max_passes: int,
+    network: Network, planes: np.ndarray, windows: Sequence[Window], max_passes: int
 ) -> Map:
     log_odds = torch.empty(planes.shape[1:])
     before: Tensor | None = None
@@ -138,7 +132,7 @@ def _pass(
     log_odds.zero_()
     gate = 0.0
     for window in windows:
-        context.window = window
+        context.begin(window)
         output = _run(network, [planes], window)
         _blend(log_odds, output, window)
         if output.gate is not None:

@@ -58,13 +58,9 @@ def plan_windows(height: int, width: int, window: int, overlap: int) -> list[Win
     """Cover an image, padded at the right and bottom to multiples of :data:`GRID`.
 
     An image with no more pixels than a window is one window, whatever its shape. Else, where one
-    side is shorter than a window, windows are longer along the other.
-
-    Args:
-        height: Of the image, in pixels.
-        width: Likewise.
-        window: Side of a window, a multiple of :data:`GRID`.
-        overlap: Of neighbouring windows at least, a multiple of :data:`GRID` below ``window``.
+    side is shorter than a window, windows are longer along the other. The side of a ``window`` and
+    the least ``overlap`` of neighbours, which is smaller, are multiples of :data:`GRID`; all sizes
+    are in pixels.
 
     Raises:
         ValueError: Window or overlap are no such numbers.

@@ -16,23 +16,19 @@ def average(
 ) -> dict[str, Tensor]:
     """Mean of weights and statistics of norms; whole numbers (counts) are those of the first.
 
-    Args:
-        state_dicts: By the names of their files.
-        shares: One each, sum 1.
+    The state dicts, by the names of their files, have a share each, whose sum is 1.
 
     Raises:
         ValueError: Names or shapes differ, or shares do not fit.
     """
     if len(shares) != len(state_dicts) or not abs(sum(shares) - 1) <= 1e-6:
-        raise ValueError(
-            f'expected {len(state_dicts)} shares whose sum is 1, got {list(shares)}'
-        )
-    (first_name, first), *others = state_dicts.items()
-    for name, other in others:
-        differing = [n for n in first.keys() | other.keys() if _shape(first, n) != _shape(other, n)]
-        if differing:
+        raise ValueError(f'expected {len(state_dicts)} shares whose sum is 1, got {list(shares)}')
+    shapes = {name: {(n, t.shape) for n, t in each.items()} for name, each in state_dicts.items()}
+    (first_name, first), *_ = state_dicts.items()
+    for name, found in shapes.items():
+        if differing := sorted({n for n, _ in found ^ shapes[first_name]}):
             raise ValueError(
-                f'{name} is of another network than {first_name}: {sorted(differing)[:5]} differ; '
+                f'{name} is of another network than {first_name}: {differing[:5]} differ; '
                 'only checkpoints of one config can be averaged'
             )
     averaged = dict(first)
@@ -49,12 +45,8 @@ def average_files(
     """Write the mean of training checkpoints, with the config of the first.
 
     Its ``meta['averaged']`` names each file, its share and its iterations, which end in the card
-    when it is published.
-
-    Args:
-        sources: Checkpoints of trainings, trusted: they are unpickled.
-        out: ``.pth`` file.
-        shares: One each, sum 1; default: equal ones.
+    when it is published. The sources are trusted: they are unpickled. Their shares, whose sum is
+    1, are equal by default.
 
     Raises:
         FileNotFoundError: A file is not there.
@@ -73,7 +65,3 @@ def average_files(
     ]
     meta = dict(metas[0], iter=None, averaged=parts)
     save_checkpoint(dict(state_dict=average(state_dicts, shares), meta=meta), str(out))
-
-
-def _shape(state_dict: Mapping[str, Tensor], name: str) -> torch.Size | None:
-    return state_dict[name].shape if name in state_dict else None

@@ -22,9 +22,8 @@ BACKBONE = 'backbone.'
 def convert_convnext(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of the backbone by OpenMMLab's names, with the prefix ``backbone.``.
 
-    Args:
-        state_dict: Of a segmentor: OpenMMLab's (``backbone.stages.0.0.depthwise_conv.weight``) or
-            the original one (``backbone.stages.0.0.dwconv.weight``).
+    They are of a segmentor: OpenMMLab's (``backbone.stages.0.0.depthwise_conv.weight``) or the
+    original one (``backbone.stages.0.0.dwconv.weight``).
 
     Raises:
         ValueError: It has no ConvNeXt as backbone.
@@ -69,11 +68,8 @@ def load_convnext(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRep
 def convert_file(source: Path, out: Path, config: Path, trust: bool = False) -> LoadReport:
     """Write the weights that ``init_cfg=dict(type='Pretrained', prefix='backbone.')`` can load.
 
-    Args:
-        source: ADE20K checkpoint of a segmentor with ConvNeXt.
-        out: ``.pth`` file.
-        config: That the weights are a start for; they are tried on its model.
-        trust: Read a file that holds more than weights too, which can run any code.
+    They are a start for a config, and are tried on its model. With ``trust``, a source may hold
+    more than weights, which can run any code.
 
     Returns:
         What fitted, over the model and the whole source.

@@ -35,8 +35,7 @@ no files."""
 def inference_config(config: Config) -> Config:
     """Leave out what only training reads: data, schedule, auxiliary heads, initial weights.
 
-    Args:
-        config: A whole config, its ``_base_`` files resolved.
+    The config is a whole one, its ``_base_`` files resolved.
 
     Raises:
         ValueError: There is no model, or an entry is not plain data.

@@ -71,9 +71,8 @@ def load_partly(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRepor
 def demand_fit(model: nn.Module, path: str) -> None:
     """Load a trusted checkpoint as :func:`load_weights` does, where mmengine only logs a misfit.
 
-    Args:
-        model: Inside of the wrapper of several ranks.
-        path: File or address of a training's or a published ``.pth``.
+    The model is the one inside of the wrapper of several ranks, the path a file or address of a
+    training's or a published ``.pth``.
 
     Raises:
         ValueError: Weights are missing or have other shapes.

@@ -18,12 +18,7 @@ from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
 from .inference_config import inference_config, refuse_unsafe
-from .reading import (
-    DESCRIPTION,
-    FORMAT,
-    Description,
-    read_training_checkpoint,
-)
+from .reading import DESCRIPTION, FORMAT, Description, read_training_checkpoint
 
 SUFFIXES = ('.pth', '.safetensors')
 CALIBRATION_FIELDS = (
@@ -123,21 +118,17 @@ def _training(config: Config, iterations: int | None, averaged: Sequence[Mapping
     """Of this run: ``started_from`` has seen others before."""
     loader = config.get('train_dataloader') or {}
     sets = [
-        '/'.join(part for part in (entry.get('domain'), _set_name(entry)) if part)
+        (entry.get('domain'), entry.get('name') or Path(entry.get('data_root') or '').name)
         for entry in sets_of(config, 'train_dataloader')
     ]
     return dict(
-        sets=[name for name in sets if name],
+        sets=['/'.join(filter(None, parts)) for parts in sets if any(parts)],
         batch_size=loader.get('batch_size'),
         iterations=iterations,  # not those of the config, before which the training may have ended
         started_from=Path(config.get('load_from') or '').name or None,
         averaged=[dict(part) for part in averaged],
         seed=(config.get('randomness') or {}).get('seed'),
     )
-
-
-def _set_name(entry: Mapping[str, Any]) -> str:
-    return entry.get('name') or Path(entry.get('data_root') or '').name
 
 
 def _metrics(path: Path, source: Path) -> list[dict]:

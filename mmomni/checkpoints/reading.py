@@ -147,7 +147,7 @@ def parse_description(text: str, path: Path) -> Description:
         fields = json.loads(text)
         if fields['format'] != FORMAT:
             raise ValueError(
-                f"format {FORMAT} expected, got {fields['format']}; use the mmomni that wrote it"
+                f'format {FORMAT} expected, got {fields["format"]}; use the mmomni that wrote it'
             )
         refuse_unsafe(fields['config'])
         calibrations = tuple(map(dict, fields['calibrations']))
@@ -231,8 +231,7 @@ def _refuse_unusual(path: Path) -> None:
 
 
 def _description_of(content: Any) -> str | None:
-    meta = content.get('meta') if isinstance(content, Mapping) else None
-    text = meta.get(DESCRIPTION) if isinstance(meta, Mapping) else None
+    text = _meta(content).get(DESCRIPTION)
     return text if isinstance(text, str) else None
 
 
@@ -247,8 +246,8 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
 
 
-def _meta(content: Mapping) -> Mapping:
-    meta = content.get('meta')
+def _meta(content: Any) -> Mapping:
+    meta = content.get('meta') if isinstance(content, Mapping) else None
     return meta if isinstance(meta, Mapping) else {}
 
 

@@ -12,10 +12,7 @@ COMMANDS = (predict, serve, synthesize, check_data, calibrate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a sub-command.
-
-    Args:
-        argv: Arguments after the program's name; default: those of the process.
+    """Run a sub-command, by default with the arguments of the process.
 
     Returns:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
@@ -31,9 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse, with the sub-command's function as ``run``."""
-    parser = Parser(
-        prog='mmomni', description='Localise tampering in photos, documents and faces.'
-    )
+    parser = Parser(prog='mmomni', description='Localise tampering in photos, documents and faces.')
     commands = parser.add_subparsers(dest='command', required=True, metavar='command')
     for command in COMMANDS:
         command.add_parser(commands)

@@ -1,5 +1,3 @@
-"""``python -m mmomni.cli``."""
-
 from . import main
 
 if __name__ == '__main__':

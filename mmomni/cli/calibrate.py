@@ -1,5 +1,3 @@
-"""``mmomni calibrate``."""
-
 import argparse
 import json
 from pathlib import Path
@@ -22,24 +20,18 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument('config', metavar='CONFIG')
     parser.add_argument('checkpoint', metavar='CHECKPOINT')
     parser.add_argument(
-        'authentic',
-        type=Path,
-        metavar='AUTHENTIC',
+        'authentic', type=Path, metavar='AUTHENTIC',
         help='a folder of authentic images, or a list file with lines `image -`',
-    )
+    )  # fmt: skip
     parser.add_argument(
-        '--fpr',
-        type=float,
-        default=0.01,
+        '--fpr', type=float, default=0.01,
         help='largest share of authentic images to be called tampered; n images can vouch for '
         '1/(n+1) at best (default: %(default)s)',
-    )
+    )  # fmt: skip
     parser.add_argument(
-        '--pooling',
-        choices=POOLINGS,
-        default='top_k_mean',
+        '--pooling', choices=POOLINGS, default='top_k_mean',
         help='how the probability map becomes one score (default: %(default)s)',
-    )
+    )  # fmt: skip
     parser.add_argument(
         '--out', type=Path, metavar='FILE', help='default: CHECKPOINT.calibration.json'
     )
@@ -54,14 +46,9 @@ def _run(args: argparse.Namespace) -> None:
     from mmomni.apis.calibration import calibrate
 
     found = calibrate(
-        args.config,
-        args.checkpoint,
-        args.authentic,
-        args.fpr,
-        args.pooling,
-        counter('calibrate'),
-        args.trust_checkpoint,
-    )
+        args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
+        progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
+    )  # fmt: skip
     out = args.out or Path(f'{args.checkpoint}.calibration.json')
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')

@@ -1,5 +1,3 @@
-"""``mmomni check-data``."""
-
 import argparse
 import os
 from pathlib import Path
@@ -17,12 +15,10 @@ def add_parser(commands: Commands) -> None:
         'Exit status: 0 nothing bad, 1 wrong arguments, 2 errors found.',
     )
     parser.add_argument(
-        'inputs',
-        nargs='*',
-        metavar='CONFIG|LIST|FOLDER',
+        'inputs', nargs='*', metavar='CONFIG|LIST|FOLDER',
         help='configs (all sets of their dataloaders), or training sets: list files, or folders '
         'of images or with images/ and masks/',
-    )
+    )  # fmt: skip
     parser.add_argument(
         '--test', nargs='+', default=[], metavar='SET', help='list files or folders of test sets'
     )

@@ -2,28 +2,15 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from .parser import checked
 
 if TYPE_CHECKING:
     from mmomni.apis import ManipulationInferencer
     from mmomni.reporting import ImageThreshold
 
 DEFAULT_POOLING = 'top_k_mean'
-
-
-class Model(NamedTuple):
-    """A checkpoint with all that its results depend on.
-
-    Attributes:
-        inferencer: With its weights.
-        settings: See :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and ``pooling``
-            are arguments of the inferencer.
-        image_threshold: For a verdict on whole images; ``None``: there is none.
-    """
-
-    inferencer: 'ManipulationInferencer'
-    settings: dict[str, Any]
-    image_threshold: 'ImageThreshold | None'
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +23,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         '--config', metavar='FILE', help='default: the one inside of the checkpoint'
     )
     parser.add_argument(
-        '--threshold', type=_probability, default=0.5, metavar='P',
+        '--threshold', default=0.5, metavar='P',
+        type=checked(float, lambda p: 0 <= p < 1, 'a probability from 0 to below 1'),
         help='a pixel is called tampered above this probability (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
@@ -58,35 +46,37 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def open_model(args: argparse.Namespace, **options: Any) -> Model:
-    """Load the checkpoint.
+def open_model(
+    args: argparse.Namespace, **options: Any
+) -> tuple['ManipulationInferencer', dict[str, Any], 'ImageThreshold | None']:
+    """Load what :func:`add_model_options` names; ``options`` are more of the inferencer's.
 
-    Args:
-        args: Those of :func:`add_model_options`.
-        **options: More of the inferencer's.
+    Returns:
+        What :class:`~mmomni.web.Examiner` takes: inferencer, settings and threshold of an image.
 
     Raises:
         ValueError: The checkpoint, config, calibration or device cannot be used.
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
+    from mmomni.reporting import carried_threshold, threshold_from_file
     from mmomni.utils.allocator import keep_freed_memory
     from mmomni.utils.files import file_sha256
 
     if args.config is not None and not Path(args.config).is_file():
         raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
     inferencer = ManipulationInferencer(
-        args.config,
-        args.checkpoint,
-        _device(args.device, args.backend),
-        trust_checkpoint=args.trust_checkpoint,
-        backend=args.backend,
-        **options,
-    )
+        args.config, args.checkpoint, _device(args.device, args.backend), backend=args.backend,
+        trust_checkpoint=args.trust_checkpoint, **options,
+    )  # fmt: skip
     if inferencer.model.device.type == 'cpu':
         keep_freed_memory()
     digest = file_sha256(args.checkpoint)
-    limit = _image_threshold(args, inferencer.calibrations, digest)
+    limit = None
+    if args.calibration is not None:
+        limit = threshold_from_file(args.calibration, digest, args.fpr)
+    elif args.fpr is not None:
+        limit = carried_threshold(inferencer.calibrations, args.fpr)
     settings = dict(
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest,
@@ -95,14 +85,7 @@ def open_model(args: argparse.Namespace, **options: Any) -> Model:
         threshold=args.threshold,
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
     )
-    return Model(inferencer, settings, limit)
-
-
-def _probability(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f'expected a probability from 0 to below 1, got {text}')
-    return value
+    return inferencer, settings, limit
 
 
 def _device(name: str, backend: str) -> str | None:
@@ -122,16 +105,6 @@ def _device(name: str, backend: str) -> str | None:
             f'{name!r}: {reason}'
         ) from error
     return name
-
-
-def _image_threshold(
-    args: argparse.Namespace, calibrations: Any, digest: str
-) -> 'ImageThreshold | None':
-    from mmomni.reporting import carried_threshold, threshold_from_file
-
-    if args.calibration is not None:
-        return threshold_from_file(args.calibration, digest, args.fpr)
-    return None if args.fpr is None else carried_threshold(calibrations, args.fpr)
 
 
 def _config_digest(config: str | None) -> str | None:

@@ -1,8 +1,12 @@
-"""The argument parser of all commands."""
+"""The argument parser of all commands, and the numbers among their arguments."""
 
 import argparse
 import sys
-from typing import NoReturn, TypeAlias
+from collections.abc import Callable
+from functools import wraps
+from typing import NoReturn, TypeAlias, TypeVar
+
+Number = TypeVar('Number', int, float)
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,3 +20,18 @@ class Parser(argparse.ArgumentParser):
 
 
 Commands: TypeAlias = 'argparse._SubParsersAction[Parser]'
+
+
+def checked(
+    kind: Callable[[str], Number], fits: Callable[[Number], bool], expected: str
+) -> Callable[[str], Number]:
+    """The ``type`` of an argument whose values have to fit; ``expected`` says in words how."""
+
+    @wraps(kind, updated=())  # argparse names what it cannot convert to
+    def parse(text: str) -> Number:
+        value = kind(text)
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f'expected {expected}, got {text}')
+        return value
+
+    return parse

@@ -1,15 +1,9 @@
-"""``mmomni predict``."""
-
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
-from .parser import Commands
+from .parser import Commands, checked
 from .progress import counter
-
-if TYPE_CHECKING:
-    from mmomni.reporting import Summary
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 FORMATS = ('png', 'npz', 'json')
@@ -40,11 +34,11 @@ def add_parser(commands: Commands) -> None:
         'predictions.jsonl, which is always written (default: png,json)',
     )  # fmt: skip
     parser.add_argument(
-        '--batch-size', type=_positive, default=1, metavar='N',
+        '--batch-size', type=checked(int, lambda n: n >= 1, '1 or more'), default=1, metavar='N',
         help='images of equal size among N consecutive ones pass together (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--workers', type=_not_negative, default=0, metavar='N',
+        '--workers', type=checked(int, lambda n: n >= 0, '0 or more'), default=0, metavar='N',
         help='processes that read files beside this one (default: %(default)s, it reads them '
         'itself)',
     )  # fmt: skip
@@ -60,27 +54,9 @@ def _formats(text: str) -> tuple[str, ...]:
     return formats
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
-    return value
-
-
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f'expected 0 or more, got {text}')
-    return value
-
-
 def _run(args: argparse.Namespace) -> int:
-    from mmomni.reporting import (
-        PredictionFolder,
-        find_image_files,
-        write_predictions,
-        write_report,
-    )
+    from mmomni.reporting import PredictionFolder, find_image_files, write_predictions, write_report
+    from mmomni.utils.templates import printable
 
     files = find_image_files(args.inputs, args.out)
     inferencer, settings, limit = open_model(args)
@@ -93,13 +69,6 @@ def _run(args: argparse.Namespace) -> int:
             counter('predict'),
         )
         report = write_report(folder)
-    _print_summary(summary, report)
-    return BAD_FILES if summary.failures else 0
-
-
-def _print_summary(summary: 'Summary', report: str) -> None:
-    from mmomni.utils.templates import printable
-
     bad = _count(len(summary.failures), 'bad file')
     if summary.failures:
         print(f'{bad}:')
@@ -110,6 +79,7 @@ def _print_summary(summary: 'Summary', report: str) -> None:
         f'{_count(summary.predicted, "image")} predicted, {summary.skipped} done before, '
         f'{bad}; report: {report}'
     )
+    return BAD_FILES if summary.failures else 0
 
 
 def _count(number: int, of_what: str) -> str:

@@ -1,12 +1,10 @@
-"""A counter with speed and time left."""
-
 import sys
 import time
 from collections.abc import Callable
 
 
 def counter(label: str) -> Callable[[int, int], None]:
-    """Show (done, total) on stderr: on a terminal in place, else each tenth."""
+    """Show done, total, speed and time left on stderr: on a terminal in place, else each tenth."""
     start: list[tuple[int, float]] = []
 
     def show(done: int, total: int) -> None:

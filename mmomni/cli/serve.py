@@ -1,12 +1,10 @@
-"""``mmomni serve``."""
-
 import argparse
 import ipaddress
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
-from .parser import Commands
+from .parser import Commands, checked
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -26,6 +24,7 @@ def add_parser(commands: Commands) -> None:
         'memory; the pictures of a report are made in a temporary folder, which is removed before '
         'the answer is sent. Ends with Ctrl+C.',
     )
+    positive = checked(float, lambda number: 0 < number < float('inf'), 'a number above 0')
     add_model_options(parser)
     parser.add_argument(
         '--host', default='127.0.0.1',
@@ -36,30 +35,18 @@ def add_parser(commands: Commands) -> None:
         '--port', type=int, default=7860, help='0: any that is free (default: %(default)s)'
     )
     parser.add_argument(
-        '--max-upload-mb', type=_positive, default=50.0, metavar='MB',
+        '--max-upload-mb', type=positive, default=50.0, metavar='MB',
         help='larger files are refused before they are read (default: %(default)g)',
     )  # fmt: skip
     parser.add_argument(
-        '--max-megapixels', type=_megapixels, default=50.0, metavar='N',
+        '--max-megapixels', default=50.0, metavar='N',
+        type=checked(
+            positive, lambda number: number <= MOST_MEGAPIXELS,
+            f'at most {MOST_MEGAPIXELS}, the limit of Pillow',
+        ),
         help='larger images are refused before they are decoded (default: %(default)g)',
     )  # fmt: skip
     parser.set_defaults(run=_run)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError(f'expected a number above 0, got {text}')
-    return value
-
-
-def _megapixels(text: str) -> float:
-    value = _positive(text)
-    if value > MOST_MEGAPIXELS:
-        raise argparse.ArgumentTypeError(
-            f'expected at most {MOST_MEGAPIXELS}, the limit of Pillow, got {text}'
-        )
-    return value
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -79,15 +66,11 @@ def open_page(args: argparse.Namespace) -> 'BaseWSGIServer':
     from mmomni.version import __version__
     from mmomni.web import Examiner, Page, open_server
 
-    model = open_model(args, max_pixels=int(args.max_megapixels * 1e6))
-    about: dict[str, Any] = dict(
-        checkpoint=args.checkpoint.name,
-        version=__version__,
-        max_megapixels=args.max_megapixels,
-    )
+    megapixels = args.max_megapixels
+    model = open_model(args, max_pixels=int(megapixels * 1e6))
     page = Page(
         Examiner(*model),
-        about,
+        dict(checkpoint=args.checkpoint.name, version=__version__, max_megapixels=megapixels),
         max_upload=int(args.max_upload_mb * 2**20),
         hosts=(*OWN_NAMES, _in_address(args.host)) if _is_own(args.host) else (),
     )

@@ -1,5 +1,3 @@
-"""``mmomni synthesize``."""
-
 import argparse
 from pathlib import Path
 
@@ -21,23 +19,19 @@ def add_parser(commands: Commands) -> None:
         'gives the same files, whatever the number of workers.',
     )
     parser.add_argument(
-        'sources',
-        nargs='+',
-        metavar='SRC',
+        'sources', nargs='+', metavar='SRC',
         help="folders or files of authentic images, or the word 'rendered': pages made here "
         '(a folder of that name: ./rendered)',
-    )
+    )  # fmt: skip
     parser.add_argument('out', type=Path, metavar='OUT', help='a new or empty folder')
     parser.add_argument('--domain', required=True, choices=DOMAINS)
     parser.add_argument('--num', required=True, type=int, help='how many images')
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument(
-        '--donors',
-        type=Path,
-        metavar='FOLDER',
+        '--donors', type=Path, metavar='FOLDER',
         help='photos (FOLDER/images) and masks (FOLDER/masks, white: the thing) of whole things to '
         'put into other photos; for domain natural',
-    )
+    )  # fmt: skip
     parser.add_argument(
         '--max-side', type=int, default=512, help='longest side in pixels (default: %(default)s)'
     )
@@ -55,54 +49,37 @@ def add_parser(commands: Commands) -> None:
 def _add_history_options(parser: argparse.ArgumentParser) -> None:
     """Which compressions an image goes through."""
     parser.add_argument(
-        '--histories',
-        choices=HISTORIES,
-        default='varied',
+        '--histories', choices=HISTORIES, default='varied',
         help="what images went through before the forgery: 'varied': a compression made here, by "
         "libjpeg's tables or by those of another source, the source's own one, or none; "
         "'double': always one of libjpeg's and a second one, and no forged region keeps the first "
         "one's grid (default: %(default)s)",
-    )
-    for generation, default in (('first', (70, 100)), ('second', (70, 100))):
+    )  # fmt: skip
+    for generation in ('first', 'second'):
         parser.add_argument(
-            f'--{generation}-quality',
-            nargs=2,
-            type=int,
-            default=default,
+            f'--{generation}-quality', nargs=2, type=int, default=(70, 100),
             metavar=('LOW', 'HIGH'),
             help=f'JPEG qualities of the {generation} compression (default: %(default)s)',
-        )
+        )  # fmt: skip
 
 
 def _add_shares(parser: argparse.ArgumentParser) -> None:
     """How many images differ from the others in what happens besides the forgery."""
     parser.add_argument(
-        '--post-probability',
-        type=float,
-        default=0.3,
-        metavar='P',
+        '--post-probability', type=float, default=0.3, metavar='P',
         help='share of images resized, cropped, blurred, sharpened, covered with noise, given '
         'other tones, saved again, sent through social media or taken as a screenshot after the '
         'forgery (default: %(default)s)',
-    )
+    )  # fmt: skip
     for name, share, kind in (
         ('png', 0.12, 'saved as PNG, most of them without a trace of compression'),
         ('grey', 0.1, 'without colour'),
+        ('authentic', 0.0, 'that are compressed alike, but not forged'),
     ):
         parser.add_argument(
-            f'--{name}',
-            type=float,
-            default=share,
-            metavar='SHARE',
+            f'--{name}', type=float, default=share, metavar='SHARE',
             help=f'share of images {kind} (default: %(default)s)',
-        )
-    parser.add_argument(
-        '--authentic',
-        type=float,
-        default=0.0,
-        metavar='SHARE',
-        help='share of images that are compressed alike, but not forged (default: %(default)s)',
-    )
+        )  # fmt: skip
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -116,23 +93,12 @@ def _run(args: argparse.Namespace) -> None:
     rendered = args.sources == [RENDERED]
     summary = synthesize_folder(
         RENDERED if rendered else [Path(source) for source in args.sources],
-        args.out,
-        args.domain,
-        args.num,
-        args.seed,
-        max_side=args.max_side,
-        first_quality=tuple(args.first_quality),
-        second_quality=tuple(args.second_quality),
-        progress=counter('synthesize'),
-        post_probability=args.post_probability,
-        authentic=args.authentic,
-        workers=args.workers,
-        resume=args.resume,
-        donors=args.donors,
-        histories=args.histories,
-        png=args.png,
-        grey=args.grey,
-    )
+        args.out, args.domain, args.num, args.seed, progress=counter('synthesize'),
+        first_quality=tuple(args.first_quality), second_quality=tuple(args.second_quality),
+        max_side=args.max_side, workers=args.workers, resume=args.resume,
+        post_probability=args.post_probability, authentic=args.authentic, png=args.png,
+        grey=args.grey, donors=args.donors, histories=args.histories,
+    )  # fmt: skip
     counts = ', '.join(f'{name} {count}' for name, count in sorted(summary.operations.items()))
     kind = 'images' if args.authentic else 'tampered images'
     line = f'{summary.num} {kind} in {args.out}: {counts}'

@@ -1,7 +1,6 @@
 """Image files <-> pixels. Letters: ``H W`` image height and width in pixels."""
 
 from io import BytesIO
-from itertools import chain
 from typing import Literal
 
 import cv2
@@ -117,8 +116,6 @@ def encode(
     pixels = unmirrored(pixels)
     if pixels.ndim == 3 and channel_order == 'rgb':
         pixels = _swapped(pixels)
-    options = {
-        cv2.IMWRITE_JPEG_QUALITY: int(quality),
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: SUBSAMPLING[subsampling],
-    }
-    return cv2.imencode('.jpg', pixels, list(chain(*options.items())))[1].tobytes()
+    options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SUBSAMPLING[subsampling]]
+    return cv2.imencode('.jpg', pixels, options)[1].tobytes()

@@ -38,14 +38,10 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn an image or map, (H, W) or (H, W, 3), as a viewer does.
-
-    Args:
-        pixels: As stored.
-        orientation: EXIF orientation, 1 to 8; ``pixels`` itself comes back for 1.
+    """Turn a stored image or map, (H, W) or (H, W, 3), as a viewer does; no copy for 1.
 
     Raises:
-        ValueError: Another orientation.
+        ValueError: The orientation is none of EXIF, 1 to 8.
     """
     if orientation not in range(1, 9):
         raise ValueError(f'expected an EXIF orientation from 1 to 8, got {orientation}')
@@ -60,10 +56,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def upright_box(box: Box, shape: tuple[int, int], orientation: int) -> Box:
     """A box ``x1, y1, x2, y2`` (right and lower edges exclusive), turned like its image.
 
-    Args:
-        box: In the image as stored.
-        shape: (H, W) of the image as stored.
-        orientation: EXIF orientation, 1 to 8.
+    The image has ``shape`` (H, W) as it is stored, and an EXIF orientation of 1 to 8.
     """
     x1, y1, x2, y2 = box
     height, width = shape

@@ -7,15 +7,7 @@ from .verdict import ImageThreshold, carried_threshold, threshold_from_file
 from .writing import Summary, write_predictions
 
 __all__ = [
-    'FORMATS',
-    'ImageFile',
-    'ImageThreshold',
-    'PredictionFolder',
-    'Summary',
-    'assign_names',
-    'carried_threshold',
-    'find_image_files',
-    'threshold_from_file',
-    'write_predictions',
+    'FORMATS', 'ImageFile', 'ImageThreshold', 'PredictionFolder', 'Summary', 'assign_names',
+    'carried_threshold', 'find_image_files', 'threshold_from_file', 'write_predictions',
     'write_report',
-]
+]  # fmt: skip

@@ -66,11 +66,8 @@ class PredictionFolder:
         self.root = Path(os.path.realpath(root))
         self.formats = formats
         self.image_threshold = image_threshold
-        self.settings = dict(
-            settings,
-            formats=sorted(formats),
-            image_threshold=None if image_threshold is None else image_threshold._asdict(),
-        )
+        limit = None if image_threshold is None else image_threshold._asdict()
+        self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.root)
         try:
@@ -83,7 +80,8 @@ class PredictionFolder:
             self.failures = {line['path']: line['reason'] for line in lines}
             self._clear_unfinished()
             (self.root / UNFINISHED).mkdir()
-            self._write(SETTINGS, _pretty(dict(self.settings, mmomni=__version__)))
+            text = json.dumps(dict(self.settings, mmomni=__version__), indent=2, allow_nan=False)
+            self._write(SETTINGS, f'{text}\n'.encode())
         except BaseException:
             os.close(self._lock)
             raise
@@ -174,14 +172,9 @@ class PredictionFolder:
     def add(
         self, file: ImageFile, name: str, state: FileState, sha256: str, prediction: Prediction
     ) -> None:
-        """Write the outputs of an image, its line last.
+        """Write the outputs of an image under a name of :func:`assign_names`, its line last.
 
-        Args:
-            file: The image.
-            name: Of its outputs, see :func:`~mmomni.reporting.assign_names`.
-            state: Of the file before it was read: if it changes meanwhile, the next run sees that.
-            sha256: Of the file.
-            prediction: Of the image.
+        The state is that before the file was read: if it changes meanwhile, the next run sees that.
         """
         files = {}
         for kind, output, content in self._outputs(name, prediction):
@@ -277,7 +270,3 @@ def _read_lines(path: Path, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _line(content: Mapping[str, Any]) -> str:
     # ASCII: a file name may hold what is no text, or ends a line.
     return json.dumps(content, allow_nan=False) + '\n'
-
-
-def _pretty(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2, allow_nan=False) + '\n').encode()

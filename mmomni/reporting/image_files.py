@@ -37,9 +37,7 @@ class ImageFile(NamedTuple):
 def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
     """The files of some files, folders (all images below) and globs, each once.
 
-    Args:
-        inputs: As the user wrote them.
-        out: The results folder; what lies in it is no input.
+    What lies in the results folder ``out`` is no input.
 
     Raises:
         ValueError: There is nothing.
@@ -47,23 +45,17 @@ def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
     found: dict[Path, ImageFile] = {}
     inside = os.path.realpath(out)
     for item in inputs:
-        for file in _opened(item):
-            if os.path.commonpath([inside, os.path.realpath(file.path)]) != inside:
-                found.setdefault(file.path, file)
+        root = _root(item)
+        for path in (Path(source.name) for source in list_sources(item)):
+            real = Path(os.path.realpath(path.parent), path.name)
+            if os.path.commonpath([inside, os.path.realpath(real)]) != inside:
+                found.setdefault(real, ImageFile(real, path.relative_to(root)))
     if not any(path.exists() for path in found):
         raise ValueError(
             f'expected images in {", ".join(inputs)}, found none (files in the results folder '
             f'{out} do not count); check the paths'
         )
     return list(found.values())
-
-
-def _opened(item: str) -> Iterator[ImageFile]:
-    root = _root(item)
-    for source in list_sources(item):
-        path = Path(source.name)
-        real = Path(os.path.realpath(path.parent), path.name)
-        yield ImageFile(real, path.relative_to(root))
 
 
 def _root(item: str) -> Path:
@@ -85,21 +77,15 @@ def assign_names(files: Iterable[ImageFile], taken: Mapping[Path, str]) -> dict[
 
     It is the file's own path below its input folder; where that is taken (``x.jpg`` beside
     ``x.png``, or ``x.jpg`` of two folders), with the suffix or with a digest of the path behind it.
-    Names differ in more than case and fit any file system, whatever the file is called.
-
-    Args:
-        files: In order: the first to ask for a name gets it.
-        taken: Names by path, of this and of other files. A file that has one keeps it.
+    Names differ in more than case and fit any file system, whatever the file is called. The first
+    file to ask for a name gets it; one that has a name among those ``taken``, by path, keeps it.
     """
     names: dict[Path, str] = {}
     used = {_folded(name) for name in taken.values()}
     for file in files:
-        if file.path in taken:
-            names[file.path] = taken[file.path]
-            continue
-        name = next(name for name in _candidates(file) if _folded(name) not in used)
-        used.add(_folded(name))
-        names[file.path] = name
+        free = (name for name in _candidates(file) if _folded(name) not in used)
+        names[file.path] = taken.get(file.path) or next(free)
+        used.add(_folded(names[file.path]))
     return names
 
 

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.apis.overlay import draw_overlay
-from mmomni.apis.results import Prediction
+from mmomni.apis.results import Prediction, draw_overlay
 from mmomni.jpeg import encode
 from mmomni.jpeg.orientation import upright
 from mmomni.visualization import heat_levels, heat_map, heat_palette
@@ -49,7 +48,9 @@ def probability_npz(prediction: Prediction) -> bytes:
 
 def report_pictures(prediction: Prediction) -> Iterator[tuple[str, bytes]]:
     """What ``report.html`` shows, upright: ``images``, ``heat_maps`` and ``thumbnails`` (both)."""
-    image = _shrunk(_bgr(prediction), VIEW_SIDE, prediction.orientation)
+    # No copy where ``image`` is a view of the decoder's BGR.
+    bgr = np.ascontiguousarray(prediction.image[..., ::-1])
+    image = _shrunk(bgr, VIEW_SIDE, prediction.orientation)
     probability = _shrunk(prediction.probability, VIEW_SIDE, prediction.orientation)
     heat = heat_map(probability)[..., ::-1]
     yield 'images', _jpeg(image, VIEW_QUALITY)
@@ -62,11 +63,6 @@ def _png(picture: Image.Image) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, 'PNG', compress_level=_FAST)
     return buffer.getvalue()
-
-
-def _bgr(prediction: Prediction) -> np.ndarray:
-    """Contiguous; no copy where ``image`` is a view of the decoder's BGR."""
-    return np.ascontiguousarray(prediction.image[..., ::-1])
 
 
 def _shrunk(pixels: np.ndarray, side: int, orientation: int = 1) -> np.ndarray:

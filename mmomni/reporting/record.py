@@ -46,17 +46,15 @@ def make_record(
 ) -> dict[str, Any]:
     """All that is known of a prediction but its maps; boxes are in pixels of the file as stored.
 
-    Args:
-        prediction: Its ``pooling`` is that of the threshold.
-        name: Of its outputs.
-        image_threshold: ``None``: there is no verdict.
+    Its ``pooling`` is that of the threshold, without which there is no verdict. The name is that of
+    its outputs.
     """
     height, width = prediction.mask.shape
     return dict(
         name=name,
         score=prediction.score,
         pooling=prediction.pooling,
-        verdict=None if image_threshold is None else verdict(prediction.score, image_threshold),
+        verdict=None if image_threshold is None else image_threshold.verdict(prediction.score),
         tampered_share=float(prediction.mask.mean(dtype=float)),
         num_regions=len(prediction.regions),
         regions=[region._asdict() for region in prediction.regions[:LISTED_REGIONS]],
@@ -69,8 +67,3 @@ def make_record(
         seconds=prediction.seconds,
         warnings=list(prediction.warnings),
     )
-
-
-def verdict(score: float, threshold: ImageThreshold) -> str:
-    """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
-    return 'tampered' if score > threshold.value else 'authentic'

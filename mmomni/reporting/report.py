@@ -23,13 +23,10 @@ ROW_KEYS = (
 
 
 def write_report(folder: PredictionFolder) -> str:
-    """Write ``report.html`` of everything that the folder holds.
+    """Write ``report.html`` of everything that the folder holds, and tell its path.
 
     Every name that comes from outside is escaped, and the page forbids itself any script but its
     own and any address but the folder's.
-
-    Returns:
-        Its path.
     """
     target = folder.root / REPORT
     with (
@@ -50,7 +47,10 @@ def _page(folder: PredictionFolder) -> Iterator[str]:
         failures=folder.failures,
         rows=[_row(folder, number, record) for number, record in enumerate(records)],
         embedded=embedded,
-        views=(_view(folder, record) for record in (records if embedded else ())),
+        views=(
+            [_embedded(folder, file) for file in _view_files(record)]
+            for record in (records if embedded else ())
+        ),
     )
 
 
@@ -67,10 +67,6 @@ def _row(folder: PredictionFolder, number: int, record: Mapping[str, Any]) -> di
         thumbnail=_embedded(folder, report_file('thumbnails', record['name'])),
         pictures=[quote(file) for file in _view_files(record)],
     )
-
-
-def _view(folder: PredictionFolder, record: Mapping[str, Any]) -> list[str]:
-    return [_embedded(folder, file) for file in _view_files(record)]
 
 
 def _view_files(record: Mapping[str, Any]) -> Iterator[str]:

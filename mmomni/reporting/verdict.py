@@ -20,6 +20,10 @@ class ImageThreshold(NamedTuple):
     pooling: str
     fpr: float
 
+    def verdict(self, score: float) -> str:
+        """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
+        return 'tampered' if score > self.value else 'authentic'
+
 
 def carried_threshold(calibrations: Sequence[Mapping[str, Any]], fpr: float) -> ImageThreshold:
     """The one of a checkpoint's calibrations that was made for ``fpr``.
@@ -39,12 +43,9 @@ def carried_threshold(calibrations: Sequence[Mapping[str, Any]], fpr: float) -> 
 
 
 def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -> ImageThreshold:
-    """A calibration file of ``mmomni calibrate``.
+    """The one of a calibration file of ``mmomni calibrate``, which must be about the checkpoint.
 
-    Args:
-        path: JSON.
-        checkpoint_sha256: Of the checkpoint that predicts; the file must be about it.
-        fpr: The rate that is asked for; ``None``: that of the file.
+    ``fpr`` is the rate that is asked for; ``None``: that of the file.
 
     Raises:
         OSError: The file cannot be read.

@@ -1,5 +1,3 @@
-"""From image files to a folder of predictions."""
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,11 +34,8 @@ def write_predictions(
 ) -> Summary:
     """Predict the files that the folder does not hold yet and write their results into it.
 
-    Args:
-        folder: Where to.
-        files: What to predict.
-        predict: Gives one result for each path, in order, when it is asked for the next.
-        progress: Called with (files done, all files).
+    ``predict`` gives one result for each path, in order, when it is asked for the next;
+    ``progress`` is called with (files done, all files).
     """
     pending = [file for file in files if not folder.is_done(file.path)]
     taken = {Path(path): record['name'] for path, record in folder.records.items()}

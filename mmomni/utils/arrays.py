@@ -1,20 +1,13 @@
-"""Images as NumPy arrays in memory."""
-
 import cv2
 import numpy as np
 
 
 def unmirrored(pixels: np.ndarray) -> np.ndarray:
-    """The same values, those of every row from left to right in memory.
+    """The same values, (H, W) or (H, W, 3), those of every row from left to right in memory.
 
     A flip by mmcv is a view that runs through memory backwards. OpenCV and NumPy copy such a view
-    byte by byte; mirroring the memory takes a thirtieth of that time.
-
-    Args:
-        pixels: (H, W) or (H, W, 3).
-
-    Returns:
-        ``pixels`` itself where its rows run forwards, or where they are not ``uint8``.
+    byte by byte; mirroring the memory takes a thirtieth of that time. ``pixels`` itself comes back
+    where its rows run forwards, or where they are not ``uint8``.
     """
     if pixels.strides[1] >= 0 or pixels.dtype != np.uint8:
         return pixels

@@ -54,10 +54,8 @@ def replacing(target: Path, unfinished: Path | None = None) -> Iterator[Path]:
     A killed process leaves no broken ``target``, only its own unfinished file; two processes at
     once do not write to one file.
 
-    Args:
-        target: In a folder that exists.
-        unfinished: The path to lend, on the same file system; default: one beside ``target`` that
-            no other process takes.
+    The folder of ``target`` has to exist. ``unfinished`` is the path to lend, on the same file
+    system; default: one beside ``target`` that no other process takes.
     """
     unfinished = unfinished or target.with_name(f'{target.name}.{os.getpid()}.part')
     try:

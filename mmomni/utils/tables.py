@@ -10,13 +10,9 @@ def framed_table(
     align: Literal['l', 'c', 'r'] = 'c',
     lines_after: Collection[int] = (),
 ) -> str:
-    """A table with a frame of ``+``, ``-`` and ``|``.
+    """A table with a frame of ``+``, ``-`` and ``|``, whose rows are all as long as the header.
 
-    Args:
-        header: Names of the columns.
-        rows: Cells; all as long as the header.
-        align: ``'l'``, ``'c'`` or ``'r'``: where cells are set.
-        lines_after: Numbers of rows, from 0, that a line follows.
+    Cells are set to the left, centre or right; a line follows the rows ``lines_after``, from 0.
     """
     from prettytable import PrettyTable
 
@@ -28,22 +24,15 @@ def framed_table(
 
 
 def plain_table(rows: Sequence[Sequence[str]], words: int) -> str:
-    """Columns two blanks apart, as wide as their longest cell.
+    """Columns two blanks apart, as wide as their longest cell; the header is the first row.
 
-    Args:
-        rows: Cells, those of the header first.
-        words: So many columns hold words; the others hold numbers and are set to the right.
+    The first ``words`` columns hold words; the others hold numbers and are set to the right.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return '\n'.join(_aligned(row, widths, words) for row in rows)
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int], words: int) -> str:
-    cells = [
-        cell.ljust(width) if number < words else cell.rjust(width)
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return '  '.join(cells).rstrip()
+    columns = []
+    for number, column in enumerate(zip(*rows, strict=True)):
+        width = max(map(len, column))
+        columns.append([c.ljust(width) if number < words else c.rjust(width) for c in column])
+    return '\n'.join('  '.join(row).rstrip() for row in zip(*columns, strict=True))
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

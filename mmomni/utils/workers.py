@@ -17,20 +17,15 @@ def worker_pool(
 ) -> ProcessPoolExecutor:
     """Processes that take OpenCV's work on one thread each, and end when this process does.
 
-    Args:
-        workers: How many.
-        prepare: Called once in each process, before its first task.
-        arguments: For ``prepare``; sent once, not with each task.
-        method: How a process starts. Default: not by ``fork``, which OpenCV's threads, if this
-            process has used them, do not survive.
+    Each calls ``prepare(*arguments)`` once, before its first task; the arguments are not sent with
+    each task. ``method`` says how a process starts; default: not by ``fork``, which OpenCV's
+    threads, if this process has used them, do not survive.
     """
     if method is None:
         methods = multiprocessing.get_all_start_methods()
         method = 'forkserver' if 'forkserver' in methods else 'spawn'
     context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(
-        workers, context, initializer=_start, initargs=(prepare, arguments)
-    )
+    return ProcessPoolExecutor(workers, context, initializer=_start, initargs=(prepare, arguments))
 
 
 def _start(prepare: Callable[..., None] | None, arguments: tuple) -> None:

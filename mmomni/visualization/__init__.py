@@ -1,21 +1,9 @@
-from .area import draw_area_plot, running_median
+from .curves import Panel, draw_area_plot, draw_robustness, draw_score_curves, running_median
 from .gallery import GalleryRow, draw_gallery, overlay, shrink
 from .maps import heat_levels, heat_map, heat_palette, outline_regions
-from .robustness import Panel, draw_robustness
-from .score_curves import draw_score_curves
 
 __all__ = [
-    'GalleryRow',
-    'Panel',
-    'draw_area_plot',
-    'draw_gallery',
-    'draw_robustness',
-    'draw_score_curves',
-    'heat_levels',
-    'heat_map',
-    'heat_palette',
-    'outline_regions',
-    'overlay',
-    'running_median',
-    'shrink',
-]
+    'GalleryRow', 'Panel', 'draw_area_plot', 'draw_gallery', 'draw_robustness',
+    'draw_score_curves', 'heat_levels', 'heat_map', 'heat_palette', 'outline_regions', 'overlay',
+    'running_median', 'shrink',
+]  # fmt: skip

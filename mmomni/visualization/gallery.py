@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,14 +33,11 @@ def shrink(row: GalleryRow) -> GalleryRow:
     if scale >= 1:
         return row
     height, width = (max(1, round(side * scale)) for side in row.image.shape[:2])
-
-    def resize(array: np.ndarray, interpolation: int) -> np.ndarray:
-        return cv2.resize(array, (width, height), interpolation=interpolation)
-
+    resize = partial(cv2.resize, dsize=(width, height))
     return row._replace(
-        image=resize(row.image, cv2.INTER_AREA),
-        mask=resize(row.mask.astype(np.uint8), cv2.INTER_NEAREST_EXACT),
-        heat=resize(row.heat.astype(np.float32), cv2.INTER_AREA),
+        image=resize(row.image, interpolation=cv2.INTER_AREA),
+        mask=resize(row.mask.astype(np.uint8), interpolation=cv2.INTER_NEAREST_EXACT),
+        heat=resize(row.heat.astype(np.float32), interpolation=cv2.INTER_AREA),
     )
 
 

@@ -46,12 +46,9 @@ def outline_regions(image: np.ndarray, mask: np.ndarray, boxes: Sequence[Box]) -
     their number, from 1.
 
     Args:
-        image: RGB or BGR ``uint8`` (H, W, 3), contiguous.
+        image: RGB or BGR ``uint8`` (H, W, 3), contiguous; it is returned.
         mask: 1 = tampered; ``uint8`` (H, W).
         boxes: Of the regions, largest first.
-
-    Returns:
-        ``image``.
     """
     thickness = max(1, round(max(mask.shape) / LINES_A_SIDE))
     outer = cv2.dilate(mask, _square(thickness))

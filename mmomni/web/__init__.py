@@ -9,12 +9,10 @@ this field knows, was tried and passes an upload's bytes on unchanged, too, but 
   them there when the process ends.
 
 Here an upload stays in memory; only the pictures of its report are made in a temporary folder,
-which is removed before the answer is sent. The answer holds everything that the page shows and
-saves, and when it is sent nothing is left.
+which is removed before the answer, with everything that the page shows and saves, is sent.
 """
 
-from .app import Page
+from .app import Page, open_server
 from .examiner import Examiner
-from .server import open_server
 
 __all__ = ['Examiner', 'Page', 'open_server']

@@ -22,6 +22,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
     UnsupportedMediaType,
 )
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from mmomni.jpeg import ImageReadError
@@ -185,6 +186,21 @@ class Page:
             ) from error
         finally:
             timer.cancel()
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 60  # seconds without a byte, after which a connection is given up
+
+
+def open_server(page: Page, host: str, port: int) -> BaseWSGIServer:
+    """Listen; ``serve_forever()`` answers, one thread a request, until interrupted.
+
+    Port 0 takes any that is free; ``server.port`` tells.
+
+    Raises:
+        SystemExit: The port is taken or the address not this machine's; Werkzeug prints it.
+    """
+    return make_server(host, port, page, threaded=True, request_handler=_Handler)
 
 
 def _netloc(origin: str) -> str | None:

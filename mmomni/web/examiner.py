@@ -1,6 +1,7 @@
 import base64
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,46 +14,29 @@ from mmomni.apis.samples import Sample
 from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.orientation import upright, upright_box
-from mmomni.reporting import (
-    ImageFile,
-    ImageThreshold,
-    PredictionFolder,
-    assign_names,
-    write_report,
-)
+from mmomni.reporting import ImageFile, ImageThreshold, PredictionFolder, assign_names, write_report
 from mmomni.reporting.folder import report_file
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
 
+@dataclass(frozen=True)
 class Examiner:
     """What the page shows of one uploaded file, by the code of ``mmomni predict``.
 
-    Args:
-        inferencer: Has the limit of pixels.
-        settings: See :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and ``pooling``
-            are arguments of the inferencer.
-        image_threshold: For the verdict; ``None``: there is none.
+    The settings are those of :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and
+    ``pooling`` among them are arguments of the inferencer, which has the limit of pixels.
     """
 
-    def __init__(
-        self,
-        inferencer: ManipulationInferencer,
-        settings: Mapping[str, Any],
-        image_threshold: ImageThreshold | None,
-    ) -> None:
-        self.inferencer = inferencer
-        self.settings = settings
-        self.image_threshold = image_threshold
+    inferencer: ManipulationInferencer
+    settings: Mapping[str, Any]
+    image_threshold: ImageThreshold | None
 
     def __call__(self, data: bytes, name: str) -> dict[str, Any]:
-        """Examine a file.
+        """Examine the bytes of a file, from which the coefficients are read.
 
-        Args:
-            data: Its bytes; the coefficients are read from them.
-            name: Its name, whatever it may hold; only shown and, made harmless, used for what is
-                saved.
+        Its name, whatever it may hold, is only shown and, made harmless, used for what is saved.
 
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,

@@ -23,7 +23,7 @@ def run(module, inputs, stride, passes=2, windows=WINDOWS):
         for _ in range(passes):
             outputs = []
             for window in windows:
-                context.window = window
+                context.begin(window)
                 outputs.append(module(*inputs(*at_stride(window, stride))))
             context.end_pass()
     return outputs
@@ -172,7 +172,7 @@ def test_hooks_are_gone_after_an_error(everything):
 @pytest.mark.parametrize('network', [nn.Conv2d(1, 1, 1), lambda x: x], ids=['module', 'function'])
 def test_nothing_to_share(network):
     with SharedContext(network) as context:
-        context.window = WINDOWS[0]
+        context.begin(WINDOWS[0])
         context.end_pass()
         assert not context.shares
 

@@ -14,11 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def render(template: str, **values: Any) -> str:
-    """A filled page.
-
-    Args:
-        template: Name of a file in this folder.
-        values: What the template speaks of.
+    """A file of this folder, filled with the values that it speaks of.
 
     Raises:
         jinja2.TemplateNotFound: There is no such template.
@@ -54,20 +50,15 @@ def policy_hash(text: str) -> str:
     return 'sha256-' + base64.b64encode(sha256(text.encode()).digest()).decode('ascii')
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader('mmomni.utils'),  # its folder `templates`
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.policies['json.dumps_kwargs'] = dict(allow_nan=False, separators=(',', ':'))
-    made.globals['asset'] = asset
-    made.filters.update(data_uri=data_uri, policy_hash=policy_hash, printable=printable)
-    return made
-
-
-ENVIRONMENT = _environment()
+ENVIRONMENT = Environment(
+    loader=PackageLoader('mmomni.utils'),  # its folder `templates`
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 """Of all templates."""
+ENVIRONMENT.policies['json.dumps_kwargs'] = dict(allow_nan=False, separators=(',', ':'))
+ENVIRONMENT.globals['asset'] = asset
+ENVIRONMENT.filters.update(data_uri=data_uri, policy_hash=policy_hash, printable=printable)
