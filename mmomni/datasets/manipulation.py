@@ -173,8 +173,6 @@ class ManipulationDataset(BaseSegDataset):
                 packed = super().prepare_data((idx + step) % len(self))
             except ImageReadError:
                 continue
-            packed['data_samples'].set_metainfo(
-                dict(img_path=own['img_path'], unreadable=error)
-            )
+            packed['data_samples'].set_metainfo(dict(img_path=own['img_path'], unreadable=error))
             return packed
         raise ImageReadError(f'{self.name}: not one of its {len(self)} images can be read')

@@ -53,9 +53,7 @@ class Report:
         paper_figures(self.paper_row)
         self.inputs = inputs_of_sets(cfg)
         self.test_input = ' and '.join(dict.fromkeys(self.inputs.values()))
-        self.about = dict(
-            config=cfg.filename, checkpoint=cfg.load_from, test_input=self.test_input
-        )
+        self.about = dict(config=cfg.filename, checkpoint=cfg.load_from, test_input=self.test_input)
 
     def name_absent(self) -> None:
         """Log the sets that are left out."""

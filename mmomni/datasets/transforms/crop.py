@@ -9,9 +9,7 @@ from mmomni.registry import TRANSFORMS
 from .pixels import check, sign
 
 BLOCK = 8
-REMEDY = (
-    'change pixels before mmomni.ExtractDCT, and put mmomni.RandomJPEGCompress between the two'
-)
+REMEDY = 'change pixels before mmomni.ExtractDCT, and put mmomni.RandomJPEGCompress between the two'
 
 
 Window = tuple[slice, slice]

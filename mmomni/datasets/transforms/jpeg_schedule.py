@@ -71,9 +71,7 @@ def save_last(grey: np.ndarray, factors: list[int]) -> Saved:
     return Saved(last, factors[-1], _grey(last))
 
 
-SCHEDULES = dict(
-    intended=save_intended, official=save_official, ffdn=save_ffdn, last=save_last
-)  # fmt: skip
+SCHEDULES = dict(intended=save_intended, official=save_official, ffdn=save_ffdn, last=save_last)
 
 
 @TRANSFORMS.register_module()

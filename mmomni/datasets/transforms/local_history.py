@@ -42,9 +42,7 @@ class RandomLocalHistory(BaseTransform):
     """
 
     def __init__(
-        self,
-        first_quality: tuple[int, int] = (50, 95),
-        second_quality: tuple[int, int] = (70, 100),
+        self, first_quality: tuple[int, int] = (50, 95), second_quality: tuple[int, int] = (70, 100)
     ) -> None:
         for low, high in (first_quality, second_quality):
             if not 1 <= low <= high <= 100:

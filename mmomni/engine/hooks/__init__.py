@@ -7,11 +7,6 @@ from .score_curves_hook import ScoreCurvesHook
 from .step_seed_hook import StepSeedHook
 
 __all__ = [
-    'AreaPlotHook',
-    'ExtremesHook',
-    'GalleryHook',
-    'ModalGateHook',
-    'ResumedValidationHook',
-    'ScoreCurvesHook',
-    'StepSeedHook',
-]
+    'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ResumedValidationHook',
+    'ScoreCurvesHook', 'StepSeedHook',
+]  # fmt: skip

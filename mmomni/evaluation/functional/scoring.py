@@ -10,14 +10,7 @@ from torch import Tensor
 
 from .pixel import PixelCounts, check_sizes, ignore_band, pixel_counts
 from .protocols import PROTOCOLS, Protocol
-from .ranking import (
-    Groups,
-    average_precision,
-    best_counts,
-    roc_auc,
-    score_groups,
-    score_histogram,
-)
+from .ranking import Groups, average_precision, best_counts, roc_auc, score_groups, score_histogram
 
 
 @dataclass(frozen=True)
@@ -100,10 +93,7 @@ def count_scores(counts: PixelCounts, protocol: Protocol) -> dict[str, float]:
     found = _class_scores(counts, protocol)
     permuted = max(found['mIoU'], _class_scores(counts.inverted(), protocol)['mIoU'])
     right = counts.intersection + counts.scored - counts.union
-    return found | {
-        'permuted_mIoU': permuted,
-        'pixel_accuracy': _ratio(right, counts.scored),
-    }
+    return found | {'permuted_mIoU': permuted, 'pixel_accuracy': _ratio(right, counts.scored)}
 
 
 def _class_scores(counts: PixelCounts, protocol: Protocol) -> dict[str, float]:

@@ -68,9 +68,7 @@ class SelectionMetric(GroupedMetric):
         """Scores of one image, a list for each of ``CURVES`` over the thresholds."""
         target = sample['gt_sem_seg']['data'].squeeze(0)
         probability = tampered_probability(sample).to(target.device)
-        counts = threshold_counts(
-            probability, target, torch.tensor(THRESHOLDS), self.ignore_index
-        )
+        counts = threshold_counts(probability, target, torch.tensor(THRESHOLDS), self.ignore_index)
         if not counts[0].tampered:
             return {'is_tampered': False, 'false_area': [_predicted_share(c) for c in counts]}
         scores = [per_image_scores(each) for each in counts]
@@ -88,9 +86,7 @@ class SelectionMetric(GroupedMetric):
         averages = [self._average_iou(results, k) for k in range(len(THRESHOLDS))]
         defined = [k for k, value in enumerate(averages) if not math.isnan(value)]
         # Of equally good ones that nearest to 0.5, which it is where there is nothing to choose by.
-        self._fixed = max(
-            defined, key=lambda k: (averages[k], -abs(k - USUAL), k), default=USUAL
-        )
+        self._fixed = max(defined, key=lambda k: (averages[k], -abs(k - USUAL), k), default=USUAL)
         return super().compute_metrics(results)
 
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:

@@ -7,11 +7,6 @@ from .rgb_planes import RGBPlanes
 from .timm_backbone import TimmBackbone
 
 __all__ = [
-    'ConvNeXt',
-    'ConvNeXtSwin',
-    'EfficientNetLite',
-    'FrequencyPlanes',
-    'ModalGateEncoder',
-    'RGBPlanes',
-    'TimmBackbone',
-]
+    'ConvNeXt', 'ConvNeXtSwin', 'EfficientNetLite', 'FrequencyPlanes', 'ModalGateEncoder',
+    'RGBPlanes', 'TimmBackbone',
+]  # fmt: skip

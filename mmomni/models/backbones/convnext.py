@@ -50,9 +50,7 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
         if self.with_cp and x.requires_grad:
-            return checkpoint(
-                self._forward, x, use_reentrant=False, context_fn=fast.as_in_forward
-            )
+            return checkpoint(self._forward, x, use_reentrant=False, context_fn=fast.as_in_forward)
         return self._forward(x)
 
     def _forward(self, x: Tensor) -> Tensor:

@@ -59,6 +59,4 @@ class ConvNeXtSwin(ConvNeXt):
             arch, in_channels, drop_path_rate, layer_scale_init_value, init_cfg=init_cfg
         )
         for index, depth in zip((2, 3), tail_depths, strict=True):
-            self.stages[index] = SwinStage(
-                self.channels[index], depth, window_size, drop_path_rate
-            )
+            self.stages[index] = SwinStage(self.channels[index], depth, window_size, drop_path_rate)

@@ -13,13 +13,7 @@ from torch import Tensor, nn
 
 from mmomni.models import fast
 from mmomni.models.encoded import Encoded
-from mmomni.models.layers import (
-    Coordinates,
-    FrequencyPerceptionHead,
-    HighPass,
-    ModalGate,
-    ScSE,
-)
+from mmomni.models.layers import Coordinates, FrequencyPerceptionHead, HighPass, ModalGate, ScSE
 from mmomni.models.stagewise import build_stagewise
 from mmomni.registry import MODELS
 

@@ -19,22 +19,8 @@ from .roi_align import speed_up_regions
 from .switch import as_in_forward, chooses_kernels, disabled, enabled
 
 __all__ = [
-    'FoldingConv',
-    'GlobalAverage',
-    'PointwiseLinear',
-    'accuracy',
-    'as_in_forward',
-    'channels_last',
-    'chooses_kernels',
-    'convolve_parts',
-    'convolve_repeats',
-    'disabled',
-    'embed_and_convolve',
-    'enabled',
-    'filter_one_by_one',
-    'laid_out_like',
-    'looks_up',
-    'planes',
-    'scale',
+    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward', 'channels_last',
+    'chooses_kernels', 'convolve_parts', 'convolve_repeats', 'disabled', 'embed_and_convolve',
+    'enabled', 'filter_one_by_one', 'laid_out_like', 'looks_up', 'planes', 'scale',
     'speed_up_regions',
-]
+]  # fmt: skip

@@ -27,15 +27,11 @@ class ConcatConv(ConvModule):
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
     ) -> None:
-        super().__init__(
-            sum(part_channels), out_channels, 1, norm_cfg=norm_cfg, act_cfg=act_cfg
-        )
+        super().__init__(sum(part_channels), out_channels, 1, norm_cfg=norm_cfg, act_cfg=act_cfg)
         self.part_channels = tuple(part_channels)
         self.align_corners = align_corners
 
-    def forward(
-        self, parts: Iterable[Tensor], size: Sequence[int]
-    ) -> Tensor:
+    def forward(self, parts: Iterable[Tensor], size: Sequence[int]) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
         height, width = size
         if fast.enabled():
