@@ -58,11 +58,8 @@ class LoadOriginalImage(BaseTransform):
 class LoadManipulationMask(BaseTransform):
     """Load a ground-truth mask as 1 = tampered, 0 = authentic.
 
-    Whatever the file says with (0/1, 0/255, colours, a palette, 16 bits), a pixel is tampered
-    where any channel differs from 0; alpha is ignored. Masks saved as JPEG are cut at 127
-    instead, because compression leaves noise around the edges (:mod:`mmomni.datasets.masks`). An
-    image whose ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is
-    loaded.
+    :func:`mmomni.datasets.masks.tampered_pixels` says what is tampered in any file. An image whose
+    ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
 
     Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields
 
