@@ -72,12 +72,7 @@ def demand_sets(cfg: Config) -> None:
 
 
 def describe_absent(absent: Collection[AbsentSet], total: int) -> str:
-    """The lines that name absent sets to a person.
-
-    Args:
-        absent: At least one.
-        total: Test sets of the config, those included.
-    """
+    """The lines that name absent sets, at least one, of all test sets to a person."""
     return '\n  '.join([f'{len(absent)} of {total} test sets left out:', *_lines(absent)])
 
 

@@ -26,7 +26,6 @@ class BoxSupervisionHead(BaseModule):
         roi_head: Config of mmdet's StandardRoIHead, ``train_cfg`` included.
         proposal_cfg: How proposals are chosen for the RoI head (``train_cfg.rpn_proposal`` of
             mmdet's detectors).
-        init_cfg: mmengine's.
     """
 
     def __init__(

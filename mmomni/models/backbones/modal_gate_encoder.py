@@ -47,7 +47,6 @@ class ModalGateEncoder(BaseModule):
         residual_fusion: Let stages 3 and 4 go on from what vision goes on with plus ``F_fused``
             instead of ``F_fused`` alone: so pretrained ones keep seeing what they know. Not in the
             paper.
-        init_cfg: mmengine's.
     """
 
     def __init__(

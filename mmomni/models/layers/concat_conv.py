@@ -15,8 +15,6 @@ class ConcatConv(ConvModule):
         part_channels: Channels of the maps.
         out_channels: Channels of the output.
         align_corners: Of the interpolation.
-        norm_cfg: Norm layer.
-        act_cfg: Activation.
     """
 
     def __init__(

@@ -3,7 +3,7 @@ from torch import Tensor, nn
 
 from mmomni.registry import MODELS
 
-from .arguments import refuse_pixel_weights
+from .heads import refuse_pixel_weights
 
 POOLS = ('batch', 'sample')
 

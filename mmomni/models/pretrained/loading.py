@@ -20,17 +20,23 @@ SHOWN = 5
 """Names that a message lists of each kind."""
 
 
+def pretrained_entries(init_cfg: dict | Sequence[dict] | None) -> list[dict]:
+    """Those of an ``init_cfg`` that load a file."""
+    entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
+    return [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
+
+
 def pretrained_part(init_cfg: dict | Sequence[dict] | None) -> dict | None:
     """The ``init_cfg`` if it loads a file, else ``None``.
 
     Raises:
         ValueError: It loads a file and does other things, which the file would undo.
     """
-    entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
-    found = [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
-    if found and len(entries) > 1:
+    found = pretrained_entries(init_cfg)
+    number = 1 if isinstance(init_cfg, Mapping) else len(init_cfg or ())
+    if found and number > 1:
         raise ValueError(
-            f'expected Pretrained as the only entry of init_cfg, got {len(entries)} entries: the '
+            f'expected Pretrained as the only entry of init_cfg, got {number} entries: the '
             'file holds all weights'
         )
     return found[0] if found else None

@@ -1,18 +1,15 @@
-"""A 1x1 convolution of a concatenation that is never built.
-
-It is the sum of one of each map, and it commutes with bilinear interpolation and with broadcasting:
-so smaller maps pass it at their own size.
-"""
+"""Convolutions of concatenations that are never built: their weights are taken apart, or add up."""
 
 import math
 from collections.abc import Iterable, Sequence
 
+import torch
+import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmseg.models.utils import resize
 from torch import Tensor
 
-from .convolution import convolve
-from .folding_conv import fold
+from .convolution import convolve, fold
 
 
 def convolve_parts(
@@ -23,6 +20,9 @@ def convolve_parts(
     align_corners: bool,
 ) -> Tensor:
     """1x1 convolution, norm, activation of what would be resized and concatenated.
+
+    It is the sum of one of each map, and it commutes with bilinear interpolation and with
+    broadcasting: so smaller maps pass it at their own size.
 
     Args:
         module: Of ``sum(part_channels)`` channels.
@@ -48,3 +48,26 @@ def convolve_parts(
     if norm is not None:
         total = norm(total)
     return module.activate(total) if module.with_activation else total
+
+
+def convolve_repeats(
+    module: ConvModule, features: Sequence[Tensor], repeated: Sequence[Tensor], repeats: int
+) -> Tensor:
+    """``module(concat(features, repeat(repeated)))``.
+
+    Args:
+        module: Convolution, norm and activation of all channels, repeats included.
+        features: Maps (B, Ci, h, w).
+        repeated: Maps of equal channels (B, K, h, w), each to be repeated to ``repeats * K``.
+        repeats: How often.
+
+    Returns:
+        (B, C, h', w').
+    """
+    conv, classes = module.conv, repeated[0].shape[1]
+    own = sum(x.shape[1] for x in features)
+    of_repeats = conv.weight[:, own:].unflatten(1, (len(repeated), repeats, classes)).sum(dim=2)
+    weight = torch.cat([conv.weight[:, :own], of_repeats.flatten(1, 2)], dim=1)
+    x = torch.cat([*features, *repeated], dim=1)
+    x = F.conv2d(x, weight, conv.bias, conv.stride, conv.padding)
+    return module.activate(module.norm(x))
