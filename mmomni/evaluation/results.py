@@ -156,12 +156,10 @@ def _legend(table: Table) -> list[str]:
 
 
 def _as_dict(table: Table) -> dict:
-    rows = []
-    for row in table.rows:
-        content = asdict(row)
-        deltas = {score: difference(row, score) for score in row.scores}
-        content['difference'] = {score: d for score, d in deltas.items() if d is not None}
-        rows.append(content)
+    rows = [
+        asdict(row) | {'difference': {s: difference(row, s) for s in row.scores if s in row.paper}}
+        for row in table.rows
+    ]
     return dict(title=table.title, rows=rows)
 
 
