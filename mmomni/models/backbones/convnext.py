@@ -12,13 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmomni.models import fast
-from mmomni.models.pretrained import (
-    LEVEL_NORMS,
-    STEM,
-    load_pretrained,
-    openmmlab_names,
-    pretrained_part,
-)
+from mmomni.models.pretrained import LEVEL_NORMS, STEM, draw_or_load, openmmlab_names
 from mmomni.registry import MODELS
 
 CHANNELS_PER_HEAD = 32
@@ -117,12 +111,8 @@ class ConvNeXt(BaseModule):
 
     def init_weights(self) -> None:
         """Draw the weights, or load pretrained ones; a classifier's give the levels no norms."""
-        pretrained = pretrained_part(self.init_cfg)
-        if pretrained is None:
-            super().init_weights()
-        else:
-            load_pretrained(self, pretrained, openmmlab_names, f'{STEM}.weight', LEVEL_NORMS)
-            self._is_init = True
+        stem = f'{STEM}.weight'
+        draw_or_load(self, super().init_weights, openmmlab_names, stem, LEVEL_NORMS)
 
     def _downsampling(self, index: int, in_channels: int) -> nn.Sequential:
         channels = self.channels[index]

@@ -22,17 +22,8 @@ def convolve_parts(
     """1x1 convolution, norm, activation of what would be resized and concatenated.
 
     It is the sum of one of each map, and it commutes with bilinear interpolation and with
-    broadcasting: so smaller maps pass it at their own size.
-
-    Args:
-        module: Of ``sum(part_channels)`` channels.
-        parts: Maps (B, Ci, hi, wi); those of one pixel spread out.
-        part_channels: Their ``Ci``.
-        size: ``h, w`` of the output.
-        align_corners: Of the interpolation.
-
-    Returns:
-        (B, C, h, w).
+    broadcasting: so smaller maps pass it at their own size. Parts (B, Ci, hi, wi) -> (B, C, h, w)
+    of the given size, as :class:`~mmomni.models.layers.ConcatConv` says.
     """
     weight, bias, norm = fold(module, math.prod(size))  # of one sample: that is enough to tell
     total: Tensor | None = None
@@ -53,16 +44,10 @@ def convolve_parts(
 def convolve_repeats(
     module: ConvModule, features: Sequence[Tensor], repeated: Sequence[Tensor], repeats: int
 ) -> Tensor:
-    """``module(concat(features, repeat(repeated)))``.
+    """``module(concat(features, repeat(repeated)))``: convolution, norm and activation.
 
-    Args:
-        module: Convolution, norm and activation of all channels, repeats included.
-        features: Maps (B, Ci, h, w).
-        repeated: Maps of equal channels (B, K, h, w), each to be repeated to ``repeats * K``.
-        repeats: How often.
-
-    Returns:
-        (B, C, h', w').
+    Maps (B, Ci, h, w), and maps (B, K, h, w), each to be repeated to ``repeats * K`` channels, ->
+    (B, C, h', w').
     """
     conv, classes = module.conv, repeated[0].shape[1]
     own = sum(x.shape[1] for x in features)

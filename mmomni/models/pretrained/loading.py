@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from mmengine.logging import print_log
+from mmengine.model import BaseModule
 from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
@@ -40,6 +41,22 @@ def pretrained_part(init_cfg: dict | Sequence[dict] | None) -> dict | None:
             'file holds all weights'
         )
     return found[0] if found else None
+
+
+def draw_or_load(
+    module: BaseModule,
+    draw: Callable[[], None],
+    own_names: OwnNames = dict,
+    stem: str | None = None,
+    optional: tuple[str, ...] = (),
+) -> None:
+    """Load what a module's ``init_cfg`` names by :func:`load_pretrained`, or draw its weights."""
+    pretrained = pretrained_part(module.init_cfg)
+    if pretrained is None:
+        draw()
+    else:
+        load_pretrained(module, pretrained, own_names, stem, optional)
+        module._is_init = True
 
 
 def load_pretrained(
