@@ -1,7 +1,7 @@
 """What a config says about its data sets, before any of them is built."""
 
 import os.path as osp
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,23 +9,12 @@ from mmengine.config import Config
 
 DEFAULT_IMAGES = 'images'
 OUR_DATASETS = ('ManipulationDataset', 'DocTamperDataset')
-
-
-class SetKey(NamedTuple):
-    """What tables call a set."""
-
-    domain: str
-    name: str
+WRAPPED = ('dataset', 'datasets')
+"""Keys by which wrappers name the sets in them."""
 
 
 class AbsentSet(NamedTuple):
-    """A set of the config that is not on this machine.
-
-    Attributes:
-        domain: Of the set.
-        name: Of the set.
-        expected: The file or folder that was looked for.
-    """
+    """A set of the config that is not on this machine, and the file or folder looked for."""
 
     domain: str
     name: str
@@ -47,21 +36,20 @@ def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list
     Raises:
         FileNotFoundError: Not one test set is there.
     """
-    if 'datasets' not in _dataset(cfg):  # a single set has nothing beside it to test instead
+    sets = sets_of(cfg, 'test_dataloader')
+    dropped = [_absent(entry)[0] for entry in sets if _may_be_dropped(entry, optional)]
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    if not dropped or sets == [dataset]:  # a single set has nothing beside it to test instead
         return []
-    present, absent = [], []
-    for entry in _dataset(cfg)['datasets']:
-        missing = [path for path in _needed_files(entry) if not osp.exists(path)]
-        key = _key(entry)
-        if missing and key in optional:
-            absent.append(AbsentSet(*key, missing[0]))
-        else:
-            present.append(entry)
-    if not present:
-        lines = ['not one of the test sets is there:', *_lines(absent)]
+    if len(dropped) == len(sets):
+        lines = ['not one of the test sets is there:', *_lines(dropped)]
         raise FileNotFoundError('\n  '.join(lines))
-    cfg.test_dataloader.dataset.datasets = present
-    return absent
+    keep_sets(dataset, lambda entry: not _may_be_dropped(entry, optional))
+    return dropped
+
+
+def _may_be_dropped(entry: dict, optional: Collection[tuple[str, str]]) -> bool:
+    return _key(entry) in optional and bool(_absent(entry))
 
 
 def demand_sets(cfg: Config) -> None:
@@ -73,33 +61,18 @@ def demand_sets(cfg: Config) -> None:
     lines: list[str] = []
     named: set[AbsentSet] = set()  # images to validate on may be held out of a training set
     for split, kind in (('train', 'training'), ('val', 'validation')):
-        absent, total = _absent_of(cfg, f'{split}_dataloader')
-        absent = [each for each in absent if each not in named]
+        entries = sets_of(cfg, f'{split}_dataloader')
+        ours = [entry for entry in entries if type_name(entry) in OUR_DATASETS]
+        absent = [each for entry in ours for each in _absent(entry) if each not in named]
         named.update(absent)
         if absent:
-            lines += [f'{len(absent)} of {total} {kind} sets are absent:', *_lines(absent)]
+            lines += [f'{len(absent)} of {len(entries)} {kind} sets are absent:', *_lines(absent)]
     if lines:
         raise FileNotFoundError('\n  '.join(lines))
 
 
-def _absent_of(cfg: Config, loader: str) -> tuple[list[AbsentSet], int]:
-    """Our sets of a loader that are not on this machine, and how many sets it has."""
-    entries = sets_of(cfg, loader)
-    absent = [
-        AbsentSet(*_key(entry), path)
-        for entry in entries if type_name(entry) in OUR_DATASETS
-        for path in _needed_files(entry) if not osp.exists(path)
-    ]  # fmt: skip
-    return absent, len(entries)
-
-
 def describe_absent(absent: Collection[AbsentSet], total: int) -> str:
-    """The lines that name absent sets to a person.
-
-    Args:
-        absent: At least one.
-        total: Test sets of the config, those included.
-    """
+    """The lines that name absent sets, at least one, of all test sets to a person."""
     return '\n  '.join([f'{len(absent)} of {total} test sets left out:', *_lines(absent)])
 
 
@@ -126,10 +99,22 @@ def innermost(entry: Any) -> Iterator[dict]:
         for each in entry:
             yield from innermost(each)
     elif isinstance(entry, dict):
-        if inner := [entry[key] for key in ('dataset', 'datasets') if key in entry]:
+        if inner := [entry[key] for key in WRAPPED if key in entry]:
             yield from innermost(inner)
         else:
             yield entry
+
+
+def keep_sets(entry: dict, wanted: Callable[[dict], bool]) -> None:
+    """Leave the wanted ones alone of the sets that an entry wraps; changes it in place."""
+    for key in WRAPPED:
+        inner = entry.get(key, ())
+        if isinstance(inner, dict):
+            keep_sets(inner, wanted)
+        elif inner:
+            entry[key] = [each for each in inner if any(map(wanted, innermost(each)))]
+            for each in entry[key]:
+                keep_sets(each, wanted)
 
 
 def type_name(entry: dict) -> str:
@@ -138,15 +123,16 @@ def type_name(entry: dict) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
-def _dataset(cfg: Config) -> dict:
-    return (cfg.get('test_dataloader') or {}).get('dataset') or {}
-
-
-def _key(entry: dict) -> SetKey:
+def _key(entry: dict) -> tuple[str, str]:
     """Domain and name of a set, what is not given filled in as the classes of sets do."""
     document = type_name(entry) == 'DocTamperDataset'
     domain = entry.get('domain') or ('document' if document else 'all')
-    return SetKey(domain, entry.get('name') or Path(entry.get('data_root') or domain).name)
+    return domain, entry.get('name') or Path(entry.get('data_root') or domain).name
+
+
+def _absent(entry: dict) -> list[AbsentSet]:
+    """What a set lacks on this machine, each of its files."""
+    return [AbsentSet(*_key(entry), path) for path in _needed_files(entry) if not osp.exists(path)]
 
 
 def _needed_files(entry: dict) -> Iterator[str]:
@@ -165,10 +151,8 @@ def _needed_files(entry: dict) -> Iterator[str]:
 
 def _lines(absent: Collection[AbsentSet]) -> list[str]:
     named = [f'{each.domain}/{each.name}: expected {each.expected}' for each in absent]
-    return [
-        *named,
-        'docs/datasets.md says where each set is asked for and which command prepares it',
-    ]
+    remedy = 'docs/datasets.md says where each set is asked for and which command prepares it'
+    return [*named, remedy]
 
 
 def _test_input(pipeline: list[dict]) -> str:

@@ -1,6 +1,7 @@
 """Files inside of LMDB environments, as DocTamper is published."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,6 @@ class LMDBFiles(BaseStorageBackend):
         return self.get(filepath).decode(encoding)
 
 
-_environments: dict[str, tuple[int, Any]] = {}
-"""By folder: the process that opened the environment, and the environment."""
-
-
 def record_pairs(root: str, count: int) -> list[tuple[str, str]]:
     """Paths of image and mask of each of the ``count`` records of a subset in ``root``."""
     return [
@@ -50,17 +47,8 @@ def lmdb_value(folder: str, key: str) -> bytes | None:
         return transaction.get(key.encode())
 
 
+@cache
 def _environment(folder: str) -> Any:
-    process, environment = _environments.get(folder, (None, None))
-    if process != os.getpid():
-        if environment is not None:
-            environment.close()  # the parent's: a fork may neither use it nor open it twice
-        environment = _open(folder)
-        _environments[folder] = (os.getpid(), environment)
-    return environment
-
-
-def _open(folder: str) -> Any:
     try:
         import lmdb
     except ImportError as error:
@@ -73,3 +61,7 @@ def _open(folder: str) -> Any:
             'unpacked subset of DocTamper, for instance data/DocTamper/DocTamperV1-TrainingSet'
         )
     return lmdb.open(folder, readonly=True, lock=False, readahead=False, meminit=False)
+
+
+if hasattr(os, 'register_at_fork'):  # a fork may neither use its parent's nor open it twice
+    os.register_at_fork(after_in_child=_environment.cache_clear)

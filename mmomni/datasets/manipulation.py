@@ -163,18 +163,15 @@ class ManipulationDataset(BaseSegDataset):
             if path not in self._named_unreadable:
                 self._named_unreadable.add(path)
                 print_log(f'unreadable: {error}', logger='current', level=logging.ERROR)
-            return self._stand_in(idx, str(error)) if self.test_mode else None
+            return self._stand_in(idx, path, str(error)) if self.test_mode else None
 
-    def _stand_in(self, idx: int, error: str) -> dict:
+    def _stand_in(self, idx: int, path: str, error: str) -> dict:
         """The next readable sample, marked, so that loaders and metrics keep their count."""
-        own = self.get_data_info(idx)
         for step in range(1, len(self)):
             try:
                 packed = super().prepare_data((idx + step) % len(self))
             except ImageReadError:
                 continue
-            packed['data_samples'].set_metainfo(
-                dict(img_path=own['img_path'], unreadable=error)
-            )
+            packed['data_samples'].set_metainfo(dict(img_path=path, unreadable=error))
             return packed
         raise ImageReadError(f'{self.name}: not one of its {len(self)} images can be read')

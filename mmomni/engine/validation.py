@@ -79,7 +79,8 @@ def _demand_tampered(sets: Sequence[Any]) -> None:
     ours = [each for each in sets if isinstance(each, ManipulationDataset)]
     if len(ours) < len(sets):  # somebody else's, whose samples we do not know
         return
-    if not any(map(_has_tampered, ours)):
+    # Reads masks until one is not empty, of most sets the first.
+    if not any(is_tampered for each in ours for is_tampered in _masks_of(each)):
         names = ', '.join(f'{each.domain}/{each.name}: {len(each)} images' for each in ours)
         raise ValueError(
             f'not one image of the validation sets is tampered ({names}), so no score of a '
@@ -87,12 +88,8 @@ def _demand_tampered(sets: Sequence[Any]) -> None:
         )
 
 
-def _has_tampered(dataset: ManipulationDataset) -> bool:
-    """Reads masks until one is not empty, of most sets the first."""
-    return any(_masks_of(dataset))
-
-
 def _masks_of(dataset: ManipulationDataset) -> Iterator[bool]:
+    """Of each mask that can be read, whether it is not empty."""
     load_image, load_mask = LoadOriginalImage(), LoadManipulationMask()
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)

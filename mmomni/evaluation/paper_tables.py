@@ -184,9 +184,7 @@ def _by_set(metrics: Mapping[str, float]) -> dict[Key, dict[str, dict[str, float
         if len(parts) >= 5 and parts[1] == 'datasets':
             found[parts[2], '/'.join(parts[3:-1])][parts[0]][parts[-1]] = value
     localised = {
-        key: {
-            protocol: row for protocol, row in rows.items() if not row.keys().isdisjoint(SCORES)
-        }
+        key: {protocol: row for protocol, row in rows.items() if not row.keys().isdisjoint(SCORES)}
         for key, rows in found.items()
     }
     return {key: rows for key, rows in localised.items() if rows}

@@ -53,9 +53,7 @@ class Report:
         paper_figures(self.paper_row)
         self.inputs = inputs_of_sets(cfg)
         self.test_input = ' and '.join(dict.fromkeys(self.inputs.values()))
-        self.about = dict(
-            config=cfg.filename, checkpoint=cfg.load_from, test_input=self.test_input
-        )
+        self.about = dict(config=cfg.filename, checkpoint=cfg.load_from, test_input=self.test_input)
 
     def name_absent(self) -> None:
         """Log the sets that are left out."""
@@ -158,12 +156,10 @@ def _legend(table: Table) -> list[str]:
 
 
 def _as_dict(table: Table) -> dict:
-    rows = []
-    for row in table.rows:
-        content = asdict(row)
-        deltas = {score: difference(row, score) for score in row.scores}
-        content['difference'] = {score: d for score, d in deltas.items() if d is not None}
-        rows.append(content)
+    rows = [
+        asdict(row) | {'difference': {s: difference(row, s) for s in row.scores if s in row.paper}}
+        for row in table.rows
+    ]
     return dict(title=table.title, rows=rows)
 
 

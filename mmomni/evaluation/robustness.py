@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmomni.datasets.configured import innermost, sets_of, type_name
+from mmomni.datasets.configured import innermost, keep_sets, sets_of, type_name
 from mmomni.utils.files import file_sha256, replacing
 
 DOCTAMPER = 'doctamper'
@@ -115,28 +115,15 @@ def perturbed(loader: dict, point: Point) -> dict:
             _insert(dataset, point)
         elif point.kind == DOCTAMPER:
             _set_min_quality(dataset, point)
-    _keep(loader['dataset'], point.kind == DOCTAMPER)
+    scheduled = point.kind == DOCTAMPER
+    keep_sets(loader['dataset'], lambda dataset: _has_schedule(dataset) == scheduled)
     return loader
-
-
-def _keep(entry: dict, scheduled: bool) -> None:
-    """Leave those sets alone in a concatenation, nested or not, that a point is for."""
-    if 'datasets' not in entry:
-        return
-    entry['datasets'] = [
-        inner for inner in entry['datasets']
-        if any(_has_schedule(dataset) == scheduled for dataset in innermost(inner))
-    ]  # fmt: skip
-    for inner in entry['datasets']:
-        _keep(inner, scheduled)
 
 
 def _insert(dataset: dict, point: Point) -> None:
     if point.kind in ('original', DOCTAMPER):
         return
-    place = _place_of_image(dataset) + 1
-    if _loads_mask_at_once(dataset):
-        place += 1
+    place = _place_of_image(dataset) + 1 + _loads_mask_at_once(dataset)
     step = dict(type='mmomni.Perturb', kind=point.kind, value=point.value)
     dataset['pipeline'] = [*dataset['pipeline'][:place], step, *dataset['pipeline'][place:]]
 

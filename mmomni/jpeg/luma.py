@@ -16,6 +16,8 @@ from .codec import ImageReadError, is_plain_jpeg
 from .stream import bare_stream
 
 BACKENDS = ('jpeglib', 'jpegio')
+MAX_COEFFICIENT = 20
+"""Networks see ``|q|`` clipped here, as in DTD and CAT-Net: larger values are rare."""
 _backend_in_use: str | None = None
 
 

@@ -13,17 +13,7 @@ from .losses import RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
 
 __all__ = [
-    'AnomalyEnhancement',
-    'BoxSupervisionHead',
-    'ConvNeXt',
-    'ConvNeXtSwin',
-    'DynamicWeightDecoder',
-    'EfficientNetLite',
-    'FrequencyPlanes',
-    'ModalGateEncoder',
-    'ModalGateHead',
-    'RGBPlanes',
-    'RegionLoss',
-    'TimmBackbone',
-    'WeightedCrossEntropy',
-]
+    'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin', 'DynamicWeightDecoder',
+    'EfficientNetLite', 'FrequencyPlanes', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes',
+    'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
+]  # fmt: skip

@@ -11,8 +11,8 @@ import cv2
 from mmomni.apis import Failure, ManipulationInferencer, Prediction
 from mmomni.apis.inputs import Source
 from mmomni.apis.samples import Sample
-from mmomni.datasets.transforms.dct import MAX_COEFFICIENT
 from mmomni.jpeg import ImageReadError
+from mmomni.jpeg.luma import MAX_COEFFICIENT
 from mmomni.jpeg.orientation import upright, upright_box
 from mmomni.reporting import ImageFile, ImageThreshold, PredictionFolder, assign_names, write_report
 from mmomni.reporting.folder import report_file

@@ -11,6 +11,7 @@ from mmomni.datasets.configured import (
     drop_absent_sets,
     innermost,
     inputs_of_sets,
+    sets_of,
     type_name,
 )
 from mmomni.evaluation.paper_tables import PAPER_SETS
@@ -89,6 +90,16 @@ def test_a_set_without_what_it_needs_is_dropped_and_named(gone, name, there, tmp
     lines = describe_absent([absent], total=3)
     for part in ('1 of 3 test sets', name, str(tmp_path / gone), 'docs/datasets.md'):
         assert part in lines
+
+
+def test_absent_sets_are_dropped_and_counted_wherever_wrappers_nest_them(there, tmp_path):
+    nested = dict(type='Concat', datasets=[there[1], entry(tmp_path / 'NIST16')])
+    repeated = dict(type='Repeat', dataset=entry(tmp_path / 'IMD20'))
+    cfg = config(there[0], nested, repeated)
+    assert len(sets_of(cfg, 'test_dataloader')) == 4
+    absent = drop_absent_sets(cfg, PAPER_SETS)
+    assert [each.name for each in absent] == ['NIST16', 'IMD20']
+    assert sets_of(cfg, 'test_dataloader') == there[:2]
 
 
 def test_a_misspelt_path_of_ones_own_set_is_left_for_the_dataset_to_refuse(there, tmp_path):

@@ -20,7 +20,7 @@ from mmomni.engine.hooks import (
     ModalGateHook,
     ResumedValidationHook,
     StepSeedHook,
-    gallery_hook,
+    gallery_hooks,
 )
 from mmomni.models.layers import ModalGate
 
@@ -312,7 +312,7 @@ def test_draws_depend_on_the_step_alone():
 
 def test_steps_seeds_and_ranks_draw_differently(monkeypatch):
     drawn = [draws_at(7), draws_at(8), draws_at(7, seed=4)]
-    monkeypatch.setattr('mmomni.engine.hooks.step_seed_hook.get_rank', lambda: 1)
+    monkeypatch.setattr('mmomni.engine.hooks.resuming_hooks.get_rank', lambda: 1)
     drawn.append(draws_at(7))
     for generator in range(3):
         assert len({draw[generator] for draw in drawn}) == 4
@@ -359,7 +359,7 @@ def show(hook, samples, folder, rank=0):
 def drawn(monkeypatch):
     """The rows of every gallery, instead of pictures."""
     galleries = []
-    monkeypatch.setattr(gallery_hook, 'draw_gallery', lambda rows, path: galleries.append(rows))
+    monkeypatch.setattr(gallery_hooks, 'draw_gallery', lambda rows, path: galleries.append(rows))
     return galleries
 
 

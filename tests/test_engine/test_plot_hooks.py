@@ -11,10 +11,13 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 from torch import nn
 
-from mmomni.engine.hooks import AreaPlotHook, ExtremesHook, ScoreCurvesHook
-from mmomni.engine.hooks import area_plot_hook as area_module
-from mmomni.engine.hooks import extremes_hook as extremes_module
-from mmomni.engine.hooks import score_curves_hook as curves_module
+from mmomni.engine.hooks import (
+    AreaPlotHook,
+    ExtremesHook,
+    ScoreCurvesHook,
+    gallery_hooks,
+    plot_hooks,
+)
 
 SIZE = (20, 30)
 
@@ -63,8 +66,8 @@ def drawn(monkeypatch):
     """What would be drawn."""
     calls = []
     for module, name in (
-        (curves_module, 'draw_score_curves'), (area_module, 'draw_area_plot'),
-        (extremes_module, 'draw_gallery'),
+        (plot_hooks, 'draw_score_curves'), (plot_hooks, 'draw_area_plot'),
+        (gallery_hooks, 'draw_gallery'),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, lambda *arguments: calls.append(arguments))
     return calls
@@ -143,16 +146,16 @@ def test_a_curve_needs_two_thresholds():
         ScoreCurvesHook(bins=1)
 
 
-@pytest.mark.parametrize('module', [curves_module, area_module, extremes_module])
-def test_shares_of_all_ranks_are_drawn(module, images, tmp_path, drawn, monkeypatch):
+@pytest.mark.parametrize('hook', HOOKS)
+def test_shares_of_all_ranks_are_drawn(hook, images, tmp_path, drawn, monkeypatch):
     """Two ranks that saw the same."""
-    monkeypatch.setattr(module, 'all_gather_object', lambda share: [share, share])
-    hook = {curves_module: ScoreCurvesHook, area_module: AreaPlotHook}.get(module, ExtremesHook)()
-    show(hook, images, make_runner(tmp_path, images))
+    for module in (gallery_hooks, plot_hooks):
+        monkeypatch.setattr(module, 'all_gather_object', lambda share: [share, share])
+    show(hook(), images, make_runner(tmp_path, images))
     seen = drawn[0][0]
-    if module is curves_module:
+    if hook is ScoreCurvesHook:
         assert seen['natural'].sum() == 2 * 5 * SIZE[0] * SIZE[1]
-    elif module is area_module:
+    elif hook is AreaPlotHook:
         assert len(seen['natural']) == 10
     else:
         assert [row.label.split('\n')[0] for row in seen] == ['best', 'median', 'worst']

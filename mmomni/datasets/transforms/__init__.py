@@ -10,16 +10,7 @@ from .local_sensor import RandomLocalSensor
 from .perturb import Perturb
 
 __all__ = [
-    'AlignedRandomCrop',
-    'DocTamperJPEG',
-    'ExtractDCT',
-    'FreeRandomCrop',
-    'LoadManipulationMask',
-    'LoadOriginalImage',
-    'MaskToBoxes',
-    'PackManipulationInputs',
-    'Perturb',
-    'RandomJPEGCompress',
-    'RandomLocalHistory',
-    'RandomLocalSensor',
-]
+    'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'LoadManipulationMask',
+    'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs', 'Perturb', 'RandomJPEGCompress',
+    'RandomLocalHistory', 'RandomLocalSensor',
+]  # fmt: skip

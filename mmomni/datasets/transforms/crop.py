@@ -9,12 +9,7 @@ from mmomni.registry import TRANSFORMS
 from .pixels import check, sign
 
 BLOCK = 8
-REMEDY = (
-    'change pixels before mmomni.ExtractDCT, and put mmomni.RandomJPEGCompress between the two'
-)
-
-
-Window = tuple[slice, slice]
+REMEDY = 'change pixels before mmomni.ExtractDCT, and put mmomni.RandomJPEGCompress between the two'
 
 
 class _RandomCrop(BaseTransform):
@@ -44,7 +39,7 @@ class _RandomCrop(BaseTransform):
         results['img_shape'] = results['img'].shape[:2]
         return results
 
-    def _window(self, results: dict) -> Window:
+    def _window(self, results: dict) -> tuple[slice, slice]:
         size = results['img'].shape[:2]
         held: tuple[int, int] | None = None
         # No draw where nothing is chosen: runs of configs without it stay what they were.

@@ -3,12 +3,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmomni.jpeg import ImageReadError, encode, has_luma, read_luma
+from mmomni.jpeg.luma import MAX_COEFFICIENT
 from mmomni.registry import TRANSFORMS
 
 from .pixels import check
-
-MAX_COEFFICIENT = 20
-"""``|q|`` is clipped here, as in DTD and CAT-Net: larger values are rare."""
 
 
 def magnitude(coefficients: np.ndarray) -> np.ndarray:

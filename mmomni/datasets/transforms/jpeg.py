@@ -10,6 +10,14 @@ from .lowest_quality import LowestQuality
 from .pixels import sign
 
 
+def save_as_jpeg(results: dict, quality: int, subsampling: str) -> None:
+    """Save ``results['img']`` in memory and go on with the decoded pixels, still to be signed."""
+    name = results.get('img_path', 'image')
+    results['img_bytes'] = encode(results['img'], quality, subsampling, name, 'bgr')
+    results['img'] = decode(results['img_bytes'], name, 'bgr')
+    results['dct_source'] = 'recompressed'
+
+
 @TRANSFORMS.register_module()
 class RandomJPEGCompress(BaseTransform):
     """Save the image as JPEG one or several times in memory and go on with the decoded pixels.
@@ -55,11 +63,7 @@ class RandomJPEGCompress(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Replace pixels and bytes by those of the last save."""
-        name = results.get('img_path', 'image')
-        for quality, subsampling in self.draw():
-            data = encode(results['img'], quality, subsampling, name, 'bgr')
-            results['img'] = decode(data, name, 'bgr')
-        results['img_bytes'] = data
-        results['dct_source'] = 'recompressed'
+        for save in self.draw():
+            save_as_jpeg(results, *save)
         sign(results)
         return results

@@ -71,9 +71,7 @@ def save_last(grey: np.ndarray, factors: list[int]) -> Saved:
     return Saved(last, factors[-1], _grey(last))
 
 
-SCHEDULES = dict(
-    intended=save_intended, official=save_official, ffdn=save_ffdn, last=save_last
-)  # fmt: skip
+SCHEDULES = dict(intended=save_intended, official=save_official, ffdn=save_ffdn, last=save_last)
 
 
 @TRANSFORMS.register_module()
@@ -184,24 +182,23 @@ def to_grey(rgb: np.ndarray) -> np.ndarray:
 # ---- the official quality factors ----------------------------------------------------------
 
 
-def _latin1(text: str, _: str) -> bytes:
-    return text.encode('latin1')
+_scalar = np.int64(0).__reduce__()[0]
+PLAIN: dict[tuple[str, str], Any] = {
+    ('numpy.core.multiarray', 'scalar'): _scalar,
+    ('numpy._core.multiarray', 'scalar'): _scalar,
+    ('numpy', 'dtype'): np.dtype,
+    ('_codecs', 'encode'): lambda text, _: text.encode('latin1'),  # a number's, in old protocols
+}
+"""What pickled numbers ask for."""
 
 
 class _NumbersOnly(pickle.Unpickler):
     """Loads lists of numbers and refuses everything that could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (
-            ('numpy.core.multiarray', 'scalar'),
-            ('numpy._core.multiarray', 'scalar'),
-        ):
-            return np.int64(0).__reduce__()[0]
-        if (module, name) == ('numpy', 'dtype'):
-            return np.dtype
-        if (module, name) == ('_codecs', 'encode'):  # bytes of a number, in old protocols
-            return _latin1
-        raise pickle.UnpicklingError(f'it asks for {module}.{name}, expected plain numbers')
+        if (module, name) not in PLAIN:
+            raise pickle.UnpicklingError(f'it asks for {module}.{name}, expected plain numbers')
+        return PLAIN[module, name]
 
 
 def read_factors(path: str) -> list[list[int]]:

@@ -10,23 +10,25 @@ from mmomni.registry import TRANSFORMS
 from .pixels import sign
 
 
-def read_file(path: str, backend_args: dict | None) -> bytes:
-    """All bytes of a file of any mmengine storage backend.
+class _Loading(BaseTransform):
+    """Reads files of any storage backend of mmengine."""
 
-    Raises:
-        ImageReadError: There is no such file, or it cannot be read.
-    """
-    try:
-        return fileio.get(path, backend_args=backend_args)
-    except OSError as error:
-        raise ImageReadError(
-            f'{path}: expected an image file, got {type(error).__name__} ({error}); check '
-            'data_root, data_prefix and the list file'
-        ) from error
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def read(self, path: str) -> bytes:
+        """Raises :class:`~mmomni.jpeg.ImageReadError` for a file that cannot be read."""
+        try:
+            return fileio.get(path, backend_args=self.backend_args)
+        except OSError as error:
+            raise ImageReadError(
+                f'{path}: expected an image file, got {type(error).__name__} ({error}); check '
+                'data_root, data_prefix and the list file'
+            ) from error
 
 
 @TRANSFORMS.register_module()
-class LoadOriginalImage(BaseTransform):
+class LoadOriginalImage(_Loading):
     """Load an image and keep the file's own bytes, the carrier of its compression history.
 
     EXIF orientation is ignored: a rotated image would match neither its DCT coefficients nor
@@ -40,13 +42,10 @@ class LoadOriginalImage(BaseTransform):
         backend_args: Storage backend of :mod:`mmengine.fileio`.
     """
 
-    def __init__(self, backend_args: dict | None = None) -> None:
-        self.backend_args = backend_args
-
     def transform(self, results: dict) -> dict:
         """Raises :class:`~mmomni.jpeg.ImageReadError` for a missing or broken file."""
         path = results['img_path']
-        results['img_bytes'] = read_file(path, self.backend_args)
+        results['img_bytes'] = self.read(path)
         results['img'] = decode(results['img_bytes'], path, 'bgr')
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         results['dct_source'] = 'file'
@@ -55,14 +54,11 @@ class LoadOriginalImage(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class LoadManipulationMask(BaseTransform):
+class LoadManipulationMask(_Loading):
     """Load a ground-truth mask as 1 = tampered, 0 = authentic.
 
-    Whatever the file says with (0/1, 0/255, colours, a palette, 16 bits), a pixel is tampered
-    where any channel differs from 0; alpha is ignored. Masks saved as JPEG are cut at 127
-    instead, because compression leaves noise around the edges (:mod:`mmomni.datasets.masks`). An
-    image whose ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is
-    loaded.
+    :func:`mmomni.datasets.masks.tampered_pixels` says what is tampered in any file. An image whose
+    ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
 
     Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields
 
@@ -71,9 +67,6 @@ class LoadManipulationMask(BaseTransform):
     Args:
         backend_args: Storage backend of :mod:`mmengine.fileio`.
     """
-
-    def __init__(self, backend_args: dict | None = None) -> None:
-        self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
         """Raises :class:`~mmomni.jpeg.ImageReadError` for a broken or wrongly sized mask."""
@@ -92,4 +85,4 @@ class LoadManipulationMask(BaseTransform):
         return results
 
     def _read(self, path: str) -> np.ndarray:
-        return tampered_pixels(read_file(path, self.backend_args), path).astype(np.uint8)
+        return tampered_pixels(self.read(path), path).astype(np.uint8)

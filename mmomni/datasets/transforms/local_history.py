@@ -7,6 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmomni.jpeg import decode, encode
 from mmomni.registry import TRANSFORMS
 
+from .jpeg import save_as_jpeg
 from .pixels import sign
 from .random_regions import random_regions, refuse_tampered
 
@@ -42,9 +43,7 @@ class RandomLocalHistory(BaseTransform):
     """
 
     def __init__(
-        self,
-        first_quality: tuple[int, int] = (50, 95),
-        second_quality: tuple[int, int] = (70, 100),
+        self, first_quality: tuple[int, int] = (50, 95), second_quality: tuple[int, int] = (70, 100)
     ) -> None:
         for low, high in (first_quality, second_quality):
             if not 1 <= low <= high <= 100:
@@ -63,14 +62,9 @@ class RandomLocalHistory(BaseTransform):
         first, subsampling = random.randint(*self.first_quality), random.choice(SUBSAMPLING)
         rest = _saved(image, first, subsampling, name)
         other = image if random.random() < 0.5 else _off_grid(image, first, subsampling, name)
-        forged = np.where(mask[..., None] == 1, other, rest)
-        data = encode(
-            forged, random.randint(*self.second_quality), random.choice(SUBSAMPLING), name, 'bgr'
-        )
-        results['img'] = decode(data, name, 'bgr')
-        results['img_bytes'] = data
-        results['dct_source'] = 'recompressed'
+        results['img'] = np.where(mask[..., None] == 1, other, rest)
         results['gt_seg_map'] = mask
+        save_as_jpeg(results, random.randint(*self.second_quality), random.choice(SUBSAMPLING))
         sign(results)
         return results
 

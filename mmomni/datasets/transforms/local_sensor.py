@@ -90,7 +90,9 @@ class Camera(NamedTuple):
         """Noise grows with light; what is white has too much of it to show any."""
         light = LIGHT[image]
         deviation = np.sqrt(light / np.float32(self.photons) + np.float32(self.read**2))
-        light += deviation * _generator().standard_normal(image.shape, np.float32)
+        # seeded from `random`, as the draws of all transforms here are
+        rng = np.random.default_rng(random.getrandbits(64))
+        light += deviation * rng.standard_normal(image.shape, np.float32)
         noisy = ENCODED[np.rint(LEVELS * light.clip(0, 1)).astype(np.int16)]
         return np.where(image == WHITE, image, noisy)
 
@@ -111,11 +113,6 @@ def _resized(image: np.ndarray, height: float, width: float) -> np.ndarray:
         return image
     grows = size[0] > image.shape[1]
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
-
-
-def _generator() -> np.random.Generator:
-    """Seeded from ``random``, as the draws of all transforms here are."""
-    return np.random.default_rng(random.getrandbits(64))
 
 
 @TRANSFORMS.register_module()

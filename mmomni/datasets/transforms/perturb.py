@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmomni.jpeg import decode, encode
 from mmomni.registry import TRANSFORMS
 
+from .jpeg import save_as_jpeg
 from .pixels import sign
 
 LARGEST_KERNEL = 31
@@ -40,17 +40,12 @@ def _resized(array: np.ndarray, scale: float, interpolation: int) -> np.ndarray:
     return cv2.resize(array, (width, height), interpolation=interpolation)
 
 
-def _is_quality(value: float) -> bool:
-    return 1 <= value <= 100 and value == int(value)
-
-
-def _is_kernel(value: float) -> bool:
-    return 1 <= value <= LARGEST_KERNEL and value % 2 == 1
-
-
 VALID: dict[str, tuple[Callable[[float], bool], str]] = dict(
-    jpeg=(_is_quality, 'a whole libjpeg quality of 1 to 100'),
-    blur=(_is_kernel, f'an odd kernel size of 1 to {LARGEST_KERNEL} pixels'),
+    jpeg=(lambda value: value in range(1, 101), 'a whole libjpeg quality of 1 to 100'),
+    blur=(
+        lambda value: value in range(1, LARGEST_KERNEL + 1, 2),
+        f'an odd kernel size of 1 to {LARGEST_KERNEL} pixels',
+    ),
     noise=(lambda value: value >= 0, 'a variance of at least 0, in squared grey levels of 0..255'),
     resize=(lambda value: 0 < value <= 4, 'a scale above 0, at most 4'),
 )
@@ -101,7 +96,7 @@ class Perturb(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace pixels, mask and bytes by those of the processed file."""
         if self.kind == 'jpeg':
-            self._save_as_jpeg(results)
+            save_as_jpeg(results, int(self.value), '4:2:0')
         else:
             results['img'] = self._processed(results)
             # BMP, because it costs nothing: all that matters is that the file is lossless.
@@ -115,13 +110,6 @@ class Perturb(BaseTransform):
             )
         sign(results)
         return results
-
-    def _save_as_jpeg(self, results: dict) -> None:
-        path = results['img_path']
-        data = encode(results['img'], int(self.value), '4:2:0', path, 'bgr')
-        results['img'] = decode(data, path, 'bgr')
-        results['img_bytes'] = data
-        results['dct_source'] = 'recompressed'
 
     def _processed(self, results: dict) -> np.ndarray:
         image = results['img']

@@ -1,17 +1,9 @@
-from .area_plot_hook import AreaPlotHook
-from .extremes_hook import ExtremesHook
-from .gallery_hook import GalleryHook
+from .gallery_hooks import ExtremesHook, GalleryHook
 from .modal_gate_hook import ModalGateHook
-from .resumed_validation_hook import ResumedValidationHook
-from .score_curves_hook import ScoreCurvesHook
-from .step_seed_hook import StepSeedHook
+from .plot_hooks import AreaPlotHook, ScoreCurvesHook
+from .resuming_hooks import ResumedValidationHook, StepSeedHook
 
 __all__ = [
-    'AreaPlotHook',
-    'ExtremesHook',
-    'GalleryHook',
-    'ModalGateHook',
-    'ResumedValidationHook',
-    'ScoreCurvesHook',
-    'StepSeedHook',
-]
+    'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ResumedValidationHook',
+    'ScoreCurvesHook', 'StepSeedHook',
+]  # fmt: skip

@@ -10,6 +10,14 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
+from mmomni.evaluation.functional import PixelCounts, pixel_counts
+
+
+def counts_of(sample: BaseDataElement) -> PixelCounts:
+    """What agrees in a prediction, at its decision."""
+    target = sample.gt_sem_seg.data.squeeze(0)
+    return pixel_counts(sample.pred_sem_seg.data.squeeze(0).to(target.device), target)
+
 
 class EveryImageHook(Hook):
     """Base of hooks that look at every readable image of a test once and draw what they saw.

@@ -1,7 +1,8 @@
 """What is counted in one image: which pixels agree, and which are scored at all.
 
 For one image: ``I`` pixels both predicted and really tampered, ``P`` predicted, ``G`` really
-tampered, ``U`` their union, ``N`` all that are scored.
+tampered, ``U`` their union, ``N`` all that are scored. A ``target`` is (H, W), 1 = tampered,
+0 = authentic, ``ignore_index`` = not counted.
 """
 
 from typing import NamedTuple
@@ -46,15 +47,10 @@ def check_sizes(prediction: Tensor, target: Tensor) -> None:
 
 
 def pixel_counts(prediction: Tensor, target: Tensor, ignore_index: int = 255) -> PixelCounts:
-    """Count agreeing pixels of one image.
-
-    Args:
-        prediction: (H, W), non-zero = predicted as tampered.
-        target: (H, W), 1 = tampered, 0 = authentic.
-        ignore_index: Value of ``target`` whose pixels are not counted.
+    """Count agreeing pixels of one image; ``prediction`` (H, W) is non-zero where it is tampered.
 
     Raises:
-        ValueError: The two differ in size.
+        ValueError: Prediction and target differ in size.
     """
     check_sizes(prediction, target)
     valid = target != ignore_index
@@ -69,14 +65,11 @@ def threshold_counts(
 ) -> list[PixelCounts]:
     """Count agreeing pixels of one image at several thresholds, from one histogram.
 
-    Args:
-        probability: (H, W), probability of "tampered" in [0, 1].
-        target: (H, W), 1 = tampered, 0 = authentic.
-        thresholds: (T,), rising; predicted is what has a higher probability.
-        ignore_index: Value of ``target`` whose pixels are not counted.
+    Predicted is what has a higher ``probability``, (H, W) in [0, 1], than one of the rising
+    ``thresholds``, (T,).
 
     Raises:
-        ValueError: The two differ in size, or probabilities are NaN.
+        ValueError: Probability and target differ in size, or probabilities are NaN.
     """
     check_sizes(probability, target)
     valid = target != ignore_index
@@ -97,16 +90,8 @@ def ignore_band(target: Tensor, erosion: int, dilation: int, ignore_index: int =
     """Ignore a band along the outline of the tampered regions.
 
     Tampered stays what lies in the square erosion of the mask, authentic what lies outside of its
-    square dilation; nothing lies beyond the edge of the image. TruFor's script: 15 and 11.
-
-    Args:
-        target: (H, W), 1 = tampered, 0 = authentic.
-        erosion: Side of the structuring element in pixels, odd.
-        dilation: The same.
-        ignore_index: Value of ignored pixels, of those already in ``target`` too.
-
-    Returns:
-        (H, W), a new target.
+    square dilation, whose sides are odd numbers of pixels; nothing lies beyond the edge of the
+    image. TruFor's script: 15 and 11. What was ignored stays so. Returns a new target.
     """
     tampered = target == 1
     inside = ~_dilate(~tampered, erosion)

@@ -3,7 +3,8 @@
 All start from the same two vectors, the numbers of positives and negatives at each score, highest
 score first. Either they are exact (:func:`score_groups`: equal scores form one group, so ties cost
 half in the AUC and no order among them is invented), or a histogram of fixed size
-(:func:`score_histogram`), whose sum over images is the histogram of the whole set.
+(:func:`score_histogram`), whose sum over images is the histogram of the whole set. They come from
+``scores`` (N,), higher = more probably positive, and ``labels`` (N,) bool, True = positive.
 """
 
 import torch
@@ -18,10 +19,6 @@ Groups = tuple[Tensor, Tensor]
 
 def score_groups(scores: Tensor, labels: Tensor) -> Groups:
     """Count positives and negatives at each distinct score.
-
-    Args:
-        scores: (N,), higher = more probably positive.
-        labels: (N,) bool.
 
     Raises:
         ValueError: A score is NaN.
@@ -40,11 +37,6 @@ def score_histogram(scores: Tensor, labels: Tensor, bins: int) -> Groups:
 
     Memory does not depend on the number of scores. Scores of one bin count as equal: the AUC is
     off by at most half the share of (positive, negative) pairs that share a bin.
-
-    Args:
-        scores: (N,) in [0, 1], higher = more probably positive.
-        labels: (N,) bool.
-        bins: Number of intervals.
 
     Raises:
         ValueError: A score is outside of [0, 1], or NaN.

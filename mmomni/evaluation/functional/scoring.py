@@ -1,4 +1,7 @@
-"""Probability maps scored by a protocol: first each image, then the images of a set."""
+"""Probability maps scored by a protocol: first each image, then the images of a set.
+
+A ``target`` is (H, W), 1 = tampered, 0 = authentic, ``ignore_index`` = not counted.
+"""
 
 import math
 from collections import defaultdict
@@ -10,14 +13,7 @@ from torch import Tensor
 
 from .pixel import PixelCounts, check_sizes, ignore_band, pixel_counts
 from .protocols import PROTOCOLS, Protocol
-from .ranking import (
-    Groups,
-    average_precision,
-    best_counts,
-    roc_auc,
-    score_groups,
-    score_histogram,
-)
+from .ranking import Groups, average_precision, best_counts, roc_auc, score_groups, score_histogram
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,9 @@ class ImageResult:
 def score_image(
     probability: Tensor, target: Tensor, protocol: Protocol, ignore_index: int = 255
 ) -> ImageResult:
-    """Score one image.
+    """Score one image by its probability of "tampered", (H, W) in [0, 1].
 
-    Args:
-        probability: (H, W), probability of "tampered" in [0, 1]; where the protocol does not need
-            more (``protocol.needs_probability``), a decision of 0 and 1.
-        target: (H, W), 1 = tampered, 0 = authentic.
-        protocol: The choices.
-        ignore_index: Value of ``target`` whose pixels are not counted.
+    A decision of 0 and 1 will do where ``protocol.needs_probability`` is false.
 
     Raises:
         ValueError: The two differ in size; probabilities that are to be ranked are NaN.
@@ -100,10 +91,7 @@ def count_scores(counts: PixelCounts, protocol: Protocol) -> dict[str, float]:
     found = _class_scores(counts, protocol)
     permuted = max(found['mIoU'], _class_scores(counts.inverted(), protocol)['mIoU'])
     right = counts.intersection + counts.scored - counts.union
-    return found | {
-        'permuted_mIoU': permuted,
-        'pixel_accuracy': _ratio(right, counts.scored),
-    }
+    return found | {'permuted_mIoU': permuted, 'pixel_accuracy': _ratio(right, counts.scored)}
 
 
 def _class_scores(counts: PixelCounts, protocol: Protocol) -> dict[str, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmomni.models.losses import gate_label, tampered_iou
 from mmomni.registry import METRICS
 
-from .grouped_metric import GroupedMetric, mean_of_defined, mean_of_defined_rows
+from .grouped_metric import GroupedMetric, mean_of_defined
 
 SCORES = (
     'IoU_rgb', 'IoU_fused', 'IoU_chosen', 'IoU_best',
@@ -46,10 +46,13 @@ class GateReport(GroupedMetric):
         prefix: Prefix of all keys.
     """
 
+    default_prefix = 'gate'
+    skips_undefined = True
+
     def __init__(
-        self, margin: float = 0.1, collect_device: str = 'cpu', prefix: str = 'gate'
+        self, margin: float = 0.1, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
-        super().__init__(prefix, ignore_index=255, collect_device=collect_device)
+        super().__init__(collect_device=collect_device, prefix=prefix)
         self.margin = margin
         self._scores: list[str] = []
 
@@ -75,14 +78,6 @@ class GateReport(GroupedMetric):
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
         """Means over the images that have the score; NaN if not one has."""
         return {key: mean_of_defined(entry[key] for entry in entries) for key in self._scores}
-
-    def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
-        """Means over the datasets that define the score."""
-        return mean_of_defined_rows(rows, self.counts)
-
-    def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
-        """Means over the domains that define the score."""
-        return mean_of_defined_rows(rows, self.counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the entries of all ranks and print one table, if there is anything in it."""

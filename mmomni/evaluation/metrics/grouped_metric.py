@@ -19,16 +19,17 @@ class GroupedMetric(BaseMetric):
     One entry of numbers is kept for each sample. A domain is the mean of its datasets and
     ``average`` the mean of the domains; counts are summed. Keys, after the prefix:
     ``datasets/<domain>/<name>/<score>``, ``domains/<domain>/<score>``, ``average/<score>``.
-
-    Args:
-        prefix: Prefix of all keys.
-        ignore_index: Ground-truth value that is not counted.
-        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
+    Arguments are mmengine's, and ``ignore_index``, the ground-truth value that is not counted.
     """
 
     counts: ClassVar[tuple[str, ...]] = ('tampered', 'authentic', 'unreadable')
 
-    def __init__(self, prefix: str, ignore_index: int, collect_device: str) -> None:
+    skips_undefined: ClassVar[bool] = False
+    """Whether a mean of datasets or domains leaves out those that are NaN, or is NaN itself."""
+
+    def __init__(
+        self, ignore_index: int = 255, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ignore_index = ignore_index
 
@@ -42,11 +43,17 @@ class GroupedMetric(BaseMetric):
 
     def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
         """The scores of a domain, of its readable entries and the rows of its datasets."""
-        return mean_of_rows(rows, self.counts)
+        return self._mean(rows)
 
     def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
         """The scores over all, of the rows of the domains."""
-        return mean_of_rows(rows, self.counts)
+        return self._mean(rows)
+
+    def _mean(self, rows: Sequence[dict]) -> dict[str, float]:
+        """The mean of each score that all ``rows`` have."""
+        mean = mean_of_defined if self.skips_undefined else np.mean
+        keys = [key for key in rows[0] if key not in self.counts and all(key in r for r in rows)]
+        return {key: float(mean([row[key] for row in rows])) for key in keys}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Append exactly one entry a sample (mmengine cuts the gathered list to the set's size)."""
@@ -115,21 +122,10 @@ class GroupedMetric(BaseMetric):
         ]
 
 
-def mean_of_rows(rows: Sequence[dict], counts: Sequence[str]) -> dict[str, float]:
-    """The mean of each score that all ``rows`` have; NaN if one of them is."""
-    keys = [key for key in rows[0] if key not in counts and all(key in row for row in rows)]
-    return {key: float(np.mean([row[key] for row in rows])) for key in keys}
-
-
 def mean_of_defined(values: Iterable[float]) -> float:
     """The mean of what is not NaN; NaN if nothing else is there."""
     defined = [value for value in values if not math.isnan(value)]
     return fmean(defined) if defined else math.nan
-
-
-def mean_of_defined_rows(rows: Sequence[dict], counts: Sequence[str]) -> dict[str, float]:
-    """The mean of each score over the ``rows`` that define it, all of which have the same."""
-    return {key: mean_of_defined(row[key] for row in rows) for key in rows[0] if key not in counts}
 
 
 def tampered_probability(sample: dict) -> Tensor:

@@ -52,7 +52,7 @@ class ImageLevelMetric(GroupedMetric):
                 f'expected pooling of {IMAGE_POOLINGS} and top_k in (0, 1], got {pooling!r} and '
                 f'{top_k}'
             )
-        super().__init__(prefix or f'image_level/{pooling}', ignore_index, collect_device)
+        super().__init__(ignore_index, collect_device, prefix or f'image_level/{pooling}')
         self.pooling = pooling
         self.top_k = top_k
         self.threshold = threshold

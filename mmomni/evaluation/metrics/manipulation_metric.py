@@ -54,7 +54,7 @@ class ManipulationMetric(GroupedMetric):
         prefix: str | None = None,
     ) -> None:
         self.protocol = build_protocol(protocol)
-        super().__init__(prefix or self.protocol.name, ignore_index, collect_device)
+        super().__init__(ignore_index, collect_device, prefix or self.protocol.name)
 
     def score_sample(self, sample: dict) -> dict[str, Any]:
         """The numbers of one sample: its result, its place in the dataset, the gate's choice."""

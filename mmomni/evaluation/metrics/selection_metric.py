@@ -14,12 +14,7 @@ from mmomni.evaluation.functional import (
 )
 from mmomni.registry import METRICS
 
-from .grouped_metric import (
-    GroupedMetric,
-    mean_of_defined,
-    mean_of_defined_rows,
-    tampered_probability,
-)
+from .grouped_metric import GroupedMetric, mean_of_defined, tampered_probability
 
 THRESHOLDS = tuple(k / 20 for k in range(1, 20))
 """0.05, 0.1, ..., 0.95: the thresholds of which the best fixed one is found."""
@@ -58,19 +53,15 @@ class SelectionMetric(GroupedMetric):
         ValueError: Samples have no logits of two channels; or these are NaN.
     """
 
-    def __init__(
-        self, ignore_index: int = 255, collect_device: str = 'cpu', prefix: str = 'selection'
-    ) -> None:
-        super().__init__(prefix, ignore_index, collect_device)
-        self._fixed = USUAL
+    default_prefix = 'selection'
+    skips_undefined = True
+    _fixed = USUAL
 
     def score_sample(self, sample: dict) -> dict[str, Any]:
         """Scores of one image, a list for each of ``CURVES`` over the thresholds."""
         target = sample['gt_sem_seg']['data'].squeeze(0)
         probability = tampered_probability(sample).to(target.device)
-        counts = threshold_counts(
-            probability, target, torch.tensor(THRESHOLDS), self.ignore_index
-        )
+        counts = threshold_counts(probability, target, torch.tensor(THRESHOLDS), self.ignore_index)
         if not counts[0].tampered:
             return {'is_tampered': False, 'false_area': [_predicted_share(c) for c in counts]}
         scores = [per_image_scores(each) for each in counts]
@@ -88,9 +79,7 @@ class SelectionMetric(GroupedMetric):
         averages = [self._average_iou(results, k) for k in range(len(THRESHOLDS))]
         defined = [k for k, value in enumerate(averages) if not math.isnan(value)]
         # Of equally good ones that nearest to 0.5, which it is where there is nothing to choose by.
-        self._fixed = max(
-            defined, key=lambda k: (averages[k], -abs(k - USUAL), k), default=USUAL
-        )
+        self._fixed = max(defined, key=lambda k: (averages[k], -abs(k - USUAL), k), default=USUAL)
         return super().compute_metrics(results)
 
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
@@ -105,13 +94,9 @@ class SelectionMetric(GroupedMetric):
         row['AUC'] = mean_of_defined(each['AUC'] for each in entries if 'AUC' in each)
         return row
 
-    def score_domain(self, entries: Sequence[dict], rows: Sequence[dict]) -> dict[str, float]:
-        """Means over the datasets that have the score."""
-        return mean_of_defined_rows(rows, self.counts)
-
     def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
         """Means over the domains that have the score, and the threshold."""
-        average = self.score_domain((), rows)
+        average = super().score_average(rows)
         threshold = math.nan if math.isnan(average['IoU']) else THRESHOLDS[self._fixed]
         return average | {'threshold': threshold}
 

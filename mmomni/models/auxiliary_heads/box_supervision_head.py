@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from itertools import chain
 
 import torch
 from mmengine.model import BaseModule
@@ -26,7 +25,6 @@ class BoxSupervisionHead(BaseModule):
         roi_head: Config of mmdet's StandardRoIHead, ``train_cfg`` included.
         proposal_cfg: How proposals are chosen for the RoI head (``train_cfg.rpn_proposal`` of
             mmdet's detectors).
-        init_cfg: mmengine's.
     """
 
     def __init__(
@@ -75,4 +73,4 @@ class BoxSupervisionHead(BaseModule):
             maps = [x.contiguous() for x in maps]
             roi_losses = self.roi_head.loss(maps, proposals, batch_data_samples)
         roi_losses = {f'{k[:5]}roi_{k[5:]}': v for k, v in roi_losses.items() if k[:5] == 'loss_'}
-        return dict(chain(rpn_losses.items(), roi_losses.items()))
+        return rpn_losses | roi_losses

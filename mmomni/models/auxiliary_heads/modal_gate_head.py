@@ -31,7 +31,6 @@ class ModalGateHead(BaseModule):
             heads; default: cross-entropy. One is logged as ``loss_rgb`` and ``loss_fused``,
             whatever its ``loss_name``; of several each by its own, ``rgb_loss_ce``,
             ``rgb_loss_dice``, ...
-        init_cfg: mmengine's.
     """
 
     def __init__(

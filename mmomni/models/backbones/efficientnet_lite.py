@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmomni.models.fast import FoldingConv
-from mmomni.models.pretrained import load_pretrained, pretrained_part
+from mmomni.models.pretrained import draw_or_load
 from mmomni.registry import MODELS
 
 STEM_CHANNELS = 32
@@ -132,12 +132,7 @@ class EfficientNetLite(BaseModule):
 
     def init_weights(self) -> None:
         """Draw the weights, or load them strictly, by their published names or by ours."""
-        pretrained = pretrained_part(self.init_cfg)
-        if pretrained is None:
-            super().init_weights()
-        else:
-            load_pretrained(self, pretrained, self.own_names, stem='stem.conv.weight')
-            self._is_init = True
+        draw_or_load(self, super().init_weights, self.own_names, 'stem.conv.weight')
 
     def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights by published names -> by ours, without the classifier; ours stay."""
@@ -146,11 +141,8 @@ class EfficientNetLite(BaseModule):
         places = [
             (k, j) for k, stage in enumerate(self.stages) for j, _ in enumerate(stage.children())
         ]
-        renamed = {}
-        for name, tensor in state_dict.items():
-            if not name.startswith(CLASSIFIER):
-                renamed[_own_name(name, places)] = tensor
-        return renamed
+        kept = {n: tensor for n, tensor in state_dict.items() if not n.startswith(CLASSIFIER)}
+        return {_own_name(name, places): tensor for name, tensor in kept.items()}
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(B, in_channels, H, W) -> four maps (B, Ck, H / 2^(k+1), W / 2^(k+1)), k = 1..4."""

@@ -13,13 +13,7 @@ from torch import Tensor, nn
 
 from mmomni.models import fast
 from mmomni.models.encoded import Encoded
-from mmomni.models.layers import (
-    Coordinates,
-    FrequencyPerceptionHead,
-    HighPass,
-    ModalGate,
-    ScSE,
-)
+from mmomni.models.layers import Coordinates, FrequencyPerceptionHead, HighPass, ModalGate, ScSE
 from mmomni.models.stagewise import build_stagewise
 from mmomni.registry import MODELS
 
@@ -53,7 +47,6 @@ class ModalGateEncoder(BaseModule):
         residual_fusion: Let stages 3 and 4 go on from what vision goes on with plus ``F_fused``
             instead of ``F_fused`` alone: so pretrained ones keep seeing what they know. Not in the
             paper.
-        init_cfg: mmengine's.
     """
 
     def __init__(

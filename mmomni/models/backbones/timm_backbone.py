@@ -34,13 +34,8 @@ def import_timm() -> Any:
 
 @CheckpointLoader.register_scheme(prefixes=SCHEME)
 def load_from_timm(filename: str, map_location: Any = None) -> dict[str, Tensor]:
-    """Pretrained weights of timm by name, which it downloads once.
-
-    Args:
-        filename: ``timm://`` and a model with its tag, ``timm://resnet18.a1_in1k``.
-        map_location: Not used: the weights are on the CPU.
-    """
-    del map_location
+    """Pretrained weights of timm by name and tag, ``timm://resnet18.a1_in1k``, downloaded once."""
+    del map_location  # they are on the CPU
     network = import_timm().create_model(filename.removeprefix(SCHEME), pretrained=True)
     return network.state_dict()
 

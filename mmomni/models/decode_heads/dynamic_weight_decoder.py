@@ -106,9 +106,7 @@ class DynamicWeightDecoder(BaseDecodeHead):
         )
 
     def _dwf(self, dilation: int, dynamic: bool) -> DynamicFilter:
-        return DynamicFilter(
-            self.channels, self.channels, dilation, self.norm_cfg, dynamic=dynamic
-        )
+        return DynamicFilter(self.channels, self.channels, dilation, self.norm_cfg, dynamic=dynamic)
 
     def _pyramid(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Backbone levels -> ``F1..F4``, each (B, C, h / 2^k, w / 2^k)."""

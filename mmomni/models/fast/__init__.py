@@ -5,36 +5,18 @@ another precision, a trace) passes as if this were not there, and within :func:`
 is taken.
 """
 
-from .accuracy import accuracy
-from .concat_conv import convolve_parts
-from .convolution import PointwiseLinear
+from .concatenation import convolve_parts, convolve_repeats
+from .convolution import FoldingConv, PointwiseLinear
 from .depthwise import filter_one_by_one
-from .folding_conv import FoldingConv
 from .frequency_head import embed_and_convolve, looks_up
-from .global_average import GlobalAverage
-from .in_place import scale
-from .layout import channels_last, laid_out_like, planes
-from .repeats import convolve_repeats
+from .memory import channels_last, laid_out_like, planes, scale
+from .reductions import GlobalAverage, accuracy
 from .roi_align import speed_up_regions
 from .switch import as_in_forward, chooses_kernels, disabled, enabled
 
 __all__ = [
-    'FoldingConv',
-    'GlobalAverage',
-    'PointwiseLinear',
-    'accuracy',
-    'as_in_forward',
-    'channels_last',
-    'chooses_kernels',
-    'convolve_parts',
-    'convolve_repeats',
-    'disabled',
-    'embed_and_convolve',
-    'enabled',
-    'filter_one_by_one',
-    'laid_out_like',
-    'looks_up',
-    'planes',
-    'scale',
+    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward', 'channels_last',
+    'chooses_kernels', 'convolve_parts', 'convolve_repeats', 'disabled', 'embed_and_convolve',
+    'enabled', 'filter_one_by_one', 'laid_out_like', 'looks_up', 'planes', 'scale',
     'speed_up_regions',
-]
+]  # fmt: skip

@@ -71,13 +71,8 @@ def _obstacle(head: Any) -> str | None:
 def embed_and_convolve(head: Any, coefficients: Tensor, table: Tensor) -> Tensor:
     """All of the head up to its 8x8 convolution, norm and activation.
 
-    Args:
-        head: A :class:`~mmomni.models.layers.FrequencyPerceptionHead`.
-        coefficients: ``|q|``, (B, H, W), H and W multiples of 8.
-        table: Quantisation steps, (B, 8, 8).
-
-    Returns:
-        (B, out_channels, H / 8, W / 8).
+    ``|q|`` (B, H, W) and steps (B, 8, 8), as a
+    :class:`~mmomni.models.layers.FrequencyPerceptionHead` takes them, -> (B, C, H / 8, W / 8).
     """
     blocks = to_blocks(coefficients)
     batch, height, width = (

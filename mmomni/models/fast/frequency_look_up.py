@@ -216,14 +216,8 @@ class _Embedding(torch.autograd.Function):
 
 
 def embed(rows: Tensor, table: Tensor, weight: Tensor) -> Tensor:
-    """Look up, ReLU, 1x1 convolution; differentiable.
+    """Look up, ReLU, 1x1 convolution with ``weight`` (D, C) -> (B, h, w, 64, D); differentiable.
 
-    Args:
-        rows: Of :func:`to_rows`.
-        table: Of :func:`make_table`.
-        weight: (D, C).
-
-    Returns:
-        (B, h, w, 64, D).
+    ``rows`` are of :func:`to_rows`, ``table`` is of :func:`make_table`.
     """
     return _Embedding.apply(rows, table, weight)

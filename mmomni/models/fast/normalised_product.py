@@ -49,29 +49,17 @@ class _Moments(torch.autograd.Function):
 
 
 def moments(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of each channel ``C``; differentiable.
+    """Mean and (biased) variance of each of ``C`` channels, two tensors (C,); differentiable.
 
-    Args:
-        x: (B, L, M), where the columns ``c, c + C, c + 2 C, ...`` are those of channel ``c``.
-        channels: ``C``.
-
-    Returns:
-        Two tensors (C,).
+    Of the columns of ``x``, (B, L, M), ``c, c + C, c + 2 C, ...`` are those of channel ``c``.
     """
     return _Moments.apply(x, channels)
 
 
 def relu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
-    """Gradient of a ReLU's input from that of its output, which it overwrites.
+    """Gradient of a ReLU's input: that of its output, overwritten with zero where the output is.
 
     One pass over memory; a product with the sign would be two.
-
-    Args:
-        gradient: Of any shape.
-        output: Of the ReLU, as ``gradient``.
-
-    Returns:
-        ``gradient``, zero where the output is.
     """
     return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
 
@@ -107,13 +95,6 @@ class _NormalisedProduct(torch.autograd.Function):
 def normalised_product(x: Tensor, scale: Tensor, shift: Tensor, weight: Tensor) -> Tensor:
     """``relu(scale x + shift) weight``; differentiable.
 
-    Args:
-        x: (B, L, M).
-        scale: (M,).
-        shift: (M,).
-        weight: (B, M, N).
-
-    Returns:
-        (B, L, N).
+    ``x`` (B, L, M), ``scale`` and ``shift`` (M,), ``weight`` (B, M, N) -> (B, L, N).
     """
     return _NormalisedProduct.apply(x, scale, shift, weight)

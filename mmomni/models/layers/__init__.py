@@ -8,14 +8,6 @@ from .modal_gate import ModalGate
 from .query_attention import Gathering, QueryAttention
 
 __all__ = [
-    'ConcatConv',
-    'Coordinates',
-    'DynamicFilter',
-    'FrequencyPerceptionHead',
-    'Gathering',
-    'HighPass',
-    'ModalGate',
-    'QueryAttention',
-    'ScSE',
-    'add_coordinates',
-]
+    'ConcatConv', 'Coordinates', 'DynamicFilter', 'FrequencyPerceptionHead', 'Gathering',
+    'HighPass', 'ModalGate', 'QueryAttention', 'ScSE', 'add_coordinates',
+]  # fmt: skip

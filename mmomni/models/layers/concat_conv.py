@@ -15,8 +15,6 @@ class ConcatConv(ConvModule):
         part_channels: Channels of the maps.
         out_channels: Channels of the output.
         align_corners: Of the interpolation.
-        norm_cfg: Norm layer.
-        act_cfg: Activation.
     """
 
     def __init__(
@@ -27,15 +25,11 @@ class ConcatConv(ConvModule):
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
     ) -> None:
-        super().__init__(
-            sum(part_channels), out_channels, 1, norm_cfg=norm_cfg, act_cfg=act_cfg
-        )
+        super().__init__(sum(part_channels), out_channels, 1, norm_cfg=norm_cfg, act_cfg=act_cfg)
         self.part_channels = tuple(part_channels)
         self.align_corners = align_corners
 
-    def forward(
-        self, parts: Iterable[Tensor], size: Sequence[int]
-    ) -> Tensor:
+    def forward(self, parts: Iterable[Tensor], size: Sequence[int]) -> Tensor:
         """Maps (B, Ci, hi, wi) -> (B, C, h, w) of the given size; those of one pixel spread out."""
         height, width = size
         if fast.enabled():

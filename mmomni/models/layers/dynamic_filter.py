@@ -6,18 +6,15 @@ from mmomni.models import fast
 
 
 class DynamicFilter(nn.Module):
-    """Dynamic Weight Filter: a depthwise filter chosen for each sample.
-
-    Paper, section 3.3.
+    """Dynamic Weight Filter: a depthwise filter chosen for each sample (paper, section 3.3).
 
     ``A = sigmoid(FC([V_c, V_g]))``, ``D_opt = sum_i A_i W_i``, depthwise convolution with
     ``D_opt``, then a 1x1 convolution (norm, ReLU).
 
     Args:
-        channels: Channels of input and output.
+        channels: Of input and output.
         global_channels: Channels of ``V_g``.
         dilation: Of the 3x3 depthwise filter.
-        norm_cfg: Norm layer.
         num_filters: Filters to choose from.
         dynamic: ``False`` is the paper's ablation *w.o. DW*: one filter, the same for every input.
     """
@@ -51,12 +48,9 @@ class DynamicFilter(nn.Module):
 
 
 def filter_each(x: Tensor, filters: Tensor, dilation: int) -> Tensor:
-    """Depthwise convolution in which each sample has filters of its own.
+    """Depthwise convolution of (B, C, H, W) with filters (B, C, 3, 3), each sample its own.
 
-    Args:
-        x: (B, C, H, W).
-        filters: (B, C, 3, 3).
-        dilation: Also the padding, which keeps the size.
+    The dilation is also the padding, which keeps the size.
     """
     if fast.chooses_kernels(x):
         return fast.filter_one_by_one(x, filters, dilation)

@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmomni.models import fast
-from mmomni.models.pretrained import load_pretrained, pretrained_part
+from mmomni.models.pretrained import draw_or_load
 from mmomni.models.values import MAX_STEP, NUM_VALUES
 
 from .coordinates import Coordinates
@@ -56,12 +56,7 @@ class FrequencyPerceptionHead(BaseModule):
 
     def init_weights(self) -> None:
         """Draw the weights, or load them strictly."""
-        pretrained = pretrained_part(self.init_cfg)
-        if pretrained is None:
-            super().init_weights()
-        else:
-            load_pretrained(self, pretrained)
-            self._is_init = True
+        draw_or_load(self, super().init_weights)
 
     def forward(self, coefficients: Tensor, table: Tensor) -> Tensor:
         """Source: paper, section 3.1 (architecture of DTD).

@@ -11,10 +11,6 @@ class MBConv(nn.Module):
 
     Tan and Le, ICML 2019. mmseg's ``InvertedResidualV3`` with the same parameters, whose norms fold
     into its kernels.
-
-    Args:
-        channels: Channels of input and output.
-        norm_cfg: Norm layer.
     """
 
     def __init__(self, channels: int, norm_cfg: dict) -> None:

@@ -6,9 +6,7 @@ from mmomni.models import fast
 
 
 class ModalGate(nn.Module):
-    """Which modality serves this sample better?
-
-    Paper, section 3.1 and figure 3.
+    """Which modality serves this sample better (paper, section 3.1 and figure 3)?
 
     ``F_cat = concat(F_rgb, F_fused, repeat(P_rgb), repeat(P_fused))``, several conv layers,
     global average pool, linear. The predictions enter as probabilities, repeated to as many
@@ -17,7 +15,6 @@ class ModalGate(nn.Module):
     Args:
         channels: ``C2``, channels of ``F_rgb`` and of ``F_fused``.
         num_classes: Channels of each coarse prediction.
-        norm_cfg: Norm layer.
     """
 
     def __init__(self, channels: int, num_classes: int, norm_cfg: dict) -> None:

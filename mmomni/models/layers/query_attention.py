@@ -20,11 +20,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, num_heads: int) -> Tensor:
 
 
 class Gathering(nn.Module):
-    """The queries' look at all pixels: a module of its own, so that it can be told of the rest.
-
-    Args:
-        num_heads: Attention heads.
-    """
+    """The queries' look at all pixels: a module of its own, so that it can be told of the rest."""
 
     def __init__(self, num_heads: int) -> None:
         super().__init__()
@@ -48,7 +44,7 @@ class QueryAttention(nn.Module):
     Args:
         channels: Channels of input and output, a multiple of ``num_heads``.
         num_queries: N.
-        num_heads: Attention heads.
+        num_heads: Of both attentions.
     """
 
     def __init__(self, channels: int, num_queries: int, num_heads: int) -> None:

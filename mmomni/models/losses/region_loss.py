@@ -3,7 +3,7 @@ from torch import Tensor, nn
 
 from mmomni.registry import MODELS
 
-from .arguments import refuse_pixel_weights
+from .heads import refuse_pixel_weights
 
 POOLS = ('batch', 'sample')
 
@@ -23,10 +23,10 @@ def tversky_losses(
 
     Args:
         probability: (N, P), probability of "tampered" of P pixels.
-        labels: (N, P): 1 tampered, 0 authentic, ``ignore_index`` neither.
+        labels: (N, P): 1 tampered, 0 authentic.
         alpha: What a false positive costs.
         beta: What a false negative costs.
-        ignore_index: Pixels of this label are not counted.
+        ignore_index: Label of pixels that are not counted.
         empty: ``TP`` of rows without a tampered pixel, as a share of their pixels; 0: they are left
             out.
 

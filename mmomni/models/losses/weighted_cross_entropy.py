@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mmomni.registry import MODELS
 
-from .arguments import refuse_pixel_weights
+from .heads import refuse_pixel_weights
 
 
 @MODELS.register_module()
@@ -28,10 +28,7 @@ class WeightedCrossEntropy(nn.Module):
     class_weight: Tensor
 
     def __init__(
-        self,
-        class_weight: Sequence[float],
-        loss_weight: float = 1.0,
-        loss_name: str = 'loss_ce',
+        self, class_weight: Sequence[float], loss_weight: float = 1.0, loss_name: str = 'loss_ce'
     ) -> None:
         super().__init__()
         if min(class_weight) < 0 or max(class_weight) == 0:

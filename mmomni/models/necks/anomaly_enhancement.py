@@ -19,9 +19,8 @@ class AnomalyEnhancement(BaseModule):
         in_channels: Channels of the enhanced levels.
         in_index: Their places among the inputs.
         num_queries: Learnable queries of each level.
-        num_heads: Attention heads.
-        norm_cfg: Norm layer of the fusing convolutions.
-        init_cfg: mmengine's.
+        num_heads: Of the attentions.
+        norm_cfg: Of the fusing convolutions.
     """
 
     def __init__(

@@ -1,16 +1,8 @@
 from .convnext_names import STEM, openmmlab_names
-from .demands import demand_start, demand_weights
-from .loading import LEVEL_NORMS, inflate, load_pretrained, pretrained_part
-from .packages import load_from_package
+from .loading import LEVEL_NORMS, draw_or_load, inflate, load_pretrained, pretrained_part
+from .sources import demand_start, demand_weights, load_from_package
 
 __all__ = [
-    'LEVEL_NORMS',
-    'STEM',
-    'demand_start',
-    'demand_weights',
-    'inflate',
-    'load_from_package',
-    'load_pretrained',
-    'openmmlab_names',
-    'pretrained_part',
-]
+    'LEVEL_NORMS', 'STEM', 'demand_start', 'demand_weights', 'draw_or_load', 'inflate',
+    'load_from_package', 'load_pretrained', 'openmmlab_names', 'pretrained_part',
+]  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from mmengine.logging import print_log
+from mmengine.model import BaseModule
 from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
@@ -20,20 +21,42 @@ SHOWN = 5
 """Names that a message lists of each kind."""
 
 
+def pretrained_entries(init_cfg: dict | Sequence[dict] | None) -> list[dict]:
+    """Those of an ``init_cfg`` that load a file."""
+    entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
+    return [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
+
+
 def pretrained_part(init_cfg: dict | Sequence[dict] | None) -> dict | None:
     """The ``init_cfg`` if it loads a file, else ``None``.
 
     Raises:
         ValueError: It loads a file and does other things, which the file would undo.
     """
-    entries = [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg or ()
-    found = [entry for entry in entries if entry['type'] in ('Pretrained', PretrainedInit)]
-    if found and len(entries) > 1:
+    found = pretrained_entries(init_cfg)
+    number = 1 if isinstance(init_cfg, Mapping) else len(init_cfg or ())
+    if found and number > 1:
         raise ValueError(
-            f'expected Pretrained as the only entry of init_cfg, got {len(entries)} entries: the '
+            f'expected Pretrained as the only entry of init_cfg, got {number} entries: the '
             'file holds all weights'
         )
     return found[0] if found else None
+
+
+def draw_or_load(
+    module: BaseModule,
+    draw: Callable[[], None],
+    own_names: OwnNames = dict,
+    stem: str | None = None,
+    optional: tuple[str, ...] = (),
+) -> None:
+    """Load what a module's ``init_cfg`` names by :func:`load_pretrained`, or draw its weights."""
+    pretrained = pretrained_part(module.init_cfg)
+    if pretrained is None:
+        draw()
+    else:
+        load_pretrained(module, pretrained, own_names, stem, optional)
+        module._is_init = True
 
 
 def load_pretrained(

@@ -29,10 +29,6 @@ class ConvNeXtStages(Stagewise):
         super().__init__(body, pretrained)
 
     @property
-    def channels(self) -> tuple[int, ...]:
-        return tuple(self.body.channels)
-
-    @property
     def stem(self) -> nn.Conv2d:
         return self.body.get_submodule(STEM)
 
@@ -142,10 +138,6 @@ class EfficientNetLiteStages(Stagewise):
     fuses = True
 
     @property
-    def channels(self) -> tuple[int, ...]:
-        return self.body.channels
-
-    @property
     def stem(self) -> nn.Conv2d:
         return self.body.stem.conv
 
@@ -154,9 +146,6 @@ class EfficientNetLiteStages(Stagewise):
             x = self.body.stem(x)
         x = self.body.stages[index](x)
         return x, _normalised(x) if index == 1 else x
-
-    def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return self.body.own_names(state_dict)
 
 
 def _normalised(x: Tensor) -> Tensor:
@@ -169,19 +158,12 @@ class TimmStages(Stagewise):
     """timm's networks give their levels without norms of their own."""
 
     @property
-    def channels(self) -> tuple[int, ...]:
-        return self.body.channels
-
-    @property
     def stem(self) -> nn.Conv2d:
         return self.body.stem
 
     def stage(self, index: int, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.body.stage(index, x)
         return x, x
-
-    def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return self.body.own_names(state_dict)
 
 
 def _require_norms(body: nn.Module) -> None:

