@@ -34,9 +34,9 @@ def mask(**facts):
     return MASK._replace(**facts)
 
 
-def record(image=IMAGE, mask=MASK, **sample):
+def record(image=IMAGE, mask=MASK, file=SAMPLE.image, **sample):
     """A pair, or an authentic image where ``mask`` is ``None``."""
-    listed = SAMPLE._replace(**sample)
+    listed = SAMPLE._replace(image=file, **sample)
     return Record(listed if mask is not None else listed._replace(mask=None), image, mask)
 
 
