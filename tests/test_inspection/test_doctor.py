@@ -79,7 +79,8 @@ def test_each_set_has_the_row_of_its_own_images(tmp_path):
     paths = [str(tmp_path / name) for name in ('first', 'empty', 'last')]
     diagnosis = check_data(paths[:2], paths[2:])
     assert [(row.name, row.split, row.images, row.formats) for row in diagnosis.sets] == [
-        ('first', 'train', 2, {'PNG': 2}), ('empty', 'train', 0, {}), ('last', 'test', 3, {'BMP': 3}),
+        ('first', 'train', 2, {'PNG': 2}), ('empty', 'train', 0, {}),
+        ('last', 'test', 3, {'BMP': 3}),
     ]  # fmt: skip
     assert [each.dataset for each in diagnosis.findings] == ['empty']
 
