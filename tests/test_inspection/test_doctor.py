@@ -106,15 +106,3 @@ def test_images_held_out_of_a_set_are_no_leak_of_it(tmp_path):
     diagnosis = check_data([str(config)])
     assert diagnosis.findings == []
     assert [(row.split, row.images) for row in diagnosis.sets] == [('train', 4), ('val', 2)]
-
-
-@pytest.mark.parametrize('workers', [0, -1])
-def test_at_least_one_process_is_needed(workers, clean):
-    with pytest.raises(ValueError, match=f'workers must be 1 or more, got {workers}'):
-        check_data([str(clean[0])], workers=workers)
-
-
-def test_progress_goes_from_nothing_to_all(clean):
-    calls = []
-    check_data([str(clean[0])], [str(clean[1])], progress=lambda *call: calls.append(call))
-    assert calls == [(done, 9) for done in range(10)]

@@ -207,6 +207,15 @@ def test_sets_that_validate_and_test_alike_are_opened_once(tmp_path):
     assert [each.split for each in open_config(config)] == ['train', 'val/test', 'test']
 
 
+def test_sides_of_one_split_are_two_sets(tmp_path):
+    """Also if both are for testing."""
+    touch(tmp_path, *TEN, 'masks/1.png')
+    entry = dict(type='ManipulationDataset', data_root=str(tmp_path), held_out=2)
+    held = dict(entry, split='held_out')
+    sets = open_config(write_config(tmp_path / 'c.json', val=held, test=entry))
+    assert [(each.split, len(each.pairs)) for each in sets] == [('val', 2), ('test', 8)]
+
+
 def test_pipelines_and_names_make_no_other_set(tmp_path):
     """Sets are told apart by the files they read."""
     entry = dict(type='ManipulationDataset', data_root=str(tmp_path), name='first')

@@ -107,10 +107,3 @@ def test_the_same_counts_are_the_same_bytes_and_leave_no_trace(plots):
     for svg in plots:
         assert svg.startswith('<svg')
         assert 'date>' not in svg
-
-
-def test_plots_of_one_page_share_no_clip_path(plots):
-    """Else a browser would cut the bars of one to the frame of another."""
-    names = [set(re.findall('<clipPath id="(.*?)"', svg)) for svg in plots]
-    assert all(names)
-    assert len(set.union(*names)) == sum(map(len, names))
