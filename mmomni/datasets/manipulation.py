@@ -11,8 +11,7 @@ from mmomni.registry import DATASETS
 from mmomni.utils.files import find_by_stem
 
 from .list_files import list_lines, listed_pair
-
-SPLITS = ('train', 'held_out')
+from .splits import indices_of_split
 
 
 @DATASETS.register_module()
@@ -55,8 +54,6 @@ class ManipulationDataset(BaseSegDataset):
         split: str = 'train',
         **kwargs: Any,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f'expected split to be one of {SPLITS}, got {split!r}')
         self.held_out = held_out
         self.split = split
         self.domain = domain
@@ -76,7 +73,8 @@ class ManipulationDataset(BaseSegDataset):
         pairs = self._pairs_of_list() if self.ann_file else self._pairs_of_folders()
         if not pairs:
             raise ValueError(f'{self.name}: no images found in {self.ann_file or self.data_prefix}')
-        pairs = [pairs[index] for index in self._indices_of_split(len(pairs))]
+        kept = indices_of_split(len(pairs), self.held_out, self.split, self.name)
+        pairs = [pairs[index] for index in kept]
         tampered = sum(mask is not None for _, mask in pairs)
         print_log(
             f'{self.name} ({self.domain}): {tampered} images with a mask, '
@@ -93,18 +91,6 @@ class ManipulationDataset(BaseSegDataset):
             dict(img_path=image, seg_map_path=mask, seg_fields=[], **shared)
             for image, mask in pairs
         ]
-
-    def _indices_of_split(self, total: int) -> list[int]:
-        if not 0 <= 2 * self.held_out <= total or (self.split == 'held_out' and not self.held_out):
-            raise ValueError(
-                f'{self.name}: cannot hold out {self.held_out} of {total} images for validation; '
-                f'expected held_out from {int(self.split == "held_out")} to {total // 2}, the same '
-                'in training and validation'
-            )
-        held_out = [k * total // self.held_out for k in range(self.held_out)]
-        if self.split == 'held_out':
-            return held_out
-        return sorted(set(range(total)) - set(held_out))
 
     def _pairs_of_list(self) -> list[tuple[str, str | None]]:
         path = Path(self.ann_file)

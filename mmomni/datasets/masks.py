@@ -11,6 +11,8 @@ from mmomni.jpeg.orientation import as_stored, orientation_of
 
 LOSSY_THRESHOLD = 127
 """A JPEG cannot hold a clean mask: its ringing around edges is no ground truth."""
+DEEP_FORMATS = ('PNG', 'TIFF', 'PPM')
+"""Those whose colours may have 16 bits."""
 
 
 def tampered_pixels(data: bytes, name: str = 'mask') -> np.ndarray:
@@ -29,28 +31,44 @@ def tampered_pixels(data: bytes, name: str = 'mask') -> np.ndarray:
     Raises:
         ImageReadError: The bytes are no image, or none whose values can be read.
     """
-    return tampered_of(decode(data, name), data, name)
+    return tampered_of(*colours_of(data, name))
 
 
-def tampered_of(rgb: np.ndarray, data: bytes, name: str = 'mask') -> np.ndarray:
-    """:func:`tampered_pixels` of a file that is decoded already: ``rgb`` is (H, W, 3)."""
-    values = rgb.max(axis=2)
+def tampered_of(colours: np.ndarray, lossy: bool) -> np.ndarray:
+    """:func:`tampered_pixels` by what :func:`colours_of` says of a file."""
+    return colours.max(axis=2) > (LOSSY_THRESHOLD if lossy else 0)
+
+
+def colours_of(data: bytes, name: str = 'mask') -> tuple[np.ndarray, bool]:
+    """A mask's colours as stored, in all the bits of the file.
+
+    Args:
+        data: The whole file.
+        name: What an error message calls it, usually the path.
+
+    Returns:
+        ``uint8`` or ``uint16`` (H, W, 3), and whether it was saved as JPEG.
+
+    Raises:
+        ImageReadError: The bytes are no image, or none whose values can be read.
+    """
+    colours = decode(data, name)
     with Image.open(BytesIO(data)) as image:
-        if image.format in ('JPEG', 'MPO'):
-            return values > LOSSY_THRESHOLD
         # Values of 16 bits may all lie in the byte that decode() drops.
         if image.mode.startswith('I'):
-            values = values_of(image)
-        elif image.mode in ('RGB', 'RGBA') and image.format in ('PNG', 'TIFF'):
-            values = _colours(image, data, name)
-    return values != 0
+            colours = np.repeat(values_of(image).astype(np.uint16)[..., None], 3, axis=2)
+        elif image.mode in ('RGB', 'RGBA') and image.format in DEEP_FORMATS:
+            colours = _in_all_bits(colours, image, data, name)
+        return colours, image.format in ('JPEG', 'MPO')
 
 
-def _colours(image: Image.Image, data: bytes, name: str) -> np.ndarray:
-    """The largest of each pixel's colours in all their bits, which Pillow does not keep, (H, W)."""
+def _in_all_bits(rgb: np.ndarray, image: Image.Image, data: bytes, name: str) -> np.ndarray:
+    """Colours of 16 bits, which Pillow does not keep, as OpenCV has them; those of 8 as decoded."""
     raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None:
         raise ImageReadError(f'{name}: OpenCV cannot decode this {image.format}; save it again')
+    if raw.dtype != np.uint16:  # in a TIFF, OpenCV multiplies them by their alpha
+        return rgb
     if image.format == 'TIFF':  # of which OpenCV turns the pixels
         raw = as_stored(raw, orientation_of(image))
-    return raw[..., :3].max(axis=2)
+    return np.ascontiguousarray(raw[..., 2::-1])

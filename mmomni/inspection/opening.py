@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mmomni.datasets.configured import sets_of, type_name
 from mmomni.datasets.list_files import list_lines, listed_pair
+from mmomni.datasets.splits import indices_of_split
 from mmomni.utils.files import find_by_stem, is_image
 
 from .records import DataSet
@@ -19,6 +20,8 @@ CONFIG_SUFFIXES = frozenset(('.py', '.json', '.yaml', '.yml'))
 FOLDER_TYPES = ('ManipulationDataset',)
 LMDB_TYPES = ('DocTamperDataset',)
 SPLITS = ('train', 'val', 'test')
+FILE_KEYS = ('type', 'data_root', 'ann_file', 'data_prefix', 'held_out', 'split')
+"""What of a set's config says which files it has."""
 UNKNOWN_DOMAIN = '-'
 
 
@@ -90,7 +93,7 @@ def open_config(path: Path) -> list[DataSet]:
         for leaf in sets_of(config, f'{split}_dataloader'):
             if 'type' not in leaf:
                 continue
-            files = {key: leaf.get(key) for key in ('type', 'data_root', 'ann_file', 'data_prefix')}
+            files = {key: leaf.get(key) for key in FILE_KEYS}
             _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
             if split not in splits:
                 splits.append(split)
@@ -110,14 +113,27 @@ def _open_described(config: dict, split: str) -> DataSet:
         elif kind not in FOLDER_TYPES:
             data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
         elif config.get('ann_file'):
+            if (prefix := config.get('data_prefix')) is not None:
+                message = f'a list file (ann_file) holds whole paths; remove data_prefix={prefix}'
+                data_set.add('set-missing', data_set.root, message)
             pair_list(data_set, osp.join(root, config['ann_file']), root)
         else:
             prefix = config.get('data_prefix') or dict(img_path='images', seg_map_path='masks')
             images, masks = prefix['img_path'], prefix.get('seg_map_path')
             pair_folders(data_set, osp.join(root, images), masks and osp.join(root, masks))
+        _keep_split(data_set, config)
     except (OSError, KeyError, ImportError, ValueError) as error:
         data_set.add('set-missing', data_set.root, str(error))
     return data_set
+
+
+def _keep_split(data_set: DataSet, config: dict) -> None:
+    """Leave out what is held out of training, or all the rest; all, if it cannot be split."""
+    pairs, data_set.pairs = data_set.pairs, []
+    if pairs:
+        held_out, split = config.get('held_out', 0), config.get('split', 'train')
+        kept = indices_of_split(len(pairs), held_out, split, data_set.name)
+        data_set.pairs = [pairs[index] for index in kept]
 
 
 def _pair_lmdb(data_set: DataSet, root: str) -> None:

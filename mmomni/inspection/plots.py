@@ -33,7 +33,7 @@ def format_plot(sets: Sequence[SetSummary]) -> str | None:
     """Images by file format."""
     labels = sorted({name for row in sets for name in row.formats})
     bars = _by_side(
-        sets, len(labels), lambda row: np.array([row.formats.get(name, 0) for name in labels])
+        sets, len(labels), lambda row: np.array([row.formats.get(each, 0) for each in labels], int)
     )
     return _bar_plot('File formats', labels, bars)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmomni.datasets.masks import tampered_of
+from mmomni.datasets.masks import colours_of, tampered_of
 from mmomni.jpeg import decode
 from mmomni.jpeg.orientation import orientation_of
 from mmomni.jpeg.quality import estimate_quality
@@ -65,16 +65,13 @@ def read_image(path: str) -> ImageFacts:
 
 def read_mask(path: str) -> MaskFacts:
     """Raises whatever the file makes Pillow or the storage raise."""
-    data = read_bytes(path)
-    with Image.open(BytesIO(data)) as image:
-        is_jpeg = image.format in JPEG_FORMATS
-    rgb = decode(data, path)
-    tampered = tampered_of(rgb, data, path)
+    colours, is_jpeg = colours_of(read_bytes(path), path)
+    tampered = tampered_of(colours, is_jpeg)
     height, width = tampered.shape
     border = np.concatenate(
         (tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1])
     )
-    soft, stray = (0.0, 0.0) if is_jpeg else _soft_shares(rgb)
+    soft, stray = (0.0, 0.0) if is_jpeg else _soft_shares(colours)
     return MaskFacts(
         width, height, is_jpeg, float(tampered.mean()), float(border.mean()), soft, stray
     )
@@ -99,26 +96,31 @@ def _reason(error: Exception, path: str) -> str:
     return ' '.join(reason.split())
 
 
-def _soft_shares(rgb: np.ndarray) -> tuple[float, float]:
+def _soft_shares(colours: np.ndarray) -> tuple[float, float]:
     """Shares of pixels of a third colour, and of those away from any edge of the mask."""
-    codes, counts = _count_colours(rgb)
+    codes, counts = _count_colours(colours)
     counts[0] = 0
     if np.count_nonzero(counts) < 2:
         return 0.0, 0.0
     soft = (codes != 0) & (codes != np.argmax(counts))
-    values = rgb.max(axis=2)
+    values = colours.max(axis=2)
     region = (values > int(values.max()) / 2).astype(np.uint8)
     kernel = np.ones((2 * EDGE_WIDTH + 1,) * 2, np.uint8)
     edge = cv2.dilate(region, kernel) != cv2.erode(region, kernel)
     return float(soft.mean()), float((soft & ~edge).mean())
 
 
-def _count_colours(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _count_colours(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A number for each pixel's colour, 0 for black, (H, W), and how often each occurs."""
-    grey = rgb[..., 0]
-    if np.array_equal(grey, rgb[..., 1]) and np.array_equal(grey, rgb[..., 2]):
+    grey = colours[..., 0]
+    if np.array_equal(grey, colours[..., 1]) and np.array_equal(grey, colours[..., 2]):
         return grey, np.bincount(grey.ravel(), minlength=1)
-    codes = rgb.astype(np.int32) @ np.array((1 << 16, 1 << 8, 1), dtype=np.int32)
+    bits = 8 * colours.itemsize
+    codes = colours.astype(np.int64) @ np.array((1 << 2 * bits, 1 << bits, 1), dtype=np.int64)
+    if bits > 8:  # too many colours to have a counter each
+        black = np.zeros(1, np.int64)  # the lowest code, whether the mask has it or not
+        numbers = np.unique(np.concatenate((black, codes.ravel())), return_inverse=True)[1][1:]
+        codes = numbers.reshape(grey.shape)
     return codes, np.bincount(codes.ravel(), minlength=1)
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.datasets.masks import tampered_pixels
+from mmomni.datasets.masks import colours_of, tampered_pixels
 from mmomni.jpeg import decode
 from mmomni.jpeg.orientation import orientation_of, upright
 
@@ -43,12 +43,12 @@ def upright_thumbnail(image: str) -> bytes | None:
 
 def mask_thumbnail(mask: str) -> bytes | None:
     """A mask as it is stored, brightened to full range; ``None`` if it cannot be read."""
-    pixels = _pixels(mask)
-    if pixels is None:
+    try:
+        small = _shrink(colours_of(read_bytes(mask), mask)[0])
+    except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
         return None
-    small = _shrink(pixels)
     peak = int(small.max())
-    return _jpeg((small.astype(np.uint16) * 255 // max(peak, 1)).astype(np.uint8))
+    return _jpeg((small.astype(np.uint32) * 255 // max(peak, 1)).astype(np.uint8))
 
 
 def _pixels(path: str) -> np.ndarray | None:

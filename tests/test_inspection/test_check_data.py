@@ -1,22 +1,18 @@
 import json
 import os
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from markupsafe import escape
-from PIL import ExifTags, Image
-from planting import SIZE, Builder, make_mask, make_picture, save
+from PIL import Image
+from planting import SIZE, Builder, make_mask, make_picture
 
 from mmomni.cli import main
-from mmomni.datasets.masks import tampered_pixels
-from mmomni.inspection import KINDS, LEVELS, check_data, survey
-from mmomni.inspection.reading import read_image, read_mask, read_record
-from mmomni.inspection.records import Fault, ListedImage
+from mmomni.inspection import check_data, survey
+from mmomni.inspection.reading import read_record
 
 
 def found(diagnosis):
@@ -114,87 +110,6 @@ def forking_pool(workers):
 # ---- masks ---------------------------------------------------------------------------------
 
 
-def write_grey(path):
-    save(path, make_mask(value=3))
-
-
-def write_jpeg(path):
-    save(path.with_suffix('.jpg'), make_mask(), quality=80)
-
-
-def write_sixteen_bit(path):
-    Image.fromarray(make_mask(value=1).astype(np.uint16)).save(path)
-
-
-def write_sixteen_bit_colour(path):
-    colour = make_mask(value=1)[..., None] * np.array([1, 0, 0], dtype=np.uint16)
-    cv2.imwrite(str(path), colour)
-
-
-def write_sixteen_bit_colour_tiff(path):
-    """As Pillow cannot write it: libtiff's by OpenCV, turned afterwards."""
-    colour = make_mask(value=1)[..., None] * np.array([1, 0, 0], dtype=np.uint16)
-    encoded = cv2.imencode('.tif', colour)[1].tobytes()
-    path.with_suffix('.tif').write_bytes(with_orientation(encoded, 6))
-
-
-def with_orientation(tiff, orientation):
-    """A little-endian TIFF with one more entry in its directory, which moves to the end."""
-    (start,) = struct.unpack('<I', tiff[4:8])
-    (number,) = struct.unpack('<H', tiff[start : start + 2])
-    fields = [tiff[start + 2 + 12 * i :][:12] for i in range(number)]
-    fields = [each for each in fields if each[:2] != struct.pack('<H', 274)]
-    fields.append(struct.pack('<HHIHH', 274, 3, 1, orientation, 0))
-    fields.sort(key=lambda field: struct.unpack('<H', field[:2]))
-    directory = struct.pack('<H', len(fields)) + b''.join(fields) + bytes(4)
-    return tiff[:4] + struct.pack('<I', len(tiff)) + tiff[8:] + directory
-
-
-def write_sixteen_bit_turned(path):
-    image = Image.fromarray(make_mask(value=1).astype(np.uint16))
-    image.save(path.with_suffix('.tif'), exif=turned(3))
-
-
-def write_turned(path):
-    Image.fromarray(make_mask()).save(path.with_suffix('.tif'), exif=turned(6))
-
-
-def turned(orientation):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    return exif
-
-
-def write_palette(path):
-    image = Image.fromarray(make_mask(value=1)).convert('P')
-    image.save(path)
-
-
-def write_colour(path):
-    save(path, make_mask()[..., None] * np.array([1, 0, 0], dtype=np.uint8))
-
-
-@pytest.mark.parametrize(
-    'write',
-    [
-        write_grey, write_jpeg, write_sixteen_bit, write_sixteen_bit_colour, write_palette,
-        write_colour, write_turned, write_sixteen_bit_turned, write_sixteen_bit_colour_tiff,
-    ],
-)  # fmt: skip
-def test_masks_are_seen_as_the_loader_sees_them(write, tmp_path):
-    from mmomni.datasets.transforms import LoadManipulationMask
-
-    write(tmp_path / 'mask.png')
-    (path,) = tmp_path.iterdir()
-    results = dict(seg_map_path=str(path), ori_shape=SIZE, seg_fields=[], img_path='image')
-    loaded = LoadManipulationMask()(results)['gt_seg_map']
-    if path.suffix != '.jpg':
-        np.testing.assert_array_equal(loaded, make_mask(value=1))
-    np.testing.assert_array_equal(tampered_pixels(path.read_bytes()), loaded)
-    assert read_mask(str(path)).tampered == pytest.approx(loaded.mean())
-    assert 0 < loaded.mean() < 0.5
-
-
 def test_a_colour_pair_is_binary_and_a_large_inner_region_not_inverted(tmp_path):
     build = Builder(tmp_path)
     build.add('colour.png', mask=np.dstack([make_mask()] * 3) // np.array([1, 2, 5], np.uint8))
@@ -211,13 +126,6 @@ def test_swapped_sides_point_at_the_orientation(tmp_path):
     size = check_data([str(tmp_path)]).findings[0]
     assert size.kind == 'mask-size'
     assert 'EXIF orientation 8' in size.message
-
-
-def test_sizes_are_those_of_the_stored_pixels_in_all_formats(tmp_path):
-    for suffix in ('jpg', 'png', 'tif', 'webp'):
-        save(path := tmp_path / f'a.{suffix}', make_picture(0, (48, 96)), exif=turned(6).tobytes())
-        facts = read_image(str(path))
-        assert (facts.width, facts.height, facts.orientation) == (96, 48, 6), suffix
 
 
 # ---- configs -------------------------------------------------------------------------------
@@ -354,26 +262,6 @@ def test_names_in_broken_encodings_are_reported(tmp_path, capsys):
     assert main(['check-data', str(tmp_path), '--workers', '1', '--out', str(out)]) == 2
     assert '\\udcff.png' in capsys.readouterr().out
     assert '\\udcff.png' in (out / 'report.html').read_text()
-
-
-def test_every_kind_is_documented():
-    text = (Path(__file__).parents[2] / 'docs' / 'check-data.md').read_text()
-    for kind, (level, _, remedy) in KINDS.items():
-        assert f'`{kind}`' in text
-        assert level in LEVELS
-        assert remedy.endswith('.')
-
-
-def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
-    (tmp_path / 'broken.png').write_bytes(b'')
-    missing, broken = (
-        read_record(ListedImage('', '', 'train', str(tmp_path / name), None)).image
-        for name in ('missing.png', 'broken.png')
-    )
-    assert isinstance(missing, Fault)
-    assert missing.missing
-    assert isinstance(broken, Fault)
-    assert not broken.missing
 
 
 def test_import_is_light():

@@ -1,0 +1,428 @@
+"""What is measured of a file, and that it is what the training pipeline sees in it."""
+
+import io
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from planting import jpeg_bytes, make_picture, png_bytes, turned, with_orientation
+
+from mmomni.datasets.list_files import size_of
+from mmomni.datasets.masks import tampered_pixels
+from mmomni.inspection.checks import check_record
+from mmomni.inspection.reading import read_bytes, read_image, read_mask, read_record
+from mmomni.inspection.records import Fault, ImageFacts, ListedImage
+from mmomni.inspection.similarity import appearance_of
+from mmomni.jpeg import ImageReadError
+
+TRUTH = np.zeros((24, 40), bool)
+"""On no axis and no diagonal like itself: turned in any way, it is another."""
+TRUTH[3:9, 5:23] = TRUTH[9:17, 5:8] = True
+ONE = TRUTH.astype(np.uint8)
+DEEP = ONE.astype(np.uint16)
+"""Of 16 bits, with nothing in the high byte."""
+
+
+def load(image, mask=None):
+    """What the training pipeline makes of a pair: pixels and mask."""
+    from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
+
+    results = LoadOriginalImage()(dict(img_path=str(image), seg_map_path=mask and str(mask)))
+    return LoadManipulationMask()(dict(results, seg_fields=[]))
+
+
+def written(image, image_format, **options):
+    buffer = io.BytesIO()
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def palette():
+    image = Image.fromarray(ONE).convert('P')
+    image.putdata(ONE.ravel().tolist())
+    image.putpalette([0, 0, 0, 0, 0, 9])
+    return image
+
+
+def in_mode(mode, value=255):
+    return Image.fromarray(ONE * value).convert(mode)
+
+
+def two_frames():
+    other = Image.fromarray(255 - ONE * 255)
+    return written(ONE * 255, 'MPO', save_all=True, append_images=[other], quality=100)
+
+
+# ---- masks: every way to say "tampered" -----------------------------------------------------
+
+ZERO, ZERO16 = ONE * 0, DEEP * 0
+MASKS = {
+    'PNG bits': lambda: written(in_mode('1'), 'PNG'),
+    'PNG 0/1': lambda: written(ONE, 'PNG'),
+    'PNG 0/255': lambda: written(ONE * 255, 'PNG'),
+    'PNG grey and alpha': lambda: png_bytes(np.dstack([ONE, ZERO])),
+    'PNG palette': lambda: written(palette(), 'PNG'),
+    'PNG blue': lambda: png_bytes(np.dstack([ZERO, ZERO, ONE])),
+    'PNG transparent colours': lambda: png_bytes(np.dstack([ZERO, ONE, ZERO, ZERO])),
+    'PNG 16 bits': lambda: png_bytes(DEEP[..., None]),
+    'PNG 16 bits 0/65535': lambda: png_bytes(DEEP[..., None] * 65535),
+    'PNG 16 bits grey and alpha': lambda: png_bytes(np.dstack([DEEP, ZERO16])),
+    'PNG 16 bits red': lambda: png_bytes(np.dstack([DEEP, ZERO16, ZERO16])),
+    'PNG 16 bits transparent': lambda: png_bytes(np.dstack([ZERO16, ZERO16, DEEP, ZERO16])),
+    'TIFF bits': lambda: written(in_mode('1'), 'TIFF', compression='group4'),
+    'TIFF 0/1': lambda: written(ONE, 'TIFF', compression='tiff_lzw'),
+    'TIFF grey and alpha': lambda: written(in_mode('LA'), 'TIFF'),
+    'TIFF palette': lambda: written(palette(), 'TIFF'),
+    'TIFF green': lambda: written(np.dstack([ZERO, ONE, ZERO]), 'TIFF'),
+    'TIFF colours and alpha': lambda: written(np.dstack([ZERO, ONE, ZERO, ZERO]), 'TIFF'),
+    'TIFF 16 bits': lambda: written(DEEP, 'TIFF'),
+    'TIFF 16 bits red': lambda: encoded('.tif', np.dstack([ZERO16, ZERO16, DEEP])),
+    'TIFF 16 bits and alpha': lambda: encoded('.tif', np.dstack([ZERO16, ZERO16, DEEP, ZERO16])),
+    'BMP bits': lambda: written(in_mode('1'), 'BMP'),
+    'BMP 0/1': lambda: written(ONE, 'BMP'),
+    'BMP red': lambda: written(np.dstack([ONE, ZERO, ZERO]), 'BMP'),
+    'GIF': lambda: written(palette(), 'GIF'),
+    'WebP': lambda: written(np.dstack([ONE * 99] * 3), 'WEBP', lossless=True),
+    'WebP and alpha': lambda: written(np.dstack([ONE * 99] * 3 + [ONE + 1]), 'WEBP', lossless=True),
+    'PPM': lambda: written(np.dstack([ZERO, ONE, ZERO]), 'PPM'),
+    'PPM 16 bits': lambda: b'P6 40 24 65535\n' + np.dstack([ZERO16, DEEP << 8, ZERO16]).tobytes(),
+    'JPEG': lambda: written(ONE * 255, 'JPEG', quality=90),
+    'JPEG colours': lambda: written(np.dstack([ONE * 255] * 3), 'JPEG', quality=90),
+    'MPO': two_frames,
+}  # fmt: skip
+
+
+def encoded(suffix, pixels):
+    return cv2.imencode(suffix, pixels)[1].tobytes()
+
+
+def agree_on_mask(data, tmp_path):
+    """Loader, converters and doctor find the same pixels, those of ``TRUTH``."""
+    (tmp_path / 'mask').write_bytes(data)
+    Image.fromarray(ONE).save(tmp_path / 'image.png')
+    loaded = load(tmp_path / 'image.png', tmp_path / 'mask')['gt_seg_map']
+    np.testing.assert_array_equal(loaded, ONE)
+    np.testing.assert_array_equal(tampered_pixels(data), TRUTH)
+    facts = read_mask(str(tmp_path / 'mask'))
+    assert (facts.width, facts.height) == (40, 24)
+    assert facts.tampered == TRUTH.mean()
+    return facts
+
+
+@pytest.mark.parametrize('kind', MASKS)
+def test_masks_are_seen_as_the_loader_sees_them(kind, tmp_path):
+    facts = agree_on_mask(MASKS[kind](), tmp_path)
+    assert facts.jpeg == (kind[:3] in ('JPE', 'MPO'))
+    assert (facts.soft, facts.stray, facts.border) == (0, 0, 0)
+
+
+TURNED = {
+    'JPEG': lambda exif: written(ONE * 255, 'JPEG', exif=exif),
+    'PNG': lambda exif: written(ONE, 'PNG', exif=exif),
+    'PNG 16 bits': lambda exif: png_bytes(DEEP[..., None], exif),
+    'PNG 16 bits colours': lambda exif: png_bytes(np.dstack([DEEP, ZERO16, ZERO16]), exif),
+    'TIFF': lambda exif: written(ONE, 'TIFF', exif=exif),
+    'TIFF palette': lambda exif: written(palette(), 'TIFF', exif=exif),
+    'TIFF colours': lambda exif: written(np.dstack([ONE, ZERO, ZERO]), 'TIFF', exif=exif),
+    'TIFF 16 bits': lambda exif: written(DEEP, 'TIFF', exif=exif),
+    'WebP': lambda exif: written(np.dstack([ONE * 9] * 3), 'WEBP', lossless=True, exif=exif),
+}
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('kind', TURNED)
+def test_no_reader_turns_a_mask(kind, orientation, tmp_path):
+    data = TURNED[kind](turned(orientation))
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.getexif()[0x0112] == orientation
+    agree_on_mask(data, tmp_path)
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_no_reader_turns_a_tiff_of_deep_colours(orientation, tmp_path):
+    """OpenCV turns it, and nothing else can read all its bits."""
+    data = encoded('.tif', np.dstack([ZERO16, ZERO16, DEEP]))
+    agree_on_mask(with_orientation(data, orientation), tmp_path)
+
+
+# ---- images ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def picture():
+    return make_picture(0, (40, 64))
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'TIFF', 'WEBP'])
+def test_no_reader_turns_an_image(image_format, orientation, picture, tmp_path):
+    path = tmp_path / 'image'
+    Image.fromarray(picture).save(path, image_format, exif=turned(orientation))
+    facts, loaded = read_image(str(path)), load(path)
+    assert (facts.height, facts.width) == loaded['ori_shape'] == (40, 64)
+    assert facts.orientation == orientation
+    assert facts.appearance == appearance_of(cv2.cvtColor(loaded['img'], cv2.COLOR_BGR2GRAY))
+    assert size_of(path) == (64, 40)
+    Image.fromarray(picture).save(path, image_format)
+    plain = read_image(str(path))
+    assert facts._replace(orientation=1, digest=plain.digest) == plain
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('mask_format', ['JPEG', 'PNG', 'TIFF', 'WEBP'])
+@pytest.mark.parametrize('drawn', ['as stored', 'upright'])
+def test_a_mask_has_another_size_where_the_loader_refuses_it(
+    drawn, mask_format, orientation, picture, tmp_path
+):
+    """The image and its mask both say that they are turned; neither is."""
+    mask = np.zeros((40, 64, 3), np.uint8)
+    mask[8:20, 10:30] = 255
+    if drawn == 'upright' and orientation > 4:
+        mask = mask.transpose(1, 0, 2)
+    image_path, mask_path = tmp_path / 'a.jpg', tmp_path / 'mask'
+    image_path.write_bytes(jpeg_bytes(picture, exif=turned(orientation)))
+    options = dict(lossless=True) if mask_format == 'WEBP' else {}
+    mask_path.write_bytes(written(mask, mask_format, exif=turned(orientation), **options))
+    sample = ListedImage('set', '-', 'train', str(image_path), str(mask_path))
+    found = [each for each in check_record(read_record(sample)) if each.kind == 'mask-size']
+    if drawn == 'as stored' or orientation <= 4:
+        assert found == []
+        assert load(image_path, mask_path)['gt_seg_map'].shape == (40, 64)
+        return
+    assert f'EXIF orientation {orientation}' in found[0].message
+    with pytest.raises(ImageReadError, match='expected a mask of'):
+        load(image_path, mask_path)
+
+
+def deep(pixels):
+    return pixels.astype(np.uint16) * 257
+
+
+IMAGES = {
+    'JPEG': (jpeg_bytes, ('JPEG', 'RGB', False, 8)),
+    'JPEG grey': (lambda p: jpeg_bytes(p[..., 0]), ('JPEG', 'L', False, 8)),
+    'JPEG CMYK': (lambda p: of_mode(p, 'CMYK', 'JPEG'), ('JPEG', 'CMYK', False, 8)),
+    'MPO': (lambda p: two_frames(), ('MPO', 'L', False, 8)),
+    'PNG': (png_bytes, ('PNG', 'RGB', False, 8)),
+    'PNG bits': (lambda p: of_mode(p, '1', 'PNG'), ('PNG', '1', False, 8)),
+    'PNG palette': (lambda p: of_mode(p, 'P', 'PNG'), ('PNG', 'P', False, 8)),
+    'PNG transparent palette': (
+        lambda p: written(Image.fromarray(p).convert('P'), 'PNG', transparency=3),
+        ('PNG', 'P', True, 8),
+    ),
+    'PNG grey and alpha': (lambda p: of_mode(p, 'LA', 'PNG'), ('PNG', 'LA', True, 8)),
+    'PNG 16 bits': (lambda p: png_bytes(deep(p[..., :1])), ('PNG', 'I;16', False, 16)),
+    'PNG 16 bits colours': (lambda p: png_bytes(deep(p)), ('PNG', 'RGB', False, 16)),
+    'PNG 16 bits alpha': (
+        lambda p: png_bytes(deep(np.dstack([p, p[..., 0]]))), ('PNG', 'RGBA', True, 16),
+    ),
+    'TIFF bits': (lambda p: of_mode(p, '1', 'TIFF'), ('TIFF', '1', False, 8)),
+    'TIFF CMYK': (lambda p: of_mode(p, 'CMYK', 'TIFF'), ('TIFF', 'CMYK', False, 8)),
+    'TIFF 16 bits': (lambda p: written(deep(p[..., 0]), 'TIFF'), ('TIFF', 'I;16', False, 16)),
+    'TIFF 16 bits colours': (lambda p: encoded('.tif', deep(p)), ('TIFF', 'RGB', False, 16)),
+    'WebP': (lambda p: written(p, 'WEBP'), ('WEBP', 'RGB', False, 8)),
+    'WebP alpha': (
+        lambda p: written(np.dstack([p, p[..., 0]]), 'WEBP'), ('WEBP', 'RGBA', True, 8),
+    ),
+    'BMP': (lambda p: written(p, 'BMP'), ('BMP', 'RGB', False, 8)),
+    'GIF': (lambda p: of_mode(p, 'P', 'GIF'), ('GIF', 'P', False, 8)),
+    'PPM': (lambda p: written(p, 'PPM'), ('PPM', 'RGB', False, 8)),
+}  # fmt: skip
+
+
+def of_mode(pixels, mode, image_format):
+    return written(Image.fromarray(pixels).convert(mode), image_format)
+
+
+@pytest.mark.parametrize('kind', IMAGES)
+def test_format_mode_alpha_and_bits(kind, picture, tmp_path):
+    write, expected = IMAGES[kind]
+    (tmp_path / 'image').write_bytes(write(picture))
+    facts = read_image(str(tmp_path / 'image'))
+    assert (facts.format, facts.mode, facts.alpha, facts.bits) == expected
+    assert (facts.height, facts.width) == load(tmp_path / 'image')['ori_shape']
+    assert (facts.jpeg is None) == (facts.format not in ('JPEG', 'MPO'))
+
+
+def test_equal_bytes_have_equal_digests_and_others_have_not(picture, tmp_path):
+    paths = [tmp_path / name for name in 'abc']
+    for path, quality in zip(paths, (90, 90, 91), strict=True):
+        path.write_bytes(jpeg_bytes(picture, quality=quality))
+    first, second, other = (read_image(str(path)).digest for path in paths)
+    assert first == second != other
+
+
+def test_a_flat_image_has_no_appearance(tmp_path):
+    Image.new('RGB', (40, 40), 'grey').save(tmp_path / 'a.png')
+    assert read_image(str(tmp_path / 'a.png')).appearance is None
+
+
+# ---- quantisation tables --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('options', [{}, dict(subsampling=0), dict(progressive=True)])
+@pytest.mark.parametrize(('quality', 'largest'), [(10, 255), (75, 61), (90, 24), (100, 1)])
+def test_quality_and_largest_step_of_a_jpeg(quality, largest, options, picture, tmp_path):
+    """121 is the largest step at quality 50."""
+    (tmp_path / 'a.jpg').write_bytes(jpeg_bytes(picture, quality=quality, **options))
+    facts = read_image(str(tmp_path / 'a.jpg')).jpeg
+    assert facts == (quality, largest)
+
+
+def test_a_table_of_other_making_has_a_largest_step_alone(picture, tmp_path):
+    luma, chroma = [3] * 63 + [70], [99] * 64
+    (tmp_path / 'a.jpg').write_bytes(jpeg_bytes(picture, qtables=[luma, chroma]))
+    assert read_image(str(tmp_path / 'a.jpg')).jpeg == (None, 70)
+
+
+def test_luma_may_have_any_table(picture, tmp_path):
+    """The second one here, as some cameras write it."""
+    data = bytearray(jpeg_bytes(picture, quality=80))
+    for at in (data.index(b'\xff\xdb'), data.rindex(b'\xff\xdb')):
+        data[at + 4] ^= 1  # number of the table
+    frame = data.index(b'\xff\xc0')
+    for component in range(3):
+        data[frame + 12 + 3 * component] ^= 1
+    (tmp_path / 'a.jpg').write_bytes(data)
+    with Image.open(tmp_path / 'a.jpg') as image:
+        assert [layer[3] for layer in image.layer] == [1, 0, 0]
+    assert read_image(str(tmp_path / 'a.jpg')).jpeg == (80, 48)
+
+
+# ---- shares of a mask -----------------------------------------------------------------------
+
+
+def test_border_is_the_outermost_pixels(tmp_path):
+    frame = np.full((6, 9), 255, np.uint8)
+    frame[1:-1, 1:-1] = 0
+    Image.fromarray(frame).save(tmp_path / 'frame.png')
+    facts = read_mask(str(tmp_path / 'frame.png'))
+    assert (facts.border, facts.tampered) == (1, 26 / 54)
+    frame[:, :-1] = 0
+    Image.fromarray(frame).save(tmp_path / 'frame.png')
+    assert read_mask(str(tmp_path / 'frame.png')).border == pytest.approx(6 / 26)
+
+
+def test_a_mask_of_one_pixel_is_border(tmp_path):
+    Image.new('L', (1, 1), 9).save(tmp_path / 'mask.png')
+    facts = read_mask(str(tmp_path / 'mask.png'))
+    assert (facts.tampered, facts.border, facts.soft, facts.stray) == (1, 1, 0, 0)
+
+
+WAYS = {
+    'grey': lambda mask: written(mask, 'PNG'),
+    'red': lambda mask: png_bytes(np.dstack([mask, mask * 0, mask * 0])),
+    '16 bits': lambda mask: png_bytes(mask.astype(np.uint16)[..., None]),
+    '16 bits, high byte': lambda mask: png_bytes(mask.astype(np.uint16)[..., None] << 8),
+    '16 bits, blue': lambda mask: png_bytes(np.dstack([mask * 0] * 2 + [mask]).astype(np.uint16)),
+}
+
+
+@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize(
+    ('third', 'soft', 'stray'),
+    [
+        ((9, 5, 60), 1, 0),  # the nearest row below the region
+        ((10, 5, 60), 1, 0),
+        ((11, 5, 60), 1, 1),  # three pixels off
+        ((5, 11, 60), 1, 1),
+        ((5, 5, 150), 1, 1),  # a hole in the middle that is no hole
+        ((2, 5, 150), 1, 0),
+    ],
+)
+def test_third_values_are_soft_and_away_from_edges_stray(way, third, soft, stray, tmp_path):
+    """However the values are stored; the region has 7x7 pixels of 200 from (2, 2)."""
+    mask = np.zeros((20, 20), np.uint8)
+    mask[2:9, 2:9] = 200
+    mask[third[:2]] = third[2]
+    (tmp_path / 'mask').write_bytes(WAYS[way](mask))
+    facts = read_mask(str(tmp_path / 'mask'))
+    assert (facts.soft * 400, facts.stray * 400) == pytest.approx((soft, stray))
+    assert facts.tampered == np.count_nonzero(mask) / 400
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_a_mask_without_black_has_third_values_too(way, tmp_path):
+    """Not 0 alone is authentic: of a picture given as its mask, all but one value are too many."""
+    mask = np.full((20, 20), 3, np.uint8)
+    mask[:, :5] = 7
+    (tmp_path / 'mask').write_bytes(WAYS[way](mask))
+    assert read_mask(str(tmp_path / 'mask')).soft == pytest.approx(0.25)
+
+
+# ---- files that cannot be read --------------------------------------------------------------
+
+
+def record_of(image, mask=None):
+    return read_record(ListedImage('set', '-', 'train', str(image), mask and str(mask)))
+
+
+BROKEN = {
+    'empty': (b'', 'not an image file, or its header is broken'),
+    'text': (b'no image', 'not an image file, or its header is broken'),
+    'floats': (written(np.ones((16, 16), np.float32), 'TIFF'), 'its pixels are of float32, not'),
+    'cut': (jpeg_bytes(make_picture(0))[:900], 'image file is truncated'),
+    'cut header': (jpeg_bytes(make_picture(0))[:100], ''),
+    'cut PNG': (png_bytes(make_picture(0))[:900], ''),
+}
+
+
+@pytest.mark.parametrize('kind', BROKEN)
+def test_a_broken_file_is_a_fault_in_words(kind, tmp_path):
+    """The same words each time, on one line, without path or address."""
+    path = tmp_path / 'it is.png'
+    data, reason = BROKEN[kind]
+    path.write_bytes(data)
+    record = record_of(path, path)
+    assert isinstance(record.image, Fault)
+    assert record.image == record.mask == record_of(path).image
+    assert not record.image.missing
+    assert reason in record.image.reason
+    assert record.image.reason == ' '.join(record.image.reason.split()) != ''
+    assert str(tmp_path) not in record.image.reason
+    assert '0x' not in record.image.reason
+
+
+def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
+    missing = Fault(True, 'no such file (No such file or directory)')
+    assert record_of(tmp_path / 'missing.png').image == missing
+    assert record_of(tmp_path).image == Fault(False, '[Errno 21] Is a directory: the file')
+
+
+def test_one_file_of_a_pair_may_be_broken(picture, tmp_path):
+    (tmp_path / 'a.png').write_bytes(png_bytes(picture))
+    (tmp_path / 'b.png').write_bytes(b'broken')
+    record = record_of(tmp_path / 'a.png', tmp_path / 'b.png')
+    assert isinstance(record.image, ImageFacts)
+    assert isinstance(record.mask, Fault)
+    assert record_of(tmp_path / 'a.png').mask is None
+
+
+def test_images_beyond_the_limit_of_pillow_are_faults(picture, tmp_path, monkeypatch):
+    (tmp_path / 'a.png').write_bytes(png_bytes(picture))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 40 * 64 // 2 - 1)
+    assert 'decompression bomb' in record_of(tmp_path / 'a.png').image.reason
+
+
+def test_warnings_of_pillow_are_no_findings(picture, tmp_path, monkeypatch):
+    (tmp_path / 'a.png').write_bytes(png_bytes(picture))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 40 * 64 - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with pytest.raises(Image.DecompressionBombWarning):
+            Image.open(tmp_path / 'a.png')
+        assert isinstance(record_of(tmp_path / 'a.png').image, ImageFacts)
+
+
+def test_records_of_a_database_are_files(picture, tmp_path):
+    lmdb = pytest.importorskip('lmdb')
+    with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
+        transaction.put(b'image', png_bytes(picture))
+    assert read_bytes(f'lmdb://{tmp_path}/image') == png_bytes(picture)
+    record = record_of(f'lmdb://{tmp_path}/image', f'lmdb://{tmp_path}/label')
+    assert record.image.format == 'PNG'
+    assert record.mask.missing
+    assert "no key 'label'" in record.mask.reason
