@@ -27,11 +27,7 @@ def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list
     A set is absent if its list file, image folder or LMDB does not exist, or a file that its
     pipeline needs (DocTamper's quality factors). Sets that are not ``optional`` stay, so that
     building them ends with their own message: a misspelt path of one's own data is an error, never
-    a gap.
-
-    Args:
-        cfg: Changed in place.
-        optional: ``(domain, name)`` of the sets that may be absent.
+    a gap. ``optional`` holds ``(domain, name)``.
 
     Raises:
         FileNotFoundError: Not one test set is there.

@@ -41,12 +41,7 @@ PAPER_AVERAGES: dict[str, tuple[Key, ...]] = {
 
 
 class Figures(NamedTuple):
-    """What the paper reports of one set or average.
-
-    Attributes:
-        table: Number of the table it stands in.
-        scores: In [0, 1].
-    """
+    """What the paper reports of one set or average: in which table, and scores in [0, 1]."""
 
     table: int
     scores: dict[str, float]

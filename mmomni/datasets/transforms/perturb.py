@@ -22,12 +22,10 @@ def blur(image: np.ndarray, kernel: int) -> np.ndarray:
 
 
 def add_noise(image: np.ndarray, variance: float, name: str) -> np.ndarray:
-    """White Gaussian noise of its own in each channel, rounded and clipped to ``uint8``.
+    """White Gaussian noise of its own in each channel, rounded and clipped to ``uint8`` (H, W, 3).
 
-    Args:
-        image: ``uint8`` (H, W, 3).
-        variance: In squared grey levels of 0..255.
-        name: Seeds the noise, so that every run sees the same, and all variances one pattern.
+    The variance is in squared grey levels of 0..255. The name seeds the noise, so that every run
+    sees the same, and all variances one pattern.
     """
     noise = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(
         image.shape, dtype=np.float32

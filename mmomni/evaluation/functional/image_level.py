@@ -13,15 +13,12 @@ TOP_K = 0.01
 
 
 def image_score(probability: Tensor, pooling: str, top_k: float = TOP_K) -> float:
-    """Pool a map of probabilities into the score of its image.
+    """Pool the probability of "tampered", (H, W), into the score of an image, in [0, 1].
 
     Args:
-        probability: (H, W), probability of "tampered".
+        probability: (H, W).
         pooling: ``'max'``, or ``'top_k_mean'``, the mean of the highest pixels.
         top_k: Their share of all pixels, in (0, 1]; at least one pixel.
-
-    Returns:
-        In [0, 1].
 
     Raises:
         ValueError: Another pooling, or probabilities that are no numbers.
@@ -45,12 +42,8 @@ def image_level_scores(scores: Tensor, labels: Tensor, threshold: float) -> dict
     """Scores of the verdict "forged" on a set of images; what is undefined is NaN.
 
     AUC and balanced accuracy need forged and authentic images, AP and TPR forged ones, FPR
-    authentic ones; F1 is ``2 TP / (2 TP + FP + FN)``.
-
-    Args:
-        scores: (N,), one an image.
-        labels: (N,) bool, True = forged.
-        threshold: Images with a higher score are called forged.
+    authentic ones; F1 is ``2 TP / (2 TP + FP + FN)``. Scores are (N,), one an image, labels (N,)
+    bool, True = forged. Images with a score above the threshold are called forged.
     """
     groups = score_groups(scores, labels)
     called = scores > threshold

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 COUNT_SCORES = ('IoU', 'F1', 'precision', 'recall', 'mIoU', 'permuted_mIoU', 'pixel_accuracy')
 RANKING_SCORES = ('AUC', 'AP', 'F1_best')
@@ -71,36 +71,27 @@ class Protocol:
         self._require_one_of('empty_gt', self.empty_gt, EMPTY_GT)
         is_number = not isinstance(self.threshold, str) and 0 <= self.threshold < 1
         if not is_number and self.threshold != 'best':
-            raise ValueError(
-                f"protocol {self.name!r}: expected threshold to be in [0, 1) or 'best', got "
-                f'{self.threshold!r}'
-            )
+            self._refuse(f"expected threshold to be in [0, 1) or 'best', got {self.threshold!r}")
         for choice, value, least in (('batch_size', self.batch_size, 1), ('bins', self.bins, 2)):
             if value is not None and value < least:
-                raise ValueError(
-                    f'protocol {self.name!r}: expected {choice} of at least {least}, got {value}'
-                )
+                self._refuse(f'expected {choice} of at least {least}, got {value}')
         band = (1, 1) if self.ignore_band is None else self.ignore_band
         if len(band) != 2 or any(side < 1 or side % 2 == 0 for side in band):
-            raise ValueError(
-                f'protocol {self.name!r}: ignore_band takes two odd sides, got {self.ignore_band}'
-            )
+            self._refuse(f'ignore_band takes two odd sides, got {self.ignore_band}')
         if self.average != 'per_image' and (self.permute or self.threshold == 'best'):
-            raise ValueError(
-                f"protocol {self.name!r}: permute and threshold='best' choose for each image and "
-                f"need average='per_image', got {self.average!r}"
+            self._refuse(
+                "permute and threshold='best' choose for each image and need average='per_image', "
+                f'got {self.average!r}'
             )
         if self.batch_size is not None and self.average != 'doctamper':
-            raise ValueError(
-                f"protocol {self.name!r}: batch_size belongs to average='doctamper', got "
-                f'{self.average!r}'
-            )
+            self._refuse(f"batch_size belongs to average='doctamper', got {self.average!r}")
 
     def _require_one_of(self, choice: str, value: str, known: tuple[str, ...]) -> None:
         if value not in known:
-            raise ValueError(
-                f'protocol {self.name!r}: expected {choice} to be of {known}, got {value!r}'
-            )
+            self._refuse(f'expected {choice} to be of {known}, got {value!r}')
+
+    def _refuse(self, problem: str) -> NoReturn:
+        raise ValueError(f'protocol {self.name!r}: {problem}')
 
     @property
     def pooled(self) -> tuple[str, ...]:

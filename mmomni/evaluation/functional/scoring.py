@@ -55,7 +55,9 @@ def score_image(
     ranking = None
     if protocol.needs_ranking:  # else not, because sorting a map takes its time
         valid = target != ignore_index
-        ranking = _rank(probability[valid], target[valid] == 1, protocol.bins)
+        scored = probability[valid], target[valid] == 1
+        bins = protocol.bins
+        ranking = score_groups(*scored) if bins is None else score_histogram(*scored, bins)
     if ranking is not None and protocol.threshold == 'best':
         counts = best_counts(*ranking)
     else:
@@ -64,10 +66,6 @@ def score_image(
     found = {} if undefined else _image_scores(counts, ranking, protocol)
     scores = {name: found.get(name, math.nan) for name in protocol.averaged_over_images}
     return ImageResult(counts, scores, tampered > 0, tampered / max(1, pixels))
-
-
-def _rank(scores: Tensor, labels: Tensor, bins: int | None) -> Groups:
-    return score_groups(scores, labels) if bins is None else score_histogram(scores, labels, bins)
 
 
 def _image_scores(

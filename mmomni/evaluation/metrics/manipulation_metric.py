@@ -70,17 +70,14 @@ class ManipulationMetric(GroupedMetric):
         if 'p_modal' in sample:
             entry['frequency_share'] = 1 - sample['p_modal']
         if self.protocol.batch_size is not None:
-            entry['sample_idx'] = self._sample_idx(sample)
+            if 'sample_idx' not in sample:
+                raise ValueError(
+                    f'{sample["img_path"]}: protocol {self.protocol.name!r} takes means over '
+                    "batches in the order of the dataset; add 'sample_idx' to meta_keys of "
+                    'mmomni.PackManipulationInputs'
+                )
+            entry['sample_idx'] = sample['sample_idx']
         return entry
-
-    def _sample_idx(self, sample: dict) -> int:
-        if 'sample_idx' not in sample:
-            raise ValueError(
-                f'{sample["img_path"]}: protocol {self.protocol.name!r} takes means over batches '
-                "in the order of the dataset; add 'sample_idx' to meta_keys of "
-                'mmomni.PackManipulationInputs'
-            )
-        return sample['sample_idx']
 
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
         """The protocol's scores, then their companions; NaN if nothing could be read."""

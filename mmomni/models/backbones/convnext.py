@@ -126,10 +126,8 @@ class ConvNeXt(BaseModule):
     def forward(self, x: Tensor) -> Sequence[Tensor]:
         """(B, in_channels, H, W) -> four maps (B, Ck, H / 2^(k+1), W / 2^(k+1)), k = 1..4."""
         outputs = []
-        for index, (downsample, stage) in enumerate(
-            zip(self.downsample_layers, self.stages, strict=True)
-        ):
-            x = stage(downsample(x))
+        for index, stage in enumerate(self.stages):
+            x = stage(self.downsample_layers[index](x))
             outputs.append(getattr(self, f'norm{index}')(x))
         return tuple(outputs)
 

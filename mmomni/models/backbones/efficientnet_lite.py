@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
+from mmseg.models.utils import make_divisible
 from torch import Tensor, nn
 
 from mmomni.models.fast import FoldingConv
@@ -116,17 +117,15 @@ class EfficientNetLite(BaseModule):
         )
         levels = _scaled(*self.ARCHITECTURES[arch])
         rates = iter(torch.linspace(0, drop_path_rate, sum(map(len, levels))).tolist())
+        widths = iter([STEM_CHANNELS, *(block[-1] for level in levels for block in level)])
         self.stages = nn.ModuleList()
-        previous = STEM_CHANNELS
         for level in levels:
-            blocks = []
-            for kernel_size, stride, expansion, channels in level:
-                blocks.append(
-                    InvertedResidual(
-                        previous, channels, kernel_size, stride, expansion, next(rates), norm_cfg
-                    )
+            blocks = (
+                InvertedResidual(
+                    next(widths), channels, kernel, stride, expansion, next(rates), norm_cfg
                 )
-                previous = channels
+                for kernel, stride, expansion, channels in level
+            )
             self.stages.append(nn.Sequential(*blocks))
         self.channels = tuple(level[-1][-1] for level in levels)
 
@@ -163,16 +162,10 @@ def _scaled(width: float, depth: float) -> list[list[tuple[int, int, int, int]]]
         for row in rows:
             repeats, kernel_size, stride, expansion, channels = row
             number = repeats if row in ends else math.ceil(depth * repeats)
-            scaled = _multiple_of_8(width * channels)
+            scaled = make_divisible(width * channels, 8)
             levels[-1].append((kernel_size, stride, expansion, scaled))
             levels[-1] += [(kernel_size, 1, expansion, scaled)] * (number - 1)
     return levels
-
-
-def _multiple_of_8(channels: float) -> int:
-    """The nearest one, which must not take away more than a tenth."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def _own_name(name: str, places: list[tuple[int, int]]) -> str:

@@ -11,12 +11,8 @@ from torch.autograd.function import once_differentiable
 def normalisation(norm: Any, bias: Tensor | None) -> tuple[Tensor, Tensor]:
     """A batch norm that does not learn from the batch, or none, as scale and shift.
 
-    Args:
-        norm: Batch norm, or ``nn.Identity`` after :func:`mmcv.cnn.fuse_conv_bn`.
-        bias: Of the convolution before, which is still to be added.
-
-    Returns:
-        Two tensors (C,), of a batch norm at least in single precision.
+    None is ``nn.Identity`` after :func:`mmcv.cnn.fuse_conv_bn`. The bias is that of the convolution
+    before, still to be added. Two tensors (C,), of a batch norm at least in single precision.
 
     Raises:
         ValueError: No norm, and no bias either: nothing was fused here.
@@ -35,14 +31,8 @@ def batch_normalisation(
 ) -> tuple[Tensor, Tensor]:
     """A batch norm that learns from the batch, as scale and shift; differentiable.
 
-    Args:
-        norm: Batch norm. A synchronised one learns from all ranks.
-        mean: Of what passes the norm on this rank, (C,).
-        variance: The same, biased.
-        count: Of the pixels that they were taken from.
-
-    Returns:
-        Two tensors (C,), in double precision.
+    Mean and biased variance, (C,), of the pixels that pass the norm on this rank, and their count
+    -> two tensors (C,), in double precision. A synchronised norm learns from all ranks.
     """
     mean, variance = mean.double(), variance.double()
     if isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized():

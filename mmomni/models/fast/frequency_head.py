@@ -75,16 +75,14 @@ def embed_and_convolve(head: Any, coefficients: Tensor, table: Tensor) -> Tensor
     :class:`~mmomni.models.layers.FrequencyPerceptionHead` takes them, -> (B, C, H / 8, W / 8).
     """
     blocks = to_blocks(coefficients)
-    batch, height, width = (
-        size - rim for size, rim in zip(blocks.shape[:3], (0, 2, 2), strict=True)
-    )
+    height, width = (size - 2 for size in blocks.shape[1:3])
     weight = _weight_of_blocks(head, table)
     norms = (head.values_conv.norm, head.embed_conv.norm)
     if torch.is_grad_enabled() or any(norm.training for norm in norms):
         x = _product(head, blocks, weight)
     else:
         x = torch.cat([torch.bmm(x, weight) for x in _embed_by_stripes(head, blocks)], dim=1)
-    x = x.view(batch, height, width, -1) + _of_coordinates(head, 8 * height, 8 * width)
+    x = x.view(len(blocks), height, width, -1) + _of_coordinates(head, 8 * height, 8 * width)
     x = x.permute(0, 3, 1, 2)
     if head.block_conv.with_norm:
         x = head.block_conv.norm(x)

@@ -46,14 +46,8 @@ def roi_align(
 ) -> Tensor:
     """RoIAlign as mmcv's, ``aligned`` and with adaptive grids; differentiable by ``x``.
 
-    Args:
-        x: (B, C, H, W).
-        regions: (R, 5): sample, left, top, right, bottom.
-        output_size: Rows and columns of bins.
-        spatial_scale: Of the regions' coordinates to those of the map.
-
-    Returns:
-        (R, C, P, P).
+    (B, C, H, W), regions (R, 5) of sample, left, top, right, bottom, rows and columns of bins, and
+    the scale of the regions' coordinates to those of the map -> (R, C, P, P).
     """
     (rows, columns), (height, width) = output_size, x.shape[2:]
     regions = regions.detach().to(x.dtype)

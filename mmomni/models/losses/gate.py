@@ -9,12 +9,8 @@ IGNORE_INDEX = 255
 def tampered_iou(logits: Tensor, labels: Tensor) -> Tensor:
     """IoU of the tampered class, per sample; 1 where both prediction and label are empty.
 
-    Args:
-        logits: (B, 2, H, W), thresholded by their larger class.
-        labels: (B, H, W): 1 tampered, 0 authentic, 255 neither.
-
-    Returns:
-        (B,) in [0, 1].
+    Logits (B, 2, H, W), of which the larger class counts, and labels (B, H, W) of 1 tampered,
+    0 authentic, 255 neither -> (B,) in [0, 1].
     """
     predicted = (logits[:, 1] > logits[:, 0]) & (labels != IGNORE_INDEX)
     tampered = labels == 1

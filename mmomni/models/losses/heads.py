@@ -11,11 +11,8 @@ def losses_by_name(
 ) -> dict[str, Tensor]:
     """Losses by their ``loss_name``; those of equal names are added.
 
-    Args:
-        criteria: One loss or a ``ModuleList`` of them.
-        seg_logits: (B, C, H, W).
-        labels: (B, H, W).
-        **options: Further arguments of the losses, ``weight`` and ``ignore_index``.
+    Criteria are one loss or a ``ModuleList`` of them, logits (B, C, H, W), labels (B, H, W), and
+    options what else the losses take, ``weight`` and ``ignore_index``.
     """
     losses: dict[str, Tensor] = {}
     listed: Iterable[Any] = criteria if isinstance(criteria, nn.ModuleList) else [criteria]

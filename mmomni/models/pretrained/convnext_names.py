@@ -26,9 +26,8 @@ STEM = 'downsample_layers.0.0'
 def openmmlab_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of a ConvNeXt by the names of ``mmpretrain.ConvNeXt``, without the classifier.
 
-    Args:
-        state_dict: By the names of facebookresearch/ConvNeXt, of timm or of OpenMMLab, without a
-            prefix. A name of none of them stays as it is.
+    They come by the names of facebookresearch/ConvNeXt, of timm or of OpenMMLab, without a prefix.
+    A name of none of them stays as it is.
     """
     converted = {}
     for name, tensor in state_dict.items():

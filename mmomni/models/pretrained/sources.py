@@ -17,11 +17,9 @@ SCHEME = 'package://'
 def demand_weights(model: nn.Module) -> None:
     """Name every file of pretrained weights that is not on this machine, before any is loaded.
 
-    Files that are neither on this machine nor in Python packages are not looked for.
-
-    Args:
-        model: Built, not initialised yet: what a config says of parts that are not built, such as
-            the frequency head of an encoder that sees by vision alone, does not count.
+    Files that are neither on this machine nor in Python packages are not looked for. The model is
+    built, not initialised yet: what a config says of parts that are not built, such as the
+    frequency head of an encoder that sees by vision alone, does not count.
 
     Raises:
         FileNotFoundError: Some are absent, each with the module that wants it.
@@ -60,10 +58,7 @@ def _problem(checkpoint: str) -> str | None:
 
 
 def find_weights(name: str) -> Path:
-    """The one ``.pth`` file inside of an installed package, which is not imported.
-
-    Args:
-        name: ``package://`` and the name that Python imports it by.
+    """The one ``.pth`` file inside of a package, which is not imported, by ``package://NAME``.
 
     Raises:
         ModuleNotFoundError: The package is not installed.
