@@ -17,7 +17,7 @@ from mmomni.checkpoints.inference_config import build_model, inference_config
 from mmomni.evaluation.functional import IMAGE_POOLINGS
 from mmomni.registry import INFERENCERS
 
-from .inputs import Input, Source, list_sources
+from .inputs import Input, Source, sources_of
 from .network import Network, TorchNetwork, fuse_norms
 from .results import Failure, Prediction, choice_of_gate, draw_overlay, find_regions, score_of
 from .samples import MAX_PIXELS, Sample, read_batch, try_to_read
@@ -141,7 +141,7 @@ class ManipulationInferencer(BaseInferencer):
             yield from self.forward(batch, threshold, pooling)
 
     def _inputs_to_list(self, inputs: Input | Iterable[Input]) -> list[Source]:
-        return list_sources(inputs)
+        return sources_of(inputs)
 
     def preprocess(
         self, inputs: Sequence[Source], batch_size: int = 1, workers: int = 0

@@ -20,7 +20,7 @@ class Source(NamedTuple):
     content: Path | bytes | np.ndarray
 
 
-def list_sources(inputs: Input | Iterable[Input]) -> list[Source]:
+def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
     """One source for each image: folders (all images below) and globs (as ``str``) are opened up.
 
     Raises:

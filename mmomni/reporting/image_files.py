@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from mmomni.apis.inputs import list_sources
+from mmomni.apis.inputs import sources_of
 
 OUTPUT_SUFFIXES = ('.png', '.npz', '.jpg')
 RESERVED = frozenset('<>:"/\\|?*')
@@ -46,7 +46,7 @@ def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
     inside = os.path.realpath(out)
     for item in inputs:
         root = _root(item)
-        for path in (Path(source.name) for source in list_sources(item)):
+        for path in (Path(source.name) for source in sources_of(item)):
             real = Path(os.path.realpath(path.parent), path.name)
             if os.path.commonpath([inside, os.path.realpath(real)]) != inside:
                 found.setdefault(real, ImageFile(real, path.relative_to(root)))

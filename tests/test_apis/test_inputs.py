@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmomni.apis.inputs import Source, list_sources
+from mmomni.apis.inputs import Source, sources_of
 
 
 @pytest.fixture
@@ -16,12 +16,12 @@ def folder(tmp_path):
 
 
 def names(inputs):
-    return [source.name for source in list_sources(inputs)]
+    return [source.name for source in sources_of(inputs)]
 
 
 def test_a_path_is_one_source_whether_text_or_path(folder):
     path = folder / 'b.jpg'
-    assert list_sources(path) == list_sources(str(path)) == [Source(str(path), path)]
+    assert sources_of(path) == list_sources(str(path)) == [Source(str(path), path)]
 
 
 def test_a_named_file_needs_no_image_suffix(folder):
@@ -46,14 +46,14 @@ def test_a_file_whose_name_looks_like_a_glob(folder):
 
 def test_arrays_and_bytes_are_called_by_their_place():
     array = np.zeros((4, 4), np.uint8)
-    sources = list_sources([b'abc', array, 'x.jpg'])
+    sources = sources_of([b'abc', array, 'x.jpg'])
     assert [source.name for source in sources] == ['bytes 0', 'array 1', 'x.jpg']
     assert sources[0].content == b'abc'
     assert sources[1].content is array
 
 
 def test_one_array_is_one_image_not_many_rows():
-    assert len(list_sources(np.zeros((4, 4, 3), np.uint8))) == 1
+    assert len(sources_of(np.zeros((4, 4, 3), np.uint8))) == 1
 
 
 def test_any_iterable_in_its_order(folder):
@@ -70,20 +70,20 @@ def test_missing_and_impossible_names_are_told_on_reading():
 @pytest.mark.parametrize('item', ['empty', '*.bmp', 'missing/*'])
 def test_a_folder_or_glob_without_images_is_refused(folder, item):
     with pytest.raises(ValueError, match='expected images there, found none'):
-        list_sources(str(folder / item))
+        sources_of(str(folder / item))
 
 
 def test_none_alone_is_refused():
     with pytest.raises(TypeError, match='got NoneType'):
-        list_sources(None)
+        sources_of(None)
 
 
 def test_a_path_is_no_glob(folder):
-    (source,) = list_sources(folder / 'gone[1].jpg')
+    (source,) = sources_of(folder / 'gone[1].jpg')
     assert source.content == folder / 'gone[1].jpg'
 
 
 @pytest.mark.parametrize('item', [3, None, [b'abc']])
 def test_other_things_are_refused(item):
     with pytest.raises(TypeError, match=r'input 1: expected a path, .* got (int|NoneType|list)'):
-        list_sources(['x.jpg', item])
+        sources_of(['x.jpg', item])

@@ -13,7 +13,7 @@ from mmcv.transforms import Compose
 from PIL import Image, PngImagePlugin
 
 from mmomni.apis import Failure, samples
-from mmomni.apis.inputs import Source, list_sources
+from mmomni.apis.inputs import Source, sources_of
 from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, read_batch, read_sample, try_to_read
 from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs
 from mmomni.jpeg import ImageReadError
@@ -33,13 +33,13 @@ def saved(image, image_format, **options):
 
 
 def read(content, max_pixels=MAX_PIXELS):
-    (source,) = list_sources(content)
+    (source,) = sources_of(content)
     return read_sample(source, max_pixels)
 
 
 def reason(content, max_pixels=MAX_PIXELS):
     """Why an input fails; it must be called by its name, in the failure and not in the reason."""
-    (source,) = list_sources(content)
+    (source,) = sources_of(content)
     failure = try_to_read(source, max_pixels)
     assert isinstance(failure, Failure)
     assert failure.source == source.name
@@ -97,7 +97,7 @@ def test_a_grey_array_is_a_picture_of_three_equal_channels():
 
 def test_samples_of_a_batch_are_read_in_order():
     contents = [saved(picture(seed=1), 'PNG'), b'', np.asarray(picture())]
-    batch = read_batch(list_sources(contents), lambda source: try_to_read(source, MAX_PIXELS))
+    batch = read_batch(sources_of(contents), lambda source: try_to_read(source, MAX_PIXELS))
     assert [result.source for result in batch] == ['bytes 0', 'bytes 1', 'array 2']
     assert [isinstance(result, Failure) for result in batch] == [False, True, False]
 
