@@ -55,6 +55,12 @@ def test_roughness_is_the_deviation_in_a_ring_of_three_pixels():
     assert roughness_around(image, hole) == 0, 'neither the hole counts nor what is farther off'
 
 
+@pytest.mark.parametrize('colour', [(40, 40, 40), (90, 140, 220), (255, 0, 0)])
+def test_what_has_one_colour_is_smooth_whatever_the_colour(colour):
+    image = np.full((*SIZE, 3), colour, np.uint8)
+    assert roughness_around(image, box(20, 30, 10, 12)) == 0
+
+
 def test_nothing_is_rougher_than_what_is_not_there():
     assert roughness_around(np.zeros((*SIZE, 3), np.uint8), np.ones(SIZE, bool)) == np.inf
 
