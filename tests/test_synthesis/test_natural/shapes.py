@@ -25,3 +25,19 @@ def inside(mask: np.ndarray, depth: int) -> np.ndarray:
     """What of a mask lies deeper than ``depth`` pixels, corners too."""
     side = 2 * depth + 1
     return cv2.erode(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+
+
+def disc(
+    size: tuple[int, int] = (240, 320), centre: tuple[int, int] = (130, 150), radius: int = 45
+) -> tuple[np.ndarray, np.ndarray]:
+    """A red disc on a blue ground with some noise, and where it is."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < radius**2
+    image = np.where(inside[..., None], (200, 60, 50), (60, 90, 170))
+    image = image + np.random.default_rng(0).normal(0, 6, (*size, 3))
+    return image.clip(0, 255).astype(np.uint8), inside
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two masks."""
+    return (one & other).sum() / (one | other).sum()

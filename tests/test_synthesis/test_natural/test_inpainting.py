@@ -10,7 +10,7 @@ from mmomni.synthesis.natural.inpainting import (
     roughness_around,
     window_around,
 )
-from test_natural.shapes import mask_of, rectangle
+from test_natural.shapes import disc, mask_of, rectangle
 
 SIZE = (64, 80)
 
@@ -127,6 +127,27 @@ def test_a_hole_without_anything_to_copy_stays_smooth(photo):
     rng = np.random.default_rng(0)
     smooth, copied = (inpaint(image, hole, method, rng) for method in ('telea', 'exemplar'))
     np.testing.assert_array_equal(copied, smooth)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_inpainting_changes_the_hole_alone_and_takes_the_thing_away(method):
+    image, inside = disc()
+    hole = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    filled = inpaint(image, hole, method, np.random.default_rng(0))
+    assert np.array_equal(filled[~hole], image[~hole])
+    assert np.abs(filled[hole].mean(axis=0) - (60, 90, 170)).max() < 8
+
+
+def test_exemplars_keep_the_grain_that_smooth_inpainting_loses():
+    image, inside = disc()
+    hole = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    core = cv2.erode(hole.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
+    smooth, patched = (
+        inpaint(image, hole, method, np.random.default_rng(0))[core].std(axis=0).mean()
+        for method in ('telea', 'exemplar')
+    )
+    assert smooth < 3
+    assert 4.5 < patched < 8
 
 
 @pytest.mark.parametrize(

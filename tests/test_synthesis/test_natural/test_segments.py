@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from mmomni.synthesis.colour import reinhard
-from mmomni.synthesis.natural.inpainting import METHODS, inpaint
 from mmomni.synthesis.natural.objects import find_object
 from mmomni.synthesis.natural.segments import (
     OBJECT,
@@ -13,29 +12,9 @@ from mmomni.synthesis.natural.segments import (
     random_outline,
 )
 from mmomni.synthesis.regions import poisson
+from test_natural.shapes import disc
 
 AREA = (0.02, 0.25)
-
-
-def disc(size=(240, 320), centre=(130, 150), radius=45):
-    """A red disc on a blue ground with some noise, and where it is."""
-    y, x = np.mgrid[: size[0], : size[1]]
-    inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < radius**2
-    image = np.where(inside[..., None], (200, 60, 50), (60, 90, 170))
-    image = image + np.random.default_rng(0).normal(0, 6, (*size, 3))
-    return image.clip(0, 255).astype(np.uint8), inside
-
-
-def overlap(one, other):
-    return (one & other).sum() / (one | other).sum()
-
-
-def test_a_clear_object_is_cut_out():
-    image, inside = disc()
-    found = [find_object(image, np.random.default_rng(seed), AREA) for seed in range(8)]
-    overlaps = [overlap(mask, inside) for mask in found if mask is not None]
-    assert len(overlaps) >= 4
-    assert np.median(overlaps) > 0.9
 
 
 def test_segments_keep_to_edges_of_colour():
@@ -64,34 +43,6 @@ def test_outlines_touch_no_border_and_have_all_kinds(photo):
         assert (placed.max(axis=0) <= (width - 1, height - 1)).all()
         assert np.allclose(outline.contour.min(axis=0), 0)
     assert {outline.kind for outline in outlines if outline} == {OBJECT, SEGMENT, SHAPE}
-
-
-@pytest.mark.parametrize('method', METHODS)
-def test_inpainting_changes_the_hole_alone_and_takes_the_thing_away(method):
-    image, inside = disc()
-    hole = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    filled = inpaint(image, hole, method, np.random.default_rng(0))
-    assert np.array_equal(filled[~hole], image[~hole])
-    assert np.abs(filled[hole].mean(axis=0) - (60, 90, 170)).max() < 8
-
-
-def test_exemplars_keep_the_grain_that_smooth_inpainting_loses():
-    image, inside = disc()
-    hole = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    core = cv2.erode(hole.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
-    smooth, patched = (
-        inpaint(image, hole, method, np.random.default_rng(0))[core].std(axis=0).mean()
-        for method in ('telea', 'exemplar')
-    )
-    assert smooth < 3
-    assert 4.5 < patched < 8
-
-
-def test_a_hole_without_anything_to_copy_is_still_filled():
-    image, _ = disc((70, 80), (40, 35), 20)
-    hole = np.ones(image.shape[:2], bool)
-    hole[:3] = False
-    assert inpaint(image, hole, 'exemplar', np.random.default_rng(0)).shape == image.shape
 
 
 @pytest.mark.parametrize(('height', 'width'), [(17, 1), (1, 17), (17, 2), (2, 17)])

@@ -5,7 +5,6 @@ import pytest
 from mmomni.synthesis.geometry import warp_affine
 from mmomni.synthesis.jpeg_history import Generation
 from mmomni.synthesis.natural import splicing
-from mmomni.synthesis.natural.light import DARKNESS, darkened, relit, shadow_of
 from mmomni.synthesis.natural.moving import copy_move
 from mmomni.synthesis.natural.retouching import local_resave
 from mmomni.synthesis.natural.segments import grow_segment
@@ -35,14 +34,7 @@ def landscape() -> np.ndarray:
     return (image + rng.normal(0, 4, image.shape)).clip(0, 255).astype(np.uint8)
 
 
-def edits_of(operation, scene, num, **details):
-    rng = np.random.default_rng(0)
-    found = (operation(scene, rng) for _ in range(400))
-    fitting = (e for e in found if e and all(e.details[k] == v for k, v in details.items()))
-    return [next(fitting) for _ in range(num)]
-
-
-def test_a_whole_thing_stands_in_the_picture(thing):
+def test_a_whole_thing_stands_in_the_picture(thing, edits_of):
     for edit in edits_of(paste_thing, Scene(landscape(), thing=thing), 6, cut_off=False):
         y = np.nonzero(edit.matte > 0.9)[0]
         assert 0.2 * SIZE[0] < np.ptp(y) < SIZE[0]
@@ -51,13 +43,13 @@ def test_a_whole_thing_stands_in_the_picture(thing):
         assert not edit.used_donor
 
 
-def test_what_is_cut_off_reaches_the_lower_border(thing):
+def test_what_is_cut_off_reaches_the_lower_border(thing, edits_of):
     for edit in edits_of(paste_thing, Scene(landscape(), thing=thing), 6, cut_off=True):
         assert edit.mask[-3:].any()
         assert not edit.details['shadow']
 
 
-def test_a_shadow_darkens_the_ground_and_counts_as_forged(thing):
+def test_a_shadow_darkens_the_ground_and_counts_as_forged(thing, edits_of):
     ground = np.full((*SIZE, 3), 200, np.uint8)
     # On a ground that is not grey, so that its soft border is none of the shadow.
     image = np.where(thing.mask[..., None], thing.image, (230, 30, 230)).astype(np.uint8)
@@ -82,7 +74,7 @@ def test_skies_and_grounds_begin_at_their_border(border, rows):
     assert mask.mean() < 0.75
 
 
-def test_a_backdrop_is_the_donors():
+def test_a_backdrop_is_the_donors(edits_of):
     donor = np.full((*SIZE, 3), (240, 120, 30), np.uint8)
     edits = edits_of(backdrop, Scene(landscape(), donor), 4, colours='as they are')
     for edit in edits:
@@ -91,30 +83,6 @@ def test_a_backdrop_is_the_donors():
         assert edit.used_donor
     assert {edit.details['border'] for edit in edits} == {'top', 'bottom'}
     assert backdrop(Scene(landscape()), np.random.default_rng(0)) is None
-
-
-def test_shadows_lie_on_the_ground_beside_the_thing():
-    matte = np.zeros(SIZE, np.float32)
-    matte[100:200, 150:170] = 1
-    shadow = shadow_of(matte, 200, np.random.default_rng(0))
-    assert shadow[matte == 1].max() == 0
-    assert DARKNESS[0] <= shadow.max() <= DARKNESS[1]
-    ground = np.full((*SIZE, 3), 200, np.uint8)
-    dark = darkened(ground, shadow)
-    assert np.array_equal(dark[shadow == 0], ground[shadow == 0])
-    assert dark[shadow > 0.2].max() <= 160
-    assert not shadow_of(np.zeros(SIZE, np.float32), 200, np.random.default_rng(0)).any()
-
-
-def test_light_is_changed_as_told(photo):
-    mask = np.zeros(photo.shape[:2], bool)
-    mask[60:200, 80:220] = True
-    seen = set()
-    for seed in range(30):
-        changed, details = relit(photo, photo, mask, np.random.default_rng(seed))
-        seen |= set(details)
-        assert np.array_equal(changed, photo) == (not details)
-    assert seen == {'stops', 'shaded', 'softened', 'grain'}
 
 
 def test_borders_are_hard_soft_and_never_wider_than_the_region():
@@ -162,7 +130,7 @@ def test_shrinking_first_moves_nothing():
     assert np.abs(centre - warp @ [130, 250, 1]).max() < 0.2
 
 
-def test_pasted_things_are_not_aliased(thing):
+def test_pasted_things_are_not_aliased(thing, edits_of):
     # Stripes of one pixel on a tall thing, which no photo of a third of its size can show.
     image = np.zeros((900, 500, 3), np.uint8)
     image[::2] = 255
@@ -190,14 +158,14 @@ def shift_of_grid(edit) -> np.ndarray:
 
 
 @pytest.mark.parametrize('size', [SIZE, (300, 500)])
-def test_a_backdrop_never_lies_on_the_grid_of_the_image(size, monkeypatch):
+def test_a_backdrop_never_lies_on_the_grid_of_the_image(size, monkeypatch, edits_of):
     monkeypatch.setattr(splicing, 'with_foreign_history', phases)
     scene = Scene(landscape(), np.zeros((*size, 3), np.uint8))
     for edit in edits_of(backdrop, scene, 6, colours='as they are'):
         assert shift_of_grid(edit).any()
 
 
-def test_a_splice_keeps_its_grid_where_it_says_so(monkeypatch, photo, other_photo):
+def test_a_splice_keeps_its_grid_where_it_says_so(monkeypatch, photo, other_photo, edits_of):
     monkeypatch.setattr(splicing, 'with_foreign_history', phases)
     scene = Scene(photo, other_photo)
     details = dict(colours='as they are', blending='feather')
