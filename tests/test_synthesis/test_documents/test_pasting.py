@@ -2,10 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis.documents.ink import draw_ink, print_ink
 from mmomni.synthesis.documents.pages import render_page
 from mmomni.synthesis.documents.pasting import block_copy, page_splice, stamp
-from mmomni.synthesis.documents.text import text_edit
 from mmomni.synthesis.regions import boxes_of
 from mmomni.synthesis.scene import Scene
 
@@ -76,30 +74,6 @@ def test_stamps_and_signatures_fit_into_their_rectangle():
         x1, y1, x2, y2 = box
         assert edit.mask[y1:y2, x1:x2].all()
         assert (edit.image <= scene.image).all(), 'ink only darkens'
-
-
-def test_ink_is_tight_and_lets_print_show_through():
-    for seed in range(8):
-        rng = np.random.default_rng(seed)
-        _, ink = draw_ink(300, rng)
-        for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]):
-            assert edge.max() > 0.05
-        page = np.full((*ink.shape, 3), 240, np.uint8)
-        page[: len(page) // 2] = 120
-        before = page.copy()
-        print_ink(page, ink, (0, 0), rng)
-        assert np.array_equal(page[ink == 0], before[ink == 0])
-        assert page[ink > 0.5].mean() < before[ink > 0.5].mean()
-
-
-def test_careless_print_lies_on_flat_paper():
-    flat = {False: [], True: []}
-    for _, edit in edits_of(text_edit, 30):
-        for x1, y1, x2, _ in boxes_of(edit.mask):
-            corner = edit.image[y1 : y1 + 2, x1:x2].reshape(-1, 3)
-            flat[edit.details['careless']].append(len(np.unique(corner, axis=0)) == 1)
-    assert np.mean(flat[True]) > 0.7
-    assert np.mean(flat[False]) < np.mean(flat[True]) - 0.2
 
 
 @pytest.mark.parametrize('operation', [stamp, block_copy])
