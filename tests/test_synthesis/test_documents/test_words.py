@@ -236,7 +236,7 @@ def test_ink_without_rules_keeps_shorter_strokes():
 def page_with(ink_colour, noise: float, slope: float, seed: int = 0) -> np.ndarray:
     """Strokes at (50 to 110, 20 to 36) on sloped and noisy paper."""
     y, x = np.mgrid[:60, :160]
-    page = np.repeat((200 + slope * x)[..., None], 3, axis=2) + np.array([0, -5, -20])
+    page = np.repeat((200 + slope * x)[..., None], 3, axis=2) + np.array([0.0, -5, -20])
     page += np.random.default_rng(seed).normal(0, noise, (60, 160, 1))
     strokes = (y >= 20) & (y < 36) & (x >= 50) & (x < 110) & ((x - 50) % 12 < 4)
     page[strokes] = ink_colour
