@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mmomni.synthesis.documents import ink as ink_module
 from mmomni.synthesis.documents.ink import INKS, SIGNED, draw_ink, print_ink
 
 SIDE = 200
@@ -68,12 +69,20 @@ def test_stamps_are_round_or_angular_and_hold_text():
         assert (ink[y, x] > 0.4).mean() > 0.05, 'a word and a date in the middle'
 
 
-def test_ink_of_stamps_is_uneven_and_of_signatures_is_a_thin_line():
-    for stamp, signature in zip(drawn('stamp', 10), drawn('signature', 10), strict=True):
-        assert stamp[stamp > 0.5].std() > 0.05
+def test_ink_of_stamps_is_uneven():
+    thin = []
+    for seed in range(12):
+        stamp = ink_module._stamp(SIDE, np.random.default_rng(seed))
+        thick = stamp[stamp > 0.7]
+        thin.append((thick < 0.985).mean())
+    # Of even ink, the rims of the strokes alone would be thin, about a fifth.
+    assert np.median(thin) > 0.4
+
+
+def test_signatures_are_thin_lines_from_one_end_to_the_other():
+    for signature in drawn('signature', 10):
         assert (signature > 0.5).mean() < 0.35
-        rows = (signature > 0.3).any(axis=0)
-        assert rows.mean() > 0.9, 'from one end to the other'
+        assert (signature > 0.3).any(axis=0).mean() > 0.9
 
 
 def test_ink_is_printed_where_it_is_put_and_nowhere_else():

@@ -288,8 +288,9 @@ def test_a_sky_of_another_size_than_asked_for_is_left(share, monkeypatch):
 
 @pytest.mark.parametrize(('border', 'colour'), [('top', 'red'), ('bottom', 'blue')])
 def test_a_backdrop_comes_from_the_same_border_of_the_donor(border, colour, edits_of):
-    donor = stripes(SIZE)
-    donor[120:] = stripes((120, SIZE[1]), (30, 30, 230))
+    # Twice as high as the image: of what is at one border, nothing is at the other.
+    donor = stripes((480, 340))
+    donor[240:] = stripes((240, 340), (30, 30, 230))
     scene = Scene(landscape(), donor)
     for edit in edits_of(backdrop, scene, 2, border=border, colours='as they are'):
         core = edit.image[edit.matte == 1].mean(axis=0)
@@ -329,13 +330,15 @@ def test_things_are_cut_out_as_roughly_as_by_hand(thing):
 def test_half_of_the_things_are_mirrored():
     image = np.arange(60 * 80, dtype=np.uint32).reshape(60, 80, 1).repeat(3, 2).astype(np.uint8)
     mask = np.zeros((60, 80), bool)
-    mask[10:50, 20:30] = True
-    whole = Thing(image, mask)
-    window = image[6:54, 16:34]
-    found = [splicing._cut_out(whole, np.random.default_rng(seed)).image for seed in range(60)]
-    turned = [np.array_equal(cut, window[:, ::-1]) for cut in found]
-    assert all(turn or np.array_equal(cut, window) for turn, cut in zip(turned, found, strict=True))
-    assert 18 < sum(turned) < 42
+    mask[10:50, 20:40] = True
+    mask[10:40, 30:40] = False  # an L
+    window, turned = image[6:54, 16:44], 0
+    for seed in range(60):
+        cut = splicing._cut_out(Thing(image, mask), np.random.default_rng(seed))
+        left, right = cut.mask[:, :14].sum(), cut.mask[:, 14:].sum()
+        np.testing.assert_array_equal(cut.image, window if left > right else window[:, ::-1])
+        turned += right > left
+    assert 18 < turned < 42
 
 
 def placed(cut: bool, num: int = 200, shape: tuple[int, int] = (100, 50)):
