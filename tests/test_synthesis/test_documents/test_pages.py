@@ -160,7 +160,11 @@ def test_certificates_are_centred(monkeypatch):
         line = [word for word in page.words if abs(word.box[3] - title.box[3]) < 4]
         middle = (min(w.box[0] for w in line) + max(w.box[2] for w in line)) / 2
         assert middle == pytest.approx(page.image.shape[1] / 2, abs=4)
-        assert 'No.' in texts_of(page)
+        foot = next(word for word in page.words if word.text == 'No.')
+        body = [w for w in page.words if title.box[3] < w.box[1] and w.box[3] < foot.box[1]]
+        assert len(body) > 8
+        left, right = min(word.box[0] for word in body), max(word.box[2] for word in body)
+        assert left == pytest.approx(page.image.shape[1] - right, abs=8)
 
 
 def test_pages_are_a_function_of_the_generator():

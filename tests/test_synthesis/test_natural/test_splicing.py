@@ -4,7 +4,7 @@ import pytest
 
 from mmomni.synthesis.geometry import warp_affine
 from mmomni.synthesis.jpeg_history import Generation
-from mmomni.synthesis.natural import splicing
+from mmomni.synthesis.natural import in_place, moving, splicing
 from mmomni.synthesis.natural.moving import copy_move
 from mmomni.synthesis.natural.retouching import local_resave
 from mmomni.synthesis.natural.segments import grow_segment
@@ -166,12 +166,15 @@ def test_a_backdrop_never_lies_on_the_grid_of_the_image(size, monkeypatch, edits
         assert shift_of_grid(edit).any()
 
 
-def test_a_splice_keeps_its_grid_where_it_says_so(monkeypatch, photo, other_photo, edits_of):
+@pytest.mark.parametrize(('grid', 'num'), [('kept', 3), ('moved', 6)])
+def test_a_splice_keeps_its_grid_where_it_says_so(grid, num, monkeypatch, photo, found, edits_of):
     monkeypatch.setattr(splicing, 'with_foreign_history', phases)
-    scene = Scene(photo, other_photo)
-    details = dict(colours='as they are', blending='feather')
-    for edit in edits_of(splice, scene, 2, grid='kept', **details):
-        assert not shift_of_grid(edit).any()
+    found(splicing, rectangle(43, 50, 60, 70))
+    scene, details = Scene(photo, photo), dict(colours='as they are', blending='feather')
+    # In their own size: what is scaled has no grid.
+    monkeypatch.setattr(splicing, '_splice_warp', lambda *_: np.eye(2))
+    for edit in edits_of(splice, scene, num, grid=grid, **details):
+        assert shift_of_grid(edit).any() == (grid == 'moved')
 
 
 @pytest.mark.parametrize('operation', [splice, backdrop])
@@ -186,8 +189,10 @@ def test_a_donor_can_have_the_history_of_the_image(operation, monkeypatch, photo
 
 
 @pytest.mark.parametrize('operation', [copy_move, splice, local_resave])
-def test_a_clear_scene_keeps_no_grid(operation, photo, other_photo):
+def test_a_clear_scene_keeps_no_grid(operation, photo, other_photo, found):
     rng = np.random.default_rng(0)
+    for module in (moving, splicing, in_place):
+        found(module, rectangle(43, 50, 60, 70))
     for clear in (False, True):
         scene = Scene(photo, other_photo, clear=clear)
         edits = (operation(scene, rng) for _ in range(120))
