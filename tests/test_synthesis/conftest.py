@@ -47,3 +47,34 @@ def folder(tmp_path: Path) -> Path:
     for seed, name in enumerate(('a.png', 'b.jpg', 'c.tif')):
         Image.fromarray(textured(seed)).save(folder / name)
     return folder
+
+
+@pytest.fixture(scope='session')
+def edits_of():
+    """Draw an operation until it has made ``num`` edits whose details are as asked for."""
+
+    def draw(operation, scene, num, tries=400, **details):
+        rng, found = np.random.default_rng(0), []
+        for _ in range(tries):
+            edit = operation(scene, rng)
+            if edit is not None and all(edit.details[key] == details[key] for key in details):
+                found.append(edit)
+            if len(found) == num:
+                return found
+        raise AssertionError(f'{len(found)} edits of {num} with {details} in {tries} tries')
+
+    return draw
+
+
+@pytest.fixture(scope='session')
+def assert_kept_outside():
+    """Nothing changes where the matte is 0, something does where it is 1, the source is kept."""
+
+    def check(before, edit):
+        assert edit.image.dtype == np.uint8
+        assert edit.image.shape == before.shape
+        assert not np.shares_memory(edit.image, before)
+        assert np.array_equal(edit.image[edit.matte == 0], before[edit.matte == 0])
+        assert (edit.image[edit.matte == 1] != before[edit.matte == 1]).any()
+
+    return check

@@ -1,12 +1,15 @@
+import re
 import sys
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmomni.synthesis import fonts
+from mmomni.synthesis.documents import pages
 from mmomni.synthesis.documents.pages import KINDS, render_page
-from mmomni.synthesis.documents.words import find_words, measure
 from mmomni.synthesis.fonts import glyphs
 
 
@@ -26,53 +29,10 @@ def test_word_boxes_hold_the_ink(seed):
 
 
 def test_pages_differ_in_kind_paper_and_size():
-    pages = [render_page(np.random.default_rng(seed), 300) for seed in range(30)]
-    assert len({page.image.shape for page in pages}) > 20
-    assert len({tuple(np.median(page.image, axis=(0, 1)) // 4) for page in pages}) > 4
+    found = [render_page(np.random.default_rng(seed), 300) for seed in range(30)]
+    assert len({page.image.shape for page in found}) > 20
+    assert len({tuple(np.median(page.image, axis=(0, 1)) // 4) for page in found}) > 4
     assert len(KINDS) == 5
-
-
-def test_words_of_a_page_are_found_again_by_morphology():
-    hits = total = 0
-    for seed in range(10):
-        page = render_page(np.random.default_rng(seed), 512)
-        canvas = np.zeros(page.image.shape[:2], np.uint8)
-        for word in find_words(page.image):
-            x1, y1, x2, y2 = word.box
-            canvas[y1:y2, x1:x2] = 1
-        for word in page.words:
-            x1, y1, x2, y2 = word.box
-            hits += canvas[y1:y2, x1:x2].mean() > 0.5
-            total += 1
-    assert hits / total > 0.7
-
-
-def test_found_boxes_are_tight_and_separate():
-    image = np.full((120, 300, 3), 240, np.uint8)
-    font = fonts.load_font('DejaVuSans', 20)
-    for x, y, text in ((20, 30, 'total'), (120, 30, '42.50'), (20, 80, 'amount')):
-        ink, _ = glyphs(text, font)
-        image[y : y + ink.shape[0], x : x + ink.shape[1]] -= (ink * 200).astype(np.uint8)[..., None]
-    boxes = sorted(word.box for word in find_words(image))
-    assert len(boxes) == 3
-    for box, (x, y) in zip(boxes, [(20, 30), (20, 80), (120, 30)], strict=True):
-        assert abs(box[0] - x) <= 2
-        assert abs(box[1] - y) <= 2
-
-
-def test_measured_print_is_what_was_printed():
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[0:60, 0:200]
-    paper = 200 + 0.1 * x - 0.2 * y
-    grey = paper + rng.normal(0, 2, paper.shape)
-    grey[20:40:4, 50:150] = 40
-    image = np.repeat(np.round(grey)[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
-    style = measure(image, (50, 20, 150, 37))
-    assert np.abs(style.ink - 40).max() <= 1
-    blank = style.blank((50, 20, 150, 37), rng).astype(float)
-    assert np.abs(blank.mean(axis=2) - paper[20:37, 50:150]).mean() < 3
-    assert 1 < (blank.mean(axis=2) - paper[20:37, 50:150]).std() < 3.5
-    assert np.allclose(style.level((50, 20, 150, 37)), paper[20:37, 50:150].mean(), atol=1.5)
 
 
 @pytest.mark.parametrize('text', ['42.50', 'total', '01/02/2003', 'No.', 'a'])
@@ -113,10 +73,201 @@ def test_without_matplotlib_the_remedy_is_named(monkeypatch):
 def test_opencv_draws_the_same_with_any_number_of_threads():
     threads = cv2.getNumThreads()
     try:
-        pages = []
+        rendered = []
         for count in (1, 4):
             cv2.setNumThreads(count)
-            pages.append(render_page(np.random.default_rng(0), 512).image)
+            rendered.append(render_page(np.random.default_rng(0), 512).image)
     finally:
         cv2.setNumThreads(threads)
-    assert np.array_equal(*pages)
+    assert np.array_equal(*rendered)
+
+
+def pages_of(kind: str, monkeypatch, num: int = 6, side: int = 360) -> list[pages.Page]:
+    """Pages of one kind, such as ``'receipt'``."""
+    draw = next(each for each in KINDS if each.__name__ == f'_{kind}')
+    monkeypatch.setattr(pages, 'KINDS', (draw,))
+    # Small enough for all that belongs on such a page.
+    monkeypatch.setattr(pages, 'TEXT_SIZE', (11, 12))
+    return [render_page(np.random.default_rng(seed), side) for seed in range(num)]
+
+
+def texts_of(page: pages.Page) -> list[str]:
+    return [word.text for word in page.words]
+
+
+@pytest.mark.parametrize('kind', ['letter', 'receipt', 'table', 'invoice', 'certificate'])
+def test_words_have_the_box_and_the_font_they_were_printed_with(kind, monkeypatch):
+    for page in pages_of(kind, monkeypatch, 3):
+        height, width = page.image.shape[:2]
+        for word in page.words:
+            assert word.text == word.text.strip() != ''
+            coverage, _ = glyphs(word.text, word.font)
+            assert coverage.shape == (word.height, word.width)
+            x1, y1, x2, y2 = word.box
+            assert min(x1, y1) >= pages.BORDER
+            assert x2 <= width - pages.BORDER
+            assert y2 <= height - pages.BORDER
+            # What is printed there is what is told: ink where the letters are.
+            grey = page.image[y1:y2, x1:x2].mean(axis=2)
+            if coverage.std() > 0.1 and (coverage < 0.1).any():
+                assert grey[coverage > 0.9].mean() < grey[coverage < 0.1].mean() - 10
+
+
+def test_letters_begin_with_a_heading_and_a_date(monkeypatch):
+    for page in pages_of('letter', monkeypatch):
+        larger = max(word.font.size for word in page.words)
+        usual = np.median([word.font.size for word in page.words])
+        assert larger >= usual
+        lines = np.unique([word.box[3] // 4 for word in page.words])
+        assert len(lines) >= 4
+
+
+def test_receipts_end_their_lines_with_prices(monkeypatch):
+    for page in pages_of('receipt', monkeypatch):
+        prices = [word for word in page.words if re.fullmatch(r'\d{1,4}\.\d\d', word.text)]
+        assert len(prices) >= 3
+        rights = np.array([word.box[2] for word in prices])
+        assert np.ptp(rights) <= 4, 'flush right'
+
+
+def test_tables_have_names_on_the_left_and_amounts_flush_right_below(monkeypatch):
+    for page in pages_of('table', monkeypatch):
+        amounts = [word for word in page.words if re.fullmatch(r'\d{1,4}\.\d\d', word.text)]
+        names = [word for word in page.words if word.text.isalpha()]
+        assert amounts
+        assert min(word.box[1] for word in amounts) > min(word.box[1] for word in names)
+        rights = sorted(word.box[2] for word in amounts)
+        columns = 1 + sum(b - a > 12 for a, b in pairwise(rights))
+        assert columns <= 5
+        assert sum(b - a > 3 for a, b in pairwise(rights)) == columns - 1
+
+
+def test_invoices_end_with_tax_and_total(monkeypatch):
+    for page in pages_of('invoice', monkeypatch, 10):
+        tax, total = (
+            next(word.box for word in page.words if word.text == text) for text in ('Tax', 'Total')
+        )
+        assert tax[3] < total[3]
+        assert max(word.box[3] for word in page.words) - total[3] <= 4, 'nothing below'
+        assert tax[2] == pytest.approx(total[2], abs=2), 'flush right'
+        labels = {'Invoice', 'Date:', 'Customer', 'Order', 'Due:'} & set(texts_of(page))
+        assert len(labels) == 4
+
+
+def test_certificates_are_centred(monkeypatch):
+    for page in pages_of('certificate', monkeypatch):
+        title = next(word for word in page.words if word.text == 'CERTIFICATE')
+        line = [word for word in page.words if abs(word.box[3] - title.box[3]) < 4]
+        middle = (min(w.box[0] for w in line) + max(w.box[2] for w in line)) / 2
+        assert middle == pytest.approx(page.image.shape[1] / 2, abs=4)
+        foot = next(word for word in page.words if word.text == 'No.')
+        body = [w for w in page.words if title.box[3] < w.box[1] and w.box[3] < foot.box[1]]
+        assert len(body) > 8
+        left, right = min(word.box[0] for word in body), max(word.box[2] for word in body)
+        assert left == pytest.approx(page.image.shape[1] - right, abs=8)
+
+
+def test_pages_are_a_function_of_the_generator():
+    first, same, other = (render_page(np.random.default_rng(seed), 200) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(first.image, same.image)
+    assert first.words == same.words
+    assert first.image.shape != other.image.shape or not np.array_equal(first.image, other.image)
+
+
+@pytest.mark.parametrize('side', [128, 320])
+def test_no_side_of_a_page_is_longer_than_asked_for_or_much_shorter(side):
+    shapes = [render_page(np.random.default_rng(seed), side).image.shape for seed in range(8)]
+    assert all(0.6 * side - 1 <= length <= side for shape in shapes for length in shape[:2])
+    assert np.ptp([shape[0] for shape in shapes]) > 0.1 * side
+
+
+@pytest.fixture
+def sheet():
+    return pages._Sheet(Image.new('RGB', (200, 60), (255, 255, 255)), (0, 0, 0))
+
+
+@pytest.fixture
+def font():
+    return fonts.load_font('DejaVuSans', 14)
+
+
+def test_text_goes_on_where_it_ended(sheet, font):
+    end = sheet.text(10, 30, 'two words', font)
+    sheet.text(end, 30, 'more', font)
+    assert [word.text for word in sheet.words] == ['two', 'words', 'more']
+    lefts = [word.box[0] for word in sheet.words]
+    rights = [word.box[2] for word in sheet.words]
+    assert abs(lefts[0] - 10) <= 2
+    gaps = np.subtract(lefts[1:], rights[:-1])
+    assert np.abs(gaps - 0.32 * 14).max() <= 2
+
+
+def test_text_that_is_flush_right_ends_there(sheet, font):
+    sheet.text(180, 30, 'Tax 42.50', font, right=True)
+    assert sheet.words[-1].box[2] == pytest.approx(180, abs=2)
+    assert sheet.words[0].box[2] < sheet.words[1].box[0]
+
+
+def test_centred_text_leaves_as_much_on_both_sides(sheet, font):
+    sheet.centred(30, 'in the middle', font)
+    left, right = sheet.words[0].box[0], 200 - sheet.words[-1].box[2]
+    assert left == pytest.approx(right, abs=3)
+
+
+@pytest.mark.parametrize(
+    ('x', 'baseline'), [(-4, 30), (185, 30), (60, 6), (60, 62)], ids=['left', 'right', 'top', 'end']
+)
+def test_words_that_are_cut_off_are_printed_and_not_told(x, baseline, sheet, font):
+    sheet.text(x, baseline, 'nogg', font)
+    assert not sheet.words
+    assert np.array(sheet.canvas).min() < 100
+
+
+def test_rules_are_one_pixel_of_ink(sheet):
+    sheet.rule(20, 100, 40)
+    assert np.unique(np.argwhere(np.array(sheet.canvas)[..., 0] == 0)[:, 0]).tolist() == [40]
+
+
+def test_scans_are_a_little_darker_softer_and_noisier(written):
+    image, _ = written([(40, [(20, 'total'), (90, '42.50')])], size=(80, 160))
+    before, corners, grain, same = image.copy(), [], [], 0
+    for seed in range(40):
+        scan = pages._scanned(image, np.random.default_rng(seed))
+        assert scan.shape == image.shape
+        assert scan.dtype == np.uint8
+        np.testing.assert_array_equal(image, before, 'the page was written into')
+        same += np.array_equal(scan, image)
+        added = scan[50:, 20:140].astype(float) - 240
+        assert -0.26 * 240 < added.mean() < 1
+        corners.append(scan[2:6, 2:6].mean() - scan[-6:-2, -6:-2].mean())
+        grain.append(np.diff(added.mean(axis=2), axis=1).std() / np.sqrt(2))
+        assert np.abs(added - added.mean(axis=2, keepdims=True)).max() <= 1, 'noise is grey'
+    assert same < 8, 'three in a hundred'
+    assert min(corners) < -10 < 10 < max(corners), 'light from all sides'
+    assert min(grain) < 0.3
+    assert 2 < max(grain) < 4
+
+
+def test_stamps_lie_in_the_lower_half_and_only_darken():
+    changed = []
+    for seed in range(12):
+        page = np.full((160, 200, 3), 250, np.uint8)
+        pages._stamp(page, np.random.default_rng(seed))
+        assert page.max() == 250
+        changed += np.flatnonzero((page < 250).any(axis=(1, 2))).tolist()
+    assert min(changed) >= 160 // 2 - 160 * 0.45 / 2
+    assert np.mean(changed) > 80
+
+
+def test_a_page_too_small_for_a_stamp_stays_without():
+    page = np.full((12, 12, 3), 250, np.uint8)
+    pages._stamp(page, np.random.default_rng(0))
+    assert (page == 250).all()
+
+
+def test_three_pages_in_ten_are_stamped(monkeypatch):
+    stamped = []
+    monkeypatch.setattr(pages, '_stamp', lambda page, rng: stamped.append(1))
+    for seed in range(60):
+        render_page(np.random.default_rng(seed), 96)
+    assert len(stamped) / 60 == pytest.approx(pages.STAMPED, abs=0.15)

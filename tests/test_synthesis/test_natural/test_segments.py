@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmomni.synthesis.colour import reinhard
-from mmomni.synthesis.natural.inpainting import METHODS, inpaint
+from mmomni.synthesis.natural import segments
 from mmomni.synthesis.natural.objects import find_object
 from mmomni.synthesis.natural.segments import (
     OBJECT,
@@ -12,30 +12,10 @@ from mmomni.synthesis.natural.segments import (
     grow_segment,
     random_outline,
 )
-from mmomni.synthesis.regions import poisson
+from mmomni.synthesis.regions import filled, poisson
+from test_natural.shapes import disc
 
 AREA = (0.02, 0.25)
-
-
-def disc(size=(240, 320), centre=(130, 150), radius=45):
-    """A red disc on a blue ground with some noise, and where it is."""
-    y, x = np.mgrid[: size[0], : size[1]]
-    inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < radius**2
-    image = np.where(inside[..., None], (200, 60, 50), (60, 90, 170))
-    image = image + np.random.default_rng(0).normal(0, 6, (*size, 3))
-    return image.clip(0, 255).astype(np.uint8), inside
-
-
-def overlap(one, other):
-    return (one & other).sum() / (one | other).sum()
-
-
-def test_a_clear_object_is_cut_out():
-    image, inside = disc()
-    found = [find_object(image, np.random.default_rng(seed), AREA) for seed in range(8)]
-    overlaps = [overlap(mask, inside) for mask in found if mask is not None]
-    assert len(overlaps) >= 4
-    assert np.median(overlaps) > 0.9
 
 
 def test_segments_keep_to_edges_of_colour():
@@ -64,34 +44,6 @@ def test_outlines_touch_no_border_and_have_all_kinds(photo):
         assert (placed.max(axis=0) <= (width - 1, height - 1)).all()
         assert np.allclose(outline.contour.min(axis=0), 0)
     assert {outline.kind for outline in outlines if outline} == {OBJECT, SEGMENT, SHAPE}
-
-
-@pytest.mark.parametrize('method', METHODS)
-def test_inpainting_changes_the_hole_alone_and_takes_the_thing_away(method):
-    image, inside = disc()
-    hole = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    filled = inpaint(image, hole, method, np.random.default_rng(0))
-    assert np.array_equal(filled[~hole], image[~hole])
-    assert np.abs(filled[hole].mean(axis=0) - (60, 90, 170)).max() < 8
-
-
-def test_exemplars_keep_the_grain_that_smooth_inpainting_loses():
-    image, inside = disc()
-    hole = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    core = cv2.erode(hole.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
-    smooth, patched = (
-        inpaint(image, hole, method, np.random.default_rng(0))[core].std(axis=0).mean()
-        for method in ('telea', 'exemplar')
-    )
-    assert smooth < 3
-    assert 4.5 < patched < 8
-
-
-def test_a_hole_without_anything_to_copy_is_still_filled():
-    image, _ = disc((70, 80), (40, 35), 20)
-    hole = np.ones(image.shape[:2], bool)
-    hole[:3] = False
-    assert inpaint(image, hole, 'exemplar', np.random.default_rng(0)).shape == image.shape
 
 
 @pytest.mark.parametrize(('height', 'width'), [(17, 1), (1, 17), (17, 2), (2, 17)])
@@ -130,3 +82,139 @@ def test_colour_transfer_meets_mean_and_deviation(photo, other_photo):
     goal, start = darker.mean(), other_photo.mean()
     assert abs(matched.mean() - goal) < 4
     assert abs(half.mean() - (goal + start) / 2) < 6
+
+
+MASK = np.zeros((40, 60), bool)
+MASK[5:25, 8:38] = True  # a quarter of the area
+
+
+def shifted(dy: int, dx: int) -> np.ndarray:
+    return np.roll(MASK, (dy, dx), axis=(0, 1))
+
+
+def test_outlines_of_masks_begin_at_the_origin():
+    outline = segments._outline_of(MASK, SEGMENT, (0.1, 0.3))
+    assert outline.at == (5, 8)
+    assert outline.kind == SEGMENT
+    assert outline.contour.min(axis=0).tolist() == [0, 0]
+    assert outline.contour.max(axis=0).tolist() == [29, 19]
+    np.testing.assert_array_equal(filled(outline.contour + np.array([8, 5]), MASK.shape), MASK)
+
+
+@pytest.mark.parametrize(
+    ('dy', 'dx', 'free'),
+    [
+        (-4, 0, True), (-5, 0, False), (0, -7, True), (0, -8, False),
+        (14, 0, True), (15, 0, False), (0, 21, True), (0, 22, False),
+    ],
+    ids=['top', 'at the top', 'left', 'at the left', 'bottom', 'at the bottom', 'right',
+         'at the right'],
+)  # fmt: skip
+def test_outlines_that_touch_a_border_are_none(dy, dx, free):
+    outline = segments._outline_of(shifted(dy, dx), OBJECT, (0.1, 0.3))
+    assert (outline is not None) == free
+
+
+@pytest.mark.parametrize(
+    ('area', 'taken'),
+    [((0.41, 0.8), True), ((0.42, 0.8), False), ((0.01, 0.18), True), ((0.01, 0.17), False)],
+    ids=['small', 'too small', 'large', 'too large'],
+)
+def test_found_things_may_be_a_little_smaller_or_larger_than_asked_for(area, taken):
+    assert (segments._outline_of(MASK, OBJECT, area) is not None) == taken
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """Searches for objects and segments that find nothing; returns which were made."""
+    made = []
+    monkeypatch.setattr(segments, 'find_object', lambda *_: made.append(OBJECT))
+    monkeypatch.setattr(segments, 'grow_segment', lambda *_: made.append(SEGMENT))
+    return made
+
+
+@pytest.mark.parametrize(
+    ('shares', 'made', 'kind'),
+    [
+        ({OBJECT: 1.0, SEGMENT: 0.0, SHAPE: 0.0}, [OBJECT, SEGMENT], SHAPE),
+        ({OBJECT: 0.0, SEGMENT: 1.0, SHAPE: 0.0}, [SEGMENT], SHAPE),
+        ({OBJECT: 0.0, SEGMENT: 0.0, SHAPE: 1.0}, [], SHAPE),
+        ({SEGMENT: 1.0, OBJECT: 0.0}, [SEGMENT, OBJECT], None),
+        ({OBJECT: 1.0}, [OBJECT], None),
+    ],
+    ids=['object', 'segment', 'shape', 'another order', 'nothing else'],
+)
+def test_what_is_not_found_gives_way_to_the_next_kind(shares, made, kind, searches):
+    flat = np.full((60, 80, 3), 90, np.uint8)
+    found = [random_outline(flat, np.random.default_rng(seed), AREA, shares) for seed in range(8)]
+    assert searches == 8 * made
+    kinds = {outline.kind for outline in found if outline is not None}
+    assert kinds == ({kind} if kind else set())
+
+
+def test_a_found_mask_that_touches_the_border_gives_way_too(monkeypatch):
+    monkeypatch.setattr(segments, 'find_object', lambda *_: shifted(-5, 0))
+    monkeypatch.setattr(segments, 'grow_segment', lambda *_: MASK)
+    image, shares = np.zeros((40, 60, 3), np.uint8), {OBJECT: 1.0, SEGMENT: 0.0}
+    outline = random_outline(image, np.random.default_rng(0), (0.1, 0.3), shares)
+    assert outline.kind == SEGMENT
+    assert outline.at == (5, 8)
+
+
+def test_neighbours_share_a_side():
+    labels = np.array([[0, 0, 1], [2, 3, 1]])
+    expected = {(0, 0), (1, 1), (0, 1), (0, 2), (0, 3), (1, 3), (2, 3)}
+    matrix = segments._adjacency(labels, 5)
+    assert {(i, j) for i, j in np.argwhere(matrix).tolist() if i <= j} == expected
+    np.testing.assert_array_equal(matrix, matrix.T)
+
+
+@pytest.mark.parametrize('size', [(54, 72), (8, 100)])
+def test_superpixels_cover_the_image_and_keep_to_its_edges(size):
+    image = np.zeros((*size, 3), np.uint8)
+    image[:, size[1] // 2 :] = 230
+    labels, count = segments._superpixels(image, np.random.default_rng(0))
+    assert labels.shape == size
+    assert labels.min() == 0
+    assert labels.max() < count == max(size[0] // 9, 1) * max(size[1] // 9, 1)
+    assert len(np.unique(labels)) > 0.9 * count
+    sides = [np.bincount(labels[half], minlength=count)
+             for half in (image[..., 0] == 0, image[..., 0] > 0)]  # fmt: skip
+    assert np.minimum(*sides).sum() <= 0.06 * labels.size, 'none lies on both'
+
+
+def test_segments_grow_to_an_area_within_the_range_and_stay_off_the_border():
+    flat = np.full((96, 128, 3), 90, np.uint8)
+    shares = []
+    for seed in range(12):
+        mask = grow_segment(flat, np.random.default_rng(seed), (0.05, 0.15))
+        shares.append(mask.mean())
+        assert mask[1:-1, 1:-1].sum() == mask.sum()
+    assert 0.03 < min(shares) < 0.08
+    # The last superpixel may go beyond.
+    assert 0.1 < max(shares) < 0.15 + 2 * 81 / (96 * 128)
+
+
+def test_where_no_colours_are_alike_nothing_grows():
+    cells = np.random.default_rng(0).integers(0, 2, (12, 16, 3)) * 255
+    image = cells.repeat(8, axis=0).repeat(8, axis=1).astype(np.uint8)
+    for seed in range(6):
+        assert grow_segment(image, np.random.default_rng(seed), (0.2, 0.4)) is None
+
+
+def test_an_image_of_border_alone_has_no_segment_and_a_sky():
+    tiny = np.full((16, 16, 3), 90, np.uint8)
+    assert grow_segment(tiny, np.random.default_rng(0), AREA) is None
+    assert grow_segment(tiny, np.random.default_rng(0), (0.1, 1.0), 'top').all()
+
+
+@pytest.mark.parametrize(('border', 'row'), [('top', 0), ('bottom', -1)])
+def test_a_sky_or_ground_grows_from_its_border_to_the_next_thing(border, row):
+    image = np.full((96, 128, 3), (90, 140, 220), np.uint8)
+    image[40:56] = (20, 20, 20)
+    for seed in range(4):
+        mask = grow_segment(image, np.random.default_rng(seed), (0.1, 0.9), border)
+        assert mask[row].all()
+        assert not mask[44:52].any()
+        assert mask[:38].all() == (border == 'top')
+        assert mask[58:].all() == (border == 'bottom')
