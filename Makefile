@@ -6,6 +6,8 @@
 #   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
 #           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
 #   ARGS    more arguments for `demo` and `test`: make test ARGS='-m slow'
+#   TESTS   processes that share the tests (one for each core, four at most): make test TESTS=0
+#           runs them in pytest's own process, for a debugger or a GPU
 
 STACK ?= onedl
 VENV_onedl := .venv
@@ -13,6 +15,7 @@ VENV_openmmlab := .venv-openmmlab
 VENV ?= $(or $(VENV_$(STACK)),$(error STACK is onedl or openmmlab, not '$(STACK)'))
 TORCH ?=
 ARGS ?=
+TESTS ?= auto
 
 # The originals need torch 2.1, which has no build for Python 3.12.
 NEWEST_onedl := 12
@@ -42,7 +45,7 @@ demo: env  ## forge images, train on them, test and draw the result: work_dirs/d
 	$(VENV)/bin/python tools/demo.py $(ARGS)
 
 test: env  ## run the tests
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
 
 lint: env  ## ruff and mypy
 	$(VENV)/bin/python -m ruff check .

@@ -3,7 +3,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from mmomni.registry import INFERENCERS
 from .inputs import Input, Source, sources_of
 from .network import Network, TorchNetwork, fuse_norms
 from .results import Failure, Prediction, choice_of_gate, draw_overlay, find_regions, score_of
-from .samples import MAX_PIXELS, Sample, read_batch, try_to_read
+from .samples import MAX_PIXELS, Sample, Samples, try_to_read
 from .tiling import WINDOW, Map, predict_maps
 from .windows import GRID, plan_windows
 
@@ -111,8 +111,8 @@ class ManipulationInferencer(BaseInferencer):
     def _init_pipeline(self, cfg: Config) -> Callable[[Source], Sample | Failure]:
         return partial(try_to_read, max_pixels=self.max_pixels)
 
-    def _init_collate(self, cfg: Config) -> Callable[[Sequence[Source]], list[Sample | Failure]]:
-        return partial(read_batch, read=self.pipeline)
+    def _init_collate(self, cfg: Config) -> Callable[[list], list]:
+        return list
 
     def _init_visualizer(self, cfg: Config) -> None:
         """None: :func:`draw_overlay` needs no state."""
@@ -147,9 +147,8 @@ class ManipulationInferencer(BaseInferencer):
         self, inputs: Sequence[Source], batch_size: int = 1, workers: int = 0
     ) -> Iterator[list[Sample | Failure]]:
         """Read images, in batches."""
-        # A list of any things is data set enough; it is the collation that reads them.
-        sources: Any = inputs
-        yield from DataLoader(sources, batch_size, num_workers=workers, collate_fn=self.collate_fn)
+        dataset = Samples(inputs, self.pipeline)
+        yield from DataLoader(dataset, batch_size, num_workers=workers, collate_fn=self.collate_fn)
 
     @torch.inference_mode()
     def forward(

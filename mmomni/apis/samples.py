@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
@@ -58,11 +59,20 @@ class Sample(NamedTuple):
     seconds: float
 
 
-def read_batch(
-    sources: Sequence[Source], read: Callable[[Source], Sample | Failure]
-) -> list[Sample | Failure]:
-    """What a loader makes of some sources, in this process or in its own."""
-    return [read(source) for source in sources]
+class Samples(Dataset):
+    """Sources that a loader reads on demand, in this process or in its own."""
+
+    def __init__(
+        self, sources: Sequence[Source], read: Callable[[Source], Sample | Failure]
+    ) -> None:
+        self.sources = sources
+        self.read = read
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, index: int) -> Sample | Failure:
+        return self.read(self.sources[index])
 
 
 def try_to_read(source: Source, max_pixels: int) -> Sample | Failure:

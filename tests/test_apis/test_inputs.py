@@ -21,7 +21,7 @@ def names(inputs):
 
 def test_a_path_is_one_source_whether_text_or_path(folder):
     path = folder / 'b.jpg'
-    assert sources_of(path) == list_sources(str(path)) == [Source(str(path), path)]
+    assert sources_of(path) == sources_of(str(path)) == [Source(str(path), path)]
 
 
 def test_a_named_file_needs_no_image_suffix(folder):

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from mmomni.apis import Failure, samples
 from mmomni.apis.inputs import Source, sources_of
-from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, read_batch, read_sample, try_to_read
+from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, Samples, read_sample, try_to_read
 from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs
 from mmomni.jpeg import ImageReadError
 
@@ -95,11 +95,12 @@ def test_a_grey_array_is_a_picture_of_three_equal_channels():
     np.testing.assert_array_equal(array.planes, file.planes)
 
 
-def test_samples_of_a_batch_are_read_in_order():
+def test_samples_are_read_on_demand_in_order():
     contents = [saved(picture(seed=1), 'PNG'), b'', np.asarray(picture())]
-    batch = read_batch(sources_of(contents), lambda source: try_to_read(source, MAX_PIXELS))
-    assert [result.source for result in batch] == ['bytes 0', 'bytes 1', 'array 2']
-    assert [isinstance(result, Failure) for result in batch] == [False, True, False]
+    dataset = Samples(sources_of(contents), lambda source: try_to_read(source, MAX_PIXELS))
+    assert len(dataset) == 3
+    assert [dataset[i].source for i in range(3)] == ['bytes 0', 'bytes 1', 'array 2']
+    assert [isinstance(dataset[i], Failure) for i in range(3)] == [False, True, False]
 
 
 # ---- what a person should know ---------------------------------------------------------------
