@@ -77,8 +77,14 @@ def calibrate(
 ) -> dict[str, Any]:
     """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
 
-    The other arguments are those of :class:`ManipulationInferencer`, :func:`score_images` and
-    :func:`~mmomni.evaluation.calibration.conformal_threshold`.
+    Args:
+        config: Config file of the checkpoint.
+        checkpoint: Its weights.
+        source: See :func:`authentic_images`.
+        fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
+        pooling: See :func:`mmomni.evaluation.functional.image_score`.
+        progress: Called with (images done, all images).
+        trust_checkpoint: See :class:`ManipulationInferencer`.
 
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),

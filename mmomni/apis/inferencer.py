@@ -171,14 +171,17 @@ class ManipulationInferencer(BaseInferencer):
             raise ValueError(f'expected a threshold between 0 and 1, got {threshold}')
         if pooling not in IMAGE_POOLINGS:
             raise ValueError(f'expected pooling to be one of {IMAGE_POOLINGS}, got {pooling!r}')
-        by_size = defaultdict(list)
-        for item in inputs:
-            if isinstance(item, Sample):
-                by_size[item.planes.shape].append(item)
-        found = {size: iter(self._predict(s, threshold, pooling)) for size, s in by_size.items()}
-        return [
-            item if isinstance(item, Failure) else next(found[item.planes.shape]) for item in inputs
-        ]
+        results: dict[int, Prediction | Failure] = {}
+        by_size: dict[tuple[int, ...], list[tuple[int, Sample]]] = defaultdict(list)
+        for number, item in enumerate(inputs):
+            if isinstance(item, Failure):
+                results[number] = item
+            else:
+                by_size[tuple(item.planes.shape)].append((number, item))
+        for group in by_size.values():
+            numbers, samples = zip(*group, strict=True)
+            results.update(zip(numbers, self._predict(samples, threshold, pooling), strict=True))
+        return [results[number] for number in range(len(inputs))]
 
     def _predict(
         self, samples: Sequence[Sample], threshold: float, pooling: str

@@ -156,10 +156,11 @@ def _legend(table: Table) -> list[str]:
 
 
 def _as_dict(table: Table) -> dict:
-    rows = [
-        asdict(row) | {'difference': {s: difference(row, s) for s in row.scores if s in row.paper}}
-        for row in table.rows
-    ]
+    rows = []
+    for row in table.rows:
+        deltas = {score: difference(row, score) for score in row.scores}
+        known = {score: delta for score, delta in deltas.items() if delta is not None}
+        rows.append(asdict(row) | dict(difference=known))
     return dict(title=table.title, rows=rows)
 
 

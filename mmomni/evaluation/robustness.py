@@ -123,7 +123,9 @@ def perturbed(loader: dict, point: Point) -> dict:
 def _insert(dataset: dict, point: Point) -> None:
     if point.kind in ('original', DOCTAMPER):
         return
-    place = _place_of_image(dataset) + 1 + _loads_mask_at_once(dataset)
+    place = _place_of_image(dataset) + 1
+    if _loads_mask_at_once(dataset):
+        place += 1
     step = dict(type='mmomni.Perturb', kind=point.kind, value=point.value)
     dataset['pipeline'] = [*dataset['pipeline'][:place], step, *dataset['pipeline'][place:]]
 

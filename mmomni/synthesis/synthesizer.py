@@ -116,9 +116,10 @@ class Synthesizer:
                 f"sources 'rendered' are documents, got domain {self.domain!r}; choose the domain "
                 "'document' or give a folder of images"
             )
-        for name, least in (('max_side', LEAST_SIDE), ('seed', 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f'{name} must be {least} or more, got {getattr(self, name)}')
+        if self.max_side < LEAST_SIDE:
+            raise ValueError(f'max_side must be {LEAST_SIDE} or more, got {self.max_side}')
+        if self.seed < 0:
+            raise ValueError(f'seed must be 0 or more, got {self.seed}')
         for low, high in (self.first_quality, self.second_quality):
             if not 1 <= low <= high <= 100:
                 raise ValueError(
@@ -238,12 +239,12 @@ class Synthesizer:
         found = self._pool.images(rng, 2 if forged else 1)
         kind = _possible(kind, *found[0])
         # Only the source itself has to have what is wished.
-        image, *donors = (
-            random_view(source, self.domain, rng, self.max_side, wanted)
-            for (_, source), wanted in zip(found, (kind, MADE), strict=False)
-        )
+        views = [
+            random_view(source, self.domain, rng, self.max_side, MADE if number else kind)
+            for number, (_, source) in enumerate(found)
+        ]
         names = tuple(path.name for path, _ in found)
-        return _View(image, donors[0] if donors else None, names=names, kind=kind)
+        return _View(views[0], views[1] if len(views) > 1 else None, names=names, kind=kind)
 
 
 def _possible(kind: str, path: Path, image: np.ndarray) -> str:

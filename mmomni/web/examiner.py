@@ -21,7 +21,7 @@ from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examiner:
     """What the page shows of one uploaded file, by the code of ``mmomni predict``.
 

@@ -1,6 +1,6 @@
 """Whatever lies in a folder of images: each file gets one answer, and no file ends the run.
 
-``make test ARGS='-m slow -s tests/fuzz'`` reads all of them and prints the figures.
+``make test TESTS=0 ARGS='-m slow -s tests/fuzz'`` reads all of them and prints the figures.
 """
 
 import json

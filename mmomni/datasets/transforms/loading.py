@@ -17,7 +17,11 @@ class _Loading(BaseTransform):
         self.backend_args = backend_args
 
     def read(self, path: str) -> bytes:
-        """Raises :class:`~mmomni.jpeg.ImageReadError` for a file that cannot be read."""
+        """All bytes of a file.
+
+        Raises:
+            ImageReadError: There is no such file, or it cannot be read.
+        """
         try:
             return fileio.get(path, backend_args=self.backend_args)
         except OSError as error:

@@ -16,7 +16,7 @@ def image_score(probability: Tensor, pooling: str, top_k: float = TOP_K) -> floa
     """Pool the probability of "tampered", (H, W), into the score of an image, in [0, 1].
 
     Args:
-        probability: (H, W).
+        probability: Of each pixel.
         pooling: ``'max'``, or ``'top_k_mean'``, the mean of the highest pixels.
         top_k: Their share of all pixels, in (0, 1]; at least one pixel.
 

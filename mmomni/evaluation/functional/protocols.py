@@ -123,21 +123,28 @@ class Protocol:
 
 
 _REGION = ('IoU', 'F1', 'precision', 'recall')
-# Name, scores, average, empty_gt and eps of each.
-_DOCTAMPER = Protocol('doctamper', _REGION, 'doctamper', 'skip', Eps(precision=1e-8, f1=1e-8))
+_DOCTAMPER = Protocol(
+    'doctamper', _REGION, 'doctamper', empty_gt='skip', eps=Eps(precision=1e-8, f1=1e-8)
+)
 _IMDLBENCO = Protocol(
-    'imdlbenco', (*_REGION, 'AUC'), 'per_image', 'zero', Eps(1e-8, 1e-8, 1e-8, 1e-8)
+    'imdlbenco', (*_REGION, 'AUC'), 'per_image', empty_gt='zero', eps=Eps(1e-8, 1e-8, 1e-8, 1e-8)
 )
 _TABLE = (
-    Protocol('per_image', _REGION, 'per_image', 'zero', Eps(1e-6, 1e-6, 1e-6, 1e-8)),
+    Protocol(
+        'per_image', _REGION, 'per_image', empty_gt='zero', eps=Eps(1e-6, 1e-6, 1e-6, 1e-8)
+    ),
     _DOCTAMPER,
     replace(_DOCTAMPER, name='doctamper_batch6', batch_size=6),
     _IMDLBENCO,
     replace(_IMDLBENCO, name='imdlbenco_permuted', permute=True),
     Protocol(
-        'trufor', ('F1', 'F1_best'), 'per_image', 'skip', Eps(), permute=True, ignore_band=(15, 11)
+        'trufor', ('F1', 'F1_best'), 'per_image', empty_gt='skip', eps=Eps(),
+        permute=True, ignore_band=(15, 11),
     ),
-    Protocol('catnet', ('mIoU', 'permuted_mIoU', 'pixel_accuracy'), 'per_image', 'zero', Eps()),
+    Protocol(
+        'catnet', ('mIoU', 'permuted_mIoU', 'pixel_accuracy'), 'per_image',
+        empty_gt='zero', eps=Eps(),
+    ),
 )
 PROTOCOLS = {protocol.name: protocol for protocol in _TABLE}
 

@@ -46,7 +46,8 @@ def score_image(
     A decision of 0 and 1 will do where ``protocol.needs_probability`` is false.
 
     Raises:
-        ValueError: The two differ in size; probabilities that are to be ranked are NaN.
+        ValueError: Prediction and target differ in size; probabilities that are to be ranked are
+            NaN.
     """
     check_sizes(probability, target)
     tampered, pixels = int((target == 1).sum()), int((target != ignore_index).sum())

@@ -43,7 +43,7 @@ class GateReport(GroupedMetric):
     Args:
         margin: By how much vision must be better for ``L_c``, as in :class:`mmomni.ModalGateHead`.
         collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Prefix of all keys.
+        prefix: Prefix of all keys; default: ``'gate'``.
     """
 
     default_prefix = 'gate'

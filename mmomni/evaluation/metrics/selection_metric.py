@@ -47,7 +47,7 @@ class SelectionMetric(GroupedMetric):
     Args:
         ignore_index: Ground-truth value that is not counted.
         collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Prefix of all keys.
+        prefix: Prefix of all keys; default: ``'selection'``.
 
     Raises:
         ValueError: Samples have no logits of two channels; or these are NaN.

@@ -38,7 +38,7 @@ def speed_up_regions(module: nn.Module) -> None:
     """Make all layers of mmcv's RoIAlign inside of a module :class:`SeparableRoIAlign`."""
     for layer in module.modules():
         if type(layer) is RoIAlign:
-            layer.__class__ = SeparableRoIAlign  # which has the same attributes
+            layer.__class__ = SeparableRoIAlign  # which adds no attributes, only a `forward`
 
 
 def roi_align(

@@ -1,5 +1,5 @@
+from .criteria import losses_by_name
 from .gate import gate_label, tampered_iou
-from .heads import losses_by_name
 from .region_loss import RegionLoss, tversky_losses
 from .weighted_cross_entropy import WeightedCrossEntropy
 

@@ -3,7 +3,7 @@ from torch import Tensor, nn
 
 from mmomni.registry import MODELS
 
-from .heads import refuse_pixel_weights
+from .criteria import refuse_pixel_weights
 
 POOLS = ('batch', 'sample')
 

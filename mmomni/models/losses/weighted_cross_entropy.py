@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mmomni.registry import MODELS
 
-from .heads import refuse_pixel_weights
+from .criteria import refuse_pixel_weights
 
 
 @MODELS.register_module()

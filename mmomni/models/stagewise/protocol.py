@@ -41,7 +41,16 @@ class Stagewise(BaseModule):
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of the four levels: those that the backbone says it has."""
+        """Channels of the four levels: those that the backbone says it has.
+
+        Raises:
+            TypeError: It does not, and its adapter has no ``channels`` of its own.
+        """
+        if not hasattr(self.body, 'channels'):
+            raise TypeError(
+                f'{type(self.body).__name__} has no attribute `channels`, expected the channels of '
+                f'its four levels; add it there, or a property `channels` to {type(self).__name__}'
+            )
         return tuple(self.body.channels)
 
     @property

@@ -91,3 +91,12 @@ def test_adapter_that_does_not_say_everything(pyramid):
     adapts('mmomni.Pyramid')(Half)
     with pytest.raises(TypeError, match=r'abstract.*(stage|stem)'):
         build_stagewise(dict(type='mmomni.Pyramid'), 6)
+
+
+def test_channels_that_neither_adapter_nor_backbone_says(pyramid):
+    class Silent(Stagewise):
+        stem, stage = Steps.stem, Steps.stage
+
+    adapts('mmomni.Pyramid')(Silent)
+    with pytest.raises(TypeError, match=r'Pyramid has no attribute `channels`.*to Silent'):
+        ModalGateEncoder(dict(type='mmomni.Pyramid'))
