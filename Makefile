@@ -5,7 +5,7 @@
 #   PYTHON  the interpreter it is made with (3.10, 3.11 or 3.12; found if not given)
 #   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
 #           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
-#   ARGS    more arguments for `demo` and `test`: make test ARGS='-m slow'
+#   ARGS    more arguments for `test`: make test ARGS='-m slow'
 #   TESTS   processes that share the tests (one for each core, four at most): make test TESTS=0
 #           runs them in pytest's own process, for a debugger or a GPU
 
@@ -42,7 +42,7 @@ env:  ## make the virtual environment; about ten minutes once, a second when it 
 	$$python tools/make_env.py --stack $(STACK) --venv '$(VENV)' --torch '$(TORCH)'
 
 demo: env  ## forge images, train on them, test and draw the result: work_dirs/demo
-	$(VENV)/bin/python tools/demo.py $(ARGS)
+	$(VENV)/bin/python tools/demo.py
 
 test: env  ## run the tests
 	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)

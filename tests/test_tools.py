@@ -683,3 +683,12 @@ def test_amp_keeps_a_loss_scale_of_the_config(merged):
 def test_launcher(merged):
     assert merged('train', '--launcher', 'slurm').launcher == 'slurm'
     assert merged('train').launcher == 'none'
+
+
+def test_the_demo_takes_no_arguments_and_says_so(load_tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('sys.argv', ['demo.py', '--num', '3'])
+    with pytest.raises(SystemExit):
+        load_tool('demo.py').main()
+    assert 'unrecognized arguments: --num 3' in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())

@@ -4,6 +4,7 @@ The sources are photographs that scikit-image and matplotlib ship, and pages ren
 in TEST_SOURCES are never used in training.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -87,6 +88,7 @@ def report() -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # nothing can be chosen
     if WORK_DIR.exists():
         print(f'goes on with what is in {WORK_DIR}; remove it to start anew')
     synthesize()

@@ -2,7 +2,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .parser import Commands
+from .parser import RATE, Commands
 from .progress import counter
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
@@ -24,7 +24,7 @@ def add_parser(commands: Commands) -> None:
         help='a folder of authentic images, or a list file with lines `image -`',
     )  # fmt: skip
     parser.add_argument(
-        '--fpr', type=float, default=0.01,
+        '--fpr', type=RATE, default=0.01,
         help='largest share of authentic images to be called tampered; n images can vouch for '
         '1/(n+1) at best (default: %(default)s)',
     )  # fmt: skip

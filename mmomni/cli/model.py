@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .parser import checked
+from .parser import RATE, checked
 
 if TYPE_CHECKING:
     from mmomni.apis import ManipulationInferencer
@@ -28,7 +28,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help='a pixel is called tampered above this probability (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--fpr', type=float, metavar='RATE',
+        '--fpr', type=RATE, metavar='RATE',
         help='also call each image tampered or authentic, so that this share of authentic images '
         'is called tampered; needs a calibration for it, in the checkpoint or by --calibration',
     )  # fmt: skip

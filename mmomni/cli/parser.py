@@ -35,3 +35,6 @@ def checked(
         return value
 
     return parse
+
+
+RATE = checked(float, lambda rate: 0 < rate < 1, 'a rate above 0 and below 1')

@@ -57,7 +57,7 @@ class ManipulationDataset(BaseSegDataset):
         self.held_out = held_out
         self.split = split
         self.domain = domain
-        self.name = name or Path(kwargs.get('data_root') or domain).name
+        self.name = name or Path(kwargs.get('data_root') or '').name or domain
         self._named_unreadable: set[str] = set()
         if data_prefix is not None and kwargs.get('ann_file'):
             raise ValueError(

@@ -110,6 +110,7 @@ def test_rendered_cannot_be_mixed_with_folders(photos, tmp_path, capsys):
         (['synthesize', 'a', '--domain', 'face', '--num', '1'], 'OUT'),
         (['calibrate', 'a.py', 'b.pth'], 'AUTHENTIC'),
         (['calibrate', 'a.py', 'b.pth', 'c', '--pooling', 'median'], 'invalid choice'),
+        (['calibrate', 'a.py', 'b.pth', 'c', '--fpr', '0'], 'a rate above 0 and below 1, got 0'),
         ([], 'command'),
     ],
 )

@@ -189,6 +189,7 @@ def test_nothing_to_predict_is_an_error(predict, photos, capsys):
     [
         (['--format', 'png,gif'], 'png,npz,json'),
         (['--threshold', '1.5'], 'from 0 to below 1'),
+        (['--fpr', '5'], 'a rate above 0 and below 1, got 5'),
         (['--batch-size', '0'], '1 or more'),
         (['--workers', '-1'], '0 or more'),
         (['--backend', 'tensorrt'], 'invalid choice'),

@@ -242,6 +242,13 @@ def test_missing_list_is_named(tmp_path):
         dataset(tmp_path, ann_file='list.txt')
 
 
+@pytest.mark.parametrize('root', ['.', ''])
+def test_a_set_in_the_working_directory_is_called_by_its_domain(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r'^natural: expected a list file at gone\.txt'):
+        ManipulationDataset(domain='natural', data_root=root, ann_file='gone.txt')
+
+
 def test_empty_list_is_an_error(tmp_path):
     (tmp_path / 'list.txt').write_text('# nothing\n')
     with pytest.raises(ValueError, match=r'no images found in .*list\.txt'):
