@@ -11,7 +11,7 @@ from mmomni.registry import DATASETS
 from mmomni.utils.files import find_by_stem
 
 from .list_files import list_lines, listed_pair
-from .splits import indices_of_split
+from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 
 
 @DATASETS.register_module()
@@ -50,10 +50,11 @@ class ManipulationDataset(BaseSegDataset):
         domain: str,
         name: str | None = None,
         data_prefix: dict | None = None,
-        held_out: int = 0,
-        split: str = 'train',
+        held_out: int = SPLIT_DEFAULTS['held_out'],
+        split: str = SPLIT_DEFAULTS['split'],
         **kwargs: Any,
     ) -> None:
+        check_split(split, held_out)
         self.held_out = held_out
         self.split = split
         self.domain = domain

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmomni.datasets.configured import sets_of, type_name
 from mmomni.datasets.list_files import list_lines, listed_pair
-from mmomni.datasets.splits import indices_of_split
+from mmomni.datasets.splits import SPLIT_DEFAULTS, indices_of_split
 from mmomni.utils.files import find_by_stem, is_image
 
 from .records import DataSet
@@ -131,8 +131,8 @@ def _keep_split(data_set: DataSet, config: dict) -> None:
     """Leave out what is held out of training, or all the rest; all, if it cannot be split."""
     pairs, data_set.pairs = data_set.pairs, []
     if pairs:
-        held_out, split = config.get('held_out', 0), config.get('split', 'train')
-        kept = indices_of_split(len(pairs), held_out, split, data_set.name)
+        given = {key: config.get(key, default) for key, default in SPLIT_DEFAULTS.items()}
+        kept = indices_of_split(len(pairs), name=data_set.name, **given)
         data_set.pairs = [pairs[index] for index in kept]
 
 

@@ -69,6 +69,9 @@ REFUSED = {
     'too many held out': ((*TEN, 'masks/1.png'), dict(held_out=6), 'set-missing'),
     'none held out': ((*TEN, 'masks/1.png'), dict(split='held_out'), 'set-missing'),
     'no such split': ((*TEN, 'masks/1.png'), dict(split='val'), 'set-missing'),
+    'nothing held out': ((*TEN, 'masks/1.png'), dict(held_out=None), 'set-missing'),
+    'a word held out': ((*TEN, 'masks/1.png'), dict(held_out='3'), 'set-missing'),
+    'a share held out': ((*TEN, 'masks/1.png'), dict(held_out=1.0), 'set-missing'),
 }  # fmt: skip
 
 
