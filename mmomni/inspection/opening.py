@@ -93,7 +93,7 @@ def open_config(path: Path) -> list[DataSet]:
         for leaf in sets_of(config, f'{split}_dataloader'):
             if 'type' not in leaf:
                 continue
-            files = {key: leaf.get(key) for key in FILE_KEYS}
+            files = {key: leaf.get(key, SPLIT_DEFAULTS.get(key)) for key in FILE_KEYS}
             _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
             if split not in splits:
                 splits.append(split)

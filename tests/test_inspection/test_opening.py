@@ -210,6 +210,15 @@ def test_sets_that_validate_and_test_alike_are_opened_once(tmp_path):
     assert [each.split for each in open_config(config)] == ['train', 'val/test', 'test']
 
 
+def test_what_is_not_said_of_a_split_is_the_same_said(tmp_path):
+    """Opened twice, every image of the set would be a duplicate."""
+    touch(tmp_path, *TEN, 'masks/1.png')
+    entry = dict(type='ManipulationDataset', data_root=str(tmp_path))
+    said = [dict(entry, held_out=0), dict(entry, split='train'), entry]
+    (data_set,) = open_config(write_config(tmp_path / 'c.json', val=said[:2], test=said[2:]))
+    assert (data_set.split, len(data_set.pairs)) == ('val/test', 10)
+
+
 def test_sides_of_one_split_are_two_sets(tmp_path):
     """Also if both are for testing."""
     touch(tmp_path, *TEN, 'masks/1.png')
