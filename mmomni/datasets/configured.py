@@ -80,6 +80,19 @@ def describe_absent(absent: Collection[AbsentSet], total: int) -> str:
     return '\n  '.join([f'{len(absent)} of {total} test sets left out:', *_lines(absent)])
 
 
+def check_prefix(name: str, ann_file: str | None, data_prefix: dict | None) -> None:
+    """Refuse folders beside a list file, which has paths of its own.
+
+    Raises:
+        ValueError: A set of that ``name`` has both.
+    """
+    if ann_file and data_prefix is not None:
+        raise ValueError(
+            f'{name}: paths of a list file (ann_file) are relative to data_root; remove '
+            f'data_prefix={data_prefix}'
+        )
+
+
 def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
     """How the pixels of every test set reach the network, read from its pipeline.
 

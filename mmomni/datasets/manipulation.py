@@ -10,6 +10,7 @@ from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
 from mmomni.utils.files import find_by_stem
 
+from .configured import check_prefix
 from .list_files import list_lines, listed_pair
 from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 
@@ -60,11 +61,7 @@ class ManipulationDataset(BaseSegDataset):
         self.domain = domain
         self.name = name or Path(kwargs.get('data_root') or domain).name
         self._named_unreadable: set[str] = set()
-        if data_prefix is not None and kwargs.get('ann_file'):
-            raise ValueError(
-                f'{self.name}: paths of a list file (ann_file) are relative to data_root; remove '
-                f'data_prefix={data_prefix}'
-            )
+        check_prefix(self.name, kwargs.get('ann_file'), data_prefix)
         if data_prefix is None and not kwargs.get('ann_file'):
             data_prefix = dict(img_path='images', seg_map_path='masks')
         super().__init__(data_prefix=data_prefix or {}, **kwargs)

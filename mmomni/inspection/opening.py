@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmomni.datasets.configured import sets_of, type_name
+from mmomni.datasets.configured import check_prefix, sets_of, type_name
 from mmomni.datasets.list_files import list_lines, listed_pair
 from mmomni.datasets.splits import SPLIT_DEFAULTS, indices_of_split
 from mmomni.utils.files import find_by_stem, is_image
@@ -113,9 +113,7 @@ def _open_described(config: dict, split: str) -> DataSet:
         elif kind not in FOLDER_TYPES:
             data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
         elif config.get('ann_file'):
-            if (prefix := config.get('data_prefix')) is not None:
-                message = f'a list file (ann_file) holds whole paths; remove data_prefix={prefix}'
-                data_set.add('set-missing', data_set.root, message)
+            check_prefix(name, config['ann_file'], config.get('data_prefix'))
             pair_list(data_set, osp.join(root, config['ann_file']), root)
         else:
             prefix = config.get('data_prefix') or dict(img_path='images', seg_map_path='masks')

@@ -122,6 +122,20 @@ def test_what_the_dataset_refuses_is_an_error_here(layout, root):
     assert KINDS[kind].level == 'error'
 
 
+@pytest.mark.parametrize(
+    'layout', ['a list file and folders', 'too many held out', 'no such split', 'a word held out']
+)
+def test_what_one_rule_refuses_is_refused_in_its_words_and_has_no_images(layout, root):
+    """Of a set that cannot be split, all images would look as if they leaked."""
+    files, options, _ = REFUSED[layout]
+    touch(root, *files)
+    with pytest.raises(ValueError) as error:  # noqa: PT011  (whatever its words are)
+        built(root, **options)
+    data_set = opened(root, **options)
+    assert [finding.message for finding in data_set.findings] == [str(error.value)]
+    assert data_set.pairs == []
+
+
 def test_images_held_out_of_training_are_no_leak(tmp_path):
     """Of one list, training and validation have different images."""
     touch(tmp_path, *TEN, 'masks/1.png')
@@ -132,14 +146,6 @@ def test_images_held_out_of_training_are_no_leak(tmp_path):
     assert [Path(image).stem for image, _ in val.pairs] == ['0', '5']
     assert {image for image, _ in train.pairs} & {image for image, _ in val.pairs} == set()
     assert len(train.pairs) + len(val.pairs) == 10
-
-
-def test_a_set_that_cannot_be_split_has_no_images(tmp_path):
-    """All of them would look as if they leaked."""
-    touch(tmp_path, *TEN, 'masks/1.png')
-    data_set = opened(tmp_path, held_out=6)
-    assert data_set.pairs == []
-    assert 'cannot hold out 6 of 10 images' in data_set.findings[0].message
 
 
 # ---- what a person names --------------------------------------------------------------------
