@@ -1,6 +1,7 @@
 """What is measured of a file, and that it is what the training pipeline sees in it."""
 
 import io
+import tracemalloc
 import warnings
 
 import cv2
@@ -11,6 +12,7 @@ from planting import jpeg_bytes, make_picture, png_bytes, turned, with_orientati
 
 from mmomni.datasets.list_files import size_of
 from mmomni.datasets.masks import tampered_pixels
+from mmomni.inspection import reading
 from mmomni.inspection.checks import check_record
 from mmomni.inspection.reading import read_bytes, read_image, read_mask, read_record
 from mmomni.inspection.records import Fault, ImageFacts, ListedImage
@@ -351,6 +353,18 @@ def test_a_mask_without_black_has_third_values_too(way, tmp_path):
     mask[:, :5] = 7
     (tmp_path / 'mask').write_bytes(WAYS[way](mask))
     assert read_mask(str(tmp_path / 'mask')).soft == pytest.approx(0.25)
+
+
+def test_colours_of_8_bits_are_counted_in_numbers_of_32():
+    """Four for each pixel, three channels and the code; numbers of 64 bits would take 32 bytes."""
+    colours = np.zeros((500, 500, 3), np.uint8)
+    colours[:250, :, 2] = 9
+    tracemalloc.start()
+    codes, counts = reading._count_colours(colours)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * codes.size
+    assert sorted(counts[counts > 0]) == [125000, 125000]
 
 
 # ---- files that cannot be read --------------------------------------------------------------
