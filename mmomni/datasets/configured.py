@@ -32,16 +32,24 @@ def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list
     Raises:
         FileNotFoundError: Not one test set is there.
     """
-    sets = sets_of(cfg, 'test_dataloader')
-    dropped = [_absent(entry)[0] for entry in sets if _may_be_dropped(entry, optional)]
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    if not dropped or sets == [dataset]:  # a single set has nothing beside it to test instead
+    if _is_single(dataset):  # which has nothing beside it to test instead
         return []
+    sets = list(innermost(dataset))
+    dropped = [_absent(entry)[0] for entry in sets if _may_be_dropped(entry, optional)]
     if len(dropped) == len(sets):
         lines = ['not one of the test sets is there:', *_lines(dropped)]
         raise FileNotFoundError('\n  '.join(lines))
-    keep_sets(dataset, lambda entry: not _may_be_dropped(entry, optional))
+    if dropped:
+        keep_sets(dataset, lambda entry: not _may_be_dropped(entry, optional))
     return dropped
+
+
+def _is_single(dataset: dict) -> bool:
+    """Whether no list of sets is anywhere in it, but wrappers of one at most."""
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return 'datasets' not in dataset
 
 
 def _may_be_dropped(entry: dict, optional: Collection[tuple[str, str]]) -> bool:
@@ -70,6 +78,19 @@ def demand_sets(cfg: Config) -> None:
 def describe_absent(absent: Collection[AbsentSet], total: int) -> str:
     """The lines that name absent sets, at least one, of all test sets to a person."""
     return '\n  '.join([f'{len(absent)} of {total} test sets left out:', *_lines(absent)])
+
+
+def check_prefix(name: str, ann_file: str | None, data_prefix: dict | None) -> None:
+    """Refuse folders beside a list file, which has paths of its own.
+
+    Raises:
+        ValueError: A set of that ``name`` has both.
+    """
+    if ann_file and data_prefix is not None:
+        raise ValueError(
+            f'{name}: paths of a list file (ann_file) are relative to data_root; remove '
+            f'data_prefix={data_prefix}'
+        )
 
 
 def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:

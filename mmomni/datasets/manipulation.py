@@ -10,8 +10,9 @@ from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
 from mmomni.utils.files import find_by_stem
 
+from .configured import check_prefix
 from .list_files import list_lines, listed_pair
-from .splits import indices_of_split
+from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 
 
 @DATASETS.register_module()
@@ -50,20 +51,17 @@ class ManipulationDataset(BaseSegDataset):
         domain: str,
         name: str | None = None,
         data_prefix: dict | None = None,
-        held_out: int = 0,
-        split: str = 'train',
+        held_out: int = SPLIT_DEFAULTS['held_out'],
+        split: str = SPLIT_DEFAULTS['split'],
         **kwargs: Any,
     ) -> None:
+        check_split(split, held_out)
         self.held_out = held_out
         self.split = split
         self.domain = domain
         self.name = name or Path(kwargs.get('data_root') or '').name or domain
         self._named_unreadable: set[str] = set()
-        if data_prefix is not None and kwargs.get('ann_file'):
-            raise ValueError(
-                f'{self.name}: paths of a list file (ann_file) are relative to data_root; remove '
-                f'data_prefix={data_prefix}'
-            )
+        check_prefix(self.name, kwargs.get('ann_file'), data_prefix)
         if data_prefix is None and not kwargs.get('ann_file'):
             data_prefix = dict(img_path='images', seg_map_path='masks')
         super().__init__(data_prefix=data_prefix or {}, **kwargs)

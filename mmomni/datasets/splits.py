@@ -1,6 +1,24 @@
 """Which images of a training set are held out of it, to validate on."""
 
+from typing import Any
+
 SPLITS = ('train', 'held_out')
+SPLIT_DEFAULTS: dict[str, Any] = dict(held_out=0, split='train')
+"""What a set that does not say how it is split has."""
+
+
+def check_split(split: Any, held_out: Any) -> None:
+    """Refuse what no set of any size can be split by.
+
+    Raises:
+        ValueError: Another split than those of :data:`SPLITS`, or a ``held_out`` that is no int.
+    """
+    if split not in SPLITS:
+        raise ValueError(f'expected split to be one of {SPLITS}, got {split!r}')
+    if not isinstance(held_out, int) or isinstance(held_out, bool):
+        raise ValueError(
+            f'expected held_out to be an int, so many images (0 holds none out), got {held_out!r}'
+        )
 
 
 def indices_of_split(total: int, held_out: int, split: str, name: str) -> list[int]:
@@ -13,10 +31,10 @@ def indices_of_split(total: int, held_out: int, split: str, name: str) -> list[i
         name: What an error message calls the set.
 
     Raises:
-        ValueError: Another split, or one that would hold out too many or, to validate on, none.
+        ValueError: What :func:`check_split` refuses, or a split that would hold out too many or,
+            to validate on, none.
     """
-    if split not in SPLITS:
-        raise ValueError(f'expected split to be one of {SPLITS}, got {split!r}')
+    check_split(split, held_out)
     if not 0 <= 2 * held_out <= total or (split == 'held_out' and not held_out):
         raise ValueError(
             f'{name}: cannot hold out {held_out} of {total} images for validation; '

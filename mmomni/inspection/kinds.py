@@ -23,7 +23,8 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     'set-missing': Kind(
         'error', 'set cannot be opened',
-        'Training would stop at the start. Correct data_root, ann_file or data_prefix.',
+        'Training would stop at the start: it is not there, or empty, or cannot be split. Correct '
+        'data_root, ann_file, data_prefix, held_out or split.',
     ),
     'list-line': Kind(
         'error', 'line of a list file cannot be understood',

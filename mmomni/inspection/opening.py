@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmomni.datasets.configured import sets_of, type_name
+from mmomni.datasets.configured import check_prefix, sets_of, type_name
 from mmomni.datasets.list_files import list_lines, listed_pair
-from mmomni.datasets.splits import indices_of_split
+from mmomni.datasets.splits import SPLIT_DEFAULTS, indices_of_split
 from mmomni.utils.files import find_by_stem, is_image
 
 from .records import DataSet
@@ -93,7 +93,7 @@ def open_config(path: Path) -> list[DataSet]:
         for leaf in sets_of(config, f'{split}_dataloader'):
             if 'type' not in leaf:
                 continue
-            files = {key: leaf.get(key) for key in FILE_KEYS}
+            files = {key: leaf.get(key, SPLIT_DEFAULTS.get(key)) for key in FILE_KEYS}
             _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
             if split not in splits:
                 splits.append(split)
@@ -113,9 +113,7 @@ def _open_described(config: dict, split: str) -> DataSet:
         elif kind not in FOLDER_TYPES:
             data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
         elif config.get('ann_file'):
-            if (prefix := config.get('data_prefix')) is not None:
-                message = f'a list file (ann_file) holds whole paths; remove data_prefix={prefix}'
-                data_set.add('set-missing', data_set.root, message)
+            check_prefix(name, config['ann_file'], config.get('data_prefix'))
             pair_list(data_set, osp.join(root, config['ann_file']), root)
         else:
             prefix = config.get('data_prefix') or dict(img_path='images', seg_map_path='masks')
@@ -131,8 +129,8 @@ def _keep_split(data_set: DataSet, config: dict) -> None:
     """Leave out what is held out of training, or all the rest; all, if it cannot be split."""
     pairs, data_set.pairs = data_set.pairs, []
     if pairs:
-        held_out, split = config.get('held_out', 0), config.get('split', 'train')
-        kept = indices_of_split(len(pairs), held_out, split, data_set.name)
+        given = {key: config.get(key, default) for key, default in SPLIT_DEFAULTS.items()}
+        kept = indices_of_split(len(pairs), name=data_set.name, **given)
         data_set.pairs = [pairs[index] for index in kept]
 
 

@@ -116,7 +116,8 @@ def _count_colours(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if np.array_equal(grey, colours[..., 1]) and np.array_equal(grey, colours[..., 2]):
         return grey, np.bincount(grey.ravel(), minlength=1)
     bits = 8 * colours.itemsize
-    codes = colours.astype(np.int64) @ np.array((1 << 2 * bits, 1 << bits, 1), dtype=np.int64)
+    number = np.int32 if bits == 8 else np.int64  # no more memory than the codes need
+    codes = colours.astype(number) @ np.array((1 << 2 * bits, 1 << bits, 1), dtype=number)
     if bits > 8:  # too many colours to have a counter each
         black = np.zeros(1, np.int64)  # the lowest code, whether the mask has it or not
         numbers = np.unique(np.concatenate((black, codes.ravel())), return_inverse=True)[1][1:]

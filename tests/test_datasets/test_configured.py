@@ -116,8 +116,27 @@ def test_nothing_there_is_an_error_that_names_what_was_expected(tmp_path):
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize('dataset', [dict(type='ADE20KDataset', data_root='nowhere'), None])
+def test_an_empty_list_of_test_sets_is_an_error():
+    with pytest.raises(FileNotFoundError, match='not one of the test sets is there'):
+        drop_absent_sets(config(), PAPER_SETS)
+
+
+COVERAGE = dict(type='mmomni.ManipulationDataset', domain='natural', data_root='no/Coverage')
+
+
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        dict(type='ADE20KDataset', data_root='nowhere'),
+        COVERAGE,
+        dict(type='Repeat', dataset=COVERAGE),
+        dict(type='Repeat', dataset=dict(type='Repeat', dataset=COVERAGE)),
+        None,
+    ],
+    ids=['of another package', 'absent', 'repeated', 'repeated twice', 'none'],
+)
 def test_a_single_set_and_no_set_at_all_are_left_alone(dataset):
+    """Nothing is beside it to test instead: an absent one is left for the dataset to refuse."""
     cfg = Config(dict(test_dataloader=dataset and dict(dataset=dataset)))
     before = cfg.pretty_text if dataset else None
     assert drop_absent_sets(cfg, PAPER_SETS) == []

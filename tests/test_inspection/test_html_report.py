@@ -8,8 +8,9 @@ from pathlib import Path
 
 import hand_made
 import pytest
+from image_bytes import turned
 from PIL import Image
-from planting import make_mask, make_picture, save, turned
+from planting import make_mask, make_picture, save
 
 from mmomni.inspection import Diagnosis, check_data
 from mmomni.inspection.html_report import ALIKE_SHOWN, THUMBNAILS, render_html

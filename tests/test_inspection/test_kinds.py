@@ -12,17 +12,17 @@ from mmomni.datasets.masks import LOSSY_THRESHOLD
 from mmomni.inspection import KINDS, LEVELS, check_data, render_text
 from mmomni.inspection.checks import LARGEST_STEP, LEAST_SIDE
 from mmomni.inspection.html_report import render_html
+from mmomni.inspection.opening import FILE_KEYS
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'check-data.md'
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_a_kind_has_a_level_a_title_and_a_remedy(kind):
-    level, title, remedy = KINDS[kind]
-    assert level in LEVELS
-    assert title[-1] not in '.:'
-    assert remedy.endswith('.')
-    assert '  ' not in title + remedy
+def test_a_kind_has_a_level_a_title_and_a_remedy():
+    for kind, (level, title, remedy) in KINDS.items():
+        assert level in LEVELS, kind
+        assert title[-1] not in '.:', kind
+        assert remedy.endswith('.'), kind
+        assert '  ' not in title + remedy, kind
 
 
 def test_no_two_kinds_have_one_title():
@@ -46,6 +46,13 @@ def test_numbers_in_words_are_those_of_the_code(kind, number):
     assert str(number) in re.findall(r'\d+', KINDS[kind].title + KINDS[kind].remedy)
     row = next(line for line in PAGE.read_text().splitlines() if line.startswith(f'| `{kind}`'))
     assert str(number) in re.findall(r'\d+', row)
+
+
+def test_the_remedy_of_a_set_names_all_that_says_which_files_it_has():
+    row = next(line for line in PAGE.read_text().splitlines() if line.startswith('| `set-missing`'))
+    for key in set(FILE_KEYS) - {'type'}:
+        assert re.search(rf'\b{key}\b', KINDS['set-missing'].remedy), key
+        assert f'`{key}`' in row
 
 
 @pytest.fixture

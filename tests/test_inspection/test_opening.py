@@ -69,6 +69,9 @@ REFUSED = {
     'too many held out': ((*TEN, 'masks/1.png'), dict(held_out=6), 'set-missing'),
     'none held out': ((*TEN, 'masks/1.png'), dict(split='held_out'), 'set-missing'),
     'no such split': ((*TEN, 'masks/1.png'), dict(split='val'), 'set-missing'),
+    'nothing held out': ((*TEN, 'masks/1.png'), dict(held_out=None), 'set-missing'),
+    'a word held out': ((*TEN, 'masks/1.png'), dict(held_out='3'), 'set-missing'),
+    'a share held out': ((*TEN, 'masks/1.png'), dict(held_out=1.0), 'set-missing'),
 }  # fmt: skip
 
 
@@ -119,6 +122,20 @@ def test_what_the_dataset_refuses_is_an_error_here(layout, root):
     assert KINDS[kind].level == 'error'
 
 
+@pytest.mark.parametrize(
+    'layout', ['a list file and folders', 'too many held out', 'no such split', 'a word held out']
+)
+def test_what_one_rule_refuses_is_refused_in_its_words_and_has_no_images(layout, root):
+    """Of a set that cannot be split, all images would look as if they leaked."""
+    files, options, _ = REFUSED[layout]
+    touch(root, *files)
+    with pytest.raises(ValueError) as error:  # noqa: PT011  (whatever its words are)
+        built(root, **options)
+    data_set = opened(root, **options)
+    assert [finding.message for finding in data_set.findings] == [str(error.value)]
+    assert data_set.pairs == []
+
+
 def test_images_held_out_of_training_are_no_leak(tmp_path):
     """Of one list, training and validation have different images."""
     touch(tmp_path, *TEN, 'masks/1.png')
@@ -129,14 +146,6 @@ def test_images_held_out_of_training_are_no_leak(tmp_path):
     assert [Path(image).stem for image, _ in val.pairs] == ['0', '5']
     assert {image for image, _ in train.pairs} & {image for image, _ in val.pairs} == set()
     assert len(train.pairs) + len(val.pairs) == 10
-
-
-def test_a_set_that_cannot_be_split_has_no_images(tmp_path):
-    """All of them would look as if they leaked."""
-    touch(tmp_path, *TEN, 'masks/1.png')
-    data_set = opened(tmp_path, held_out=6)
-    assert data_set.pairs == []
-    assert 'cannot hold out 6 of 10 images' in data_set.findings[0].message
 
 
 # ---- what a person names --------------------------------------------------------------------
@@ -205,6 +214,15 @@ def test_sets_that_validate_and_test_alike_are_opened_once(tmp_path):
     other = dict(entry, ann_file='absent.txt')
     config = write_config(tmp_path / 'c.json', train=entry, val=entry, test=[entry, other])
     assert [each.split for each in open_config(config)] == ['train', 'val/test', 'test']
+
+
+def test_what_is_not_said_of_a_split_is_the_same_said(tmp_path):
+    """Opened twice, every image of the set would be a duplicate."""
+    touch(tmp_path, *TEN, 'masks/1.png')
+    entry = dict(type='ManipulationDataset', data_root=str(tmp_path))
+    said = [dict(entry, held_out=0), dict(entry, split='train'), entry]
+    (data_set,) = open_config(write_config(tmp_path / 'c.json', val=said[:2], test=said[2:]))
+    assert (data_set.split, len(data_set.pairs)) == ('val/test', 10)
 
 
 def test_sides_of_one_split_are_two_sets(tmp_path):

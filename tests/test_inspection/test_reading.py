@@ -1,28 +1,24 @@
 """What is measured of a file, and that it is what the training pipeline sees in it."""
 
-import io
+import tracemalloc
 import warnings
 
 import cv2
 import numpy as np
 import pytest
+from image_bytes import encoded, png_bytes, turned, written
+from mask_files import MASKS, ONE, TRUTH, TURNED_MASKS, is_lossy, two_frames
 from PIL import Image
-from planting import jpeg_bytes, make_picture, png_bytes, turned, with_orientation
+from planting import jpeg_bytes, make_picture
 
 from mmomni.datasets.list_files import size_of
 from mmomni.datasets.masks import tampered_pixels
+from mmomni.inspection import reading
 from mmomni.inspection.checks import check_record
 from mmomni.inspection.reading import read_bytes, read_image, read_mask, read_record
-from mmomni.inspection.records import Fault, ImageFacts, ListedImage
+from mmomni.inspection.records import Fault, ImageFacts, ListedImage, MaskFacts
 from mmomni.inspection.similarity import appearance_of
 from mmomni.jpeg import ImageReadError
-
-TRUTH = np.zeros((24, 40), bool)
-"""On no axis and no diagonal like itself: turned in any way, it is another."""
-TRUTH[3:9, 5:23] = TRUTH[9:17, 5:8] = True
-ONE = TRUTH.astype(np.uint8)
-DEEP = ONE.astype(np.uint16)
-"""Of 16 bits, with nothing in the high byte."""
 
 
 def load(image, mask=None):
@@ -33,119 +29,31 @@ def load(image, mask=None):
     return LoadManipulationMask()(dict(results, seg_fields=[]))
 
 
-def written(image, image_format, **options):
-    buffer = io.BytesIO()
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    image.save(buffer, image_format, **options)
-    return buffer.getvalue()
+# ---- masks -----------------------------------------------------------------------------------
 
 
-def palette():
-    image = Image.fromarray(ONE).convert('P')
-    image.putdata(ONE.ravel().tolist())
-    image.putpalette([0, 0, 0, 0, 0, 9])
-    return image
-
-
-def in_mode(mode, value=255):
-    return Image.fromarray(ONE * value).convert(mode)
-
-
-def two_frames():
-    other = Image.fromarray(255 - ONE * 255)
-    return written(ONE * 255, 'MPO', save_all=True, append_images=[other], quality=100)
-
-
-# ---- masks: every way to say "tampered" -----------------------------------------------------
-
-ZERO, ZERO16 = ONE * 0, DEEP * 0
-MASKS = {
-    'PNG bits': lambda: written(in_mode('1'), 'PNG'),
-    'PNG 0/1': lambda: written(ONE, 'PNG'),
-    'PNG 0/255': lambda: written(ONE * 255, 'PNG'),
-    'PNG grey and alpha': lambda: png_bytes(np.dstack([ONE, ZERO])),
-    'PNG palette': lambda: written(palette(), 'PNG'),
-    'PNG blue': lambda: png_bytes(np.dstack([ZERO, ZERO, ONE])),
-    'PNG transparent colours': lambda: png_bytes(np.dstack([ZERO, ONE, ZERO, ZERO])),
-    'PNG 16 bits': lambda: png_bytes(DEEP[..., None]),
-    'PNG 16 bits 0/65535': lambda: png_bytes(DEEP[..., None] * 65535),
-    'PNG 16 bits grey and alpha': lambda: png_bytes(np.dstack([DEEP, ZERO16])),
-    'PNG 16 bits red': lambda: png_bytes(np.dstack([DEEP, ZERO16, ZERO16])),
-    'PNG 16 bits transparent': lambda: png_bytes(np.dstack([ZERO16, ZERO16, DEEP, ZERO16])),
-    'TIFF bits': lambda: written(in_mode('1'), 'TIFF', compression='group4'),
-    'TIFF 0/1': lambda: written(ONE, 'TIFF', compression='tiff_lzw'),
-    'TIFF grey and alpha': lambda: written(in_mode('LA'), 'TIFF'),
-    'TIFF palette': lambda: written(palette(), 'TIFF'),
-    'TIFF green': lambda: written(np.dstack([ZERO, ONE, ZERO]), 'TIFF'),
-    'TIFF colours and alpha': lambda: written(np.dstack([ZERO, ONE, ZERO, ZERO]), 'TIFF'),
-    'TIFF 16 bits': lambda: written(DEEP, 'TIFF'),
-    'TIFF 16 bits red': lambda: encoded('.tif', np.dstack([ZERO16, ZERO16, DEEP])),
-    'TIFF 16 bits and alpha': lambda: encoded('.tif', np.dstack([ZERO16, ZERO16, DEEP, ZERO16])),
-    'BMP bits': lambda: written(in_mode('1'), 'BMP'),
-    'BMP 0/1': lambda: written(ONE, 'BMP'),
-    'BMP red': lambda: written(np.dstack([ONE, ZERO, ZERO]), 'BMP'),
-    'GIF': lambda: written(palette(), 'GIF'),
-    'WebP': lambda: written(np.dstack([ONE * 99] * 3), 'WEBP', lossless=True),
-    'WebP and alpha': lambda: written(np.dstack([ONE * 99] * 3 + [ONE + 1]), 'WEBP', lossless=True),
-    'PPM': lambda: written(np.dstack([ZERO, ONE, ZERO]), 'PPM'),
-    'PPM 16 bits': lambda: b'P6 40 24 65535\n' + np.dstack([ZERO16, DEEP << 8, ZERO16]).tobytes(),
-    'JPEG': lambda: written(ONE * 255, 'JPEG', quality=90),
-    'JPEG colours': lambda: written(np.dstack([ONE * 255] * 3), 'JPEG', quality=90),
-    'MPO': two_frames,
-}  # fmt: skip
-
-
-def encoded(suffix, pixels):
-    return cv2.imencode(suffix, pixels)[1].tobytes()
-
-
-def agree_on_mask(data, tmp_path):
-    """Loader, converters and doctor find the same pixels, those of ``TRUTH``."""
+def agree_on_mask(data, kind, tmp_path):
+    """Loader and doctor find the pixels that :func:`tampered_pixels` does."""
     (tmp_path / 'mask').write_bytes(data)
-    Image.fromarray(ONE).save(tmp_path / 'image.png')
     loaded = load(tmp_path / 'image.png', tmp_path / 'mask')['gt_seg_map']
-    np.testing.assert_array_equal(loaded, ONE)
-    np.testing.assert_array_equal(tampered_pixels(data), TRUTH)
+    np.testing.assert_array_equal(loaded, tampered_pixels(data), err_msg=kind)
     facts = read_mask(str(tmp_path / 'mask'))
-    assert (facts.width, facts.height) == (40, 24)
-    assert facts.tampered == TRUTH.mean()
-    return facts
+    expected = MaskFacts(40, 24, is_lossy(kind), TRUTH.mean(), border=0, soft=0, stray=0)
+    assert facts == expected, kind
 
 
-@pytest.mark.parametrize('kind', MASKS)
-def test_masks_are_seen_as_the_loader_sees_them(kind, tmp_path):
-    facts = agree_on_mask(MASKS[kind](), tmp_path)
-    assert facts.jpeg == (kind[:3] in ('JPE', 'MPO'))
-    assert (facts.soft, facts.stray, facts.border) == (0, 0, 0)
-
-
-TURNED = {
-    'JPEG': lambda exif: written(ONE * 255, 'JPEG', exif=exif),
-    'PNG': lambda exif: written(ONE, 'PNG', exif=exif),
-    'PNG 16 bits': lambda exif: png_bytes(DEEP[..., None], exif),
-    'PNG 16 bits colours': lambda exif: png_bytes(np.dstack([DEEP, ZERO16, ZERO16]), exif),
-    'TIFF': lambda exif: written(ONE, 'TIFF', exif=exif),
-    'TIFF palette': lambda exif: written(palette(), 'TIFF', exif=exif),
-    'TIFF colours': lambda exif: written(np.dstack([ONE, ZERO, ZERO]), 'TIFF', exif=exif),
-    'TIFF 16 bits': lambda exif: written(DEEP, 'TIFF', exif=exif),
-    'WebP': lambda exif: written(np.dstack([ONE * 9] * 3), 'WEBP', lossless=True, exif=exif),
-}
+def test_loader_converters_and_doctor_see_the_same_masks(tmp_path):
+    """What they should see is tested with :mod:`mmomni.datasets.masks`."""
+    Image.fromarray(ONE).save(tmp_path / 'image.png')
+    for kind, write in MASKS.items():
+        agree_on_mask(write(), kind, tmp_path)
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-@pytest.mark.parametrize('kind', TURNED)
-def test_no_reader_turns_a_mask(kind, orientation, tmp_path):
-    data = TURNED[kind](turned(orientation))
-    with Image.open(io.BytesIO(data)) as image:
-        assert image.getexif()[0x0112] == orientation
-    agree_on_mask(data, tmp_path)
-
-
-@pytest.mark.parametrize('orientation', range(1, 9))
-def test_no_reader_turns_a_tiff_of_deep_colours(orientation, tmp_path):
-    """OpenCV turns it, and nothing else can read all its bits."""
-    data = encoded('.tif', np.dstack([ZERO16, ZERO16, DEEP]))
-    agree_on_mask(with_orientation(data, orientation), tmp_path)
+def test_neither_loader_nor_doctor_turns_a_mask(orientation, tmp_path):
+    Image.fromarray(ONE).save(tmp_path / 'image.png')
+    for kind, write in TURNED_MASKS.items():
+        agree_on_mask(write(orientation), kind, tmp_path)
 
 
 # ---- images ---------------------------------------------------------------------------------
@@ -353,6 +261,18 @@ def test_a_mask_without_black_has_third_values_too(way, tmp_path):
     assert read_mask(str(tmp_path / 'mask')).soft == pytest.approx(0.25)
 
 
+def test_colours_of_8_bits_are_counted_in_numbers_of_32():
+    """Four for each pixel, three channels and the code; numbers of 64 bits would take 32 bytes."""
+    colours = np.zeros((500, 500, 3), np.uint8)
+    colours[:250, :, 2] = 9
+    tracemalloc.start()
+    codes, counts = reading._count_colours(colours)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * codes.size
+    assert sorted(counts[counts > 0]) == [125000, 125000]
+
+
 # ---- files that cannot be read --------------------------------------------------------------
 
 
@@ -365,8 +285,8 @@ BROKEN = {
     'text': (b'no image', 'not an image file, or its header is broken'),
     'floats': (written(np.ones((16, 16), np.float32), 'TIFF'), 'its pixels are of float32, not'),
     'cut': (jpeg_bytes(make_picture(0))[:900], 'image file is truncated'),
-    'cut header': (jpeg_bytes(make_picture(0))[:100], ''),
-    'cut PNG': (png_bytes(make_picture(0))[:900], ''),
+    'cut header': (jpeg_bytes(make_picture(0))[:100], 'Truncated File Read'),
+    'cut PNG': (png_bytes(make_picture(0))[:900], 'image file is truncated'),
 }
 
 

@@ -5,8 +5,9 @@ import io
 import cv2
 import numpy as np
 import pytest
+from image_bytes import png_bytes, turned, with_orientation
 from PIL import Image, ImageOps
-from planting import make_mask, make_picture, png_bytes, save, turned, with_orientation
+from planting import make_mask, make_picture, save
 
 from mmomni.inspection import thumbnails
 from mmomni.inspection.thumbnails import (

@@ -154,19 +154,20 @@ def test_what_fills_little_or_nearly_all_of_its_window_is_no_object(mask):
 
 
 @pytest.mark.parametrize(
-    'box_', [(20, 10, 44, 32), (0, 0, 12, 14), (52, 34, 64, 48)], ids=['middle', 'first', 'last']
+    ('frame', 'box_', 'middle'),
+    [
+        ((16, 6, 48, 36), (20, 10, 44, 32), (22, 12, 42, 30)),
+        ((0, 0, 14, 16), (0, 0, 12, 14), (1, 1, 11, 13)),
+        ((50, 32, 64, 48), (52, 34, 64, 48), (53, 35, 63, 47)),
+    ],
+    ids=['inside', 'first corner', 'last corner'],
 )
-def test_contrast_is_that_of_the_middle_and_a_frame(box_):
-    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
-    x1, y1, x2, y2 = box_
-    dx, dy = max((x2 - x1) // 5, 2), max((y2 - y1) // 5, 2)
-    middle = image[y1 + dy // 2 : y2 - dy // 2, x1 + dx // 2 : x2 - dx // 2]
-    frame = np.zeros((48, 64), bool)
-    frame[max(y1 - dy, 0) : y2 + dy, max(x1 - dx, 0) : x2 + dx] = True
-    frame[y1:y2, x1:x2] = False
-    expected = np.linalg.norm(middle.mean(axis=(0, 1)) - image[frame].mean(axis=0))
-    found = objects._contrast(cv2.integral(image), box_)
-    assert found == pytest.approx(expected, rel=1e-6)
+def test_contrast_is_the_distance_of_a_boxs_middle_from_a_frame_around_it(frame, box_, middle):
+    """Neither the rim of the box nor what is beyond the frame counts; corners as x, y, x, y."""
+    image = np.full((48, 64, 3), 255, np.uint8)
+    for (x1, y1, x2, y2), colour in ((frame, (10, 20, 30)), (box_, 0), (middle, (40, 60, 30))):
+        image[y1:y2, x1:x2] = colour
+    assert objects._contrast(cv2.integral(image), box_) == pytest.approx(50)
 
 
 def test_the_rectangle_that_stands_out_most_is_chosen():
