@@ -64,8 +64,7 @@ def opened_up(item: str | Path) -> Contents:
         found = contents_of(Path(item))
         if not found.images and not found.closed:
             holds = counted_kinds(found.others.values())
-            got = f'got {len(found.others)} other files ({holds})' if holds else 'it holds no file'
-            raise ValueError(f'{item}: expected images in this folder, {got}')
+            raise ValueError(f'{item}: expected images in this folder, got {holds or "no file"}')
         return found
     if isinstance(item, str) and not os.path.exists(item) and glob.has_magic(item):
         matches = glob.glob(item, recursive=True)

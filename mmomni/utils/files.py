@@ -76,6 +76,7 @@ def _walk(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Path]:
         entered.add(os.path.realpath(root))
         # A link back to a folder above would never end.
         folders[:] = [f for f in folders if os.path.realpath(os.path.join(root, f)) not in entered]
+        folders.sort(key=lambda name: name.startswith('.'))  # what a link makes visible comes first
         yield from (Path(root, name) for name in files)
 
 
@@ -90,15 +91,21 @@ def counted_kinds(kinds: Iterable[str]) -> str:
 
 def missing_text(path: Path) -> str:
     """That a path does not exist, from where on, and what is called almost so."""
-    while not os.path.lexists(path.parent) and path.parent != path:
-        path = path.parent
+    if os.path.islink(path):
+        return f'{path}: a link to {os.path.realpath(path)}, which does not exist'
+    gone = path
+    while not os.path.lexists(gone.parent) and gone.parent != gone:
+        gone = gone.parent
     try:
-        names = os.listdir(path.parent)
-    except OSError:  # not a folder, or not ours to list
+        names = os.listdir(gone.parent)
+    except PermissionError:
+        return f'{path}: cannot be reached, because the folder {gone.parent} cannot be entered'
+    except OSError:  # not a folder
         names = []
-    close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f'; there is {path.parent / close[0]}, whose name is the closest' if close else ''
-    return f'{path} does not exist{hint}'
+    above = '' if gone == path else f', nor does {gone}'
+    close = difflib.get_close_matches(gone.name, names, n=1)
+    hint = f'; the closest name there is {close[0]!r}' if close else ''
+    return f'{path}: does not exist{above}{hint}'
 
 
 def find_by_stem(folder: Path) -> dict[str, list[str]]:

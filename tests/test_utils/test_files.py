@@ -53,6 +53,13 @@ def test_a_hidden_folder_that_is_asked_for_is_not_hidden(tmp_path):
     assert contents_of(tmp_path / '.cache').images == [tmp_path / '.cache/a.jpg']
 
 
+def test_a_hidden_folder_that_a_link_shows_is_not_hidden(tmp_path):
+    (tmp_path / '.store').mkdir()
+    (tmp_path / '.store/a.jpg').touch()
+    (tmp_path / 'photos').symlink_to('.store')
+    assert contents_of(tmp_path).images == [tmp_path / 'photos/a.jpg']
+
+
 @pytest.fixture
 def refuse_folders(monkeypatch):
     """Folders of these names cannot be entered, by root neither."""
@@ -102,10 +109,27 @@ def test_kinds_are_counted_and_add_up_however_many():
 
 def test_what_does_not_exist_is_told_from_where_on_and_what_is_near(tmp_path):
     (tmp_path / 'photos').mkdir()
-    expected = f'{tmp_path}/photo does not exist; there is {tmp_path}/photos, whose name is'
-    assert missing_text(tmp_path / 'photo/a/b.jpg').startswith(expected)
-    assert missing_text(tmp_path / 'zebra') == f'{tmp_path}/zebra does not exist'
-    assert missing_text(tmp_path / 'a\0b').endswith('does not exist')
+    (tmp_path / 'file').touch()
+    (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
+    here = str(tmp_path)
+    near = "; the closest name there is 'photos'"
+    for name, expected in {
+        'photo': f'does not exist{near}',
+        'photo/a/b.jpg': f'does not exist, nor does {here}/photo{near}',
+        'zebra': 'does not exist',
+        'a\0b': 'does not exist',
+        'file/b.jpg': 'does not exist',
+        'link': f'a link to {here}/nowhere, which does not exist',
+    }.items():
+        assert missing_text(tmp_path / name) == f'{here}/{name}: {expected}'
+
+
+def test_what_lies_in_a_closed_folder_is_not_said_to_be_missing(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied', path)
+
+    monkeypatch.setattr('os.listdir', refuse)
+    assert f'because the folder {tmp_path} cannot be entered' in missing_text(tmp_path / 'a')
 
 
 def test_stems_are_paths_without_suffix(tmp_path):
