@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmomni.utils.files import find_images
+from mmomni.utils.files import Contents, contents_of, counted_kinds
 
 Input = str | Path | bytes | np.ndarray
 
@@ -22,6 +22,9 @@ class Source(NamedTuple):
 
 def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
     """One source for each image: folders (all images below) and globs (as ``str``) are opened up.
+
+    Which files of a folder are images, their content decides. Folders that cannot be entered are
+    sources too, of which reading tells why.
 
     Raises:
         ValueError: A folder or glob holds no image.
@@ -38,7 +41,8 @@ def _sources(item: Input, number: int) -> Iterator[Source]:
     elif isinstance(item, bytes):
         yield Source(f'bytes {number}', item)
     elif isinstance(item, str | Path):
-        for path in _files(item):
+        found = opened_up(item)
+        for path in (*found.images, *found.closed):
             yield Source(str(path), path)
     else:
         raise TypeError(
@@ -47,15 +51,25 @@ def _sources(item: Input, number: int) -> Iterator[Source]:
         )
 
 
-def _files(item: str | Path) -> list[Path]:
+def opened_up(item: str | Path) -> Contents:
+    """What a path stands for: all below a folder, the matches of a glob, or the path itself.
+
+    Files that are named, or match, are looked at whatever they are.
+
+    Raises:
+        ValueError: A folder or glob holds no image.
+    """
     # os.path takes any text for a path; those that cannot be one are told apart on reading.
     if os.path.isdir(item):
-        found = find_images(Path(item))
-    elif isinstance(item, str) and not os.path.exists(item) and glob.has_magic(item):
+        found = contents_of(Path(item))
+        if not found.images and not found.closed:
+            holds = counted_kinds(found.others.values())
+            raise ValueError(f'{item}: expected images in this folder, got {holds or "no file"}')
+        return found
+    if isinstance(item, str) and not os.path.exists(item) and glob.has_magic(item):
         matches = glob.glob(item, recursive=True)
-        found = sorted(Path(match) for match in matches if not os.path.isdir(match))
-    else:
-        return [Path(item)]
-    if not found:
-        raise ValueError(f'{item}: expected images there, found none')
-    return found
+        images = sorted(Path(match) for match in matches if not os.path.isdir(match))
+        if not images:
+            raise ValueError(f'{item}: expected images there, no file matches')
+        return Contents(images, {}, {})
+    return Contents([Path(item)], {}, {})

@@ -18,7 +18,8 @@ def add_parser(commands: Commands) -> None:
         help='find what was changed in images: masks, heat maps, scores and one HTML report',
         description='Predict images and write OUT/report.html, OUT/predictions.jsonl and pictures. '
         'What OUT holds already is not predicted again. Exit status: 0, 1 an error, 2 wrong '
-        'arguments, 3 some files could not be read (all others were predicted).',
+        'arguments, 3 some images could not be read, or folders entered (all others were '
+        'predicted).',
     )
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT', help='files, folders (with all below) and globs'
@@ -55,19 +56,27 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mmomni.reporting import PredictionFolder, find_image_files, write_predictions, write_report
+    from mmomni.reporting import (
+        PredictionFolder,
+        account_of,
+        survey_inputs,
+        write_predictions,
+        write_report,
+    )
     from mmomni.utils.templates import printable
 
-    files = find_image_files(args.inputs, args.out)
+    survey = survey_inputs(args.inputs, args.out)
     inferencer, settings, limit = open_model(args)
     options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
     with PredictionFolder(args.out, settings, args.format, limit) as folder:
         summary = write_predictions(
             folder,
-            files,
+            survey.files,
             lambda paths: inferencer.stream(paths, args.batch_size, args.workers, **options),
             counter('predict'),
         )
+        account = account_of(survey, summary.failures)
+        folder.write_account(account)
         report = write_report(folder)
     bad = _count(len(summary.failures), 'bad file')
     if summary.failures:
@@ -75,6 +84,7 @@ def _run(args: argparse.Namespace) -> int:
     for path, reason in summary.failures.items():
         # Many reasons begin with the name.
         print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
+    print(account.text())
     print(
         f'{_count(summary.predicted, "image")} predicted, {summary.skipped} done before, '
         f'{bad}; report: {report}'

@@ -18,11 +18,13 @@ from mmomni.utils.files import file_sha256, replacing, whole_lines
 from mmomni.version import __version__
 
 from . import pictures
+from .account import Account
 from .image_files import ImageFile
 from .record import RECORD_KEYS, FileState, file_state, make_record
 from .verdict import ImageThreshold
 
 SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'
+ACCOUNT = 'account.json'
 REPORT_FILES = 'report_files'
 UNFINISHED = '.unfinished'
 NOT_COMPARED = ('checkpoint',)  # its path; its SHA-256 is
@@ -35,8 +37,8 @@ class PredictionFolder:
     """Results of one checkpoint with one set of options.
 
     Holds ``settings.json``, ``predictions.jsonl`` (a line for each image), ``failures.jsonl`` (a
-    line for each bad file), the pictures and maps in folders by kind, and what ``report.html``
-    shows in ``report_files``.
+    line for each bad file), ``account.json`` (what became of the files of the last run), the
+    pictures and maps in folders by kind, and what ``report.html`` shows in ``report_files``.
 
     Args:
         root: A new or empty folder, or one of an earlier run with the same settings.
@@ -49,6 +51,7 @@ class PredictionFolder:
     Attributes:
         records: The lines of ``predictions.jsonl``, by the path of the image.
         failures: Why files could not be predicted, by path, in this run and in earlier ones.
+        account: What became of every file of this run, once that is known.
 
     Raises:
         FileExistsError: The folder holds something else.
@@ -68,6 +71,7 @@ class PredictionFolder:
         self.image_threshold = image_threshold
         limit = None if image_threshold is None else image_threshold._asdict()
         self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
+        self.account: Account | None = None
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.root)
         try:
@@ -160,6 +164,7 @@ class PredictionFolder:
             for path, why in self.failures.items()
             if path not in again and os.path.lexists(path)
         }
+        (self.root / ACCOUNT).unlink(missing_ok=True)  # of an earlier run
         self._write(PREDICTIONS, ''.join(map(_line, self.records.values())).encode())
         failures = (dict(path=path, reason=why) for path, why in self.failures.items())
         self._write(FAILURES, ''.join(map(_line, failures)).encode())
@@ -197,6 +202,11 @@ class PredictionFolder:
         """Note a file that could not be predicted; the next run tries it again."""
         self._append(FAILURES, dict(path=str(path), reason=reason))
         self.failures[str(path)] = reason
+
+    def write_account(self, account: Account) -> None:
+        """Note what became of every file of this run."""
+        self.account = account
+        self._write(ACCOUNT, f'{json.dumps(account.numbers(), indent=2)}\n'.encode())
 
     def _outputs(self, name: str, prediction: Prediction) -> Iterator[tuple[str, str, bytes]]:
         """Kind, relative path and content of each file."""

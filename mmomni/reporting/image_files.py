@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from mmomni.apis.inputs import sources_of
+from mmomni.apis.inputs import opened_up
+from mmomni.utils.files import missing_text
 
 OUTPUT_SUFFIXES = ('.png', '.npz', '.jpg')
 RESERVED = frozenset('<>:"/\\|?*')
@@ -18,6 +19,7 @@ DEVICES = frozenset(
     + [f'{port}{number}' for port in ('COM', 'LPT') for number in '0123456789¹²³']
 )
 """No file of Windows can be called so, whatever its suffix."""
+OWN_RESULTS = 'own results'
 LONGEST_PART = 120
 LONGEST_NAME = 800
 
@@ -34,28 +36,65 @@ class ImageFile(NamedTuple):
     relative: PurePath
 
 
-def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
-    """The files of some files, folders (all images below) and globs, each once.
+class Survey(NamedTuple):
+    """All that the inputs of a run hold, each file once.
 
-    What lies in the results folder ``out`` is no input.
+    Attributes:
+        files: To predict. Folders that cannot be entered are among them: there is no result.
+        others: The kinds of the files that are no images, by path.
+    """
+
+    files: list[ImageFile]
+    others: dict[Path, str]
+
+
+def survey_inputs(inputs: Sequence[str], out: Path) -> Survey:
+    """The files of some files, folders (with all below) and globs.
+
+    What lies in the results folder ``out`` is no input, but is counted.
 
     Raises:
-        ValueError: There is nothing.
+        ValueError: There is no image; or none of the inputs exists.
     """
     found: dict[Path, ImageFile] = {}
+    others: dict[Path, str] = {}
     inside = os.path.realpath(out)
     for item in inputs:
-        root = _root(item)
-        for path in (Path(source.name) for source in sources_of(item)):
-            real = Path(os.path.realpath(path.parent), path.name)
-            if os.path.commonpath([inside, os.path.realpath(real)]) != inside:
+        root, contents = _root(item), opened_up(item)
+        for path in (*contents.images, *contents.closed):
+            real = _real(path)
+            if _is_inside(real, inside):
+                others[real] = OWN_RESULTS
+            else:
                 found.setdefault(real, ImageFile(real, path.relative_to(root)))
-    if not any(path.exists() for path in found):
+        for path, kind in contents.others.items():
+            real = _real(path)
+            others[real] = OWN_RESULTS if _is_inside(real, inside) else kind
+    if not found:
         raise ValueError(
             f'expected images in {", ".join(inputs)}, found none (files in the results folder '
             f'{out} do not count); check the paths'
         )
-    return list(found.values())
+    if not any(os.path.exists(path) for path in found):
+        raise ValueError('\n  '.join(missing_text(file.path) for file in found.values()))
+    # A file that one input names is examined, whatever another input takes it for.
+    return Survey(
+        list(found.values()), {path: kind for path, kind in others.items() if path not in found}
+    )
+
+
+def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
+    """The images among the files of :func:`survey_inputs`, which see."""
+    return survey_inputs(inputs, out).files
+
+
+def _real(path: Path) -> Path:
+    """One path for one file; a link to a file is a file of its own."""
+    return Path(os.path.realpath(path.parent), path.name)
+
+
+def _is_inside(path: Path, folder: str) -> bool:
+    return os.path.commonpath([folder, os.path.realpath(path)]) == folder
 
 
 def _root(item: str) -> Path:

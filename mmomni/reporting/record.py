@@ -7,6 +7,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from mmomni.apis.results import Prediction
+from mmomni.utils.files import missing_text
 
 from .verdict import ImageThreshold
 
@@ -35,10 +36,26 @@ def file_state(path: Path) -> FileState:
     Raises:
         OSError: There is no such file, or it is a folder, pipe or device.
     """
-    status = os.stat(path)
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(missing_text(path)) from error
+    if stat.S_ISDIR(status.st_mode):
+        _check_folder(path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f'{path}: expected an image file, got a folder, pipe or device')
     return FileState(status.st_size, status.st_mtime_ns)
+
+
+def _check_folder(path: Path) -> None:
+    """A folder that was found among images is one that could not be opened up."""
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        raise OSError(
+            f'{path}: a folder that cannot be entered ({error.strerror}), nothing in it was '
+            'examined; allow it and run again'
+        ) from error
 
 
 def make_record(

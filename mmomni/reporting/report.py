@@ -45,6 +45,7 @@ def _page(folder: PredictionFolder) -> Iterator[str]:
         'predictions.html.jinja',
         settings=folder.settings,
         failures=folder.failures,
+        account='' if folder.account is None else folder.account.text(),
         rows=[_row(folder, number, record) for number, record in enumerate(records)],
         embedded=embedded,
         views=(

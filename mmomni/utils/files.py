@@ -1,16 +1,18 @@
 """Files: which of them are images, what they hold, and how one is written whole or not at all."""
 
+import difflib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-IMAGE_SUFFIXES = frozenset((
-    '.jpg', '.jpeg', '.jpe', '.jfif', '.mpo',
-    '.png', '.tif', '.tiff', '.webp', '.bmp', '.ppm', '.gif',
-))  # fmt: skip
+from .file_kinds import IMAGE_SUFFIXES, claims_image, kind_of
 
+HIDDEN = 'hidden'
+LISTED_KINDS = 40
 
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by its name."""
@@ -18,15 +20,92 @@ def is_image(path: Path) -> bool:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All image files below a folder, linked subfolders included, sorted."""
-    found: list[Path] = []
+    """All image files below a folder, by their names, linked subfolders included, sorted."""
+    return sorted(filter(is_image, _walk(folder, lambda _: None)))
+
+
+class Contents(NamedTuple):
+    """Every file below a folder, in one of three places.
+
+    Attributes:
+        images: Files to be looked at, readable or not, sorted.
+        closed: Folders that cannot be entered, and why.
+        others: The kinds of all other files, by path.
+    """
+
+    images: list[Path]
+    closed: dict[Path, str]
+    others: dict[Path, str]
+
+
+def contents_of(folder: Path) -> Contents:
+    """All that lies below a folder, linked subfolders included.
+
+    A file is an image if its first bytes say so, or its suffix (then perhaps a broken one). Files
+    and folders whose names begin with a dot are copies and notes of programs: they are ``hidden``.
+    """
+    images: list[Path] = []
+    closed: dict[Path, str] = {}
+    others: dict[Path, str] = {}
+
+    def is_hidden(path: Path) -> bool:
+        return any(part.startswith('.') for part in path.relative_to(folder).parts)
+
+    def note(error: OSError) -> None:
+        path = Path(os.fsdecode(error.filename or folder))
+        if is_hidden(path):
+            others[path] = HIDDEN
+        else:
+            closed[path] = error.strerror or str(error)
+
+    for path in _walk(folder, note):
+        if is_hidden(path):
+            others[path] = HIDDEN
+        # A name that says so is enough: that file need not be opened here.
+        elif claims_image(path) or (kind := kind_of(path)).is_image:
+            images.append(path)
+        else:
+            others[path] = kind.name
+    return Contents(sorted(images), closed, others)
+
+
+def _walk(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Path]:
+    """All files below a folder; those of linked folders too, once."""
     entered: set[str] = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
         entered.add(os.path.realpath(root))
         # A link back to a folder above would never end.
         folders[:] = [f for f in folders if os.path.realpath(os.path.join(root, f)) not in entered]
-        found += filter(is_image, (Path(root, name) for name in files))
-    return sorted(found)
+        folders.sort(key=lambda name: name.startswith('.'))  # what a link makes visible comes first
+        yield from (Path(root, name) for name in files)
+
+
+def counted_kinds(kinds: Iterable[str]) -> str:
+    """``'5 pdf, 3 txt'``, the most frequent first; the numbers add up, however many kinds."""
+    counts = sorted(Counter(kinds).items(), key=lambda item: (-item[1], item[0]))
+    listed = [f'{number} {kind}' for kind, number in counts[:LISTED_KINDS]]
+    if rest := counts[LISTED_KINDS:]:
+        listed.append(f'{sum(number for _, number in rest)} of {len(rest)} other kinds')
+    return ', '.join(listed)
+
+
+def missing_text(path: Path) -> str:
+    """That a path does not exist, from where on, and what is called almost so."""
+    if os.path.islink(path):
+        return f'{path}: a link to {os.path.realpath(path)}, which does not exist'
+    gone = path
+    while not os.path.lexists(gone.parent) and gone.parent != gone:
+        gone = gone.parent
+    try:
+        names = os.listdir(gone.parent)
+    except PermissionError:
+        return f'{path}: cannot be reached, because the folder {gone.parent} cannot be entered'
+    except OSError:  # not a folder
+        names = []
+    above = '' if gone == path else f', nor does {gone}'
+    close = difflib.get_close_matches(gone.name, names, n=1)
+    hint = f'; the closest name there is {close[0]!r}' if close else ''
+    return f'{path}: does not exist{above}{hint}'
 
 
 def find_by_stem(folder: Path) -> dict[str, list[str]]:

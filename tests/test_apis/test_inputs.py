@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -67,10 +69,39 @@ def test_missing_and_impossible_names_are_told_on_reading():
     assert names(impossible) == impossible
 
 
-@pytest.mark.parametrize('item', ['empty', '*.bmp', 'missing/*'])
-def test_a_folder_or_glob_without_images_is_refused(folder, item):
-    with pytest.raises(ValueError, match='expected images there, found none'):
+@pytest.mark.parametrize('item', ['*.bmp', 'missing/*'])
+def test_a_glob_without_files_is_refused(folder, item):
+    with pytest.raises(ValueError, match='expected images there, no file matches'):
         sources_of(str(folder / item))
+
+
+def test_a_folder_without_images_says_what_it_holds(folder):
+    with pytest.raises(ValueError, match=r'images in this folder, got no file$'):
+        sources_of(folder / 'empty')
+    for name in ('a.txt', 'b.txt', '.c.jpg'):
+        (folder / 'empty' / name).write_text('text')
+    with pytest.raises(ValueError, match=r'in this folder, got 2 txt, 1 hidden$'):
+        sources_of(folder / 'empty')
+
+
+def test_content_decides_which_files_of_a_folder_are_images(folder):
+    for name in ('sub/no_suffix', 'sub/photo.txt', '.hidden.jpg'):
+        (folder / name).write_bytes(b'\xff\xd8\xff\xe0')
+    found = [str(folder / 'sub' / name) for name in ('c.webp', 'no_suffix', 'photo.txt')]
+    assert names(folder / 'sub') == found
+    assert str(folder / '.hidden.jpg') not in names(folder)
+
+
+def test_a_folder_that_cannot_be_entered_is_a_source(folder, monkeypatch):
+    scandir = os.scandir
+
+    def refusing(path='.'):
+        if str(path).endswith('sub'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr('os.scandir', refusing)
+    assert names(folder) == [str(folder / name) for name in ('a.PNG', 'b.jpg', 'sub')]
 
 
 def test_none_alone_is_refused():

@@ -77,7 +77,9 @@ def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
     assert predict() == 0
     captured = capsys.readouterr()
     report = (tmp_path / 'out/report.html').resolve()
-    assert captured.out == f'2 images predicted, 0 done before, 0 bad files; report: {report}\n'
+    account, summary = captured.out.splitlines()
+    assert account == '2 files: 2 examined, 0 unreadable, 0 not images'
+    assert summary == f'2 images predicted, 0 done before, 0 bad files; report: {report}'
     assert 'predict 2/2' in captured.err
     assert 'images/s' in captured.err
     found = lines(tmp_path)
@@ -86,7 +88,7 @@ def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
     assert found['a.jpg']['verdict'] is None
     assert found['a.jpg']['pooling'] == 'top_k_mean'
     assert predict() == 0
-    assert capsys.readouterr().out.startswith('0 images predicted, 2 done before')
+    assert capsys.readouterr().out.startswith(f'{account}\n0 images predicted, 2 done before')
 
 
 @pytest.mark.parametrize(('number', 'words'), [(0, '0 images'), (1, '1 image'), (2, '2 images')])
@@ -99,11 +101,12 @@ def test_bad_files_are_listed_and_change_the_status(predict, photos, tmp_path, c
     (photos / 'new\nline.jpg').touch()
     for predicted, before in ((2, 0), (0, 2)):
         assert predict() == 3
-        *listed, summary = capsys.readouterr().out.splitlines()
+        *listed, account, summary = capsys.readouterr().out.splitlines()
         assert listed[0] == '2 bad files:'
         assert listed[1].startswith(f'  {photos}/new\\nline.jpg: ')
         assert listed[2].startswith(f'  {photos}/text.jpg: ')
         assert listed[2].count('text.jpg') == 1
+        assert account == '4 files: 2 examined, 2 unreadable (1 empty, 1 jpg), 0 not images'
         assert summary.startswith(f'{predicted} images predicted, {before} done before, 2 bad')
     assert lines(tmp_path).keys() == {'a.jpg', 'b.png'}
 
@@ -177,11 +180,31 @@ def test_files_read_by_other_processes_give_the_same_results(predict, tmp_path, 
     }
 
 
+def test_every_file_is_accounted_for(predict, photos, tmp_path, capsys):
+    (photos / 'a.jpg').rename(photos / 'photo')
+    (photos / 'a.pdf').write_bytes(b'%PDF-1.7')
+    (photos / '.DS_Store').touch()
+    assert predict() == 0
+    text = '4 files: 2 examined, 0 unreadable, 2 not images (1 hidden, 1 pdf)'
+    assert capsys.readouterr().out.splitlines()[0] == text
+    assert text in (tmp_path / 'out/report.html').read_text()
+    assert json.loads((tmp_path / 'out/account.json').read_text())['files'] == 4
+    (photos / 'iphone.heic').write_bytes(b'\0\0\0\x18ftypheic\0\0\0\0mif1heic')
+    assert predict() == 3
+    text = '5 files: 2 examined, 1 unreadable (1 heic), 2 not images (1 hidden, 1 pdf)'
+    assert capsys.readouterr().out.splitlines()[-2] == text
+
+
 def test_nothing_to_predict_is_an_error(predict, photos, capsys):
     for photo in photos.iterdir():
         photo.unlink()
+    (photos / 'a.pdf').write_bytes(b'%PDF-1.7')
     assert predict() == 1
-    assert 'found none' in capsys.readouterr().err
+    assert 'expected images in this folder, got 1 pdf' in capsys.readouterr().err
+    (photos / 'a.pdf').unlink()
+    photos.rmdir()
+    assert predict() == 1
+    assert 'photos: does not exist' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from mmomni.reporting import ImageFile, assign_names, find_image_files
+from mmomni.reporting import ImageFile, assign_names, find_image_files, survey_inputs
 
 
 def named(*relatives, taken=()):
@@ -42,11 +42,34 @@ def test_results_are_no_input_by_a_link_either(tmp_path, photos, save):
     assert found(tmp_path, photos) == ['a.png', 'b.png', 'sub/a.png']
 
 
-@pytest.mark.parametrize('item', ['nothing', 'nothing.jpg', 'empty', 'photos/*.tif'])
-def test_nothing_found_is_an_error(tmp_path, photos, item):
+@pytest.mark.parametrize(
+    ('item', 'message'),
+    [
+        ('nothing', 'nothing: does not exist$'),
+        ('photo', "photo: does not exist; the closest name there is 'photos'"),
+        ('photos/c.png', "c.png: does not exist; the closest name there is '[ab].png'"),
+        ('empty', 'expected images in this folder, got no file'),
+        ('photos/*.tif', 'no file matches'),
+    ],
+)
+def test_nothing_found_is_an_error(tmp_path, photos, item, message):
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(ValueError, match='found none'):
+    with pytest.raises(ValueError, match=message):
         find_image_files([str(tmp_path / item)], tmp_path / 'out')
+
+
+def test_every_file_is_counted_once(tmp_path, photos, save):
+    save(tmp_path / 'photos/out/masks/a.png')
+    (photos / 'notes.txt').write_text('text')
+    (photos / '.hidden.png').touch()
+    (tmp_path / 'link').symlink_to(photos)
+    inputs = [str(photos), str(tmp_path / 'link'), str(photos / '.hidden.png')]
+    survey = survey_inputs(inputs, photos / 'out')
+    names = [file.path.name for file in survey.files]
+    assert names == ['a.png', 'b.png', 'a.png', '.hidden.png']
+    assert survey.others == {
+        photos / 'notes.txt': 'txt', photos / 'out/masks/a.png': 'own results',
+    }  # fmt: skip
 
 
 def test_one_missing_file_among_others_is_kept_for_the_list_of_bad_files(tmp_path, photos):

@@ -1,8 +1,19 @@
 """Files that are found, written whole or not at all, and read without a torn line."""
 
+import os
+
 import pytest
 
-from mmomni.utils.files import find_by_stem, find_images, is_image, replacing, whole_lines
+from mmomni.utils.files import (
+    contents_of,
+    counted_kinds,
+    find_by_stem,
+    find_images,
+    is_image,
+    missing_text,
+    replacing,
+    whole_lines,
+)
 
 
 def test_images_are_told_by_their_suffix(tmp_path):
@@ -16,6 +27,109 @@ def test_images_are_found_below_and_through_links_once(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / 'b/up').symlink_to(tmp_path)
     assert find_images(tmp_path) == [tmp_path / 'a.jpg', tmp_path / 'b/x.png']
+
+
+def test_every_file_of_a_folder_has_one_place(tmp_path):
+    jpeg = b'\xff\xd8\xff\xe0'
+    for name, content in {
+        'photo': jpeg, 'twitter.jpg_large': jpeg, 'really.heic': jpeg, 'sub/broken.jpg': b'',
+        'a.pdf': b'%PDF-1.7', 'notes.txt': b'text', '.DS_Store': b'x', '._b.jpg': jpeg,
+        'sub/.ipynb_checkpoints/a.jpg': jpeg, 'sub/Thumbs.db': b'x',
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / 'sub/up').symlink_to(tmp_path)
+    found = contents_of(tmp_path)
+    names = [str(path.relative_to(tmp_path)) for path in found.images]
+    assert names == ['photo', 'really.heic', 'sub/broken.jpg', 'twitter.jpg_large']
+    assert found.closed == {}
+    assert counted_kinds(found.others.values()) == '3 hidden, 1 db, 1 pdf, 1 txt'
+    assert len(found.images) + len(found.others) == 10
+
+
+def test_a_hidden_folder_that_is_asked_for_is_not_hidden(tmp_path):
+    (tmp_path / '.cache').mkdir()
+    (tmp_path / '.cache/a.jpg').touch()
+    assert contents_of(tmp_path / '.cache').images == [tmp_path / '.cache/a.jpg']
+
+
+def test_a_hidden_folder_that_a_link_shows_is_not_hidden(tmp_path):
+    (tmp_path / '.store').mkdir()
+    (tmp_path / '.store/a.jpg').touch()
+    (tmp_path / 'photos').symlink_to('.store')
+    assert contents_of(tmp_path).images == [tmp_path / 'photos/a.jpg']
+
+
+@pytest.fixture
+def refuse_folders(monkeypatch):
+    """Folders of these names cannot be entered, by root neither."""
+
+    def refuse_folders(*names):
+        scandir = os.scandir
+
+        def refusing(path='.'):
+            if os.path.basename(path) in names:
+                raise PermissionError(13, 'Permission denied', str(path))
+            return scandir(path)
+
+        monkeypatch.setattr('os.scandir', refusing)
+
+    return refuse_folders
+
+
+def test_folders_that_cannot_be_entered_are_named(tmp_path, refuse_folders):
+    for name in ('open/a.jpg', 'closed/b.jpg', '.hidden/c.jpg'):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    refuse_folders('closed', '.hidden')
+    found = contents_of(tmp_path)
+    assert found.images == [tmp_path / 'open/a.jpg']
+    assert found.closed == {tmp_path / 'closed': 'Permission denied'}
+    assert found.others == {tmp_path / '.hidden': 'hidden'}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may enter every folder')
+def test_a_folder_without_permission_is_named(tmp_path):
+    (tmp_path / 'closed').mkdir(0)
+    assert contents_of(tmp_path).closed == {tmp_path / 'closed': 'Permission denied'}
+
+
+def test_a_folder_that_cannot_be_entered_itself(tmp_path, refuse_folders):
+    refuse_folders(tmp_path.name)
+    assert contents_of(tmp_path).closed == {tmp_path: 'Permission denied'}
+
+
+def test_kinds_are_counted_and_add_up_however_many():
+    assert counted_kinds(['txt', 'pdf', 'txt', 'a']) == '2 txt, 1 a, 1 pdf'
+    many = [f'{number:02}' for number in range(45)]
+    text = counted_kinds([*many, *many[-3:]])
+    assert text.endswith(', 5 of 5 other kinds')
+    assert sum(int(part.split()[0]) for part in text.split(', ')) == 48
+
+
+def test_what_does_not_exist_is_told_from_where_on_and_what_is_near(tmp_path):
+    (tmp_path / 'photos').mkdir()
+    (tmp_path / 'file').touch()
+    (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
+    here = str(tmp_path)
+    near = "; the closest name there is 'photos'"
+    for name, expected in {
+        'photo': f'does not exist{near}',
+        'photo/a/b.jpg': f'does not exist, nor does {here}/photo{near}',
+        'zebra': 'does not exist',
+        'a\0b': 'does not exist',
+        'file/b.jpg': 'does not exist',
+        'link': f'a link to {here}/nowhere, which does not exist',
+    }.items():
+        assert missing_text(tmp_path / name) == f'{here}/{name}: {expected}'
+
+
+def test_what_lies_in_a_closed_folder_is_not_said_to_be_missing(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied', path)
+
+    monkeypatch.setattr('os.listdir', refuse)
+    assert f'because the folder {tmp_path} cannot be entered' in missing_text(tmp_path / 'a')
 
 
 def test_stems_are_paths_without_suffix(tmp_path):

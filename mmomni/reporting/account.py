@@ -1,0 +1,57 @@
+"""What became of every file of a run: examined, unreadable, or not an image."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmomni.utils.file_kinds import kind_of
+from mmomni.utils.files import counted_kinds
+
+from .image_files import Survey
+
+
+class Account(NamedTuple):
+    """Of the files that a run was given, each in one of three places.
+
+    Attributes:
+        examined: Images that have results, of this run or an earlier one.
+        unreadable: The kinds of images that could not be examined, of folders that could not be
+            entered, and of inputs that do not exist.
+        not_images: The kinds of other files.
+    """
+
+    examined: int
+    unreadable: Counter[str]
+    not_images: Counter[str]
+
+    def numbers(self) -> dict[str, Any]:
+        """What ``account.json`` holds; ``files`` is the sum of the three numbers behind it."""
+        return dict(
+            files=self.examined + self.unreadable.total() + self.not_images.total(),
+            examined=self.examined,
+            unreadable=self.unreadable.total(),
+            not_images=self.not_images.total(),
+            unreadable_kinds=dict(self.unreadable.most_common()),
+            not_image_kinds=dict(self.not_images.most_common()),
+        )
+
+    def text(self) -> str:
+        """``'6 files: 3 examined, 1 unreadable (1 heic), 2 not images (2 pdf)'``."""
+        numbers = self.numbers()
+        unreadable, others = map(_in_brackets, (self.unreadable, self.not_images))
+        return (
+            f'{numbers["files"]} file{"" if numbers["files"] == 1 else "s"}: '
+            f'{self.examined} examined, {numbers["unreadable"]} unreadable{unreadable}, '
+            f'{numbers["not_images"]} not images{others}'
+        )
+
+
+def account_of(survey: Survey, unreadable: Iterable[Path]) -> Account:
+    """The account of a run that had results for all files of the survey but some."""
+    failed = Counter(kind_of(path).name for path in unreadable)
+    return Account(len(survey.files) - failed.total(), failed, Counter(survey.others.values()))
+
+
+def _in_brackets(kinds: Counter[str]) -> str:
+    return f' ({counted_kinds(kinds.elements())})' if kinds else ''
