@@ -18,7 +18,7 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import undecodable
-from mmomni.jpeg.ending import with_its_end
+from mmomni.jpeg.ending import lacks_its_end, with_its_end
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
@@ -158,14 +158,12 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     data = content if isinstance(content, bytes) else content.read_bytes()
     _check_scans(data, source.name)
-    try:
-        image = decode(data, source.name, 'bgr')
-    except ImageReadError:
+    if lacks_its_end(data):
         whole = with_its_end(data)
-        if whole is None:
-            raise
-        data, image = whole, decode(whole, source.name, 'bgr')
-        notes.append('its last two bytes, the end of a JPEG, are missing; the picture is whole')
+        lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
+        notes.append(f'its last two bytes, the end of a JPEG, are missing; {lacking}')
+        data = data if whole is None else whole
+    image = decode(data, source.name, 'bgr', needs_end=False)
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 

@@ -28,7 +28,12 @@ class ImageReadError(ValueError):
     """An image or mask file that cannot be used; the message names the file and the remedy."""
 
 
-def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb') -> np.ndarray:
+def decode(
+    data: bytes,
+    name: str = 'image',
+    channel_order: ChannelOrder = 'rgb',
+    needs_end: bool = True,
+) -> np.ndarray:
     """Decode an image file of any common format to RGB, ignoring EXIF orientation.
 
     Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB;
@@ -38,14 +43,15 @@ def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb'
         data: The whole file.
         name: What an error message calls it, usually the path.
         channel_order: ``'rgb'``, or ``'bgr'`` as the host has it.
+        needs_end: Refuse a JPEG without the marker of its end, even if all blocks are decoded
+            (see :func:`mmomni.jpeg.ending.with_its_end`). Otherwise the decoder's word counts.
 
     Returns:
         ``uint8`` (H, W, 3).
 
     Raises:
-        ImageReadError: The bytes are no image, are not whole (a JPEG that lacks nothing but its
-            last marker included, see :func:`mmomni.jpeg.ending.with_its_end`), exceed Pillow's
-            pixel limit, or are of a kind that is not decoded, which is named.
+        ImageReadError: The bytes are no image, are not whole, exceed Pillow's pixel limit, or
+            are of a kind that is not decoded, which is named.
     """
     try:
         with open_image(data) as image:
@@ -57,7 +63,8 @@ def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb'
                 pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
                 if pixels is not None:
                     return pixels if channel_order == 'bgr' else _swapped(pixels)
-            if lacks_its_end(data):  # of which Pillow says nothing where restarts divide the scan
+            # Of which Pillow says nothing where restart markers divide the scan.
+            if needs_end and lacks_its_end(data):
                 raise ValueError('image file is truncated: it has no end')
             rgb = values_of(image, 'RGB')
             return rgb if channel_order == 'rgb' else _swapped(rgb)

@@ -1,5 +1,6 @@
 """Whether a JPEG lacks its end alone, or part of its picture as well."""
 
+import re
 from typing import Any
 
 import cv2
@@ -8,8 +9,12 @@ import numpy as np
 from .stream import END_OF_IMAGE, FRAMES, START, START_OF_SCAN, segments
 
 _END = b'\xff' + END_OF_IMAGE
-_FILLERS = (bytes(64), b'\x55' * 64, b'\xaa' * 64)
-"""Bits of no picture: whoever still waits for some makes something else of each."""
+_RESTARTS = (b'', *(bytes([0xFF, number]) for number in range(0xD0, 0xD8)))
+_FILLERS = tuple(
+    b''.join(restart + bits * 64 for restart in _RESTARTS) for bits in (b'\0', b'\x55', b'\xaa')
+)
+"""Bits of no picture: whoever still waits for some, or for a restart, makes something of them."""
+_OTHER_MARKER = re.compile(rb'\xff[^\x00\xd0-\xd7]')
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -46,20 +51,24 @@ def _decoded(data: bytes) -> Any:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Whether each coefficient of each component came in all its bits.
+    """Whether each coefficient of each component came in all its bits, the last ones at the end.
 
     A progressive file can end between two scans, and still be whole to a decoder.
     """
     missing: dict[int, set[int]] = {}
+    scan = 0
     try:
-        for marker, content, _, _ in segments(data):
+        for marker, content, _, end in segments(data):
             if marker in FRAMES:
                 missing = {component: set(range(64)) for component in content[6::3]}
             elif marker == START_OF_SCAN:
+                scan = end
                 first, last, bits = content[-3:]
                 if bits % 16 == 0:  # none is left to refine
                     for component in content[1 : 1 + 2 * content[0] : 2]:
                         missing.get(component, set()).difference_update(range(first, last + 1))
     except ValueError:  # there is no further segment
         pass
-    return bool(missing) and not any(missing.values())
+    # Behind any other marker no decoder waits for bits, though it may have waited before.
+    ends_in_scan = scan > 0 and not _OTHER_MARKER.search(data, scan)
+    return ends_in_scan and bool(missing) and not any(missing.values())

@@ -168,6 +168,13 @@ def test_a_jpeg_without_its_end_alone_is_examined_with_a_note(tmp_path, options)
         LoadOriginalImage()(dict(img_path=str(path)))
 
 
+def test_a_jpeg_with_bytes_of_no_picture_instead_of_its_end_is_examined_with_a_note():
+    data = saved(picture(), 'JPEG')
+    sample = read(data[:-60] + b'\xff\xe5\0\x10' + bytes(80))
+    expected = 'its last two bytes, the end of a JPEG, are missing; part of the picture may be, too'
+    assert sample.warnings == (expected,)
+
+
 def finer_chroma(data):
     at = data.index(b'\xff\xc0')
     return data[: at + 14] + b'\x22' + data[at + 15 :]
@@ -271,7 +278,7 @@ def test_orientation_in_the_text_of_a_png_as_imagemagick_writes_it():
 
 @pytest.fixture
 def no_decoding(monkeypatch):
-    def decode(*args):
+    def decode(*args, **kwargs):
         raise AssertionError('this was decoded')
 
     monkeypatch.setattr(samples, 'decode', decode)
@@ -391,7 +398,7 @@ def test_an_array_that_is_no_image(array):
 
 
 def test_whatever_a_decoder_raises_ends_in_a_reason(monkeypatch):
-    def decode(*args):
+    def decode(*args, **kwargs):
         raise RecursionError('too deep')
 
     monkeypatch.setattr(samples, 'decode', decode)

@@ -44,3 +44,18 @@ def test_a_progressive_jpeg_that_ends_between_two_scans():
 @pytest.mark.parametrize('data', [b'', b'text', saved('PNG')[:-2], saved(), saved()[:100]])
 def test_other_files(data):
     assert with_its_end(data) is None
+
+
+@pytest.mark.parametrize('blocks', [1, 2, 3])
+def test_a_jpeg_that_ends_between_two_restarts(blocks):
+    data = saved(restart_marker_blocks=blocks)
+    restarts = [at for at in range(len(data)) if data[at] == 0xFF and 0xD0 <= data[at + 1] < 0xD8]
+    assert len(restarts) >= 1
+    for at in restarts:
+        assert with_its_end(data[:at]) is None
+        assert with_its_end(data[: at + 2]) is None
+
+
+@pytest.mark.parametrize('marker', [0xE5, 0xDB, 0xC4, 0x01])
+def test_a_scan_that_ends_in_another_marker(marker):
+    assert with_its_end(saved()[:-60] + bytes([0xFF, marker, 0, 16]) + bytes(80)) is None
