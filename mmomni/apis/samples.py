@@ -6,7 +6,6 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +16,13 @@ from torch.utils.data import Dataset
 
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
-from mmomni.jpeg import ImageReadError, decode
-from mmomni.jpeg.orientation import orientation_of
+from mmomni.jpeg import ImageReadError, decode, open_image
+from mmomni.jpeg.codec import undecodable
+from mmomni.jpeg.ending import lacks_its_end, with_its_end
+from mmomni.jpeg.kinds import unusual_kind
+from mmomni.jpeg.luma import NO_LUMA
+from mmomni.jpeg.opening import PASSED_OVER
+from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
@@ -101,7 +105,7 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
     start = time.perf_counter()
     results = load(source, max_pixels)
     sign(results)
-    results = ExtractDCT().transform(results)
+    results = ExtractDCT(transcode_unreadable=True).transform(results)
     planes = PackManipulationInputs(meta_keys=()).transform(results)['inputs']
     return Sample(
         source=source.name,
@@ -117,9 +121,9 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
 def _notes(results: dict[str, Any]) -> list[str]:
     notes = []
     if results['dct_source'] == 'transcoded':
-        notes.append(
-            'no JPEG with luma: there is no compression history, only what the pixels show'
-        )
+        obstacle = results['dct_obstacle']
+        none = 'there is no' if obstacle == NO_LUMA else 'there is no readable'
+        notes.append(f'{obstacle}: {none} compression history, only what the pixels show')
     step = int(results['qtable'].max())
     if step > MAX_STEP:
         notes.append(
@@ -136,7 +140,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
-    are refused before anything is decoded.
+    are refused before anything is decoded. A JPEG that lacks nothing but its end is examined with
+    a note, while training and `check-data` leave it out.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
@@ -153,7 +158,12 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     data = content if isinstance(content, bytes) else content.read_bytes()
     _check_scans(data, source.name)
-    image = decode(data, source.name, 'bgr')
+    if lacks_its_end(data):
+        whole = with_its_end(data)
+        lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
+        notes.append(f'its last two bytes, the end of a JPEG, are missing; {lacking}')
+        data = data if whole is None else whole
+    image = decode(data, source.name, 'bgr', needs_end=False)
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
@@ -162,14 +172,11 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
     try:
         if isinstance(content, Path):
             _check_file(content.stat(), name, max_pixels)
-        with Image.open(BytesIO(content) if isinstance(content, bytes) else content) as image:
+        with open_image(content) as image:
             _check_size(image.size, name, max_pixels)
             if image.format not in FORMATS:
                 raise Image.UnidentifiedImageError(image.format)
-            notes = ['only the first of several pictures in this file was looked at']
-            # Pictures are not counted: that could take longer than all the rest.
-            more = getattr(image, 'is_animated', False) and image.format != 'MPO'
-            return orientation_of(image), notes if more else []
+            return _notes_of_header(image)
     except Image.DecompressionBombError as error:
         pixels = re.search(r'\d{9,}', str(error))  # the first number is that of the file
         got = f'{int(pixels[0]):,}' if pixels else 'more'
@@ -179,10 +186,25 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
     except Image.UnidentifiedImageError as error:
+        kind = unusual_kind(content if isinstance(content, bytes) else content.read_bytes())
+        if kind:
+            raise ImageReadError(f'{name}: {undecodable(kind)}') from error
         raise ImageReadError(
             f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), its first bytes are '
             'those of no such format; replace or remove the file'
         ) from error
+
+
+def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
+    notes, orientation = [], readable_orientation_of(image)
+    # Pictures are not counted: that could take longer than all the rest.
+    if getattr(image, 'is_animated', False) and image.format != 'MPO':
+        notes.append('only the first of several pictures in this file was looked at')
+    if image.info.get(PASSED_OVER):
+        notes.append('broken application data (as JFIF, Adobe, profile) in it were passed over')
+    if orientation is None:
+        notes.append('its EXIF cannot be read: how the photo is turned is not known')
+    return orientation or UPRIGHT, notes
 
 
 def _check_file(status: os.stat_result, name: str, max_pixels: int) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.orientation import stored_size
 from mmomni.utils.files import is_image, replacing
 
@@ -213,7 +213,7 @@ def size_of(path: Path) -> tuple[int, int]:
         ImageReadError: It is no image.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return stored_size(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageReadError(f'cannot be read ({error})') from error

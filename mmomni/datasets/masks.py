@@ -1,12 +1,10 @@
 """What a ground-truth mask says, whatever file it is in: the one meaning of "tampered"."""
 
-from io import BytesIO
-
 import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import ImageReadError, decode, values_of
+from mmomni.jpeg import ImageReadError, decode, open_image, values_of
 from mmomni.jpeg.orientation import as_stored, orientation_of
 
 LOSSY_THRESHOLD = 127
@@ -53,7 +51,7 @@ def colours_of(data: bytes, name: str = 'mask') -> tuple[np.ndarray, bool]:
         ImageReadError: The bytes are no image, or none whose values can be read.
     """
     colours = decode(data, name)
-    with Image.open(BytesIO(data)) as image:
+    with open_image(data) as image:
         # Values of 16 bits may all lie in the byte that decode() drops.
         if image.mode.startswith('I'):
             colours = np.repeat(values_of(image).astype(np.uint16)[..., None], 3, axis=2)

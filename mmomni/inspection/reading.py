@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.datasets.masks import colours_of, tampered_of
-from mmomni.jpeg import decode
+from mmomni.jpeg import decode, open_image
 from mmomni.jpeg.orientation import orientation_of
 from mmomni.jpeg.quality import estimate_quality
 
@@ -45,10 +44,13 @@ def read_bytes(path: str) -> bytes:
 
 
 def read_image(path: str) -> ImageFacts:
-    """Raises whatever the file makes Pillow or the storage raise."""
+    """Raises whatever the file makes Pillow or the storage raise.
+
+    What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes.
+    """
     data = read_bytes(path)
     grey = cv2.cvtColor(decode(data, path), cv2.COLOR_RGB2GRAY)
-    with Image.open(BytesIO(data)) as image:
+    with open_image(data) as image:
         return ImageFacts(
             width=grey.shape[1],
             height=grey.shape[0],
@@ -129,7 +131,10 @@ def _jpeg_facts(image: Image.Image) -> JPEGFacts | None:
     if image.format not in JPEG_FORMATS:
         return None
     number = image.layer[0][3]  # type: ignore[attr-defined]
-    table = np.array(image.quantization[number])  # type: ignore[attr-defined]
+    tables = image.quantization  # type: ignore[attr-defined]
+    if number not in tables:  # a lossless JPEG has none
+        return None
+    table = np.array(tables[number])
     return JPEGFacts(estimate_quality(table), int(table.max()))
 
 

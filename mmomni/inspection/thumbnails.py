@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from mmomni.datasets.masks import colours_of, tampered_pixels
-from mmomni.jpeg import decode
+from mmomni.jpeg import decode, open_image
 from mmomni.jpeg.orientation import orientation_of, upright
 
 from .reading import read_bytes
@@ -33,7 +33,7 @@ def upright_thumbnail(image: str) -> bytes | None:
     """An image turned as viewers turn it, by its EXIF orientation."""
     try:
         data = read_bytes(image)
-        with Image.open(BytesIO(data)) as opened:
+        with open_image(data) as opened:
             orientation = orientation_of(opened)
         pixels = upright(decode(data, image), orientation)
     except Exception:  # noqa: BLE001  (what cannot be shown was reported already)

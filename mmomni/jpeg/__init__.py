@@ -13,8 +13,9 @@ from .codec import (
     values_of,
 )
 from .luma import BACKENDS, Luma, has_luma, read_luma
+from .opening import open_image
 
 __all__ = [
     'BACKENDS', 'LONGEST_SIDE', 'SUBSAMPLING', 'ChannelOrder', 'ImageReadError', 'Luma', 'decode',
-    'encode', 'has_luma', 'read_luma', 'values_of',
+    'encode', 'has_luma', 'open_image', 'read_luma', 'values_of',
 ]  # fmt: skip

@@ -1,6 +1,5 @@
 """Image files <-> pixels. Letters: ``H W`` image height and width in pixels."""
 
-from io import BytesIO
 from typing import Literal
 
 import cv2
@@ -9,7 +8,11 @@ from PIL import Image, UnidentifiedImageError
 
 from mmomni.utils.arrays import unmirrored
 
+from .ending import lacks_its_end
+from .kinds import unusual_kind
+from .opening import open_image
 from .orientation import UPRIGHT, as_stored, orientation_of
+from .stream import END_OF_IMAGE
 
 LONGEST_SIDE = 65_500
 SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
@@ -19,14 +22,18 @@ SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
 }
 ChannelOrder = Literal['rgb', 'bgr']
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-_END_OF_IMAGE = b'\xff\xd9'
 
 
 class ImageReadError(ValueError):
     """An image or mask file that cannot be used; the message names the file and the remedy."""
 
 
-def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb') -> np.ndarray:
+def decode(
+    data: bytes,
+    name: str = 'image',
+    channel_order: ChannelOrder = 'rgb',
+    needs_end: bool = True,
+) -> np.ndarray:
     """Decode an image file of any common format to RGB, ignoring EXIF orientation.
 
     Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB;
@@ -36,32 +43,58 @@ def decode(data: bytes, name: str = 'image', channel_order: ChannelOrder = 'rgb'
         data: The whole file.
         name: What an error message calls it, usually the path.
         channel_order: ``'rgb'``, or ``'bgr'`` as the host has it.
+        needs_end: Refuse a JPEG without the marker of its end, even if all blocks are decoded
+            (see :func:`mmomni.jpeg.ending.with_its_end`). Otherwise the decoder's word counts.
 
     Returns:
         ``uint8`` (H, W, 3).
 
     Raises:
-        ImageReadError: The bytes are no image, are truncated or exceed Pillow's pixel limit.
+        ImageReadError: The bytes are no image, are not whole, exceed Pillow's pixel limit, or
+            are of a kind that is not decoded, which is named.
     """
     try:
-        with Image.open(BytesIO(data)) as image:
+        with open_image(data) as image:
             if image.mode.startswith(('I', 'F')):
                 return _sixteen_bit_to_rgb(image)
             # Pillow tells a cut file from a whole one, OpenCV does not. Of a file that ends where
             # a JPEG ends, OpenCV makes the same pixels faster.
-            if is_plain_jpeg(image) and data.endswith(_END_OF_IMAGE):
+            if is_plain_jpeg(image) and data.endswith(b'\xff' + END_OF_IMAGE):
                 pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
                 if pixels is not None:
                     return pixels if channel_order == 'bgr' else _swapped(pixels)
+            # Of which Pillow says nothing where restart markers divide the scan.
+            if needs_end and lacks_its_end(data):
+                raise ValueError('image file is truncated: it has no end')
             rgb = values_of(image, 'RGB')
             return rgb if channel_order == 'rgb' else _swapped(rgb)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        raise ImageReadError(
-            f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
-            f'{len(data)} bytes that cannot be decoded '
-            f'({"no known image format" if unknown else error}); replace or remove the file'
-        ) from error
+        raise ImageReadError(f'{name}: {_why_not(data, error)}') from error
+
+
+def _why_not(data: bytes, error: Exception) -> str:
+    kind = unusual_kind(data)
+    if kind and not _is_cut(error):
+        return undecodable(kind)
+    unknown = isinstance(error, UnidentifiedImageError)
+    return (
+        f'expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got {len(data)} bytes '
+        f'that cannot be decoded ({"no known image format" if unknown else error}); replace or '
+        'remove the file'
+    )
+
+
+def _is_cut(error: Exception) -> bool:
+    return 'truncated' in str(error).lower()
+
+
+def undecodable(kind: str) -> str:
+    """The reason to refuse a file of a kind of JPEG that :func:`unusual_kind` names."""
+    return (
+        f'expected an image that can be decoded, got {kind}, which Pillow and OpenCV cannot '
+        'decode; convert it to PNG or TIFF with a program that can (its compression history is '
+        'lost)'
+    )
 
 
 def values_of(image: Image.Image, mode: str | None = None) -> np.ndarray:

@@ -6,16 +6,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from .codec import ImageReadError, is_plain_jpeg
-from .stream import bare_stream
+from .codec import ImageReadError
+from .kinds import has_coarse_luma, has_coefficients, unusual_kind
+from .stream import ADOBE, JFIF, START, BareStream, bare_stream, luma_table
 
 BACKENDS = ('jpeglib', 'jpegio')
+NO_LUMA = 'no JPEG with luma'
 MAX_COEFFICIENT = 20
 """Networks see ``|q|`` clipped here, as in DTD and CAT-Net: larger values are rare."""
 _backend_in_use: str | None = None
@@ -27,7 +27,8 @@ class Luma(NamedTuple):
     Attributes:
         coefficients: Quantised DCT coefficients, each 8x8 block in the place of its pixels;
             ``int16``, (ceil(H/8)*8, ceil(W/8)*8).
-        table: Quantisation steps, row = vertical frequency; ``uint16``, (8, 8).
+        table: Quantisation steps, row = vertical frequency; ``uint16``, (8, 8). Those in force
+            where luma's first scan begins, whatever its slot holds later.
     """
 
     coefficients: np.ndarray
@@ -35,19 +36,36 @@ class Luma(NamedTuple):
 
 
 def has_luma(data: bytes) -> bool:
-    """Whether ``data`` is a JPEG whose first component is luma (grey or YCbCr).
+    """Whether ``data`` is a JPEG with coefficients of luma (grey or YCbCr) at full resolution.
 
-    PNGs have no coefficients at all; the first component of RGB, CMYK and YCCK files is not the
-    luma of the image. The colour space is told apart as libjpeg does.
+    PNGs and lossless JPEGs have no coefficients at all; the first component of RGB, CMYK and YCCK
+    files is not the luma of the image. The colour space is told apart as libjpeg does.
     """
-    with Image.open(BytesIO(data)) as image:
-        if not is_plain_jpeg(image):
-            return False
-        if image.mode == 'L' or 'jfif' in image.info:
-            return True
-        if 'adobe_transform' in image.info:
-            return image.info['adobe_transform'] != 0
-        return bytes(layer[0] for layer in image.layer) != b'RGB'  # type: ignore[attr-defined]
+    return not obstacle_to_luma(data)
+
+
+def obstacle_to_luma(data: bytes) -> str:
+    """Why :func:`has_luma` does not hold, as :data:`NO_LUMA`; empty where it does."""
+    if not data.startswith(START):
+        return NO_LUMA
+    try:
+        stream = bare_stream(data)
+    except ValueError:  # read_luma() says what is wrong with it
+        return ''
+    if len(stream.frame) < 9:
+        return NO_LUMA
+    if not has_coefficients(stream) or has_coarse_luma(stream):
+        return unusual_kind(data)
+    return '' if _starts_with_luma(stream) else NO_LUMA
+
+
+def _starts_with_luma(stream: BareStream) -> bool:
+    components = stream.frame[5]
+    if components != 3 or JFIF in stream.colour:
+        return components in (1, 3)
+    if ADOBE in stream.colour:
+        return stream.colour[ADOBE][11] != 0
+    return stream.frame[6::3] != b'RGB'
 
 
 def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Luma:
@@ -121,7 +139,7 @@ def _jpeglib_reader() -> Callable[[bytes], Luma]:
 
     def read(data: bytes) -> Luma:
         stream = bare_stream(data)
-        tables = np.zeros((4, 8, 8), np.uint16)
+        tables = np.zeros((4, 8, 8), np.uint16)  # as they are at the end: not what is looked for
         table_numbers = np.zeros(4, np.int16)
         with _as_path(stream.data) as path:
             # read_jpeg_dct must not meet a broken header: it would close a file it never opened.
@@ -134,7 +152,7 @@ def _jpeglib_reader() -> Callable[[bytes], Luma]:
         # Eight coefficients as one element: ten times faster to put in place.
         rows_of_blocks = np.ascontiguousarray(blocks.view('V16')[..., 0].transpose(0, 2, 1))
         plane = rows_of_blocks.view(np.int16).reshape(-1, blocks.shape[1] * 8)
-        return Luma(plane, tables[table_numbers[0]])
+        return Luma(plane, luma_table(stream.data))
 
     return read
 
@@ -151,7 +169,6 @@ def _jpegio_reader() -> Callable[[bytes], Luma]:
     def read(data: bytes) -> Luma:
         with _as_path(data) as path:
             jpeg = jpegio.read(path)
-        table = jpeg.quant_tables[jpeg.comp_info[0].quant_tbl_no]
-        return Luma(jpeg.coef_arrays[0].astype(np.int16), table.astype(np.uint16))
+        return Luma(jpeg.coef_arrays[0].astype(np.int16), luma_table(data))
 
     return read

@@ -19,11 +19,27 @@ Box = tuple[int, int, int, int]
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF or XMP orientation, 1 to 8, of an opened file whose pixels were not read yet."""
+    """EXIF or XMP orientation, 1 to 8, of an opened file whose pixels were not read yet.
+
+    A file whose EXIF cannot be read counts as upright.
+    """
+    orientation = readable_orientation_of(image)
+    return UPRIGHT if orientation is None else orientation
+
+
+def readable_orientation_of(image: Image.Image) -> int | None:
+    """:func:`orientation_of`, ``None`` where the file has EXIF that cannot be read."""
     # Of a PNG without any, Pillow would decode all pixels to look behind them.
     if image.format == 'PNG' and not _PNG_KEYS & image.info.keys():
         return UPRIGHT
-    value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    try:
+        # Pillow may have failed on it before, of which getexif() says nothing.
+        Image.Exif().load(image.info.get('exif') or b'')
+        value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    except Exception:  # (alien bytes in the place of EXIF make Pillow raise anything)
+        if image.format == 'TIFF':  # whose directory is no mere metadata
+            raise
+        return None
     return value if value in range(1, 9) else UPRIGHT
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import decode, encode
+from mmomni.jpeg import decode, encode, open_image
 
 FIRST_QUALITY = (70, 100)
 SECOND_QUALITY = (70, 100)
@@ -110,7 +110,7 @@ def tables_of(data: bytes) -> Tables | None:
     """The quantisation tables of a JPEG, or ``None``: no JPEG, or not usable for YCbCr."""
     if not data.startswith(b'\xff\xd8'):
         return None
-    with Image.open(BytesIO(data)) as image:
+    with open_image(data) as image:
         found = getattr(image, 'quantization', {})
         tables = tuple(tuple(found[key]) for key in sorted(found))
         usable = image.mode in ('L', 'RGB') and 1 <= len(tables) <= 3

@@ -25,7 +25,9 @@ SECONDS_ASLEEP = 600
 LARGEST_GROWTH = 64 * 2**20
 """Bytes between the second quarter of the files and the last."""
 MOST_OPEN_FILES = 64
-REMEDIES = 'replace|remove|save the image again|raise the limit|cut it|shrink or tile|take '
+REMEDIES = (
+    'replace|remove|save the image again|raise the limit|cut it|convert it|shrink or tile|take '
+)
 
 
 class Run:

@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 from mmomni.apis import Failure, samples
 from mmomni.apis.inputs import Source, sources_of
 from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, Samples, read_sample, try_to_read
-from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs
+from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs, dct
 from mmomni.jpeg import ImageReadError
 
 HEIGHT, WIDTH = 45, 61
@@ -128,6 +128,99 @@ def test_quantisation_steps_above_63_are_told(step, warned):
     assert read(data).warnings == (expected if warned else ())
 
 
+BROKEN_EXIF = b'Exif\0\0' + bytes(400)
+EXIF_NOTE = 'its EXIF cannot be read: how the photo is turned is not known'
+
+
+@pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'WEBP'])
+@pytest.mark.parametrize('dpi', [None, (72, 72)])
+def test_broken_exif_is_told_and_refuses_nothing(image_format, dpi):
+    options = {} if dpi is None else dict(dpi=dpi)
+    sample = read(saved(picture(), image_format, exif=BROKEN_EXIF, **options))
+    expected = (EXIF_NOTE,) if image_format == 'JPEG' else (EXIF_NOTE, HISTORY)
+    assert sample.warnings == expected
+    np.testing.assert_array_equal(sample.planes, read(saved(picture(), image_format)).planes)
+
+
+@pytest.mark.parametrize('segment', [b'\xff\xee\0\x08Adobe\0', b'\xff\xe0\0\x07JFIF\0'])
+@pytest.mark.parametrize('as_bytes', [False, True], ids=['path', 'bytes'])
+def test_broken_application_data_are_told_and_refuse_nothing(tmp_path, segment, as_bytes):
+    data = saved(picture(), 'JPEG', exif=exif(6))
+    path = tmp_path / 'x.jpg'
+    path.write_bytes(data[:2] + segment + data[2:])
+    sample = read(path.read_bytes() if as_bytes else path)
+    expected = 'broken application data (as JFIF, Adobe, profile) in it were passed over'
+    assert (sample.warnings, sample.dct_source, sample.orientation) == ((expected,), 'file', 6)
+    np.testing.assert_array_equal(sample.planes, read(data).planes)
+
+
+@pytest.mark.parametrize('options', [{}, dict(progressive=True), dict(restart_marker_blocks=1)])
+def test_a_jpeg_without_its_end_alone_is_examined_with_a_note(tmp_path, options):
+    data = saved(picture(), 'JPEG', **options)
+    sample = read(data[:-2])
+    expected = 'its last two bytes, the end of a JPEG, are missing; the picture is whole'
+    assert (sample.warnings, sample.dct_source) == ((expected,), 'file')
+    np.testing.assert_array_equal(sample.planes, read(data).planes)
+    assert 'truncated' in reason(data[:-20])
+    path = tmp_path / 'x.jpg'
+    path.write_bytes(data[:-2])
+    with pytest.raises(ImageReadError, match='truncated'):  # training goes on leaving it out
+        LoadOriginalImage()(dict(img_path=str(path)))
+
+
+def test_a_jpeg_with_bytes_of_no_picture_instead_of_its_end_is_examined_with_a_note():
+    data = saved(picture(), 'JPEG')
+    sample = read(data[:-60] + b'\xff\xe5\0\x10' + bytes(80))
+    expected = 'its last two bytes, the end of a JPEG, are missing; part of the picture may be, too'
+    assert sample.warnings == (expected,)
+
+
+def finer_chroma(data):
+    at = data.index(b'\xff\xc0')
+    return data[: at + 14] + b'\x22' + data[at + 15 :]
+
+
+def test_a_jpeg_whose_luma_does_not_fit_its_pixels_is_transcoded_with_a_note():
+    sample = read(finer_chroma(saved(picture(), 'JPEG', subsampling=0)))
+    assert sample.dct_source == 'transcoded'
+    assert len(sample.warnings) == 1
+    assert sample.warnings[0].startswith(
+        'a JPEG whose chroma is finer than its luma: there is no readable compression history, '
+    )
+
+
+def test_a_jpeg_whose_coefficients_alone_cannot_be_read_is_transcoded_with_a_note(monkeypatch):
+    def read_luma(data, *args):
+        if data.endswith(b'unreadable'):
+            raise ImageReadError('x') from ValueError('broken scan')
+        return real(data, *args)
+
+    real = dct.read_luma
+    monkeypatch.setattr(dct, 'read_luma', read_luma)
+    data = saved(picture(), 'JPEG') + b'unreadable'
+    sample = read(data)
+    assert sample.dct_source == 'transcoded'
+    assert sample.warnings[0].startswith(
+        'a JPEG whose coefficients cannot be read (broken scan): there is no readable'
+    )
+
+
+@pytest.mark.parametrize('as_bytes', [False, True], ids=['path', 'bytes'])
+@pytest.mark.parametrize(
+    ('change', 'kind'),
+    [((4, b'\x0c'), 'a JPEG of 12 bits a sample'), ((5, b'\0\0'), 'a JPEG without a height'),
+     ((1, b'\xc5'), 'a hierarchical JPEG')],
+)  # fmt: skip
+def test_a_jpeg_that_is_not_decoded_is_named_as_what_it_is(tmp_path, change, kind, as_bytes):
+    data, (place, values) = saved(picture(), 'JPEG'), change
+    at = data.index(b'\xff\xc0') + place
+    path = tmp_path / 'x.jpg'
+    path.write_bytes(data[:at] + values + data[at + len(values) :])
+    why = reason(path.read_bytes() if as_bytes else path)
+    assert why.startswith(f'expected an image that can be decoded, got {kind}')
+    assert 'cannot decode; convert it' in why
+
+
 @pytest.mark.parametrize('image_format', ['GIF', 'TIFF', 'PNG'])
 def test_of_several_pictures_the_first_is_read_and_told(image_format):
     data = saved(picture(), image_format, save_all=True, append_images=[picture(seed=1)])
@@ -185,7 +278,7 @@ def test_orientation_in_the_text_of_a_png_as_imagemagick_writes_it():
 
 @pytest.fixture
 def no_decoding(monkeypatch):
-    def decode(*args):
+    def decode(*args, **kwargs):
         raise AssertionError('this was decoded')
 
     monkeypatch.setattr(samples, 'decode', decode)
@@ -305,7 +398,7 @@ def test_an_array_that_is_no_image(array):
 
 
 def test_whatever_a_decoder_raises_ends_in_a_reason(monkeypatch):
-    def decode(*args):
+    def decode(*args, **kwargs):
         raise RecursionError('too deep')
 
     monkeypatch.setattr(samples, 'decode', decode)

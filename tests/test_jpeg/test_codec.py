@@ -6,10 +6,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from itertools import chain
+from itertools import chain, permutations
 
 import cv2
 import jpeglib
+import jpegs_by_hand as segments
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,7 @@ from scipy.fft import idctn
 
 from mmomni.jpeg import ImageReadError, decode, encode, has_luma, read_luma
 from mmomni.jpeg import luma as jpeg
+from mmomni.jpeg import stream as jpeg_stream
 
 HEIGHT, WIDTH = 45, 61
 LAYOUTS = {'4:4:4': 0, '4:2:2': 1, '4:2:0': 2}
@@ -563,3 +565,50 @@ def test_both_readers_give_equal_output(tmp_path):
             for expected, key in zip(read_luma(data), ('arr_0', 'arr_1'), strict=True):
                 np.testing.assert_array_equal(other[key], expected)
                 assert other[key].dtype == expected.dtype
+
+
+# ---- a slot of tables that is filled again -------------------------------------------------
+
+
+def with_table_before_scan(data, number, step):
+    """Slot 0 filled anew before a scan, counted from 0."""
+    start = -1
+    for _ in range(number + 1):
+        start = data.index(b'\xff\xda', start + 1)
+    return data[:start] + segments.flat_table(step) + data[start:]
+
+
+@pytest.mark.parametrize('scan', [1, 2, -1])
+@pytest.mark.parametrize('grey', [False, True], ids=['colour', 'grey'])
+def test_table_of_a_progressive_jpeg_is_that_of_its_first_scan(grey, scan):
+    data = saved(photo()[..., 0] if grey else photo(), quality=80, progressive=True)
+    changed = with_table_before_scan(data, scan % data.count(b'\xff\xda'), 77)
+    np.testing.assert_array_equal(read_luma(changed).table, read_luma(data).table)
+    np.testing.assert_array_equal(read_luma(changed).coefficients, read_luma(data).coefficients)
+    assert_luma_is_reproduced(changed)
+
+
+def test_table_before_the_first_scan_that_is_filled_twice_is_the_last():
+    data = with_table_before_scan(saved(photo(), quality=80), 0, 9)
+    assert read_luma(data).table.tolist() == [[9] * 8] * 8
+    assert_luma_is_reproduced(data)
+
+
+@pytest.mark.parametrize('order', permutations(range(3)), ids=str)
+def test_table_of_separate_scans_is_that_in_force_at_lumas(order):
+    planes = [photo()[..., number].copy() for number in range(3)]
+    data = segments.separate_scans(planes, (6, 11, 40), order)
+    assert read_luma(data).table.tolist() == [[6] * 8] * 8
+    assert_luma_is_reproduced(data)
+
+
+def test_several_tables_of_both_precisions_in_one_segment():
+    steps = np.arange(1, 65)
+    content = b'\x11' + (steps + 500).astype('>u2').tobytes() + b'\0' + bytes(range(1, 65))
+    table = jpeg_stream.luma_table(
+        b'\xff\xd8' + segments.segment(0xDB, content) + segments.frame(8, 8, [(7, 0x11, 1)])
+        + segments.segment(0xDA, bytes([1, 7, 0, 0, 63, 0]))
+    )  # fmt: skip
+    assert table[0, :3].tolist() == [501, 502, 506]
+    assert table[:3, 0].tolist() == [501, 503, 504]
+    assert sorted(table.ravel().tolist()) == (steps + 500).tolist()

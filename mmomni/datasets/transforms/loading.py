@@ -36,7 +36,8 @@ class LoadOriginalImage(_Loading):
     """Load an image and keep the file's own bytes, the carrier of its compression history.
 
     EXIF orientation is ignored: a rotated image would match neither its DCT coefficients nor
-    its mask.
+    its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes
+    (which prediction examines with a note).
 
     Required Keys: img_path
 
