@@ -95,9 +95,7 @@ def synthesize_folder(
         ValueError: An argument is out of range or not that of the run to resume, or no source
             can be read or forged.
     """
-    if num < 1 or workers < 1:
-        name, value = ('num', num) if num < 1 else ('workers', workers)
-        raise ValueError(f'{name} must be 1 or more, got {value}')
+    _refuse_none(num=num, workers=workers)
     paths = None if sources == RENDERED else list_sources(_as_sequence(sources))
     make = Synthesizer(
         paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic,
@@ -118,6 +116,12 @@ def synthesize_folder(
                 progress(sum(operations.values()), num)
     _write_list(out)
     return Summary(num, operations, unreadable, without_face)
+
+
+def _refuse_none(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f'{name} must be 1 or more, got {value}')
 
 
 def _lacks_face(meta: dict[str, Any]) -> bool:

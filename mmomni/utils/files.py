@@ -14,6 +14,7 @@ from .file_kinds import IMAGE_SUFFIXES, claims_image, kind_of
 HIDDEN = 'hidden'
 LISTED_KINDS = 40
 
+
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by its name."""
     return path.suffix.lower() in IMAGE_SUFFIXES

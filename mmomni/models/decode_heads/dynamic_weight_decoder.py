@@ -58,15 +58,10 @@ class DynamicWeightDecoder(BaseDecodeHead):
         # tampered pixels first switch all features off and then, behind the ReLU, learn no more.
         kwargs.setdefault('init_cfg', None)
         super().__init__(
-            in_channels,
-            channels,
-            num_classes=num_classes,
-            out_channels=num_classes,
-            in_index=in_index,
-            input_transform='multiple_select',
-            norm_cfg=norm_cfg or dict(type='BN'),
-            **kwargs,
-        )
+            in_channels, channels, num_classes=num_classes, out_channels=num_classes,
+            in_index=in_index, input_transform='multiple_select',
+            norm_cfg=norm_cfg or dict(type='BN'), **kwargs,
+        )  # fmt: skip
         if self.conv_cfg not in (None, dict(type='Conv2d')):
             raise ValueError(
                 f'conv_cfg must be None: two 1x1 convolutions run in parts, got {self.conv_cfg}'
