@@ -18,7 +18,7 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import undecodable
-from mmomni.jpeg.ending import lacks_its_end, with_its_end
+from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
@@ -163,6 +163,11 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
         notes.append(f'its last two bytes, the end of a JPEG, are missing; {lacking}')
         data = data if whole is None else whole
+    elif ends_early(data):
+        notes.append(
+            'its data end before its picture does: part of it is missing or damaged, and what is '
+            'seen there was made up in decoding'
+        )
     image = decode(data, source.name, 'bgr', needs_end=False)
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 

@@ -1,4 +1,4 @@
-"""Whether a JPEG lacks its end alone, or part of its picture as well."""
+"""Whether a JPEG lacks its end, part of its picture, or both."""
 
 import re
 from typing import Any
@@ -20,13 +20,7 @@ _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 def lacks_its_end(data: bytes) -> bool:
     """Whether ``data`` is a JPEG without the marker of its end: cut, or merely not closed."""
-    if not data.startswith(START) or data.endswith(_END):
-        return False
-    try:
-        scan = next(found for found in segments(data) if found.marker == START_OF_SCAN)
-    except ValueError:
-        return False
-    return data.find(_END, scan.end) < 0  # which no coded data hold
+    return not data.endswith(_END) and _end_of_picture(data) == -1
 
 
 def with_its_end(data: bytes) -> bytes | None:
@@ -43,6 +37,32 @@ def with_its_end(data: bytes) -> bytes | None:
         np.array_equal(pixels, _decoded(data + filler + _END)) for filler in _FILLERS
     )
     return data + _END if whole else None
+
+
+def ends_early(data: bytes) -> bool:
+    """Whether a JPEG has its end, but in front of it not the data of all its pixels.
+
+    A decoder makes up what is missing, grey as a rule, and says nothing. But of other bits in that
+    place it makes other pixels, while bits behind a whole picture change none.
+    """
+    end = _end_of_picture(data)
+    if end is None or end < 0:
+        return False
+    pixels = _decoded(data)
+    return pixels is not None and not all(
+        np.array_equal(pixels, _decoded(data[:end] + filler + data[end:])) for filler in _FILLERS
+    )
+
+
+def _end_of_picture(data: bytes) -> int | None:
+    """Where the marker of the first picture's end lies; -1: there is none; ``None``: no JPEG."""
+    if not data.startswith(START):
+        return None
+    try:
+        scan = next(found for found in segments(data) if found.marker == START_OF_SCAN)
+    except ValueError:
+        return None
+    return data.find(_END, scan.end)  # which no coded data hold
 
 
 def _decoded(data: bytes) -> Any:

@@ -175,6 +175,12 @@ def test_a_jpeg_with_bytes_of_no_picture_instead_of_its_end_is_examined_with_a_n
     assert sample.warnings == (expected,)
 
 
+@pytest.mark.parametrize('options', [{}, dict(progressive=True), dict(restart_marker_blocks=1)])
+def test_a_jpeg_that_has_its_end_and_not_all_of_its_picture_is_examined_with_a_note(options):
+    (note,) = read(saved(picture(), 'JPEG', **options)[:-30] + b'\xff\xd9').warnings
+    assert note.startswith('its data end before its picture does: part of it is missing')
+
+
 def finer_chroma(data):
     at = data.index(b'\xff\xc0')
     return data[: at + 14] + b'\x22' + data[at + 15 :]

@@ -1,10 +1,10 @@
-"""A JPEG that lacks its last marker alone, told from one that lacks more."""
+"""A JPEG that lacks its last marker alone, told from one that lacks more, with a marker or not."""
 
 import pytest
 from test_metadata import saved
 
 from mmomni.jpeg import ImageReadError, decode
-from mmomni.jpeg.ending import with_its_end
+from mmomni.jpeg.ending import ends_early, with_its_end
 
 KINDS = {
     '4:4:4': dict(subsampling=0),
@@ -59,3 +59,21 @@ def test_a_jpeg_that_ends_between_two_restarts(blocks):
 @pytest.mark.parametrize('marker', [0xE5, 0xDB, 0xC4, 0x01])
 def test_a_scan_that_ends_in_another_marker(marker):
     assert with_its_end(saved()[:-60] + bytes([0xFF, marker, 0, 16]) + bytes(80)) is None
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_whole_picture_does_not_end_early(kind):
+    data = saved(**KINDS[kind])
+    assert not ends_early(data)
+    assert not ends_early(data + b'whatever stands behind it \xff\xd9')
+
+
+@pytest.mark.parametrize('missing', [4, 8, 40])
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_picture_whose_data_end_early_though_it_has_its_end(kind, missing):
+    assert ends_early(saved(**KINDS[kind])[: -2 - missing] + b'\xff\xd9')
+
+
+@pytest.mark.parametrize('data', [b'', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n\xff\xd9', saved()[:-2]])
+def test_what_has_no_end_or_is_no_jpeg_does_not_end_early(data):
+    assert not ends_early(data)
