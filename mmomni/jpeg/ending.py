@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-import cv2
 import numpy as np
 
+from .opening import open_image
 from .stream import END_OF_IMAGE, FRAMES, START, START_OF_SCAN, segments
 
 _END = b'\xff' + END_OF_IMAGE
@@ -15,7 +15,6 @@ _FILLERS = tuple(
 )
 """Bits of no picture: whoever still waits for some, or for a restart, makes something of them."""
 _OTHER_MARKER = re.compile(rb'\xff[^\x00\xd0-\xd7]')
-_AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def lacks_its_end(data: bytes) -> bool:
@@ -66,8 +65,15 @@ def _end_of_picture(data: bytes) -> int | None:
 
 
 def _decoded(data: bytes) -> Any:
-    """``uint8`` (H, W, 3), or ``None``, which no array equals."""
-    return cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
+    """``uint8`` (H, W) or (H, W, C), or ``None``, which no array equals.
+
+    By Pillow, because OpenCV prints a line on "corrupt data" for the fillers of every whole file.
+    """
+    try:
+        with open_image(data) as image:
+            return np.array(image)
+    except Exception:  # noqa: BLE001  (decoders raise whatever a broken file makes them)
+        return None
 
 
 def _has_all_scans(data: bytes) -> bool:
