@@ -83,11 +83,6 @@ def survey_inputs(inputs: Sequence[str], out: Path) -> Survey:
     )
 
 
-def find_image_files(inputs: Sequence[str], out: Path) -> list[ImageFile]:
-    """The images among the files of :func:`survey_inputs`, which see."""
-    return survey_inputs(inputs, out).files
-
-
 def _real(path: Path) -> Path:
     """One path for one file; a link to a file is a file of its own."""
     return Path(os.path.realpath(path.parent), path.name)

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from predicting import SETTINGS, Predictor
 
-from mmomni.reporting import PredictionFolder, find_image_files, write_predictions, write_report
+from mmomni.reporting import PredictionFolder, survey_inputs, write_predictions, write_report
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def run(tmp_path, predictor):
     """Predict inputs into ``out``; gives the summary and the closed folder."""
 
     def run(*inputs, formats=('png', 'json'), limit=None, report=False, **settings):
-        files = find_image_files([str(path) for path in inputs], tmp_path / 'out')
+        files = survey_inputs([str(path) for path in inputs], tmp_path / 'out').files
         predictor.seen.clear()
         settings = {**SETTINGS, **settings}
         with PredictionFolder(tmp_path / 'out', settings, formats, limit) as folder:

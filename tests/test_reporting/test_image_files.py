@@ -3,7 +3,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from mmomni.reporting import ImageFile, assign_names, find_image_files, survey_inputs
+from mmomni.reporting import ImageFile, assign_names, survey_inputs
 
 
 def named(*relatives, taken=()):
@@ -13,7 +13,7 @@ def named(*relatives, taken=()):
 
 
 def found(tmp_path, *inputs):
-    files = find_image_files([str(item) for item in inputs], tmp_path / 'out')
+    files = survey_inputs([str(item) for item in inputs], tmp_path / 'out').files
     return [file.relative.as_posix() for file in files]
 
 
@@ -33,7 +33,7 @@ def test_results_are_no_input(tmp_path, photos, save):
     save(tmp_path / 'out/heat_maps/a.png')
     assert found(tmp_path, tmp_path) == ['photos/a.png', 'photos/b.png', 'photos/sub/a.png']
     with pytest.raises(ValueError, match='results folder'):
-        find_image_files([str(tmp_path / 'out')], tmp_path / 'out')
+        survey_inputs([str(tmp_path / 'out')], tmp_path / 'out')
 
 
 def test_results_are_no_input_by_a_link_either(tmp_path, photos, save):
@@ -55,7 +55,7 @@ def test_results_are_no_input_by_a_link_either(tmp_path, photos, save):
 def test_nothing_found_is_an_error(tmp_path, photos, item, message):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match=message):
-        find_image_files([str(tmp_path / item)], tmp_path / 'out')
+        survey_inputs([str(tmp_path / item)], tmp_path / 'out')
 
 
 def test_every_file_is_counted_once(tmp_path, photos, save):

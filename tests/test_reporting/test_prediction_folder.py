@@ -343,7 +343,7 @@ KILLED = """
     from pathlib import Path
     sys.path.insert(0, sys.argv[1])
     from predicting import SETTINGS, Predictor
-    from mmomni.reporting import PredictionFolder, find_image_files, write_predictions
+    from mmomni.reporting import PredictionFolder, survey_inputs, write_predictions
 
     calls, last = 0, int(sys.argv[4])
     replace = os.replace
@@ -356,7 +356,7 @@ KILLED = """
         replace(source, target)
 
     os.replace = counted
-    files = find_image_files([sys.argv[2]], Path(sys.argv[3]))
+    files = survey_inputs([sys.argv[2]], Path(sys.argv[3])).files
     with PredictionFolder(Path(sys.argv[3]), SETTINGS, ('png', 'json')) as folder:
         write_predictions(folder, files, Predictor(), lambda done, total: None)
 """
