@@ -51,9 +51,13 @@ def test_other_bytes_are_named_with_line_offset_and_remedy(data, line, offset, f
 def test_no_pipe_is_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'list.txt')
 
-    for path in (tmp_path / 'list.txt', tmp_path):
-        with pytest.raises(OSError, match='expected a text file, got a folder, pipe or device'):
-            read_text(path)
+    with pytest.raises(OSError, match=r'list\.txt: expected a text file, got a pipe or device'):
+        read_text(tmp_path / 'list.txt')
+
+
+def test_a_folder_and_nothing_are_no_text(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        read_text(tmp_path)
     with pytest.raises(FileNotFoundError):
         read_text(tmp_path / 'none.txt')
 
