@@ -1,10 +1,10 @@
 """From one line of a list file to its columns, whatever separates them."""
 
 import csv
+import os.path as osp
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, combinations
-from pathlib import PurePath
 
 from mmomni.utils.file_kinds import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
 
@@ -18,6 +18,7 @@ LABELS |= dict.fromkeys(('1', '1.0', 'true', 'tampered', 'fake', 'forged', 'posi
 SUFFIXES = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | {'.npy', '.npz', '.mat', '.hdr'}
 """Of images and masks, readable or not: they show where a name ends that holds blanks or commas."""
 SEPARATORS = {'\t': r' *\t[ \t]*', ',': r'[ \t]*,[ \t]*', ';': r'[ \t]*;[ \t]*', ' ': r'[ \t]+'}
+MOST_COLUMNS = 4
 MOST_SEPARATORS = 40
 """In lines of more, no names are looked for that hold separators."""
 
@@ -26,17 +27,35 @@ Exists = Callable[[str], bool]
 
 
 def columns_of(line: str, exists: Exists, single: bool) -> Sequence[str]:
-    """One to three columns of a line: image, mask, label.
+    """The columns of a line: image, mask, label or other files; the image alone if it may be.
+
+    A comment may follow them after a blank.
 
     Raises:
         ValueError: It is no such line, or several at once.
     """
+    comment = re.search(r'[ \t]+#', line)
+    if comment is None:
+        return _columns_of(line, exists, single)
+    readings = []
+    for part in (line[: comment.start()], line):
+        try:
+            readings.append(_columns_of(part, exists, single))
+        except ValueError:
+            if part is line and not readings:
+                raise
+    there = [columns for columns in readings if _all_exist(columns, exists)]
+    return (there or readings)[0]
+
+
+def _columns_of(line: str, exists: Exists, single: bool) -> Sequence[str]:
     splits = {mark: columns for mark in SEPARATORS if (columns := split_columns(line, mark))}
     direct: list[list[str]] = []
     for mark, split in splits.items():
         direct += [split] if fits(split, mark, is_path) and split not in direct else []
     tab = splits.get('\t')
-    if len(direct) == 1 and (direct[0] == tab or sum(map(len, splits.values())) == 2):
+    plain = len(direct) == 1 and (direct[0] == tab or sum(map(len, splits.values())) == 2)
+    if plain or (len(direct) == 1 and _all_exist(direct[0], exists)):
         return direct[0]
     # What is more than columns and separators is part of a name that is on the disk.
     whole = [[line]] if single and (is_path(line) or exists(line)) else []
@@ -81,20 +100,23 @@ def quoted_columns(line: str, mark: str) -> list[str]:
 
 
 def fits(columns: Sequence[str], mark: str, is_name: Callable[[str], bool]) -> bool:
-    """Whether columns are an image, a mask or a word for none, and perhaps a label."""
-    if not 2 <= len(columns) <= 3 or not is_name(columns[0]):
+    """Whether columns are an image, a mask or a word for none, and perhaps a label.
+
+    In CAT-Net's lists, the source of a forgery and the image as JPEG follow instead of a label.
+    """
+    if not 2 <= len(columns) <= MOST_COLUMNS or not is_name(columns[0]):
         return False
-    mask, label = columns[1], columns[2] if len(columns) == 3 else None
-    if label is None:
+    mask, *others = columns[1:]
+    if not others:
         return is_name(mask) or mask.lower() in AUTHENTIC or mask in ('0', '1')
-    # CAT-Net's lists have the image as JPEG in the third column.
-    is_third = label.lower() in LABELS or (mark != ' ' and is_path(label))
-    return is_third and (is_name(mask) or mask.lower() in AUTHENTIC)
+    is_label = len(others) == 1 and others[0].lower() in LABELS
+    are_files = mark != ' ' and all(is_path(each) or each.lower() in AUTHENTIC for each in others)
+    return (is_label or are_files) and (is_name(mask) or mask.lower() in AUTHENTIC)
 
 
 def is_path(column: str) -> bool:
     """Whether a column ends like the name of an image or mask."""
-    return PurePath(column).suffix.lower() in SUFFIXES and '\t' not in column
+    return osp.splitext(column)[1].lower() in SUFFIXES and '\t' not in column
 
 
 def is_name(column: str) -> bool:
@@ -111,7 +133,7 @@ def _cuts(line: str) -> Iterator[list[str]]:
         for cuts in chain(combinations(spans, 1), combinations(spans, 2)):
             ends = [0, *chain(*cuts), len(line)]
             columns = [line[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
-            if fits(columns, mark, is_path):
+            if fits(columns, mark, is_path) and (len(columns) < 3 or columns[2].lower() in LABELS):
                 yield columns
 
 

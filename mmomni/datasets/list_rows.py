@@ -36,7 +36,7 @@ HEADERS = {
 """What columns and keys are called; case, blanks and underlines do not matter."""
 DATASETS = ['ManiDataset'], ['JsonDataset'], ['BalancedDataset']
 """What IMDL-BenCo's lists of data sets begin their entries with."""
-THIRD = 'the third column (the image as JPEG, in lists of CAT-Net)'
+FURTHER = 'columns after the mask (source and JPEG copy, in lists of CAT-Net)'
 NO_NAME = re.compile(r'[\0-\x08\n\r\ud800-\udfff]')
 
 
@@ -127,8 +127,8 @@ def _row(place: str, text: str, columns: Sequence[str]) -> Row:
     if len(rest) == 1 and rest[0] in ('0', '1'):
         return Row(place, text, image, None, rest[0])
     mask, third = (*rest, None, None)[:2]
-    if third is not None and third.lower() not in LABELS:
-        return Row(place, text, image, mask, None, (THIRD,))
+    if third is not None and (len(rest) > 2 or third.lower() not in LABELS):
+        return Row(place, text, image, mask, None, (FURTHER,))
     return Row(place, text, image, mask, third)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mmomni.utils.text import read_text
 
 from .list_columns import AUTHENTIC, LABELS
-from .list_rows import THIRD, BadRow, Row, rows_of
+from .list_rows import FURTHER, BadRow, Row, rows_of
 
 EXPECTED = 'expected `image mask` or `image -` (separated by a tab if names hold blanks or commas)'
 SHOWN = 3
@@ -228,6 +228,6 @@ def _notes(path: Path, repeated: Sequence[str], unread: Sequence[str]) -> list[s
             'images are drawn more often'
         )
     if unread:
-        names = ', '.join(THIRD if name == THIRD else repr(name) for name in unread)
+        names = ', '.join(FURTHER if name == FURTHER else repr(name) for name in unread)
         notes.append(f'{path}: not read, since neither image nor mask nor label: {names}')
     return notes

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmomni.datasets.configured import check_prefix, sets_of, type_name
 from mmomni.datasets.lists import read_list
 from mmomni.datasets.splits import SPLIT_DEFAULTS, indices_of_split
-from mmomni.utils.files import find_by_stem, is_image
+from mmomni.utils.files import find_by_stem, find_images, is_image
 from mmomni.utils.text import read_text
 
 from .records import DataSet
@@ -77,9 +77,38 @@ def _open_folder(path: Path, split: str) -> DataSet:
     has_images, has_masks = (path / 'images').is_dir(), (path / 'masks').is_dir()
     if has_masks and not has_images:
         raise ValueError(f'{path} has a folder masks/ but no images/; expected both')
+    if not has_images and (path / 'Tp').is_dir() and (path / 'Gt').is_dir():
+        _pair_tp_gt(data_set, path)
+        return data_set
     images = path / 'images' if has_images else path
     pair_folders(data_set, str(images), str(path / 'masks') if has_masks else None)
     return data_set
+
+
+def _pair_tp_gt(data_set: DataSet, path: Path) -> None:
+    """Fill a set from folders of CASIA's kind, which IMDL-BenCo and ForensicHub have too.
+
+    All images in ``Tp/`` are tampered; their masks in ``Gt/`` have the same name or end in ``_gt``.
+    Those in ``Au/``, if there are any, are authentic.
+    """
+    masks = {
+        _stem(mask, path / 'Gt').removesuffix('_gt'): str(mask) for mask in find_images(path / 'Gt')
+    }
+    for image in find_images(path / 'Tp'):
+        mask = masks.pop(_stem(image, path / 'Tp'), None)
+        if mask is None:
+            data_set.add('mask-missing', str(image), f'no mask in {path / "Gt"} has its name')
+        else:
+            data_set.pairs.append((str(image), mask))
+    for stem, mask in masks.items():
+        data_set.add('mask-orphan', mask, f'no image in {path / "Tp"} has the stem {stem!r}')
+    data_set.pairs += [(str(image), None) for image in find_images(path / 'Au')]
+    if not data_set.pairs:
+        data_set.add('set-missing', str(path), 'there are no pairs in Tp/ and Gt/')
+
+
+def _stem(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix('').as_posix()
 
 
 # ---- configs -------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ FORMS = {
     'semicolon': ('l.csv', lines(A, B, (F, ''), separator=';'), (A, B, F)),
     'quotes': ('l.csv', f'"{D[0]}","{D[1]}"\n{F},"None"\n', (D, F)),
     'quotes and blanks': ('l.txt', f'"{B[0]}"  "{B[1]}"\n"{F}" -\n', (B, F)),
+    'comments behind': (
+        'l.txt', f'{A[0]} {A[1]}  # fake\n{F} - #real\n{B[0]}\t{B[1]} # x.png\n{G},None # y\n',
+        (A, F, B, G),
+    ),
     'comments': ('l.txt', f'# x\n  # y -\n\t#z\n\n  \n{PLAIN}#{G} -\n', (A, F)),
     'backslashes': ('l.txt', 'Tp\\a.jpg Gt\\a.png\n.\\Au\\f.jpg -\n', (A, F)),
     'dots': ('l.txt', f'./{A[0]} ././{A[1]}\n.//{F} -\n', (A, F)),
@@ -80,6 +84,10 @@ FORMS = {
     'JSON of ForensicHub': (
         'l.json', [{'path': F, 'label': 0}, {'path': G, 'label': False}], (F, G),
     ),
+    'JSON of ForensicHub, masks': (
+        'l.json',
+        [dict(path=A[0], mask=A[1], label=1), dict(path=F, mask='Negative', label=0)], (A, F),
+    ),
     'JSON of objects': (
         'l.json',
         [dict(image=A[0], mask=A[1], label=1, width=8), dict(image=F, mask=None, label=0)], (A, F),
@@ -90,6 +98,9 @@ FORMS = {
     'one line of JSON': ('l.jsonl', json.dumps(dict(image=D[0], mask=D[1])), (D,)),
     'CAT-Net': (
         'CASIA.txt', f'{A[0]},{A[1]},{A[0]}\n{B[0]},{B[1]},Au/f.jpg\n{F},None,{F}\n', (A, B, F),
+    ),
+    'CAT-Net, four columns': (
+        'IMD.txt', f'{A[0]},{A[1]},{F},{G}\n{B[0]},{B[1]},None,{G}\n', (A, B),
     ),
     'CAT-Net, no JPEG copies': ('IMD.txt', lines(A, B, (F, 'None'), separator=','), (A, B, F)),
     'MVSS-Net and MMFusion': (
@@ -199,6 +210,7 @@ CONTRADICTIONS = {
 UNCLEAR = {
     'one column': (f'{A[0]}\n', 'line 1', 'got 1 column'),
     'four columns': (lines(A, (*A, '1', 'x')), 'line 2', 'got 4 columns'),
+    'five columns': (lines((*A, F, F, F), separator=','), 'line 1', 'got 5 columns'),
     'an image and two masks': (lines((*A, B[1].replace(' ', ''))), 'line 1', 'got 3 columns'),
     'a label of 2': (f'image,mask,label\n{A[0]},{A[1]},2\n', 'line 2', 'a label of 0 or 1'),
     'a short row': (f'image,mask\n{F},\n{A[0]}\n', 'line 3', 'got 1 columns, but the header has 2'),
@@ -294,7 +306,7 @@ def test_repeated_rows_and_columns_that_nobody_reads_are_one_note_each(root):
     assert len(found.pairs) == 3
     repeated, unread = found.notes
     assert '2 rows repeat earlier ones, the first is line 2' in repeated
-    assert 'the third column' in unread
+    assert 'columns after the mask' in unread
     table = write(root, 't.csv', f'image,mask,width\n{F},,8\n{G},,8\n')
     assert "'width'" in pairs_of_list(table, str(root)).notes[0]
 
@@ -335,3 +347,22 @@ def test_files_are_looked_for_once_a_line_at_most(tmp_path, monkeypatch):
 
     assert len(read_list(path, '').pairs) == 50
     assert len(asked) <= 1
+
+
+def test_check_data_reads_folders_of_tampered_images_masks_and_authentic_ones(root):
+    diagnosis = check_data([str(root)])
+
+    assert [each.kind for each in diagnosis.findings if each.level == 'error'] == []
+    assert (diagnosis.sets[0].tampered, diagnosis.sets[0].authentic) == (4, 2)
+
+
+def test_folders_that_do_not_match_are_named(tmp_path):
+    for name in ('Tp/a.jpg', 'Tp/b.jpg', 'Gt/a_gt.png', 'Gt/c.png'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    (data_set,) = open_sets([str(tmp_path)])
+
+    assert data_set.pairs == [(str(tmp_path / 'Tp/a.jpg'), str(tmp_path / 'Gt/a_gt.png'))]
+    found = {(finding.kind, Path(finding.file).name) for finding in data_set.findings}
+    assert found == {('mask-missing', 'b.jpg'), ('mask-orphan', 'c.png')}
