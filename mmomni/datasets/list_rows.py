@@ -27,10 +27,10 @@ from .list_columns import (
 )
 
 HEADERS = {
-    'image': 'image images img imgs image_path img_path image_file image_name img_name path paths '
-    'file files filepath file_name',
-    'mask': 'mask masks mask_path mask_file mask_name gt gt_path gt_mask ground_truth '
-    'ground_truth_path seg_map seg_map_path',
+    'image': 'image images img imgs image_path img_path image_file image_name img_name '
+    'image_filename path paths file files filepath file_name tampered_path tampered_image tp',
+    'mask': 'mask masks mask_path mask_file mask_name mask_filename mask_image gt gt_path gt_mask '
+    'ground_truth ground_truth_path seg_map seg_map_path',
     'label': 'label labels class class_label target is_tampered is_fake tampered fake forged',
 }  # fmt: skip
 """What columns and keys are called; case, blanks and underlines do not matter."""
