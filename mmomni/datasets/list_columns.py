@@ -92,6 +92,8 @@ def split_columns(line: str, mark: str) -> list[str]:
 
 def quoted_columns(line: str, mark: str) -> list[str]:
     """The columns of a line of CSV; ``ValueError``: its quotes do not close."""
+    if mark != ' ':
+        line = re.sub(rf'"[ \t]+(?={mark})', '"', line)
     try:
         rows = list(csv.reader([line], delimiter=mark, skipinitialspace=True, strict=True))
     except csv.Error as error:

@@ -48,6 +48,7 @@ FORMS = {
     'comma at the end': ('l.txt', f'{A[0]},{A[1]},\n{F},\n', (A, F)),
     'semicolon': ('l.csv', lines(A, B, (F, ''), separator=';'), (A, B, F)),
     'quotes': ('l.csv', f'"{D[0]}","{D[1]}"\n{F},"None"\n', (D, F)),
+    'quotes, blanks and commas': ('l.txt', f'"{D[0]}" , "{D[1]}"\n"{F}" ,"-"\n', (D, F)),
     'quotes and blanks': ('l.txt', f'"{B[0]}"  "{B[1]}"\n"{F}" -\n', (B, F)),
     'comments behind': (
         'l.txt', f'{A[0]} {A[1]}  # fake\n{F} - #real\n{B[0]}\t{B[1]} # x.png\n{G},None # y\n',
