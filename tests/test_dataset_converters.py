@@ -416,6 +416,19 @@ class TestTampCOCO(Contract):
         assert list(loaded(root, 'train.txt')) == ['cm_images/61_000000001.jpg.jpg']
 
 
+class TestTpGt(Contract):
+    script = 'tp_gt'
+    tampered = {'train.txt': ['Tp/a.jpg', 'Tp/b.png']}
+    authentic = {'train_authentic.txt': ['Au/c.jpg']}
+    left_out = {'Tp/d.jpg': 'without a mask', 'Gt/e_gt.png': 'without an image'}
+
+    def build(self, root):
+        for name in ('Tp/a.jpg', 'Tp/b.png', 'Tp/d.jpg', 'Au/c.jpg'):
+            photo(root / name)
+        for name in ('Gt/a_gt.png', 'Gt/b.png', 'Gt/e_gt.png'):
+            mask(root / name)
+
+
 class TestMIML(Contract):
     script = 'miml'
     tampered = {'train.txt': ['MIML_Part1/imgs/a.jpg', 'MIML_Part2/imgs/a.png']}

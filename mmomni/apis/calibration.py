@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmomni.datasets import ManipulationDataset
+from mmomni.datasets.lists import describe_missing, pairs_of_list
 from mmomni.evaluation.calibration import conformal_threshold
 from mmomni.utils.files import file_sha256, find_images
 
@@ -17,7 +17,9 @@ from .results import Failure
 
 
 def authentic_images(source: Path) -> list[str]:
-    """Paths of all images below a folder, or of a list file with lines ``image -``.
+    """Paths of all images below a folder, or of a list file with lines ``image -`` or ``image``.
+
+    A list may have any form that training reads; an image that it names twice counts once.
 
     Raises:
         FileNotFoundError: There is neither.
@@ -33,17 +35,21 @@ def authentic_images(source: Path) -> list[str]:
         if not paths:
             raise ValueError(f'{source}: expected a folder of authentic images, found none in it')
         return paths
-    dataset = ManipulationDataset(
-        domain='authentic', data_root=str(source.parent), ann_file=source.name, pipeline=[]
-    )
-    samples = [dataset.get_data_info(index) for index in range(len(dataset))]
-    masked = [sample['img_path'] for sample in samples if sample['seg_map_path'] is not None]
+    if not source.is_file():
+        raise FileNotFoundError(
+            f'expected a folder of authentic images or a list file at {source}, found none'
+        )
+    pairs = pairs_of_list(source, str(source.parent), single=True).pairs
+    if not pairs:
+        raise ValueError(f'{source}: expected a list of authentic images, found none in it')
+    masked = [pair for pair in pairs if pair.mask is not None]
     if masked:
         raise ValueError(
             f'{source}: expected authentic images only (lines `image -`), but {len(masked)} have '
-            f'masks, the first is {masked[0]}; make a list without them'
+            f'masks, the first is {masked[0].image} ({masked[0].place}); make a list without them'
         )
-    return [sample['img_path'] for sample in samples]
+    describe_missing(source, str(source.parent), pairs)  # what is named later, unless all are
+    return list(dict.fromkeys(pair.image for pair in pairs))
 
 
 def score_images(

@@ -21,7 +21,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument('checkpoint', metavar='CHECKPOINT')
     parser.add_argument(
         'authentic', type=Path, metavar='AUTHENTIC',
-        help='a folder of authentic images, or a list file with lines `image -`',
+        help='a folder of authentic images, or a list file with lines `image -` or `image`',
     )  # fmt: skip
     parser.add_argument(
         '--fpr', type=RATE, default=0.01,

@@ -4,12 +4,12 @@ The scripts in ``tools/dataset_converters`` know where a set keeps its images an
 pairs them, looks at every pair, rewrites masks that do not say "not 0 = tampered", writes the
 lists and compares the counts with the published ones. Knows nothing of torch or OpenMMLab.
 
-A list file has one line ``image<TAB>mask`` for each tampered image and ``image<TAB>-`` for each
-authentic one, relative to the root of the set. What had to be left out follows as comments.
+A list file as it is written here has one line ``image<TAB>mask`` for each tampered image and
+``image<TAB>-`` for each authentic one, relative to the root of the set. What had to be left out
+follows as comments. :mod:`~mmomni.datasets.lists` reads it.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,26 +137,6 @@ class Converter:
         target = source.with_name(f'{source.stem}{fitted}.png')
         _rewrite(root / pair.mask, root / target, self.is_tampered, image)
         return pair._replace(mask=target.as_posix())
-
-
-# ---- reading -------------------------------------------------------------------------------
-
-
-def list_lines(text: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Number, text and columns of each line of a list file that is neither empty nor a comment.
-
-    Columns are separated by a tab or else by blanks; whoever reads asks for two.
-    """
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.startswith('#'):
-            columns = line.split('\t' if '\t' in line else None)
-            yield number, line, [column.strip() for column in columns]
-
-
-def listed_pair(columns: Sequence[str], root: str) -> tuple[str, str | None]:
-    """Paths of an image and its mask (``None``: authentic) by two columns of a list file."""
-    image, mask = (os.path.join(root, column) for column in columns)
-    return image, None if columns[1] == '-' else mask
 
 
 # ---- finding -------------------------------------------------------------------------------

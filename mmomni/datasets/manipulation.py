@@ -11,7 +11,7 @@ from mmomni.registry import DATASETS
 from mmomni.utils.files import find_by_stem
 
 from .configured import check_prefix
-from .list_files import list_lines, listed_pair
+from .lists import describe_missing, pairs_of_list
 from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 
 
@@ -25,8 +25,8 @@ class ManipulationDataset(BaseSegDataset):
         ann_file: lines ``image mask`` or ``image -``             relative to data_root
 
     In the first, an image without a mask is authentic, while a mask without an image is an
-    error; without a mask folder (``data_prefix=dict(img_path=...)``) all are authentic. In a list
-    file, columns are separated by a tab or else by blanks, and ``#`` starts a comment line.
+    error; without a mask folder (``data_prefix=dict(img_path=...)``) all are authentic. A list
+    file may have any form that :mod:`mmomni.datasets.list_rows` reads: columns, CSV, JSON.
 
     A file that cannot be read never ends a run. It is named in the log; in training another
     sample takes its place, in testing its place is taken by the next readable sample, marked
@@ -94,21 +94,14 @@ class ManipulationDataset(BaseSegDataset):
         path = Path(self.ann_file)
         if not path.is_file():
             raise FileNotFoundError(f'{self.name}: expected a list file at {path}, found none')
-        pairs: list[tuple[str, str | None]] = []
-        for number, line, columns in list_lines(path.read_text(encoding='utf-8')):
-            if len(columns) != 2:
-                raise ValueError(
-                    f'{path}:{number}: expected `image mask` or `image -` (separated by a tab if '
-                    f'names hold blanks), got {len(columns)} columns: {line!r}'
-                )
-            pairs.append(listed_pair(columns, self.data_root or ''))
-        missing = [file for pair in pairs for file in pair if file and not osp.isfile(file)]
+        root = self.data_root or ''
+        found = pairs_of_list(path, root)
+        missing = describe_missing(path, root, found.pairs)
+        for note in found.notes:
+            print_log(f'{self.name}: {note}', logger='current')
         if missing:
-            message = f'{self.name}: {len(missing)} files of {path} do not exist: {missing[:3]}...'
-            if len(missing) == sum(file is not None for pair in pairs for file in pair):
-                raise FileNotFoundError(f'{message}; check data_root={self.data_root!r}')
-            print_log(message, logger='current', level=logging.ERROR)
-        return pairs
+            print_log(f'{self.name}: {missing}', logger='current', level=logging.ERROR)
+        return [(pair.image, pair.mask) for pair in found.pairs]
 
     def _pairs_of_folders(self) -> list[tuple[str, str | None]]:
         images = self._files_by_stem(self.data_prefix['img_path'])

@@ -30,6 +30,12 @@ KINDS: dict[str, Kind] = {
         'error', 'line of a list file cannot be understood',
         'The dataset refuses the list. Write `image mask` or `image -`, separated by a tab.',
     ),
+    'list-contradiction': Kind(
+        'error', 'list file contradicts itself',
+        'The dataset refuses the list: two masks of one image, an image as its own mask, or a '
+        'label that does not agree with the mask. Correct the line; a wholly generated image '
+        'needs a mask that is white all over.',
+    ),
     'stem-collision': Kind(
         'error', 'images share a stem',
         'Masks cannot be paired with them and the dataset refuses the folder. Rename one, or use a '

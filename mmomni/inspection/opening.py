@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmomni.datasets.configured import check_prefix, sets_of, type_name
-from mmomni.datasets.list_files import list_lines, listed_pair
+from mmomni.datasets.lists import read_list
 from mmomni.datasets.splits import SPLIT_DEFAULTS, indices_of_split
-from mmomni.utils.files import find_by_stem, is_image
+from mmomni.utils.files import find_by_stem, find_images, is_image
+from mmomni.utils.text import read_text
 
 from .records import DataSet
 
@@ -53,7 +54,7 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
         )
     if path.is_dir():
         return [_open_folder(path, split)]
-    if path.suffix.lower() in CONFIG_SUFFIXES:
+    if path.suffix.lower() in CONFIG_SUFFIXES and not _is_json_list(path):
         return open_config(path)
     if is_image(path):
         raise ValueError(f'{path} is a single image; give the folder or a list file that names it')
@@ -63,14 +64,51 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
     return [data_set]
 
 
+def _is_json_list(path: Path) -> bool:
+    """Whether a JSON file is a list of images, where a config is an object."""
+    try:
+        return path.suffix.lower() == '.json' and read_text(path).lstrip().startswith('[')
+    except (OSError, ValueError):
+        return False
+
+
 def _open_folder(path: Path, split: str) -> DataSet:
     data_set = DataSet(path.resolve().name, UNKNOWN_DOMAIN, split, str(path))
     has_images, has_masks = (path / 'images').is_dir(), (path / 'masks').is_dir()
     if has_masks and not has_images:
         raise ValueError(f'{path} has a folder masks/ but no images/; expected both')
+    if not has_images and (path / 'Tp').is_dir() and (path / 'Gt').is_dir():
+        _pair_tp_gt(data_set, path)
+        return data_set
     images = path / 'images' if has_images else path
     pair_folders(data_set, str(images), str(path / 'masks') if has_masks else None)
     return data_set
+
+
+def _pair_tp_gt(data_set: DataSet, path: Path) -> None:
+    """Fill a set from folders of CASIA's kind, which IMDL-BenCo and ForensicHub have too.
+
+    All images in ``Tp/`` are tampered; their masks in ``Gt/`` have the same name or end in ``_gt``.
+    Those in ``Au/``, if there are any, are authentic.
+    """
+    masks = {
+        _stem(mask, path / 'Gt').removesuffix('_gt'): str(mask) for mask in find_images(path / 'Gt')
+    }
+    for image in find_images(path / 'Tp'):
+        mask = masks.pop(_stem(image, path / 'Tp'), None)
+        if mask is None:
+            data_set.add('mask-missing', str(image), f'no mask in {path / "Gt"} has its name')
+        else:
+            data_set.pairs.append((str(image), mask))
+    for stem, mask in masks.items():
+        data_set.add('mask-orphan', mask, f'no image in {path / "Tp"} has the stem {stem!r}')
+    data_set.pairs += [(str(image), None) for image in find_images(path / 'Au')]
+    if not data_set.pairs:
+        data_set.add('set-missing', str(path), 'there are no pairs in Tp/ and Gt/')
+
+
+def _stem(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix('').as_posix()
 
 
 # ---- configs -------------------------------------------------------------------------------
@@ -147,17 +185,14 @@ def _pair_lmdb(data_set: DataSet, root: str) -> None:
 def pair_list(data_set: DataSet, path: str, root: str) -> None:
     """Fill a set from a list file; lines that cannot be understood become findings."""
     try:
-        text = Path(path).read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        found = read_list(Path(path), root)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or str(error)
         data_set.add('set-missing', path, f'the list file cannot be read ({reason})')
         return
-    for number, line, columns in list_lines(text):
-        if len(columns) != 2:
-            message = f'line {number} has {len(columns)} columns instead of 2: {line[:200]!r}'
-            data_set.add('list-line', path, message)
-            continue
-        data_set.pairs.append(listed_pair(columns, root))
+    for fault in found.faults:
+        data_set.add(fault.kind, path, f'{fault.place}: {fault.message}')
+    data_set.pairs += [(pair.image, pair.mask) for pair in found.pairs]
     if not data_set.pairs:
         data_set.add('set-missing', path, 'the list file names no images')
     _name_shared_stems(data_set)

@@ -71,7 +71,7 @@ def test_list_files_with_bad_lines_missing_files_and_shared_stems(tmp_path):
 
 def test_listed_twice_is_a_duplicate(tmp_path):
     Builder(tmp_path).add('a.png')
-    (tmp_path / 'list.txt').write_text('images/a.png masks/a.png\nimages/a.png -\n')
+    (tmp_path / 'list.txt').write_text('images/a.png masks/a.png\n' * 2)
     (finding,) = check_data([str(tmp_path / 'list.txt')]).findings
     assert finding.kind == 'duplicate-exact'
     assert 'listed 2 times' in finding.message

@@ -1,6 +1,7 @@
 """Sets are opened as the dataset opens them; what it refuses has a name."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -302,15 +303,17 @@ def test_bad_lines_are_numbered_as_editors_number_them(tmp_path):
     assert data_set.pairs == [('/data/a.png', None), ('/data/d.png', '/data/d_mask.png')]
     first, second = data_set.findings
     assert (first.kind, first.file) == ('list-line', str(path))
-    assert first.message == "line 4 has 1 columns instead of 2: 'b.png'"
-    assert second.message.startswith('line 5 has 400 columns instead of 2')
-    assert len(second.message) < 250
+    assert first.message.startswith('line 4: expected `image mask` or `image -`')
+    assert first.message.endswith("got 1 column: 'b.png'")
+    assert 'line 5: ' in second.message
+    assert 'got 400 columns' in second.message
+    assert len(second.message) < 350
 
 
 @pytest.mark.parametrize(
     ('make', 'reason'),
     [
-        (lambda path: path.write_bytes('Bäume.png -'.encode('latin-1')), "'utf-8' codec can't"),
+        (lambda path: path.write_bytes('Bäume.png -'.encode('latin-1')), 'expected text'),
         (lambda path: path.mkdir(), 'Is a directory'),
         (lambda path: None, 'No such file or directory'),
     ],
@@ -321,7 +324,7 @@ def test_a_list_that_cannot_be_read_is_a_finding(make, reason, tmp_path):
     pair_list(data_set := a_set(), str(tmp_path / 'list.txt'), '')
     (finding,) = data_set.findings
     assert finding.kind == 'set-missing'
-    assert finding.message.startswith(f'the list file cannot be read ({reason}')
+    assert re.match(rf'the list file cannot be read \((?:/.*: )?{reason}', finding.message)
 
 
 def test_stems_shared_in_a_list_are_named_once(tmp_path):

@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from mmomni.datasets.list_files import Converter, Found, Pair, bright, images_in, pair
+from mmomni.utils.text import read_text, text_lines
 
 FOLDER = 'FaShifter'
 
@@ -46,7 +47,7 @@ def listed(path: Path, folder: Path) -> list[Path] | None:
     """The images that the list names, once each; ``None`` if there is no list."""
     if not path.is_file():
         return None
-    names = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
+    names = [line.strip() for line in text_lines(read_text(path))]
     names = [name for name in names if name and '.npy' not in name and 'mask' not in name]
     return [folder / name for name in dict.fromkeys(names)]
 

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from mmomni.datasets.list_files import Converter, Counts, Found, Pair, images_in, pair
+from mmomni.utils.text import read_text
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,7 @@ def find(root: Path, args: argparse.Namespace) -> dict[str, Found]:
     if images_in(root / 'test' / 'mask'):
         splits['test'] = split(root, root / 'test')
     elif args.test_list is not None:
-        stems = set(args.test_list.read_text(encoding='utf-8').split())
+        stems = set(read_text(args.test_list).split())
         pairs = splits['train'].tampered
         splits['train'].tampered = [p for p in pairs if stem(p) not in stems]
         splits['test'] = Found(tampered=[p for p in pairs if stem(p) in stems])

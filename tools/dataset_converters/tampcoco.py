@@ -10,7 +10,8 @@ Images listed twice appear once. Some files of the published archives are empty:
 import argparse
 from pathlib import Path
 
-from mmomni.datasets.list_files import Converter, Found, Pair
+from mmomni.datasets.list_files import Converter, Found, Pair, relative
+from mmomni.datasets.lists import pairs_of_list
 
 SUBSETS = ('sp', 'cm', 'bcm', 'bcmc')
 
@@ -26,14 +27,10 @@ def find(root: Path, args: argparse.Namespace) -> dict[str, Found]:
     found = Found()
     for subset in args.subsets:
         path = root / f'{subset}_COCO_list.txt'
-        lines = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
-        for number, line in enumerate(lines, 1):
-            if not line:
-                continue
-            columns = line.split(',')
-            if len(columns) != 2:
-                raise ValueError(f'{path}:{number}: expected IMAGE,MASK, got {line!r}')
-            found.tampered.append(Pair(*columns))
+        for image, mask, place in pairs_of_list(path, str(root)).pairs:
+            if mask is None:
+                raise ValueError(f'{path}: expected IMAGE,MASK, got no mask in {place}')
+            found.tampered.append(Pair(*relative(map(Path, (image, mask)), root)))
     found.tampered = list(dict.fromkeys(found.tampered))
     return {'train': found}
 
