@@ -194,7 +194,7 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
     except UnreadableTIFFError as error:
-        raise ImageReadError(f'{name}: {error}') from error
+        raise ImageReadError(f'{name}: {error.refusal}') from error
     except Image.UnidentifiedImageError as error:
         kind = unusual_kind(content if isinstance(content, bytes) else content.read_bytes())
         if kind:

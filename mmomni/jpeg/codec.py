@@ -97,7 +97,7 @@ def _decoded(
 
 def _why_not(data: bytes, error: Exception) -> str:
     if isinstance(error, UnreadableTIFFError):
-        return str(error)
+        return error.refusal
     kind = unusual_kind(data)
     if kind and not _is_cut(error):
         return undecodable(kind)

@@ -50,12 +50,12 @@ def opened(data: bytes) -> Image.Image:
 
 def _is_readable(layout: Layout) -> bool:
     try:
-        _header_of(layout).close()
+        with _header_of(layout) as image:
+            return layout.is_plain or not image.mode.startswith(('I', 'F'))
     except Image.DecompressionBombError:
         raise
     except Exception:  # noqa: BLE001  (Pillow raises anything of what it does not know)
         return False
-    return True
 
 
 def _header_of(layout: Layout) -> Image.Image:
