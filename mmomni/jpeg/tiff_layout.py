@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .tiff import Directory, Pages, main_pictures, pages_of
 from .tiff_tags import (
+    ASSOCIATED,
     CODINGS,
     DEPTH,
     DIFFERENCES,
@@ -17,6 +18,7 @@ from .tiff_tags import (
     MEANINGS,
     NUMBERS,
     SEPARATE,
+    UNASSOCIATED,
     UNDEFINED,
     UNSIGNED,
     Coding,
@@ -137,6 +139,13 @@ class Layout(NamedTuple):
     def colours(self) -> int:
         """Samples that are no alpha and nothing else but the colour."""
         return _COLOURS.get(self.photometric, 1)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the sample behind the colours is alpha: of four in RGB, whatever is not said."""
+        unsaid = UNASSOCIATED if self.photometric == Meaning.RGB else 0
+        extra = self.directory.number(Tag.EXTRA_SAMPLES, unsaid)
+        return self.samples > self.colours and extra in (ASSOCIATED, UNASSOCIATED)
 
     @property
     def kind(self) -> str:

@@ -85,5 +85,5 @@ DIFFERENCES = 2
 """A Predictor."""
 REVERSED = 2
 """A FillOrder: the first bit of a byte is its lowest."""
-ASSOCIATED = 1
-"""An ExtraSamples: alpha by which the colours are multiplied."""
+ASSOCIATED, UNASSOCIATED = 1, 2
+"""Values of ExtraSamples: alpha by which the colours are multiplied, and by which they are not."""
