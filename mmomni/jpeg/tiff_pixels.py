@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .orientation import UPRIGHT, as_stored, orientation_of
 from .tiff import with_first
+from .tiff_jpeg import old_stream
 from .tiff_layout import Layout, layout_of, pieces_of, row_bytes
 from .tiff_tags import ASSOCIATED, DIFFERENCES, REVERSED, Coding, Meaning, Tag
 from .tiff_writing import numbers, passed_on, shorts, written
@@ -41,11 +42,16 @@ def opened(data: bytes) -> Image.Image:
         UnreadableTIFFError: There are pictures, but none that is decoded.
         ValueError: It is damaged.
     """
-    layout = layout_of(data, _is_readable)
+    layout = layout_in(data)
     image = _header_of(layout)
     image.info[LAYOUT] = layout
     image.is_animated = layout.has_more  # type: ignore[attr-defined]
     return image
+
+
+def layout_in(data: bytes) -> Layout:
+    """The picture of a TIFF that is examined; raises as :func:`opened` does."""
+    return layout_of(data, _is_readable)
 
 
 def _is_readable(layout: Layout) -> bool:
@@ -142,6 +148,8 @@ def image_of(layout: Layout) -> Image.Image:
 def _by_pillow(layout: Layout) -> Image.Image:
     """What Pillow makes of a file of this picture alone, in the place of its own."""
     directory, order = layout.directory, layout.directory.form.order
+    if layout.compression == Coding.OLD_JPEG and (stream := old_stream(layout)):
+        return Image.open(BytesIO(stream))
     if layout.compression == Coding.OLD_JPEG:  # whose tables lie anywhere in the file
         with Image.open(BytesIO(with_first(directory.data, directory.offset))) as image:
             turned = orientation_of(image)
