@@ -27,7 +27,9 @@ from .tiff_tags import (
     Tag,
 )
 
-_COLOURS: dict[int, int] = {Meaning.RGB: 3, Meaning.YCBCR: 3, Meaning.CMYK: 4}
+_COLOURS: dict[int, int] = {
+    Meaning.RGB: 3, Meaning.YCBCR: 3, Meaning.LAB: 3, Meaning.CMYK: 4,
+}  # fmt: skip
 _PLAIN = (Meaning.WHITE_IS_ZERO, Meaning.BLACK_IS_ZERO, Meaning.RGB, Meaning.CMYK)
 
 

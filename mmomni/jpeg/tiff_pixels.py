@@ -17,7 +17,7 @@ from .orientation import UPRIGHT, as_stored, orientation_of
 from .tiff import is_tiff, with_first
 from .tiff_jpeg import is_jpeg_inside, obstacle_to_parts, old_stream, parts_of
 from .tiff_layout import Layout, layout_of, pieces_of, row_bytes
-from .tiff_tags import ASSOCIATED, DIFFERENCES, REVERSED, Coding, Meaning, Tag
+from .tiff_tags import ASSOCIATED, DIFFERENCES, LOSSLESS, REVERSED, Coding, Meaning, Tag
 from .tiff_writing import numbers, passed_on, shorts, written
 
 LAYOUT = 'mmomni_layout'
@@ -166,6 +166,9 @@ def _by_pillow(layout: Layout) -> Image.Image:
         with Image.open(BytesIO(with_first(directory.data, directory.offset))) as image:
             turned = orientation_of(image)
             return Image.fromarray(as_stored(np.array(image.convert('RGB')), turned))
+    if layout.photometric == Meaning.LAB and layout.planes > 1 and layout.compression in LOSSLESS:
+        layout = _in_one_plane(layout)  # because Pillow forgets the signs of the others
+        directory, order = layout.directory, '<'
     tags = passed_on(directory)
     pieces = [piece for plane in range(layout.planes) for piece in pieces_of(layout, plane)]
     if layout.compression == Coding.NONE and _has_coarse_chroma(layout, pieces):
@@ -179,10 +182,19 @@ def _by_pillow(layout: Layout) -> Image.Image:
     return image
 
 
+def _in_one_plane(layout: Layout) -> Layout:
+    """The same picture of 8 bits, written anew."""
+    values = np.concatenate([_plane(layout, number) for number in range(layout.colours)], axis=2)
+    tags = {Tag.WIDTH: layout.size[0], Tag.LENGTH: layout.size[1], Tag.SAMPLES: layout.colours}
+    fields = numbers('<', tags | {Tag.PHOTOMETRIC: layout.photometric})
+    fields[Tag.BITS] = shorts('<', *[8] * layout.colours)
+    return layout_in(written('<', fields, [values.tobytes()]))
+
+
 def _has_coarse_chroma(layout: Layout, pieces: list[bytes]) -> bool:
-    """Whether plain YCbCr has, as is usual, fewer samples of chroma than of luma."""
+    """Whether plain YCbCr has fewer samples of chroma than of luma, or may have (in planes)."""
     if layout.photometric != Meaning.YCBCR or layout.planes > 1:
-        return False
+        return layout.photometric == Meaning.YCBCR
     return len(pieces[0]) < layout.piece[0] * layout.piece[1] * layout.samples
 
 

@@ -51,6 +51,7 @@ class Meaning(IntEnum):
     RGB = 2
     CMYK = 5
     YCBCR = 6
+    LAB = 8
 
 
 class Coding(IntEnum):
@@ -73,8 +74,8 @@ CODINGS = {2: 'fax', 3: 'fax', 4: 'fax', Coding.OLD_JPEG: 'JPEG (old style)', Co
            32767: 'Sony raw', 65535: 'Pentax raw', 50001: 'WebP', 50002: 'JPEG XL',
            52546: 'JPEG XL'} | LOSSLESS  # fmt: skip
 MEANINGS = {Meaning.WHITE_IS_ZERO: 'grey', Meaning.BLACK_IS_ZERO: 'grey', Meaning.RGB: 'RGB',
-            3: 'a palette', 4: 'a mask', Meaning.CMYK: 'inks', Meaning.YCBCR: 'YCbCr', 8: 'Lab',
-            9: 'Lab', 10: 'Lab', 32844: 'LogL', 32845: 'LogLuv',
+            3: 'a palette', 4: 'a mask', Meaning.CMYK: 'inks', Meaning.YCBCR: 'YCbCr',
+            Meaning.LAB: 'Lab', 9: 'Lab', 10: 'Lab', 32844: 'LogL', 32845: 'LogLuv',
             32803: 'the raw mosaic of a sensor', 34892: 'raw data of a sensor'}  # fmt: skip
 UNSIGNED, UNDEFINED = 1, 4
 NUMBERS = {2: 'int', 3: 'float', 5: 'complex int', 6: 'complex'}

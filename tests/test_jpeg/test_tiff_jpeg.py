@@ -10,6 +10,7 @@ from tiff_bytes import Page, tiff_bytes
 from mmomni.jpeg import decode, read_luma
 from mmomni.jpeg.luma import NO_LUMA, obstacle_to_luma
 from mmomni.jpeg.stream import segments
+from mmomni.jpeg.tiff_pixels import jpegs_in
 
 GREY, RGB, YCBCR = 1, 2, 6
 
@@ -181,3 +182,12 @@ def test_a_whole_jpeg_in_the_old_style_is_read_as_it_is(where):
 
 def test_other_tiffs_have_no_luma():
     assert obstacle_to_luma(written(photo(), 'TIFF')) == NO_LUMA
+
+
+def test_the_jpegs_of_a_tiff_are_at_hand_for_whoever_looks_for_flaws():
+    page, streams = jpeg_tiff(photo(), (16, 64), tables=True)
+    found = jpegs_in(tiff_bytes(page))
+    assert len(found) == 3
+    for stream, expected in zip(found, streams.values(), strict=True):
+        np.testing.assert_array_equal(decode(stream), decode(expected))
+    assert jpegs_in(streams[0, 0]) == jpegs_in(written(photo(), 'TIFF')) == []

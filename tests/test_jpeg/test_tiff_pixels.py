@@ -138,6 +138,23 @@ def test_plain_ycbcr_is_read_with_chroma_as_coarse_as_it_is(factor):
     np.testing.assert_array_equal(found, np.repeat(luma[..., None], 3, axis=2))
 
 
+@pytest.mark.parametrize('compression', [NONE, DEFLATE])
+@pytest.mark.parametrize(('mode', 'meaning'), [('YCbCr', 6), ('LAB', 8)])
+def test_other_colours_are_the_same_together_and_in_planes(mode, meaning, compression):
+    image = Image.merge(mode, Image.fromarray(some(8, 3).astype(np.uint8)).split())
+    more = {530: [1, 1], 532: (5, [(0, 1), (255, 1), (128, 1), (255, 1), (128, 1), (255, 1)])}
+    found = [
+        decode(tiff_bytes(page_of(
+            np.array(image).astype(int), 8, meaning, planar=planar, compression=compression,
+            more=more if mode == 'YCbCr' else {},
+        ))).astype(int)
+        for planar in (1, 2)
+    ]  # fmt: skip
+    expected = np.array(image.convert('RGB')).astype(int)
+    assert np.abs(found[0] - expected).max() <= 2
+    assert np.abs(found[1] - expected).max() <= 2
+
+
 # ---- orientation ---------------------------------------------------------------------------
 
 CODINGS = {
