@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from mmomni.jpeg import decode
+from mmomni.jpeg import decode, open_image
 from mmomni.jpeg.orientation import as_stored, orientation_of, stored_size, upright, upright_box
 
 
@@ -48,14 +48,17 @@ XMP = (
 )
 
 
-@pytest.mark.parametrize('image_format', ['PNG', 'WEBP', 'JPEG'])
+@pytest.mark.parametrize('image_format', ['PNG', 'WEBP', 'JPEG', 'TIFF'])
 def test_the_orientation_of_xmp_counts_in_all_formats(image_format):
     buffer, options = BytesIO(), dict(xmp=XMP.encode())
     if image_format == 'PNG':
         options = dict(pnginfo=PngImagePlugin.PngInfo())
         options['pnginfo'].add_itxt('XML:com.adobe.xmp', XMP)
+    if image_format == 'TIFF':
+        options = dict(tiffinfo={700: XMP.encode()})
     Image.new('RGB', (24, 16)).save(buffer, image_format, **options)
-    with Image.open(buffer) as image:
+    assert decode(buffer.getvalue()).shape == (16, 24, 3)
+    with open_image(buffer.getvalue()) as image:
         assert orientation_of(image) == 6
         assert stored_size(image) == (24, 16)
 
