@@ -23,15 +23,18 @@ from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
+from mmomni.jpeg.plugins import UnsupportedFormat
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
+from .pictures import content_of
 from .results import Failure
+from .transparency import note_on_transparency
 
 MAX_PIXELS = 178_956_970
 """Pillow's own limit (89 megapixels, twice), beyond which it refuses to open an image."""
 FORMATS = frozenset((
-    'JPEG', 'MPO', 'PNG', 'TIFF', 'WEBP', 'BMP', 'DIB', 'GIF', 'PPM', 'AVIF', 'JPEG2000',
+    'JPEG', 'MPO', 'PNG', 'TIFF', 'WEBP', 'BMP', 'DIB', 'GIF', 'PPM', 'AVIF', 'JPEG2000', 'HEIF',
 ))  # fmt: skip
 """Pillow's names. It knows more, of which one (EPS) is a program that it would run."""
 MOST_SCANS = 500
@@ -155,7 +158,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
         return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
+    content, notes_of_file = content_of(content, source.picture, source.name, max_pixels)
     orientation, notes = _look_at_header(content, source.name, max_pixels)
+    notes = [*notes_of_file, *notes]
     data = content if isinstance(content, bytes) else content.read_bytes()
     _check_scans(data, source.name)
     if lacks_its_end(data):
@@ -169,6 +174,7 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
             'seen there was made up in decoding'
         )
     image = decode(data, source.name, 'bgr', needs_end=False)
+    notes += filter(None, [note_on_transparency(data, image)])
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
@@ -190,6 +196,8 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
         raise ImageReadError(
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
+    except UnsupportedFormat as error:
+        raise ImageReadError(f'{name}: {error}') from error
     except Image.UnidentifiedImageError as error:
         kind = unusual_kind(content if isinstance(content, bytes) else content.read_bytes())
         if kind:

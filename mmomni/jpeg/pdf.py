@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from .pdf_filters import filters_of, unwrapped
 
-PDF_HEAD = re.compile(rb'[\s\S]{0,124}%PDF-')
 NEEDED = "its pictures are read by pikepdf: pip install 'mmomni[pdf]'"
 MOST_PICTURES = 10_000
 MOST_OBJECTS = 1_000_000
@@ -62,11 +61,6 @@ class PdfPicture(NamedTuple):
 def is_available() -> bool:
     """Whether the extra is installed."""
     return find_spec('pikepdf') is not None
-
-
-def is_pdf(head: bytes) -> bool:
-    """Whether a file is a PDF, by its first 132 bytes."""
-    return PDF_HEAD.match(head) is not None
 
 
 def _pikepdf() -> ModuleType:
@@ -120,6 +114,17 @@ def limited(most: int) -> Iterator[None]:
         yield
     finally:
         set_qpdf_limits(**before)
+
+
+def has_streams(path: Path) -> bool:
+    """Whether a file, be it damaged, may hold pictures: each of them is a stream."""
+    last = b''
+    with path.open('rb') as file:
+        while block := file.read(1 << 20):
+            if b'stream' in last + block:
+                return True
+            last = block[-5:]
+    return False
 
 
 def pictures_of(file: Path | bytes) -> list[PdfPicture]:
