@@ -24,6 +24,7 @@ from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.plugins import UnsupportedFormat
+from mmomni.jpeg.tiff import main_pictures
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
@@ -42,6 +43,7 @@ MOST_SCANS = 500
 65,000, minutes of work."""
 SCAN_HEADER = re.compile(rb'\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 """A scan's marker, length and number of components, which decide whether a decoder goes on."""
+FIRST_OF_SEVERAL = 'only the first of several pictures in this file was looked at'
 SMALLEST_SIDE = 32
 BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
@@ -162,6 +164,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     notes = [*notes_of_file, *notes]
     data = content if isinstance(content, bytes) else content.read_bytes()
+    if FIRST_OF_SEVERAL in notes and len(main_pictures(data)) == 1:
+        notes.remove(FIRST_OF_SEVERAL)  # the others are previews or masks
     _check_scans(data, source.name)
     if lacks_its_end(data):
         whole = with_its_end(data)
@@ -212,7 +216,7 @@ def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
     notes, orientation = [], readable_orientation_of(image)
     # Pictures are not counted: that could take longer than all the rest.
     if getattr(image, 'is_animated', False) and image.format != 'MPO':
-        notes.append('only the first of several pictures in this file was looked at')
+        notes.append(FIRST_OF_SEVERAL)
     if image.info.get(PASSED_OVER):
         notes.append('broken application data (as JFIF, Adobe, profile) in it were passed over')
     if orientation is None:
