@@ -16,15 +16,16 @@ from torch.utils.data import Dataset
 
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
-from mmomni.jpeg import ImageReadError, decode, open_image
-from mmomni.jpeg.codec import undecodable
+from mmomni.jpeg import ImageReadError, open_image
+from mmomni.jpeg.codec import decode_with_notes, undecodable
 from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.plugins import UnsupportedFormat
-from mmomni.jpeg.tiff import main_pictures
+from mmomni.jpeg.tiff_layout import UnreadableTIFFError
+from mmomni.jpeg.tiff_pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
@@ -164,8 +165,6 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     notes = [*notes_of_file, *notes]
     data = content if isinstance(content, bytes) else content.read_bytes()
-    if FIRST_OF_SEVERAL in notes and len(main_pictures(data)) == 1:
-        notes.remove(FIRST_OF_SEVERAL)  # the others are previews or masks
     _check_scans(data, source.name)
     if lacks_its_end(data):
         whole = with_its_end(data)
@@ -177,8 +176,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
             'its data end before its picture does: part of it is missing or damaged, and what is '
             'seen there was made up in decoding'
         )
-    image = decode(data, source.name, 'bgr', needs_end=False)
-    notes += filter(None, [note_on_transparency(data, image)])
+    image, assumed = decode_with_notes(data, source.name, 'bgr', needs_end=False)
+    notes += [*assumed, *note_on_transparency(data, image)]
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
@@ -200,7 +199,7 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
         raise ImageReadError(
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
-    except UnsupportedFormat as error:
+    except (UnsupportedFormat, UnreadableTIFFError) as error:
         raise ImageReadError(f'{name}: {error}') from error
     except Image.UnidentifiedImageError as error:
         kind = unusual_kind(content if isinstance(content, bytes) else content.read_bytes())
@@ -217,6 +216,8 @@ def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
     # Pictures are not counted: that could take longer than all the rest.
     if getattr(image, 'is_animated', False) and image.format != 'MPO':
         notes.append(FIRST_OF_SEVERAL)
+    if LAYOUT in image.info:
+        notes += image.info[LAYOUT].notes
     if image.info.get(PASSED_OVER):
         notes.append('broken application data (as JFIF, Adobe, profile) in it were passed over')
     if orientation is None:

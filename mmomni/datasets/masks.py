@@ -1,16 +1,12 @@
 """What a ground-truth mask says, whatever file it is in: the one meaning of "tampered"."""
 
-import cv2
 import numpy as np
-from PIL import Image
 
-from mmomni.jpeg import ImageReadError, decode, open_image, values_of
-from mmomni.jpeg.orientation import as_stored, orientation_of
+from mmomni.jpeg import decode, open_image
+from mmomni.jpeg.codec import deep_values
 
 LOSSY_THRESHOLD = 127
 """A JPEG cannot hold a clean mask: its ringing around edges is no ground truth."""
-DEEP_FORMATS = ('PNG', 'TIFF', 'PPM')
-"""Those whose colours may have 16 bits."""
 
 
 def tampered_pixels(data: bytes, name: str = 'mask') -> np.ndarray:
@@ -52,21 +48,9 @@ def colours_of(data: bytes, name: str = 'mask') -> tuple[np.ndarray, bool]:
     """
     colours = decode(data, name)
     with open_image(data) as image:
-        # Values of 16 bits may all lie in the byte that decode() drops.
-        if image.mode.startswith('I'):
-            colours = np.repeat(values_of(image).astype(np.uint16)[..., None], 3, axis=2)
-        elif image.mode in ('RGB', 'RGBA') and image.format in DEEP_FORMATS:
-            colours = _in_all_bits(colours, image, data, name)
+        # Values of 16 bits may all lie in bits that decode() drops.
+        deep = deep_values(image, data)
+        if deep is not None:
+            values = deep.values
+            colours = values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
         return colours, image.format in ('JPEG', 'MPO')
-
-
-def _in_all_bits(rgb: np.ndarray, image: Image.Image, data: bytes, name: str) -> np.ndarray:
-    """Colours of 16 bits, which Pillow does not keep, as OpenCV has them; those of 8 as decoded."""
-    raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if raw is None:
-        raise ImageReadError(f'{name}: OpenCV cannot decode this {image.format}; save it again')
-    if raw.dtype != np.uint16:  # in a TIFF, OpenCV multiplies them by their alpha
-        return rgb
-    if image.format == 'TIFF':  # of which OpenCV turns the pixels
-        raw = as_stored(raw, orientation_of(image))
-    return np.ascontiguousarray(raw[..., 2::-1])

@@ -1,6 +1,6 @@
 """Image files <-> pixels. Letters: ``H W`` image height and width in pixels."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -8,12 +8,14 @@ from PIL import Image, UnidentifiedImageError
 
 from mmomni.utils.arrays import unmirrored
 
+from . import netpbm
 from .ending import lacks_its_end
 from .kinds import unusual_kind
 from .opening import open_image
-from .orientation import UPRIGHT, as_stored, orientation_of
 from .plugins import UnsupportedFormat
 from .stream import END_OF_IMAGE
+from .tiff_layout import Layout, UnreadableTIFFError
+from .tiff_pixels import LAYOUT, values_in
 
 LONGEST_SIDE = 65_500
 SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
@@ -21,6 +23,8 @@ SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
     '4:2:2': cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
     '4:2:0': cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
+FULL_BITS = 16
+BITS_IN_USE = (8, 10, 12, 14, FULL_BITS)
 ChannelOrder = Literal['rgb', 'bgr']
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -35,10 +39,11 @@ def decode(
     channel_order: ChannelOrder = 'rgb',
     needs_end: bool = True,
 ) -> np.ndarray:
-    """Decode an image file of any common format to RGB, ignoring EXIF orientation.
+    """Decode an image file of any common format to RGB, ignoring its orientation.
 
-    Grey, palette, alpha (dropped), CMYK and 16-bit images (high byte kept) all become RGB;
-    pixels of floats or of 32 bits are refused, because nothing says what their white is.
+    Grey, palette, alpha (dropped), CMYK and 16-bit images (:func:`to_eight_bits`) all become RGB;
+    pixels of floats or of 32 bits are refused, because nothing says what their white is. Of a TIFF
+    it is the picture of :func:`.tiff_layout.layout_of`.
 
     Args:
         data: The whole file.
@@ -54,10 +59,28 @@ def decode(
         ImageReadError: The bytes are no image, are not whole, exceed Pillow's pixel limit, or
             are of a kind that is not decoded, which is named.
     """
+    return decode_with_notes(data, name, channel_order, needs_end)[0]
+
+
+def decode_with_notes(
+    data: bytes,
+    name: str = 'image',
+    channel_order: ChannelOrder = 'rgb',
+    needs_end: bool = True,
+) -> tuple[np.ndarray, list[str]]:
+    """:func:`decode`, and what was assumed of the pixels, for a person to know."""
+    notes: list[str] = []
+    return _decoded(data, name, channel_order, needs_end, notes), notes
+
+
+def _decoded(
+    data: bytes, name: str, channel_order: ChannelOrder, needs_end: bool, notes: list[str]
+) -> np.ndarray:
     try:
         with open_image(data) as image:
-            if image.mode.startswith(('I', 'F')):
-                return _sixteen_bit_to_rgb(image)
+            rgb = _rgb_of_values(image, data, notes)
+            if rgb is not None:
+                return rgb if channel_order == 'rgb' else _swapped(rgb)
             # Pillow tells a cut file from a whole one, OpenCV does not. Of a file that ends where
             # a JPEG ends, OpenCV makes the same pixels faster.
             if is_plain_jpeg(image) and data.endswith(b'\xff' + END_OF_IMAGE):
@@ -78,7 +101,7 @@ def decode(
 
 
 def _why_not(data: bytes, error: Exception) -> str:
-    if isinstance(error, UnsupportedFormat):
+    if isinstance(error, UnsupportedFormat | UnreadableTIFFError):
         return str(error)
     kind = unusual_kind(data)
     if kind and not _is_cut(error):
@@ -105,10 +128,8 @@ def undecodable(kind: str) -> str:
 
 
 def values_of(image: Image.Image, mode: str | None = None) -> np.ndarray:
-    """The values of an opened image, converted or not, in the place where the file has them."""
-    # Pillow turns TIFF, and no other format, by its orientation when it decodes.
-    turned = orientation_of(image) if image.format == 'TIFF' else UPRIGHT
-    return as_stored(np.array(image if mode is None else image.convert(mode)), turned)
+    """The values of an opened image that is no TIFF, converted or not, as they are stored."""
+    return np.array(image if mode is None else image.convert(mode))
 
 
 def _swapped(pixels: np.ndarray) -> np.ndarray:
@@ -120,11 +141,87 @@ def is_plain_jpeg(image: Image.Image) -> bool:
     return image.format in ('JPEG', 'MPO') and image.mode in ('L', 'RGB')
 
 
-def _sixteen_bit_to_rgb(image: Image.Image) -> np.ndarray:
-    values = values_of(image)
-    if image.mode == 'F' or (image.mode == 'I' and image.format != 'PNG'):
-        raise ValueError(f'its pixels are of {values.dtype}, not of 8 or 16 bits')
-    return np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)
+class Deep(NamedTuple):
+    """Pixels of more than 8 bits.
+
+    Attributes:
+        values: ``uint16`` (H, W) or (H, W, 3), as stored.
+        white: The value that the file says is white; 0 where it does not say.
+        largest: The file says that a value like this occurs; 0 where it does not say.
+    """
+
+    values: np.ndarray
+    white: int = 0
+    largest: int = 0
+
+
+def deep_values(image: Image.Image, data: bytes) -> Deep | None:
+    """The pixels of an opened image of more than 8 bits, as stored; ``None`` of 8 bits.
+
+    Raises:
+        ValueError: They are floats or of 32 bits, or not all there.
+    """
+    if LAYOUT in image.info:
+        layout: Layout = image.info[LAYOUT]
+        values = values_in(layout) if layout.bits > 8 else None
+        if values is None or values.dtype == np.uint8:
+            return None
+        return Deep(values, layout.white, layout.largest)
+    if image.format == 'PPM' and (found := netpbm.deep_values(data)):
+        return Deep(*found)
+    if image.mode == 'F' or (image.mode == 'I' and image.format not in ('PNG', 'PPM')):
+        raise ValueError(f'its pixels are of {np.array(image).dtype}, not of 8 or 16 bits')
+    if image.mode.startswith('I'):
+        return Deep(values_of(image).astype(np.uint16))
+    if image.format == 'PNG' and data[24] == 16 and image.mode in ('RGB', 'RGBA'):
+        image.load()  # because Pillow tells a cut file from a whole one, OpenCV does not
+        colours = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if colours is None:
+            raise ValueError('OpenCV cannot decode this PNG of 16 bits')
+        return Deep(np.ascontiguousarray(colours[..., 2::-1]))
+    return None
+
+
+def _rgb_of_values(image: Image.Image, data: bytes, notes: list[str]) -> np.ndarray | None:
+    """Of TIFFs, and of images with more than 8 bits; ``None`` for others."""
+    deep = deep_values(image, data)
+    if deep is not None:
+        values, note = to_eight_bits(deep)
+        notes += [note] if note else []
+    elif LAYOUT in image.info:
+        values = values_in(image.info[LAYOUT])
+    else:
+        return None
+    return values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
+
+
+def to_eight_bits(deep: Deep) -> tuple[np.ndarray, str]:
+    """The 8 highest bits of those in use, and a note on which these are.
+
+    Cameras and scanners of 10 to 14 bits put their values in the lowest bits of 16. Where a file
+    does not say so, the largest value tells; a photo that dark would be black otherwise, and is
+    not changed without the note.
+
+    Returns:
+        ``uint8`` of the same shape; the note, empty where nothing was assumed.
+    """
+    values, white, largest = deep
+    if white and (white + 1) & white:  # no number of bits
+        return (values.astype(np.uint32).clip(max=white) * 255 // white).astype(np.uint8), ''
+    if white:
+        return _highest(values.clip(max=white), white.bit_length()), ''
+    peak = int(values.max(initial=0))
+    bits = next(bits for bits in BITS_IN_USE if max(peak, largest) < 1 << bits)
+    if bits == FULL_BITS or peak == 0:
+        return _highest(values, FULL_BITS), ''
+    return _highest(values, bits), (
+        f'no value of its 16 bits is above {peak}: it was taken to be of {bits} bits, with '
+        f'{(1 << bits) - 1} as white; if it is a photo as dark as that, it was brightened'
+    )
+
+
+def _highest(values: np.ndarray, bits: int) -> np.ndarray:
+    return (values >> (bits - 8)).astype(np.uint8)
 
 
 def encode(

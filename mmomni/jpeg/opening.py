@@ -1,5 +1,6 @@
 """Opening a file with Pillow, whatever is wrong with its metadata."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -7,8 +8,10 @@ from PIL import Image, UnidentifiedImageError
 
 from mmomni.utils.file_kinds import HEAD_BYTES
 
+from . import tiff_pixels
 from .plugins import add_plugin
 from .stream import START, without_metadata
+from .tiff import is_tiff
 
 PASSED_OVER = 'mmomni_passed_over'
 """Key of ``Image.info``: application data of the file that were left out, so that it opens."""
@@ -22,13 +25,20 @@ def open_image(file: bytes | Path) -> Image.Image:
     in ``info[PASSED_OVER]``; what libjpeg knows of the colours stays, and EXIF if it can. HEIC is
     read by its plugin, where that is installed.
 
+    Of a TIFF, the picture that is examined is opened, whatever directory it lies in, and without
+    its pixels: :mod:`.tiff_pixels` has them.
+
     Args:
         file: The bytes of a file, or its path.
 
     Raises:
         UnsupportedFormat: It is known which format the file has, and why it cannot be read.
+        UnreadableTIFFError: A TIFF of a kind that is not decoded, which is named.
         Exception: What Pillow raises of the file as it is.
     """
+    tiff = _bytes_if(file, is_tiff)
+    if tiff is not None:
+        return tiff_pixels.opened(tiff)
     try:
         return Image.open(BytesIO(file) if isinstance(file, bytes) else file)
     except Image.DecompressionBombError:
@@ -36,7 +46,7 @@ def open_image(file: bytes | Path) -> Image.Image:
     except Exception as error:  # (broken metadata make Pillow raise anything)
         if isinstance(error, OSError) and not isinstance(error, UnidentifiedImageError):
             raise
-        data = _bytes_of_jpeg(file)
+        data = _bytes_if(file, lambda head: head.startswith(START))
         image = None if data is None else _opened_without_metadata(data)
         if image is None and data is None and add_plugin(_head(file)):
             return open_image(file)
@@ -52,11 +62,13 @@ def _head(file: bytes | Path) -> bytes:
         return stream.read(HEAD_BYTES)
 
 
-def _bytes_of_jpeg(file: bytes | Path) -> bytes | None:
+def _bytes_if(file: bytes | Path, begins_so: Callable[[bytes], bool]) -> bytes | None:
+    """A whole file, if its first four bytes are the right ones."""
     if isinstance(file, bytes):
-        return file if file.startswith(START) else None
+        return file if begins_so(file[:4]) else None
     with file.open('rb') as stream:
-        return file.read_bytes() if stream.read(len(START)) == START else None
+        head = stream.read(4)
+        return head + stream.read() if begins_so(head) else None
 
 
 def _opened_without_metadata(data: bytes) -> Image.Image | None:

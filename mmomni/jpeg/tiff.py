@@ -1,6 +1,6 @@
 """The directories of a TIFF, classic or BigTIFF, and which of them are whole pictures.
 
-Tags have the names of the specification (TIFF 6.0 and its supplements). No pixel is read here.
+No pixel is read here.
 """
 
 import struct
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-NEW_SUBFILE_TYPE, SUBFILE_TYPE, IMAGE_WIDTH, IMAGE_LENGTH, SUB_IFDS = 254, 255, 256, 257, 330
-REDUCED, MASK, DEPTH = 1, 4, 8
-"""Bits of NewSubfileType: a preview, a transparency mask, a map of depths."""
+from .tiff_tags import DEPTH, MASK, REDUCED, Tag
+
 MUCH_LARGER = 2
 """A picture with sides so many times those of the directory it belongs to is no preview of it."""
-_SIGNS = {b'II*\0': False, b'MM\0*': False, b'II+\0': True, b'MM\0+': True}
+_SIGNS = {b'II*\0': False, b'MM\0*': False, b'II+\0': True, b'MM\0+': True,
+          b'II\0*': False, b'MM*\0': False}  # fmt: skip
 _INTEGERS = {1: 'B', 3: 'H', 4: 'I', 13: 'I', 16: 'Q', 18: 'Q'}
 """Letters of :mod:`struct` for the types of field that hold whole numbers."""
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
@@ -89,7 +89,7 @@ class Directory(NamedTuple):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height as stored; zeros where it is no picture."""
-        return self.number(IMAGE_WIDTH), self.number(IMAGE_LENGTH)
+        return self.number(Tag.WIDTH), self.number(Tag.LENGTH)
 
     @property
     def area(self) -> int:
@@ -98,13 +98,13 @@ class Directory(NamedTuple):
     @property
     def is_preview(self) -> bool:
         """Whether it says that it is a smaller copy of another picture."""
-        kind = self.number(NEW_SUBFILE_TYPE)
-        return bool(kind & REDUCED) or self.number(SUBFILE_TYPE) == 2
+        kind = self.number(Tag.NEW_SUBFILE_TYPE)
+        return bool(kind & REDUCED) or self.number(Tag.SUBFILE_TYPE) == 2
 
     @property
     def is_whole(self) -> bool:
         """Whether it is a picture, and says of itself neither that it is a preview nor a map."""
-        maps = self.number(NEW_SUBFILE_TYPE) & (MASK | DEPTH)
+        maps = self.number(Tag.NEW_SUBFILE_TYPE) & (MASK | DEPTH)
         return self.area > 0 and not maps and not self.is_preview
 
 
@@ -183,7 +183,7 @@ def pages_of(data: bytes) -> Pages:
     for page in walk.chain(first_offset(data)):
         group = [page]
         for above in group:  # which grows meanwhile
-            for offset in above.numbers(SUB_IFDS):
+            for offset in above.numbers(Tag.SUB_IFDS):
                 group.extend(walk.chain(offset))
         groups.append(group)
     return Pages(groups, walk.is_broken)

@@ -7,6 +7,7 @@ import pytest
 from image_bytes import written
 from PIL import Image
 from pdf_files import flate_image, image, jpeg_image, pdf_file, stream
+from tiff_bytes import Page, tiff_bytes
 
 from mmomni.apis import Failure
 from mmomni.apis.inputs import sources_of
@@ -68,31 +69,22 @@ def test_one_page_has_the_name_of_the_file(tmp_path):
     assert names(folder) == ['a.tif', 'b.tif (page 1)', 'b.tif (page 2)', 'c.tif']
 
 
-def with_preview():
-    """A TIFF whose second directory says that it is a smaller copy of the first."""
-    data = bytearray(tiff(PAGES[:2]))
-    entry = b'\xfe\0\4\0\1\0\0\0'  # NewSubfileType
-    second = data.index(entry, data.index(entry) + 1) if data.count(entry) > 1 else None
-    if second is None:
-        pytest.skip('this version of Pillow writes no type of a page')
-    data[second + 8] = 1
-    return bytes(data)
-
-
-def test_a_preview_is_no_page_and_needs_no_note():
-    (sample,) = samples(with_preview())
+def test_a_preview_is_no_page_and_none_of_several_pictures():
+    tags = {256: 40, 257: 40, 258: 8, 259: 1, 262: 1, 277: 1, 278: 40}
+    whole, preview = Page(tags, [bytes(1600)], ()), Page(tags | {254: 1}, [bytes(1600)], ())
+    (sample,) = samples(tiff_bytes(preview, whole))
+    assert sample.source == 'bytes 0'
     assert FIRST_OF_SEVERAL not in sample.warnings
 
 
 def test_a_page_that_is_announced_and_not_there_is_told():
-    data = tiff()
-    (next_of_third,) = [
-        place for place in range(len(data) - 4)
-        if data[place : place + 4] == bytes(4) and place == end_of_last_directory(data)
-    ]  # fmt: skip
-    data = data[:next_of_third] + b'\xff\xff\xff\x7f' + data[next_of_third + 4 :]
+    data = bytearray(tiff())
+    place = end_of_last_directory(data)
+    data[place : place + 4] = b'\xff\xff\xff\x7f'
     told = 'the file says that it has more pages, which are not there'
-    assert all(told in sample.warnings for sample in samples(data))
+    found = samples(bytes(data))
+    assert len(found) == 3
+    assert all(told in sample.warnings for sample in found)
 
 
 def end_of_last_directory(data):

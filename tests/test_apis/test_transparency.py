@@ -5,6 +5,7 @@ from PIL import Image
 
 from mmomni.apis.inputs import Source
 from mmomni.apis.samples import read_sample
+from mmomni.apis.transparency import UNKNOWN
 
 TOLD = 'what was examined are the colours under them'
 
@@ -36,19 +37,23 @@ def test_hidden_colours_are_told(image_format, alpha, start):
     assert note.startswith(start + TOLD)
 
 
-@pytest.mark.parametrize('mode', ['LA', 'PA', 'P'])
-def test_in_any_mode(mode):
-    if mode == 'P':
-        image = Image.fromarray(pixels(0)).convert('RGB').quantize(64)
-        data = written(image, 'PNG', transparency=bytes(64))
-    else:
-        image = Image.fromarray(pixels(0)).convert(mode)
-        data = written(image, 'PNG' if mode == 'LA' else 'TIFF') if mode == 'LA' else None
-    assert data is None or len(notes(data)) == 1
+def test_in_grey():
+    assert len(notes(written(Image.fromarray(pixels(0)).convert('LA'), 'PNG'))) == 1
 
 
-def test_sixteen_bits():
+@pytest.mark.filterwarnings('ignore:Palette images with Transparency')
+def test_in_a_palette():
+    image = Image.fromarray(pixels(0)[..., :3]).quantize(64)
+    assert len(notes(written(image, 'PNG', transparency=bytes(64)))) == 1
+
+
+def test_in_sixteen_bits():
     assert len(notes(encoded('.png', pixels(0).astype(np.uint16) * 257))) == 1
+
+
+def test_transparency_that_cannot_be_read_is_told(monkeypatch):
+    monkeypatch.setattr('mmomni.apis.transparency.with_first', lambda data, place: b'')
+    assert UNKNOWN in read_sample(Source('x', written(pixels(0), 'TIFF')), 10**6).warnings
 
 
 def test_few_pixels_are_told():

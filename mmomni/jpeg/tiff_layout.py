@@ -1,0 +1,240 @@
+"""How the picture of a TIFF lies in its file: one place decides what is read, and what is not.
+
+Letters: ``H W`` image height and width in pixels, ``C`` samples of a pixel.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .tiff import Directory, Pages, main_pictures, pages_of
+from .tiff_tags import (
+    CODINGS,
+    DEPTH,
+    DIFFERENCES,
+    LOSSLESS,
+    MASK,
+    MEANINGS,
+    NUMBERS,
+    SEPARATE,
+    UNDEFINED,
+    UNSIGNED,
+    Coding,
+    Meaning,
+    Tag,
+)
+
+_COLOURS: dict[int, int] = {Meaning.RGB: 3, Meaning.YCBCR: 3, Meaning.CMYK: 4}
+_PLAIN = (Meaning.WHITE_IS_ZERO, Meaning.BLACK_IS_ZERO, Meaning.RGB, Meaning.CMYK)
+
+
+class UnreadableTIFFError(ValueError):
+    """A TIFF whose pictures are of no kind that is decoded; the message says of which."""
+
+
+class Layout(NamedTuple):
+    """The picture of a TIFF that is examined.
+
+    Attributes:
+        directory: Of the file.
+        orientation: Of EXIF, 1 to 8, that of the page where the directory has none.
+        has_more: Whether the file has other whole pictures.
+        notes: What a person should know: what else there is, or that this is only a preview.
+    """
+
+    directory: Directory
+    orientation: int
+    has_more: bool
+    notes: tuple[str, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.directory.size
+
+    @property
+    def compression(self) -> int:
+        return self.directory.number(Tag.COMPRESSION, Coding.NONE)
+
+    @property
+    def photometric(self) -> int:
+        return self.directory.number(Tag.PHOTOMETRIC, Meaning.WHITE_IS_ZERO)
+
+    @property
+    def samples(self) -> int:
+        return self.directory.number(Tag.SAMPLES, 1)
+
+    @property
+    def planes(self) -> int:
+        """How many planes lie apart from each other."""
+        return self.samples if self.directory.number(Tag.PLANAR, 1) == SEPARATE else 1
+
+    @property
+    def bits(self) -> int:
+        """Of a sample; 0 where they differ."""
+        bits = self.directory.numbers(Tag.BITS, (1,))[: self.samples]
+        return bits[0] if len(set(bits)) == 1 else 0
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is neither a mask nor a map of depths."""
+        return not self.directory.number(Tag.NEW_SUBFILE_TYPE) & (MASK | DEPTH)
+
+    @property
+    def white(self) -> int:
+        """The largest value that fewer than 16 bits can have; 0 for 16: not all may be in use."""
+        return (1 << self.bits) - 1 if self.bits < 16 else 0
+
+    @property
+    def largest(self) -> int:
+        """A value that occurs, by MaxSampleValue; its default says nothing, as 0."""
+        largest = max(self.directory.numbers(Tag.LARGEST_SAMPLE, (0,)))
+        return 0 if largest >= (1 << self.bits) - 1 else largest
+
+    @property
+    def is_tiled(self) -> bool:
+        return Tag.TILES in self.directory.fields
+
+    @property
+    def piece(self) -> tuple[int, int]:
+        """Width and height of a strip or tile."""
+        if self.is_tiled:
+            return self.directory.number(Tag.TILE_WIDTH), self.directory.number(Tag.TILE_LENGTH)
+        rows = self.directory.number(Tag.ROWS_PER_STRIP, self.size[1])
+        return self.size[0], min(rows, self.size[1])
+
+    @property
+    def pieces_across_and_down(self) -> tuple[int, int]:
+        """Raises ``ValueError`` where strips or tiles have no size."""
+        if not all(self.piece):
+            raise ValueError('its strips or tiles have no size')
+        across, down = (
+            -(-side // part) for side, part in zip(self.size, self.piece, strict=True)
+        )
+        return across, down
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its samples are whole numbers of up to 16 bits that lie as they are, packed."""
+        kinds = set(self.directory.numbers(Tag.SAMPLE_FORMAT, (1,)))
+        predictor = self.directory.number(Tag.PREDICTOR, 1)
+        return (
+            self.photometric in _PLAIN
+            and self.samples >= self.colours
+            and self.compression in LOSSLESS
+            and kinds <= {UNSIGNED, UNDEFINED}
+            and 1 <= self.bits <= 16
+            and (predictor == 1 or (predictor == DIFFERENCES and self.bits in (8, 16)))
+        )
+
+    @property
+    def colours(self) -> int:
+        """Samples that are no alpha and nothing else but the colour."""
+        return _COLOURS.get(self.photometric, 1)
+
+    @property
+    def kind(self) -> str:
+        """What its pixels are, for those who read why they are not read."""
+        kinds = set(self.directory.numbers(Tag.SAMPLE_FORMAT, (1,))) & NUMBERS.keys()
+        what = MEANINGS.get(self.photometric, f'PhotometricInterpretation {self.photometric}')
+        coding = CODINGS.get(self.compression, f'Compression {self.compression}')
+        bits = '/'.join(map(str, sorted({*self.directory.numbers(Tag.BITS, (1,))[:8]})))
+        of = f' as {NUMBERS[min(kinds)]}' if kinds else ''
+        return f'{self.samples} sample(s) of {bits} bits{of} that mean {what}, coded as {coding}'
+
+
+def pieces_of(layout: Layout, plane: int = 0) -> list[bytes]:
+    """The strips or tiles of a plane, as the file has them.
+
+    Raises:
+        ValueError: Some lie beyond its end.
+    """
+    data, directory = layout.directory.data, layout.directory
+    tags = (Tag.TILES, Tag.TILE_SIZES) if layout.is_tiled else (Tag.STRIPS, Tag.STRIP_SIZES)
+    offsets, sizes = (directory.numbers(tag) for tag in tags)
+    across, down = layout.pieces_across_and_down
+    number = across * down
+    if len(offsets) < number * layout.planes:
+        raise ValueError(f'image file is truncated: it lists {len(offsets)} strips or tiles')
+    found = []
+    for index in range(plane * number, (plane + 1) * number):
+        start = offsets[index]
+        size = sizes[index] if index < len(sizes) else 0
+        if layout.compression == Coding.NONE and layout.is_plain:
+            rows = min(layout.piece[1], layout.size[1] - index % number * layout.piece[1])
+            size = row_bytes(layout) * (layout.piece[1] if layout.is_tiled else rows)
+        size = size or min((each for each in offsets if each > start), default=len(data)) - start
+        if not 0 < start < start + size <= len(data):
+            raise ValueError(f'image file is truncated: its strip or tile {index} lies beyond it')
+        found.append(data[start : start + size])
+    return found
+
+
+def row_bytes(layout: Layout) -> int:
+    """Bytes of a row of a strip or tile of one plane, not compressed."""
+    return -(-layout.piece[0] * (layout.samples // layout.planes) * layout.bits // 8)
+
+
+def layout_of(data: bytes, is_readable: Callable[[Layout], bool]) -> Layout:
+    """Which picture of a TIFF is examined: the first whole one, or its largest readable preview.
+
+    Args:
+        data: A whole TIFF.
+        is_readable: Whether a picture can be decoded, as far as its directory tells.
+
+    Raises:
+        UnreadableTIFFError: None can.
+        ValueError: It is damaged.
+    """
+    pages, mains = pages_of(data), main_pictures(data)
+    if not mains:
+        raise ValueError('image file is truncated, or is a TIFF without any picture')
+    group = next(group for group in pages.groups if mains[0] in [each.offset for each in group])
+    main = next(each for each in group if each.offset == mains[0])
+    notes = [f'its list of pages is damaged: {len(mains)} were found'] if pages.is_broken else []
+    chosen = _laid_out(main, group, len(mains) > 1)
+    if not is_readable(chosen):
+        every = [each for other in pages.groups for each in other]
+        previews = [each for each in every if each in group or each.is_preview]
+        chosen, note = _preview_of(chosen, group, previews, is_readable)
+        notes.append(note)
+    notes += _left_aside(pages, {chosen.directory.offset, *mains})
+    return chosen._replace(notes=tuple(notes))
+
+
+def _laid_out(directory: Directory, group: list[Directory], has_more: bool) -> Layout:
+    orientation = directory.number(Tag.ORIENTATION) or group[0].number(Tag.ORIENTATION)
+    return Layout(directory, orientation if orientation in range(1, 9) else 1, has_more, ())
+
+
+def _preview_of(
+    main: Layout, group: list[Directory], previews: list[Directory],
+    is_readable: Callable[[Layout], bool],
+) -> tuple[Layout, str]:  # fmt: skip
+    """The largest readable preview, and the note that it is one."""
+    found = [_laid_out(each, group, main.has_more) for each in previews if each.area]
+    found = [each for each in found if each.is_picture and is_readable(each)]
+    if not found:
+        raise UnreadableTIFFError(
+            f'expected a TIFF that can be decoded, got one of {main.kind}; convert it to grey or '
+            'RGB of 8 or 16 bits with a program that can'
+        )
+    chosen = max(found, key=lambda each: each.directory.area)
+    (width, height), whole = chosen.size, main.size
+    return chosen, (
+        f'only a preview of {width} x {height} in this file was looked at: its picture of '
+        f'{whole[0]} x {whole[1]} ({main.kind}) cannot be read'
+    )
+
+
+def _left_aside(pages: Pages, looked_at: set[int]) -> list[str]:
+    """What else the file has besides whole pages, in words."""
+    kinds: Counter[str] = Counter()
+    for directory in (each for group in pages.groups for each in group):
+        kind = directory.number(Tag.NEW_SUBFILE_TYPE)
+        if directory.area and directory.offset not in looked_at:
+            name = 'mask' if kind & MASK else 'depth map' if kind & DEPTH else ''
+            kinds[name or ('preview' if directory.is_preview else 'further picture')] += 1
+    if not kinds:
+        return []
+    listed = ', '.join(f'{n} {kind}{"s" * (n > 1)}' for kind, n in sorted(kinds.items()))
+    return [f'besides the picture, this TIFF has {listed}: not looked at']

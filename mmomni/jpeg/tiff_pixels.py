@@ -1,0 +1,209 @@
+"""The pixels of a TIFF as they are stored. Letters as in :mod:`.tiff_layout`.
+
+libtiff, by way of Pillow, unpacks; what plain numbers mean is decided here, because Pillow takes
+separate planes of 16 bits, and white that is zero, for something else. The rest it gets as a file
+of that one picture, without the orientation that it would obey.
+"""
+
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from .orientation import UPRIGHT, as_stored, orientation_of
+from .tiff import with_first
+from .tiff_layout import Layout, layout_of, pieces_of, row_bytes
+from .tiff_tags import ASSOCIATED, DIFFERENCES, REVERSED, Coding, Meaning, Tag
+from .tiff_writing import numbers, passed_on, shorts, written
+
+LAYOUT = 'mmomni_layout'
+"""Key of ``Image.info``: the :class:`Layout` of an opened TIFF."""
+_HOW_THEY_LIE = (
+    Tag.COMPRESSION, Tag.PLANAR, Tag.PREDICTOR, Tag.FILL_ORDER, Tag.TILE_WIDTH, Tag.TILE_LENGTH,
+    Tag.ROWS_PER_STRIP,
+)  # fmt: skip
+_BAND = 1 << 26
+"""So many bytes are unpacked at once, far from what Pillow takes for a bomb."""
+_MIRRORED = np.packbits(
+    np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1
+)[:, 0]
+
+
+def opened(data: bytes) -> Image.Image:
+    """What Pillow tells of the picture of a TIFF that is examined, without its pixels.
+
+    Its ``info`` has the :data:`LAYOUT`.
+
+    Raises:
+        UnreadableTIFFError: There are pictures, but none that is decoded.
+        ValueError: It is damaged.
+    """
+    layout = layout_of(data, _is_readable)
+    image = _header_of(layout)
+    image.info[LAYOUT] = layout
+    image.is_animated = layout.has_more  # type: ignore[attr-defined]
+    return image
+
+
+def _is_readable(layout: Layout) -> bool:
+    try:
+        _header_of(layout).close()
+    except Image.DecompressionBombError:
+        raise
+    except Exception:  # noqa: BLE001  (Pillow raises anything of what it does not know)
+        return False
+    return True
+
+
+def _header_of(layout: Layout) -> Image.Image:
+    order, tags = layout.directory.form.order, passed_on(layout.directory)
+    if layout.is_plain:
+        tags = {tag: value for tag, value in tags.items() if tag not in _HOW_THEY_LIE}
+        tags |= numbers(order, {Tag.PHOTOMETRIC: _meaning(layout)})
+    tags |= _turned(layout, order)
+    try:
+        tiled = layout.is_tiled and not layout.is_plain
+        return Image.open(BytesIO(written(order, tags, [b''], tiled)))
+    except UnidentifiedImageError:
+        if not layout.is_plain:
+            raise
+        return _nearest_header_of(layout)
+
+
+def _nearest_header_of(layout: Layout) -> Image.Image:
+    """Of a kind that Pillow knows, in the place of one that it does not."""
+    tags = numbers('<', dict(zip((Tag.WIDTH, Tag.LENGTH), layout.size, strict=True)))
+    tags |= numbers('<', {Tag.SAMPLES: layout.colours, Tag.PHOTOMETRIC: _meaning(layout)})
+    tags[Tag.BITS] = shorts('<', *[8 if layout.bits <= 8 else 16] * layout.colours)
+    return Image.open(BytesIO(written('<', tags | _turned(layout, '<'), [b''])))
+
+
+def _meaning(layout: Layout) -> int:
+    """PhotometricInterpretation of the values that :func:`values_in` makes."""
+    negative = layout.photometric == Meaning.WHITE_IS_ZERO
+    return Meaning.BLACK_IS_ZERO if negative else layout.photometric
+
+
+def _turned(layout: Layout, order: str) -> dict[int, tuple[int, bytes]]:
+    """The fields in which Pillow looks for an orientation."""
+    if layout.orientation != UPRIGHT:
+        return numbers(order, {Tag.ORIENTATION: layout.orientation})
+    directory = layout.directory
+    if Tag.ORIENTATION in directory.fields or Tag.XMP not in directory.fields:
+        return {}
+    return {Tag.XMP: (1, directory.content(Tag.XMP))}
+
+
+def values_in(layout: Layout) -> np.ndarray:
+    """The pixels of a picture: ``uint8``, or ``uint16`` of more than 8 bits; (H, W) or (H, W, 3).
+
+    White is the largest number of ``layout.bits``; fewer than 8 bits become 8.
+
+    Raises:
+        ValueError: It is damaged.
+        OSError: The same, in Pillow's words.
+    """
+    if not layout.is_plain:
+        return _by_pillow(layout)
+    values, top = _plain_values(layout), (1 << layout.bits) - 1
+    if layout.photometric == Meaning.WHITE_IS_ZERO:
+        values = top - values
+    if top < 255:
+        values = (values.astype(np.uint16) * 255 // top).astype(np.uint8)
+    if layout.photometric == Meaning.CMYK:
+        inks = (values >> max(layout.bits - 8, 0)).astype(np.uint8)
+        return np.array(Image.fromarray(np.ascontiguousarray(inks), 'CMYK').convert('RGB'))
+    return values[..., 0] if layout.colours == 1 else values
+
+
+def _by_pillow(layout: Layout) -> np.ndarray:
+    """``uint8`` (H, W, 3)."""
+    directory, order = layout.directory, layout.directory.form.order
+    if layout.compression == Coding.OLD_JPEG:  # whose tables lie anywhere in the file
+        with Image.open(BytesIO(with_first(directory.data, directory.offset))) as image:
+            turned = orientation_of(image)
+            return as_stored(np.array(image.convert('RGB')), turned)
+    tags = passed_on(directory)
+    pieces = [piece for plane in range(layout.planes) for piece in pieces_of(layout, plane)]
+    if layout.compression == Coding.NONE and layout.photometric == Meaning.YCBCR:
+        # Pillow reads plain YCbCr itself, as if no chroma were coarser; packed, libtiff does.
+        tags |= numbers(order, {Tag.COMPRESSION: Coding.DEFLATE})
+        pieces = [zlib.compress(piece, 0) for piece in pieces]
+    if layout.planes == 1:
+        tags |= numbers(order, {Tag.PLANAR: 1})
+    with Image.open(BytesIO(written(order, tags, pieces, layout.is_tiled))) as image:
+        return np.array(image.convert('RGB'))
+
+
+def _plain_values(layout: Layout) -> np.ndarray:
+    """The numbers of the file, alpha and the like left out: ``uint8`` or ``uint16`` (H, W, C)."""
+    colours, top = layout.colours, (1 << layout.bits) - 1
+    extra = layout.directory.number(Tag.EXTRA_SAMPLES) if layout.samples > colours else 0
+    needed = colours + (extra == ASSOCIATED)
+    planes = range(needed if layout.planes > 1 else 1)
+    values = np.concatenate([_plane(layout, number) for number in planes], axis=2)
+    if extra != ASSOCIATED:
+        return values[..., :colours]
+    alpha = values[..., colours, None].astype(np.uint32)
+    whole = values[..., :colours].astype(np.uint32) * top // np.maximum(alpha, 1)
+    return np.where(alpha > 0, whole.clip(max=top), 0).astype(values.dtype)
+
+
+def _plane(layout: Layout, number: int) -> np.ndarray:
+    """What lies together in the file: (H, W, all samples) or a single one, (H, W, 1)."""
+    pieces = pieces_of(layout, number)
+    values = _numbers(layout, np.concatenate([*_unpacked(layout, pieces)]))
+    if layout.directory.number(Tag.PREDICTOR, 1) == DIFFERENCES:
+        values = values.cumsum(axis=1, dtype=values.dtype)
+    if layout.is_tiled:
+        across, down = layout.pieces_across_and_down
+        (width, height), samples = layout.piece, values.shape[2]
+        tiles = values.reshape(down, across, height, width, samples)
+        values = tiles.transpose(0, 2, 1, 3, 4).reshape(down * height, across * width, samples)
+    return values[: layout.size[1], : layout.size[0]]
+
+
+def _unpacked(layout: Layout, pieces: list[bytes]) -> Iterator[np.ndarray]:
+    """The rows of strips, or of tiles one below the other, as bytes."""
+    width, height = row_bytes(layout), layout.piece[1]
+    if layout.compression == Coding.NONE:
+        rows = np.frombuffer(b''.join(pieces), np.uint8).reshape(-1, width)
+        yield _MIRRORED[rows] if layout.directory.number(Tag.FILL_ORDER) == REVERSED else rows
+        return
+    rows_left: int = len(pieces) * height if layout.is_tiled else layout.size[1]
+    queue = iter(pieces)
+    while band := [*islice(queue, max(1, _BAND // (width * height)))]:
+        here = min(len(band) * height, rows_left)
+        yield _unpacked_band(layout, band, (width, here))
+        rows_left -= here
+
+
+def _unpacked_band(layout: Layout, pieces: list[bytes], size: tuple[int, int]) -> np.ndarray:
+    """By libtiff, for which they are a grey picture of 8 bits."""
+    tags = numbers('<', {
+        Tag.WIDTH: size[0], Tag.LENGTH: size[1], Tag.BITS: 8, Tag.SAMPLES: 1, Tag.PHOTOMETRIC: 1,
+        Tag.COMPRESSION: layout.compression, Tag.ROWS_PER_STRIP: layout.piece[1],
+        Tag.FILL_ORDER: layout.directory.number(Tag.FILL_ORDER, 1),
+    })  # fmt: skip
+    with Image.open(BytesIO(written('<', tags, pieces))) as image:
+        return np.array(image)
+
+
+def _numbers(layout: Layout, rows: np.ndarray) -> np.ndarray:
+    """Bytes of rows (N, B) -> samples, ``uint8`` or ``uint16`` (N, width of a piece, C)."""
+    width, samples, bits = layout.piece[0], layout.samples // layout.planes, layout.bits
+    if bits == 8:
+        return rows.reshape(len(rows), width, samples)
+    if bits == 16:
+        wide = rows.reshape(-1).view(f'{layout.directory.form.order}u2').astype(np.uint16)
+        return wide.reshape(len(rows), width, samples)
+    kind = np.dtype(np.uint8 if bits < 8 else np.uint16)
+    values = np.empty((len(rows), width * samples), kind)
+    weights = (1 << np.arange(bits)[::-1]).astype(kind)
+    for number, row in enumerate(rows):
+        single = np.unpackbits(row)[: width * samples * bits].reshape(-1, bits)
+        values[number] = single @ weights
+    return values.reshape(len(rows), width, samples)
