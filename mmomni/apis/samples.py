@@ -199,8 +199,10 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
         raise ImageReadError(
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
-    except (UnsupportedFormat, UnreadableTIFFError) as error:
+    except UnsupportedFormat as error:
         raise ImageReadError(f'{name}: {error}') from error
+    except UnreadableTIFFError as error:
+        raise ImageReadError(f'{name}: {error.refusal}') from error
     except Image.UnidentifiedImageError as error:
         kind = unusual_kind(content if isinstance(content, bytes) else content.read_bytes())
         if kind:

@@ -27,14 +27,10 @@ def note_on_transparency(data: bytes, pixels: np.ndarray) -> list[str]:
         pixels: As decoded from it, without its transparency; ``uint8`` (H, W, 3).
     """
     with open_image(data) as image:
-        if LAYOUT not in image.info:
-            alpha = _alpha_of(image)
-        elif image.info[LAYOUT].directory.number(Tag.EXTRA_SAMPLES) in _ALPHA:
-            alpha = _alpha_of_tiff(data, image.info[LAYOUT])
-            if alpha is None:
-                return [UNKNOWN]
-        else:
-            return []
+        layout = image.info.get(LAYOUT)
+        alpha = _alpha_of(image) if layout is None else _alpha_of_tiff(data, layout)
+    if alpha is None and layout is not None and layout.directory.number(Tag.EXTRA_SAMPLES) in _ALPHA:
+        return [UNKNOWN]
     if alpha is None or alpha.shape != pixels.shape[:2]:
         return []
     see_through = alpha < 255
@@ -43,10 +39,11 @@ def note_on_transparency(data: bytes, pixels: np.ndarray) -> list[str]:
         return []
     share, invisible = see_through.mean(dtype=float), (alpha == 0).mean(dtype=float)
     fully = f' ({_percent(invisible)} fully, where viewers show none of it)' if invisible else ''
-    return [
+    note = (
         f'{_percent(share)} of its pixels are transparent{fully}: what was examined are the '
         'colours under them, not what a viewer makes of them'
-    ]
+    )
+    return [note]
 
 
 def _alpha_of(image: Image.Image) -> np.ndarray | None:

@@ -27,9 +27,10 @@ def add_parser(commands: Commands) -> None:
         'predicted).',
     )
     parser.add_argument(
-        'inputs', nargs='+', metavar='INPUT', help='files, folders (with all below), globs, lists of files (.txt), or - to read paths from '
-        'standard input',
-    )
+        'inputs', nargs='+', metavar='INPUT',
+        help='files, folders (with all below), globs, lists of files (.txt), or - for a list from '
+        'standard input; of TIFF and PDF all pages',
+    )  # fmt: skip
     add_model_options(parser)
     parser.add_argument(
         '--out', type=Path, default=Path('predictions'), metavar='OUT',

@@ -15,7 +15,8 @@ from .opening import open_image
 from .plugins import UnsupportedFormat
 from .stream import END_OF_IMAGE
 from .tiff_layout import Layout, UnreadableTIFFError
-from .tiff_pixels import LAYOUT, values_in
+from .tiff_pixels import LAYOUT, image_of, values_in
+from .tiff_tags import Meaning
 
 LONGEST_SIDE = 65_500
 SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
@@ -101,8 +102,10 @@ def _decoded(
 
 
 def _why_not(data: bytes, error: Exception) -> str:
-    if isinstance(error, UnsupportedFormat | UnreadableTIFFError):
+    if isinstance(error, UnsupportedFormat):
         return str(error)
+    if isinstance(error, UnreadableTIFFError):
+        return error.refusal
     kind = unusual_kind(data)
     if kind and not _is_cut(error):
         return undecodable(kind)
@@ -128,7 +131,9 @@ def undecodable(kind: str) -> str:
 
 
 def values_of(image: Image.Image, mode: str | None = None) -> np.ndarray:
-    """The values of an opened image that is no TIFF, converted or not, as they are stored."""
+    """The values of an opened image, converted or not, in the place where the file has them."""
+    if LAYOUT in image.info:  # of which only the header was opened
+        image = image_of(image.info[LAYOUT])
     return np.array(image if mode is None else image.convert(mode))
 
 
@@ -146,11 +151,13 @@ class Deep(NamedTuple):
 
     Attributes:
         values: ``uint16`` (H, W) or (H, W, 3), as stored.
+        alpha: ``uint16`` (H, W); ``None`` where there is none.
         white: The value that the file says is white; 0 where it does not say.
         largest: The file says that a value like this occurs; 0 where it does not say.
     """
 
     values: np.ndarray
+    alpha: np.ndarray | None = None
     white: int = 0
     largest: int = 0
 
@@ -163,12 +170,11 @@ def deep_values(image: Image.Image, data: bytes) -> Deep | None:
     """
     if LAYOUT in image.info:
         layout: Layout = image.info[LAYOUT]
-        values = values_in(layout) if layout.bits > 8 else None
-        if values is None or values.dtype == np.uint8:
+        if layout.bits <= 8 or not layout.is_plain or layout.photometric == Meaning.CMYK:
             return None
-        return Deep(values, layout.white, layout.largest)
+        return Deep(*values_in(layout), layout.white, layout.largest)
     if image.format == 'PPM' and (found := netpbm.deep_values(data)):
-        return Deep(*found)
+        return Deep(found[0], white=found[1])
     if image.mode == 'F' or (image.mode == 'I' and image.format not in ('PNG', 'PPM')):
         raise ValueError(f'its pixels are of {np.array(image).dtype}, not of 8 or 16 bits')
     if image.mode.startswith('I'):
@@ -178,7 +184,8 @@ def deep_values(image: Image.Image, data: bytes) -> Deep | None:
         colours = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if colours is None:
             raise ValueError('OpenCV cannot decode this PNG of 16 bits')
-        return Deep(np.ascontiguousarray(colours[..., 2::-1]))
+        alpha = np.ascontiguousarray(colours[..., 3]) if colours.shape[2] == 4 else None
+        return Deep(np.ascontiguousarray(colours[..., 2::-1]), alpha)
     return None
 
 
@@ -189,7 +196,7 @@ def _rgb_of_values(image: Image.Image, data: bytes, notes: list[str]) -> np.ndar
         values, note = to_eight_bits(deep)
         notes += [note] if note else []
     elif LAYOUT in image.info:
-        values = values_in(image.info[LAYOUT])
+        values = values_in(image.info[LAYOUT])[0]
     else:
         return None
     return values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
@@ -205,7 +212,7 @@ def to_eight_bits(deep: Deep) -> tuple[np.ndarray, str]:
     Returns:
         ``uint8`` of the same shape; the note, empty where nothing was assumed.
     """
-    values, white, largest = deep
+    values, white, largest = deep.values, deep.white, deep.largest
     if white and (white + 1) & white:  # no number of bits
         return (values.astype(np.uint32).clip(max=white) * 255 // white).astype(np.uint8), ''
     if white:

@@ -13,6 +13,9 @@ import numpy as np
 from .codec import ImageReadError
 from .kinds import has_coarse_luma, has_coefficients, unusual_kind
 from .stream import ADOBE, JFIF, START, BareStream, bare_stream, luma_table
+from .tiff import is_tiff
+from .tiff_jpeg import BLOCK, is_jpeg_inside, obstacle_to_parts, parts_of
+from .tiff_pixels import layout_in
 
 BACKENDS = ('jpeglib', 'jpegio')
 NO_LUMA = 'no JPEG with luma'
@@ -36,7 +39,9 @@ class Luma(NamedTuple):
 
 
 def has_luma(data: bytes) -> bool:
-    """Whether ``data`` is a JPEG with coefficients of luma (grey or YCbCr) at full resolution.
+    """Whether ``data`` has coefficients of luma (of grey or YCbCr) at full resolution.
+
+    JPEGs do, and TIFFs made of JPEGs, in strips or tiles of whole blocks and of one table.
 
     PNGs and lossless JPEGs have no coefficients at all; the first component of RGB, CMYK and YCCK
     files is not the luma of the image. The colour space is told apart as libjpeg does.
@@ -46,6 +51,8 @@ def has_luma(data: bytes) -> bool:
 
 def obstacle_to_luma(data: bytes) -> str:
     """Why :func:`has_luma` does not hold, as :data:`NO_LUMA`; empty where it does."""
+    if is_tiff(data):
+        return _obstacle_in_tiff(data)
     if not data.startswith(START):
         return NO_LUMA
     try:
@@ -57,6 +64,22 @@ def obstacle_to_luma(data: bytes) -> str:
     if not has_coefficients(stream) or has_coarse_luma(stream):
         return unusual_kind(data)
     return '' if _starts_with_luma(stream) else NO_LUMA
+
+
+def _obstacle_in_tiff(data: bytes) -> str:
+    try:
+        layout = layout_in(data)
+        if not is_jpeg_inside(layout):
+            return NO_LUMA
+        streams = [] if (obstacle := obstacle_to_parts(layout)) else [
+            part.stream for part in parts_of(layout)
+        ]  # fmt: skip
+        obstacle = next(filter(None, map(obstacle_to_luma, streams)), obstacle)
+        if not obstacle and len({luma_table(stream).tobytes() for stream in streams}) > 1:
+            obstacle = 'JPEG in a TIFF in parts of different quantisation tables'
+    except ValueError as error:
+        return f'JPEG in a TIFF that cannot be taken apart ({error})'
+    return obstacle
 
 
 def _starts_with_luma(stream: BareStream) -> bool:
@@ -72,7 +95,7 @@ def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Lum
     """Read the quantised luma coefficients of a JPEG without decoding it.
 
     Args:
-        data: A JPEG for which :func:`has_luma` holds.
+        data: A JPEG for which :func:`has_luma` holds, or a TIFF of such.
         backend: ``'jpeglib'``, or ``'jpegio'`` where that package is installed. Their native
             parts cannot live in one process, so the first one used stays.
         name: What an error message calls the file, usually its path.
@@ -89,6 +112,8 @@ def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Lum
             f'this process already reads JPEGs with {_backend_in_use}; {backend} beside it would '
             'crash. Use one backend for all datasets of a run'
         )
+    if is_tiff(data):
+        return _luma_of_tiff(data, backend, name)
     read = _jpeglib_reader() if backend == 'jpeglib' else _jpegio_reader()
     _backend_in_use = backend
     try:
@@ -98,6 +123,29 @@ def read_luma(data: bytes, backend: str = 'jpeglib', name: str = 'image') -> Lum
             f'{name}: expected a JPEG whose coefficients {backend} can read, got a damaged one '
             f'({error}); replace or remove the file'
         ) from error
+
+
+def _luma_of_tiff(data: bytes, backend: str, name: str) -> Luma:
+    """Of the JPEGs that its picture is made of, each in its place."""
+    try:
+        layout = layout_in(data)
+        parts = parts_of(layout)
+    except ValueError as error:
+        raise ImageReadError(f'{name}: {error}') from error
+    (width, height), piece = (
+        [-(-side // BLOCK) * BLOCK for side in sides] for sides in (layout.size, layout.piece)
+    )
+    plane = np.zeros((height, width), np.int16)
+    for number, (stream, top, left) in enumerate(parts):
+        luma = read_luma(stream, backend, f'{name}, strip or tile {number}')
+        here = plane[top : top + piece[1], left : left + piece[0]]
+        if any(has < needs for has, needs in zip(luma.coefficients.shape, here.shape, strict=True)):
+            raise ImageReadError(
+                f'{name}: expected a JPEG of at least {here.shape} in strip or tile {number}, got '
+                f'{luma.coefficients.shape}; save the image again'
+            )
+        here[:] = luma.coefficients[: here.shape[0], : here.shape[1]]
+    return Luma(plane, luma.table)
 
 
 @contextmanager

@@ -109,7 +109,8 @@ def limited(most: int) -> Iterator[None]:
         yield
         return
     names = ('flate_max_memory', 'png_max_memory', 'run_length_max_memory', 'tiff_max_memory')
-    before = set_qpdf_limits(**dict.fromkeys(names, min(most, 2**32 - 1)))
+    limits: dict[str, Any] = dict.fromkeys(names, min(most, 2**32 - 1))
+    before: dict[str, Any] = set_qpdf_limits(**limits)
     try:
         yield
     finally:

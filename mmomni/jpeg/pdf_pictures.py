@@ -87,7 +87,7 @@ def _notes(description: Any, rest: list[str]) -> tuple[str, ...]:
     if rest not in (['/DCTDecode'], ['/JPXDecode']):
         notes.append(f'unpacked from the PDF ({_packed(filters_of(description))})')
     elif description.get('/Decode') is not None:
-        notes.append('the PDF changes its values when shown (Decode); the picture itself was examined')
+        notes.append('the PDF changes its values when shown (Decode), which was not examined')
     if description.get('/SMask') is not None or description.get('/Mask') is not None:
         notes.append('the PDF shows it through a mask, which was not examined')
     return tuple(notes)

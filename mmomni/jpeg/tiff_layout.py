@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .tiff import Directory, Pages, main_pictures, pages_of
 from .tiff_tags import (
+    ASSOCIATED,
     CODINGS,
     DEPTH,
     DIFFERENCES,
@@ -17,6 +18,7 @@ from .tiff_tags import (
     MEANINGS,
     NUMBERS,
     SEPARATE,
+    UNASSOCIATED,
     UNDEFINED,
     UNSIGNED,
     Coding,
@@ -30,6 +32,13 @@ _PLAIN = (Meaning.WHITE_IS_ZERO, Meaning.BLACK_IS_ZERO, Meaning.RGB, Meaning.CMY
 
 class UnreadableTIFFError(ValueError):
     """A TIFF whose pictures are of no kind that is decoded; the message says of which."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = (
+            f'expected a TIFF that can be decoded, but {reason}; convert it to grey or RGB of 8 or '
+            '16 bits with a program that can'
+        )
 
 
 class Layout(NamedTuple):
@@ -132,14 +141,25 @@ class Layout(NamedTuple):
         return _COLOURS.get(self.photometric, 1)
 
     @property
+    def has_alpha(self) -> bool:
+        """Whether the sample behind the colours is alpha: of four in RGB, whatever is not said."""
+        unsaid = UNASSOCIATED if self.photometric == Meaning.RGB else 0
+        extra = self.directory.number(Tag.EXTRA_SAMPLES, unsaid)
+        return self.samples > self.colours and extra in (ASSOCIATED, UNASSOCIATED)
+
+    @property
     def kind(self) -> str:
         """What its pixels are, for those who read why they are not read."""
-        kinds = set(self.directory.numbers(Tag.SAMPLE_FORMAT, (1,))) & NUMBERS.keys()
-        what = MEANINGS.get(self.photometric, f'PhotometricInterpretation {self.photometric}')
-        coding = CODINGS.get(self.compression, f'Compression {self.compression}')
         bits = '/'.join(map(str, sorted({*self.directory.numbers(Tag.BITS, (1,))[:8]})))
-        of = f' as {NUMBERS[min(kinds)]}' if kinds else ''
-        return f'{self.samples} sample(s) of {bits} bits{of} that mean {what}, coded as {coding}'
+        kinds = set(self.directory.numbers(Tag.SAMPLE_FORMAT, (1,))) & NUMBERS.keys()
+        if kinds:
+            return f'pixels of {NUMBERS[min(kinds)]}{bits}, not of 1 to 16 bits without a sign'
+        if self.photometric in _PLAIN and self.bits > 16:
+            return f'pixels of uint{bits}, not of 1 to 16 bits'
+        meaning = MEANINGS.get(self.photometric, f'PhotometricInterpretation {self.photometric}')
+        coding = CODINGS.get(self.compression, f'Compression {self.compression}')
+        samples = f'{self.samples} x {bits}' if self.samples > 1 else bits
+        return f'pixels of {meaning}, {samples} bits, coded as {coding}'
 
 
 def pieces_of(layout: Layout, plane: int = 0) -> list[bytes]:
@@ -214,10 +234,7 @@ def _preview_of(
     found = [_laid_out(each, group, main.has_more) for each in previews if each.area]
     found = [each for each in found if each.is_picture and is_readable(each)]
     if not found:
-        raise UnreadableTIFFError(
-            f'expected a TIFF that can be decoded, got one of {main.kind}; convert it to grey or '
-            'RGB of 8 or 16 bits with a program that can'
-        )
+        raise UnreadableTIFFError(f'it has {main.kind}')
     chosen = max(found, key=lambda each: each.directory.area)
     (width, height), whole = chosen.size, main.size
     return chosen, (

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .orientation import UPRIGHT, as_stored, orientation_of
 from .tiff import with_first
+from .tiff_jpeg import old_stream
 from .tiff_layout import Layout, layout_of, pieces_of, row_bytes
 from .tiff_tags import ASSOCIATED, DIFFERENCES, REVERSED, Coding, Meaning, Tag
 from .tiff_writing import numbers, passed_on, shorts, written
@@ -41,21 +42,26 @@ def opened(data: bytes) -> Image.Image:
         UnreadableTIFFError: There are pictures, but none that is decoded.
         ValueError: It is damaged.
     """
-    layout = layout_of(data, _is_readable)
+    layout = layout_in(data)
     image = _header_of(layout)
     image.info[LAYOUT] = layout
     image.is_animated = layout.has_more  # type: ignore[attr-defined]
     return image
 
 
+def layout_in(data: bytes) -> Layout:
+    """The picture of a TIFF that is examined; raises as :func:`opened` does."""
+    return layout_of(data, _is_readable)
+
+
 def _is_readable(layout: Layout) -> bool:
     try:
-        _header_of(layout).close()
+        with _header_of(layout) as image:
+            return layout.is_plain or not image.mode.startswith(('I', 'F'))
     except Image.DecompressionBombError:
         raise
     except Exception:  # noqa: BLE001  (Pillow raises anything of what it does not know)
         return False
-    return True
 
 
 def _header_of(layout: Layout) -> Image.Image:
@@ -77,7 +83,12 @@ def _nearest_header_of(layout: Layout) -> Image.Image:
     """Of a kind that Pillow knows, in the place of one that it does not."""
     tags = numbers('<', dict(zip((Tag.WIDTH, Tag.LENGTH), layout.size, strict=True)))
     tags |= numbers('<', {Tag.SAMPLES: layout.colours, Tag.PHOTOMETRIC: _meaning(layout)})
-    tags[Tag.BITS] = shorts('<', *[8 if layout.bits <= 8 else 16] * layout.colours)
+    bits = 8 if layout.bits <= 8 else 16
+    if layout.has_alpha and layout.colours == 1:  # of which it knows none of 16 bits
+        bits, tags[Tag.EXTRA_SAMPLES] = 8, shorts('<', 2)
+        tags[Tag.SAMPLES] = shorts('<', 2)
+    samples = layout.colours + (layout.has_alpha and layout.colours == 1)
+    tags[Tag.BITS] = shorts('<', *[bits] * samples)
     return Image.open(BytesIO(written('<', tags | _turned(layout, '<'), [b''])))
 
 
@@ -97,35 +108,52 @@ def _turned(layout: Layout, order: str) -> dict[int, tuple[int, bytes]]:
     return {Tag.XMP: (1, directory.content(Tag.XMP))}
 
 
-def values_in(layout: Layout) -> np.ndarray:
-    """The pixels of a picture: ``uint8``, or ``uint16`` of more than 8 bits; (H, W) or (H, W, 3).
+def values_in(layout: Layout) -> tuple[np.ndarray, np.ndarray | None]:
+    """The pixels of a picture, and its alpha.
 
-    White is the largest number of ``layout.bits``; fewer than 8 bits become 8.
+    White, and opaque, is the largest number of ``layout.bits``; fewer than 8 bits become 8.
+
+    Returns:
+        ``uint8``, or ``uint16`` of more than 8 bits: (H, W) or RGB, (H, W, 3); the same of alpha,
+        (H, W), ``None`` where there is none.
 
     Raises:
         ValueError: It is damaged.
         OSError: The same, in Pillow's words.
     """
     if not layout.is_plain:
-        return _by_pillow(layout)
-    values, top = _plain_values(layout), (1 << layout.bits) - 1
-    if layout.photometric == Meaning.WHITE_IS_ZERO:
-        values = top - values
-    if top < 255:
-        values = (values.astype(np.uint16) * 255 // top).astype(np.uint8)
+        image = image_of(layout)
+        alpha = np.array(image.getchannel('A')) if 'A' in image.getbands() else None
+        return np.array(image.convert('RGB')), alpha
+    values, alpha = _plain_values(layout)
     if layout.photometric == Meaning.CMYK:
         inks = (values >> max(layout.bits - 8, 0)).astype(np.uint8)
-        return np.array(Image.fromarray(np.ascontiguousarray(inks), 'CMYK').convert('RGB'))
-    return values[..., 0] if layout.colours == 1 else values
+        inks = np.ascontiguousarray(inks)
+        return np.array(Image.fromarray(inks, 'CMYK').convert('RGB')), alpha
+    return values[..., 0] if layout.colours == 1 else values, alpha
 
 
-def _by_pillow(layout: Layout) -> np.ndarray:
-    """``uint8`` (H, W, 3)."""
+def image_of(layout: Layout) -> Image.Image:
+    """The same for Pillow: of 16 bits only those in one channel, of others the highest 8."""
+    if not layout.is_plain:
+        return _by_pillow(layout)
+    values, alpha = values_in(layout)
+    if values.dtype == np.uint16 and values.ndim == 2 and alpha is None:
+        return Image.fromarray(values)
+    bands = values if alpha is None else np.dstack([values, alpha])
+    bands = (bands >> (layout.bits - 8 if bands.dtype == np.uint16 else 0)).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(bands))
+
+
+def _by_pillow(layout: Layout) -> Image.Image:
+    """What Pillow makes of a file of this picture alone, in the place of its own."""
     directory, order = layout.directory, layout.directory.form.order
+    if layout.compression == Coding.OLD_JPEG and (stream := old_stream(layout)):
+        return Image.open(BytesIO(stream))
     if layout.compression == Coding.OLD_JPEG:  # whose tables lie anywhere in the file
         with Image.open(BytesIO(with_first(directory.data, directory.offset))) as image:
             turned = orientation_of(image)
-            return as_stored(np.array(image.convert('RGB')), turned)
+            return Image.fromarray(as_stored(np.array(image.convert('RGB')), turned))
     tags = passed_on(directory)
     pieces = [piece for plane in range(layout.planes) for piece in pieces_of(layout, plane)]
     if layout.compression == Coding.NONE and layout.photometric == Meaning.YCBCR:
@@ -134,22 +162,31 @@ def _by_pillow(layout: Layout) -> np.ndarray:
         pieces = [zlib.compress(piece, 0) for piece in pieces]
     if layout.planes == 1:
         tags |= numbers(order, {Tag.PLANAR: 1})
-    with Image.open(BytesIO(written(order, tags, pieces, layout.is_tiled))) as image:
-        return np.array(image.convert('RGB'))
+    image = Image.open(BytesIO(written(order, tags, pieces, layout.is_tiled)))
+    image.load()
+    return image
 
 
-def _plain_values(layout: Layout) -> np.ndarray:
-    """The numbers of the file, alpha and the like left out: ``uint8`` or ``uint16`` (H, W, C)."""
+def _plain_values(layout: Layout) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours (H, W, C) and alpha (H, W) of whole numbers, fewer than 8 bits as 8."""
     colours, top = layout.colours, (1 << layout.bits) - 1
-    extra = layout.directory.number(Tag.EXTRA_SAMPLES) if layout.samples > colours else 0
-    needed = colours + (extra == ASSOCIATED)
+    needed = colours + layout.has_alpha
     planes = range(needed if layout.planes > 1 else 1)
-    values = np.concatenate([_plane(layout, number) for number in planes], axis=2)
-    if extra != ASSOCIATED:
-        return values[..., :colours]
-    alpha = values[..., colours, None].astype(np.uint32)
-    whole = values[..., :colours].astype(np.uint32) * top // np.maximum(alpha, 1)
-    return np.where(alpha > 0, whole.clip(max=top), 0).astype(values.dtype)
+    every = np.concatenate([_plane(layout, number) for number in planes], axis=2)
+    values, alpha = every[..., :colours], every[..., colours] if layout.has_alpha else None
+    if alpha is not None and layout.directory.number(Tag.EXTRA_SAMPLES) == ASSOCIATED:
+        wide = values.astype(np.uint32) * top // np.maximum(alpha, 1)[..., None]
+        values = np.where(alpha[..., None] > 0, wide.clip(max=top), 0).astype(values.dtype)
+    if layout.photometric == Meaning.WHITE_IS_ZERO:
+        values = top - values
+    alpha = None if alpha is None else _at_least_eight_bits(alpha, top)
+    return _at_least_eight_bits(values, top), alpha
+
+
+def _at_least_eight_bits(values: np.ndarray, top: int) -> np.ndarray:
+    if top >= 255:
+        return values
+    return (values.astype(np.uint16) * 255 // top).astype(np.uint8)
 
 
 def _plane(layout: Layout, number: int) -> np.ndarray:

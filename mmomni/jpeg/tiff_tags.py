@@ -77,7 +77,7 @@ MEANINGS = {Meaning.WHITE_IS_ZERO: 'grey', Meaning.BLACK_IS_ZERO: 'grey', Meanin
             9: 'Lab', 10: 'Lab', 32844: 'LogL', 32845: 'LogLuv',
             32803: 'the raw mosaic of a sensor', 34892: 'raw data of a sensor'}  # fmt: skip
 UNSIGNED, UNDEFINED = 1, 4
-NUMBERS = {2: 'signed numbers', 3: 'floats', 5: 'complex numbers', 6: 'complex floats'}
+NUMBERS = {2: 'int', 3: 'float', 5: 'complex int', 6: 'complex'}
 """Values of SampleFormat but these two."""
 SEPARATE = 2
 """A PlanarConfiguration."""
@@ -85,5 +85,5 @@ DIFFERENCES = 2
 """A Predictor."""
 REVERSED = 2
 """A FillOrder: the first bit of a byte is its lowest."""
-ASSOCIATED = 1
-"""An ExtraSamples: alpha by which the colours are multiplied."""
+ASSOCIATED, UNASSOCIATED = 1, 2
+"""Values of ExtraSamples: alpha by which the colours are multiplied, and by which they are not."""

@@ -67,7 +67,8 @@ class Page:
 
     Args:
         examine: (bytes of a file, its name, which of its pictures) to what the page shows; the
-            last only where it is asked for. Called for one image at a time. Raises ``ImageReadError`` for a file that cannot be used.
+            last only where it is asked for. Called for one image at a time. Raises
+            ``ImageReadError`` for a file that cannot be used.
         about: Shown on the page.
         max_upload: Bytes; more are refused before they are read.
         max_waiting: Uploads that wait, in memory, while one is examined; more are sent away.

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 from image_bytes import written
-from PIL import Image
 from pdf_files import flate_image, image, jpeg_image, pdf_file, stream
+from PIL import Image
 from tiff_bytes import Page, tiff_bytes
 
 from mmomni.apis import Failure

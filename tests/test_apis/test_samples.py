@@ -287,7 +287,7 @@ def no_decoding(monkeypatch):
     def decode(*args, **kwargs):
         raise AssertionError('this was decoded')
 
-    monkeypatch.setattr(samples, 'decode', decode)
+    monkeypatch.setattr(samples, 'decode_with_notes', decode)
 
 
 def png_that_says(width, height):
@@ -407,7 +407,7 @@ def test_whatever_a_decoder_raises_ends_in_a_reason(monkeypatch):
     def decode(*args, **kwargs):
         raise RecursionError('too deep')
 
-    monkeypatch.setattr(samples, 'decode', decode)
+    monkeypatch.setattr(samples, 'decode_with_notes', decode)
     expected = 'reading it ended with RecursionError: too deep; replace'
     assert expected in reason(saved(picture(), 'PNG'))
 

@@ -63,7 +63,7 @@ def test_few_pixels_are_told():
     made = np.tile(made, (2, 2, 1))[:60]
     made[40:, ..., 3] = 255
     (note,) = notes(written(made, 'PNG'))
-    assert note.startswith('0.1 % of') or note.startswith('less than 0.1 %')
+    assert note.startswith(('0.1 % of', 'less than 0.1 %'))
 
 
 @pytest.mark.parametrize('orientation', [1, 6])

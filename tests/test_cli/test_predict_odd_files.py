@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from image_bytes import encoded, written
-from PIL import Image, features
 from pdf_files import jpeg_image, pdf_file
+from PIL import Image, features
 
 from mmomni.apis import Prediction
 from mmomni.apis.samples import MAX_PIXELS, Sample, try_to_read

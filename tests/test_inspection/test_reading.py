@@ -283,7 +283,7 @@ def record_of(image, mask=None):
 BROKEN = {
     'empty': (b'', 'not an image file, or its header is broken'),
     'text': (b'no image', 'not an image file, or its header is broken'),
-    'floats': (written(np.ones((16, 16), np.float32), 'TIFF'), 'its pixels are of float32, not'),
+    'floats': (written(np.ones((16, 16), np.float32), 'TIFF'), 'it has pixels of float32, not'),
     'cut': (jpeg_bytes(make_picture(0))[:900], 'image file is truncated'),
     'cut header': (jpeg_bytes(make_picture(0))[:100], 'Truncated File Read'),
     'cut PNG': (png_bytes(make_picture(0))[:900], 'image file is truncated'),

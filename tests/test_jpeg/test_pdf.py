@@ -5,8 +5,8 @@ import zlib
 import numpy as np
 import pytest
 from image_bytes import written
-from PIL import Image
 from pdf_files import flate_image, image, jpeg_image, pdf_file, stream
+from PIL import Image
 
 from mmomni.jpeg import decode, pdf
 from mmomni.jpeg.pdf import PdfError, has_streams, pictures_of

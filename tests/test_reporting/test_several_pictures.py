@@ -151,7 +151,8 @@ def test_a_file_is_unreadable_if_any_of_its_pictures_is(bad_pages, predict, tmp_
         assert reason.startswith('page 2: ')
         assert '; page 5: ' in reason
         listed = lines(tmp_path, 'failures.jsonl')
-        assert [(line['picture'], line['page']) for line in listed] == [('page 2', 2), ('page 5', 5)]
+        places = [(line['picture'], line['page']) for line in listed]
+        assert places == [('page 2', 2), ('page 5', 5)]
     report = (tmp_path / 'out/report.html').read_text()
     assert 'a.tif (page 5)</b>' in report
     assert '2 could not be read' in report

@@ -1,0 +1,90 @@
+"""The JPEGs inside of a TIFF, which have compression histories of their own.
+
+A strip or tile of a TIFF with JPEG compression is a JPEG, but for tables that all of them share.
+"""
+
+from typing import NamedTuple
+
+from .stream import FRAMES, START, START_OF_SCAN, segments
+from .tiff_layout import Layout, pieces_of
+from .tiff_tags import Coding, Meaning, Tag
+
+BLOCK = 8
+
+
+class Part(NamedTuple):
+    """A JPEG with all its tables, and the row and column of the picture where it begins."""
+
+    stream: bytes
+    top: int
+    left: int
+
+
+def is_jpeg_inside(layout: Layout) -> bool:
+    """Whether a picture is made of JPEGs."""
+    return layout.compression in (Coding.JPEG, Coding.OLD_JPEG)
+
+
+def obstacle_to_parts(layout: Layout) -> str:
+    """Why the first components of the JPEGs of a picture are not its luma; empty if they are."""
+    if layout.photometric == Meaning.WHITE_IS_ZERO and layout.compression == Coding.JPEG:
+        return 'JPEG in a TIFF of which the negative is stored'
+    luma_first = layout.photometric in (Meaning.BLACK_IS_ZERO, Meaning.YCBCR)
+    if layout.compression == Coding.JPEG and not luma_first:
+        return 'JPEG in a TIFF without luma, of colours as they are'
+    if layout.compression == Coding.OLD_JPEG and old_stream(layout) is None:
+        return 'JPEG of the old style in a TIFF, not as a whole stream'
+    across, down = layout.pieces_across_and_down
+    if (across > 1 and layout.piece[0] % BLOCK) or (down > 1 and layout.piece[1] % BLOCK):
+        size = f'{layout.piece[0]} x {layout.piece[1]}'
+        return f'JPEG in a TIFF in parts of {size}, which divide blocks of {BLOCK} pixels'
+    return ''
+
+
+def parts_of(layout: Layout) -> list[Part]:
+    """The JPEGs of a picture for which :func:`obstacle_to_parts` finds nothing.
+
+    Of separate planes, those of the first one.
+
+    Raises:
+        ValueError: Some lie beyond the end of the file, or are no JPEGs.
+    """
+    if layout.compression == Coding.OLD_JPEG:
+        return [Part(old_stream(layout) or b'', 0, 0)]
+    tables, across = layout.directory.content(Tag.JPEG_TABLES), layout.pieces_across_and_down[0]
+    found = []
+    for index, piece in enumerate(pieces_of(layout)):
+        if not piece.startswith(START[:2]):
+            raise ValueError(f'its strip or tile {index} is no JPEG')
+        row, column = divmod(index, across)
+        stream = tables.removesuffix(b'\xff\xd9') + piece[2:] if tables else piece
+        found.append(Part(stream, row * layout.piece[1], column * layout.piece[0]))
+    return found
+
+
+def old_stream(layout: Layout) -> bytes | None:
+    """The JPEG of a TIFF of the old style, if it is a whole one of the size of the picture."""
+    directory = layout.directory
+    start = directory.number(Tag.JPEG_STREAM)
+    size = directory.number(Tag.JPEG_STREAM_SIZE) or len(directory.data) - start
+    candidates = [directory.data[start : start + size]]
+    if len(directory.numbers(Tag.STRIPS)) == 1:
+        candidates += pieces_of(layout)
+    return next((each for each in candidates if _size_of(each) == layout.size), None)
+
+
+def _size_of(stream: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG that has a scan."""
+    if not stream.startswith(START):
+        return None
+    size = None
+    try:
+        for segment in segments(stream):
+            if segment.marker in FRAMES and len(segment.content) >= 6:
+                height, width = (int.from_bytes(segment.content[i : i + 2], 'big') for i in (1, 3))
+                size = width, height
+            elif segment.marker == START_OF_SCAN:
+                return size
+    except ValueError:
+        pass
+    return None
