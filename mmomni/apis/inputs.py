@@ -48,10 +48,10 @@ class Opened(NamedTuple):
 
 
 def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
-    """One source for each image: folders (all images below), globs and lists (as ``str``), and
-    files of several pictures are opened up.
+    """One source for each image: what stands for many is opened up.
 
-    Which files of a folder are images, their content decides. Folders that cannot be entered are
+    That are folders (all images below), globs (as ``str``), lists of files, and files of several
+    pictures. Which files of a folder are images, their content decides. Folders that cannot be entered are
     sources too, of which reading tells why. ``-`` reads paths from standard input.
 
     Raises:

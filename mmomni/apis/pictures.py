@@ -1,4 +1,4 @@
-"""Files of several pictures: pages of a TIFF and what a PDF holds, each read when it is asked for."""
+"""Files of several pictures: pages of a TIFF, what a PDF holds; each read when asked for."""
 
 import stat
 from pathlib import Path

@@ -29,7 +29,8 @@ def note_on_transparency(data: bytes, pixels: np.ndarray) -> list[str]:
     with open_image(data) as image:
         layout = image.info.get(LAYOUT)
         alpha = _alpha_of(image) if layout is None else _alpha_of_tiff(data, layout)
-    if alpha is None and layout is not None and layout.directory.number(Tag.EXTRA_SAMPLES) in _ALPHA:
+    is_told = layout is not None and layout.directory.number(Tag.EXTRA_SAMPLES) in _ALPHA
+    if alpha is None and is_told:
         return [UNKNOWN]
     if alpha is None or alpha.shape != pixels.shape[:2]:
         return []

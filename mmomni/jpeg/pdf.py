@@ -17,13 +17,16 @@ from .pdf_filters import filters_of, unwrapped
 NEEDED = "its pictures are read by pikepdf: pip install 'mmomni[pdf]'"
 MOST_PICTURES = 10_000
 MOST_OBJECTS = 1_000_000
-MOST_VISITS = 200_000
+MOST_INLINE = 1_000
+"""Pictures in one drawing, which is parsed anew for each of them."""
+MOST_VISITS = 50_000
 """So many resources are looked up to tell on which page a picture is."""
 STRUCTURE_BYTES = 2**24
 """What one stream of a file's own structure may unpack to: three million entries of its table."""
 CONTENT_BYTES = 2**26
 """What the drawing of one page may unpack to."""
-_MAY_HAVE_INLINE = re.compile(rb'\bBI\b[\s\S]+?\bID\b')
+_BEGINS, _HAS_DATA = re.compile(rb'\bBI\b'), re.compile(rb'\bID\b')
+"""Operators of a picture in a drawing."""
 
 ObjectId = tuple[int, int]
 
@@ -238,7 +241,7 @@ def inline_pictures(holder: Any) -> list[Any]:
 
 
 def _may_have_inline(holder: Any) -> bool:
-    """Raises ``PdfError`` where the drawing unpacks to too much."""
+    """Raises ``ValueError`` where the drawing unpacks to too much, or has too many."""
     contents = holder if _is_stream(holder) else _get(holder, '/Contents')
     parts = [contents] if _is_stream(contents) else list(contents) if _is_array(contents) else []
     data, left = [], CONTENT_BYTES
@@ -249,7 +252,11 @@ def _may_have_inline(holder: Any) -> bool:
             raw = part.read_bytes() if len(raw) <= 2**15 else b' BI ID '
         left -= len(raw)
         data.append(raw)
-    return _MAY_HAVE_INLINE.search(b'\n'.join(data)) is not None
+    text = b'\n'.join(data)
+    number = min(sum(1 for _ in word.finditer(text)) for word in (_BEGINS, _HAS_DATA))
+    if number > MOST_INLINE:
+        raise PdfError(f'it has more than {MOST_INLINE:,} of them')
+    return number > 0
 
 
 def _is_stream(each: Any) -> bool:

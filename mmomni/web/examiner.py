@@ -49,25 +49,19 @@ class Examiner:
             ImageReadError: The file cannot be used.
         """
         sources = pictures_as_sources(data, name)
-        if not 0 < picture <= len(sources):
-            raise ImageReadError(f'{name}: expected a picture from 1 to {len(sources)}')
-        source = sources[picture - 1]
+        source = _chosen(sources, picture, name)
         sample, prediction = self._predict(source)
         file = ImageFile(Path(name), PurePath(name), source.picture)
         safe_name = assign_names([file], {})[file.key]
         record, report, view = self._report(file, safe_name, data, prediction)
-        table = sample.planes[4, :8, :8].tolist()
         shape, orientation = prediction.mask.shape, prediction.orientation
         height, width = shape if orientation < 5 else shape[::-1]
         return dict(
             record,
             image=printable(record['image']),
             size=[width, height],
-            upright_boxes=[
-                upright_box(tuple(region['box']), (shape[0], shape[1]), orientation)
-                for region in record['regions']
-            ],
-            quantisation_table=table,
+            upright_boxes=_upright_boxes(record, shape, orientation),
+            quantisation_table=sample.planes[4, :8, :8].tolist(),
             pictures=[each.picture.name for each in sources if each.picture],
             image_threshold=self.image_threshold and self.image_threshold._asdict(),
             files=dict(
@@ -105,6 +99,19 @@ class Examiner:
             report = Path(write_report(folder)).read_bytes()
             view = (folder.root / report_file('images', name)).read_bytes()
             return folder.records[str(file.key)], report, view
+
+
+def _chosen(sources: list[Source], number: int, name: str) -> Source:
+    if not 0 < number <= len(sources):
+        raise ImageReadError(f'{name}: expected a picture from 1 to {len(sources)}, got {number}')
+    return sources[number - 1]
+
+
+def _upright_boxes(
+    record: Mapping[str, Any], shape: tuple[int, ...], orientation: int
+) -> list[tuple[int, int, int, int]]:
+    boxes = (tuple(region['box']) for region in record['regions'])
+    return [upright_box(box, (shape[0], shape[1]), orientation) for box in boxes]
 
 
 def _dct_png(sample: Sample) -> bytes:

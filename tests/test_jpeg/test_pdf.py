@@ -110,6 +110,15 @@ def test_a_drawing_that_unpacks_to_too_much_is_told(monkeypatch):
     assert 'cannot be searched for pictures (it unpacks to more than 65,536 bytes)' in told.obstacle
 
 
+def test_a_drawing_of_too_many_pictures_is_told(monkeypatch):
+    monkeypatch.setattr(pdf, 'MOST_INLINE', 2)
+    drawings = {1: inline(JPEG) * 2, 2: inline(JPEG) * 3}
+    *found, told = pictures_of(pdf_file(pages=[(), ()], drawings=drawings))
+    assert [each.name for each in found] == ['image 1, page 1', 'image 2, page 1']
+    assert told.name == 'page 2'
+    assert 'it has more than 2 of them' in told.obstacle
+
+
 def test_a_picture_of_another_page_is_found_beyond_the_visits(monkeypatch):
     monkeypatch.setattr(pdf, 'MOST_VISITS', 1)
     data = pdf_file([jpeg_image(JPEG), jpeg_image(JPEG)], pages=[(10,), (11,)])
