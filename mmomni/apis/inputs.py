@@ -50,9 +50,9 @@ class Opened(NamedTuple):
 def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
     """One source for each image: what stands for many is opened up.
 
-    That are folders (all images below), globs (as ``str``), lists of files, and files of several
-    pictures. Which files of a folder are images, their content decides. Folders that cannot be entered are
-    sources too, of which reading tells why. ``-`` reads paths from standard input.
+    That are folders (all images below), globs (as ``str``), lists of files (``*.txt``, and ``-``
+    for standard input), and files of several pictures. Which files of a folder are images, their
+    content decides. Folders that cannot be entered are sources too, of which reading tells why.
 
     Raises:
         ValueError: A folder, glob or list holds no image.

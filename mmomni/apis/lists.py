@@ -84,11 +84,10 @@ def _readings(entry: str, roots: Sequence[Path]) -> Iterator[str]:
     yield entry
     yield entry.replace('\\', '/')
     for separator in ('\t', ',', None):
-        first, *others = (part.strip() for part in entry.split(separator, 1))
-        if not others:
-            continue
-        mask = others[0].replace('\\', '/')
-        if separator == '\t' or mask.lower() in NO_MASK or _existing([mask], roots):
+        first, *others = (part.strip() for part in entry.split(separator))
+        masks = [part.replace('\\', '/') for part in others[:1]]
+        known = masks and (masks[0].lower() in NO_MASK or _existing(masks, roots))
+        if known or (others and separator == '\t'):
             yield first
             yield first.replace('\\', '/')
 

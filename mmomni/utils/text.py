@@ -22,8 +22,8 @@ def read_text(path: Path) -> str:
         ValueError: It is no such text.
     """
     # A pipe would be waited for and a device never ends.
-    if path.exists() and not path.is_file():
-        raise OSError(f'{path}: expected a text file, got a folder, pipe or device')
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(f'{path}: expected a text file, got a pipe or device')
     return decode_text(path.read_bytes(), str(path))
 
 
@@ -61,10 +61,10 @@ def _no_text(name: str, before: str, encoding: str, offset: int, found: str) -> 
 
 
 def text_lines(text: str) -> list[str]:
-    """Lines that end as files of Unix, Windows and old Macs do, without their ends; the last is
-    empty where the text ends in one.
+    """Lines that end as files of Unix, Windows and old Macs do, without their ends.
 
-    Other characters that Unicode breaks lines at (form feeds, U+0085, U+2028) may be part of a
-    name. A byte order mark stays in the middle where files were joined; it is taken off.
+    The last one is empty where the text ends in an end. Other characters that Unicode breaks lines
+    at (form feeds, U+0085, U+2028) may be part of a name. A byte order mark is left in the middle
+    where files were joined; it is taken off.
     """
     return [line.removeprefix('\ufeff') for line in re.split(r'\r\n?|\n', text)]

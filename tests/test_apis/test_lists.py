@@ -51,6 +51,8 @@ def standard_input(monkeypatch):
         ('images/a.jpg, masks/a.png', 'images/a.jpg'),
         ('images/b c.jpg,None', 'images/b c.jpg'),
         ('images/a.jpg Negative', 'images/a.jpg'),
+        ('images/a.jpg, masks/a.png, x, 90', 'images/a.jpg'),
+        ('images/a.jpg masks/a.png # good', 'images/a.jpg'),
         (r'images\a.jpg', 'images/a.jpg'),
         ('images\\a.jpg\tmasks\\a.png', 'images/a.jpg'),
         ('#1.jpg', '#1.jpg'),
