@@ -115,6 +115,14 @@ def check_pixel_format(record: Record) -> list[Finding]:
     return [_of_image(record, kind, message) for kind, found, message in oddities if found]
 
 
+def check_assumptions(record: Record) -> list[Finding]:
+    """The file says which of its pictures is meant, and what is white."""
+    image = record.image
+    if not isinstance(image, ImageFacts):
+        return []
+    return [_of_image(record, 'image-assumed', assumed) for assumed in image.assumed]
+
+
 def check_quantisation(record: Record) -> list[Finding]:
     """The network knows all its quantisation steps."""
     image = record.image
@@ -131,6 +139,7 @@ def check_quantisation(record: Record) -> list[Finding]:
 CHECKS: tuple[Check, ...] = (
     check_image_file, check_mask_file, check_mask_size, check_mask_area, check_mask_values,
     check_image_size, check_orientation, check_pixel_format, check_quantisation,
+    check_assumptions,
 )  # fmt: skip
 
 

@@ -127,6 +127,11 @@ KINDS: dict[str, Kind] = {
     'deep': Kind(
         'note', 'image has more than 8 bits a channel', 'The loader keeps 8 bits of each.'
     ),
+    'image-assumed': Kind(
+        'note', 'picture or white not told by the file',
+        'A TIFF of several pictures (a preview, a mask), or 16 bits of which few are in use: what '
+        'was taken is what training sees. Convert the file if it is not what the mask belongs to.',
+    ),
     'cmyk': Kind(
         'note', 'CMYK image',
         'Converted to RGB; its coefficients are no luma and come from a transcoded copy.',

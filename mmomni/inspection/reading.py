@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.datasets.masks import colours_of, tampered_of
-from mmomni.jpeg import decode, open_image
+from mmomni.jpeg import open_image
+from mmomni.jpeg.codec import decode_with_notes
 from mmomni.jpeg.orientation import orientation_of
 from mmomni.jpeg.quality import estimate_quality
+from mmomni.jpeg.tiff_pixels import LAYOUT
 
 from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
 from .similarity import appearance_of
@@ -49,7 +51,8 @@ def read_image(path: str) -> ImageFacts:
     What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes.
     """
     data = read_bytes(path)
-    grey = cv2.cvtColor(decode(data, path), cv2.COLOR_RGB2GRAY)
+    pixels, assumed = decode_with_notes(data, path)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     with open_image(data) as image:
         return ImageFacts(
             width=grey.shape[1],
@@ -62,6 +65,7 @@ def read_image(path: str) -> ImageFacts:
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
             appearance=appearance_of(grey),
             jpeg=_jpeg_facts(image),
+            assumed=(*(image.info[LAYOUT].notes if LAYOUT in image.info else ()), *assumed),
         )
 
 

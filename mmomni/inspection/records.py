@@ -103,6 +103,7 @@ class ImageFacts(NamedTuple):
     digest: str  # of the bytes of the file
     appearance: Appearance | None  # what it looks like, None for a flat image
     jpeg: JPEGFacts | None  # None for other formats
+    assumed: tuple[str, ...] = ()  # what was taken for its picture, or for white
 
 
 class MaskFacts(NamedTuple):

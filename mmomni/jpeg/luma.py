@@ -77,7 +77,7 @@ def _obstacle_in_tiff(data: bytes) -> str:
         obstacle = next(filter(None, map(obstacle_to_luma, streams)), obstacle)
         if not obstacle and len({luma_table(stream).tobytes() for stream in streams}) > 1:
             obstacle = 'JPEG in a TIFF in parts of different quantisation tables'
-    except ValueError as error:
+    except (ValueError, IndexError) as error:  # segments may be cut anywhere
         return f'JPEG in a TIFF that cannot be taken apart ({error})'
     return obstacle
 

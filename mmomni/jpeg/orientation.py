@@ -49,7 +49,8 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
     Of TIFFs, Pillow tells the size that viewers see.
     """
     width, height = image.size
-    turned = image.format == 'TIFF' and orientation_of(image) > 4
+    tags = getattr(image, 'tag_v2', {}) if image.format == 'TIFF' else {}
+    turned = tags.get(ExifTags.Base.Orientation, UPRIGHT) in range(5, 9)  # that of XMP turns none
     return (height, width) if turned else (width, height)
 
 

@@ -3,6 +3,7 @@
 Letters: ``H W`` image height and width in pixels, ``C`` samples of a pixel.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -175,18 +176,26 @@ def pieces_of(layout: Layout, plane: int = 0) -> list[bytes]:
     number = across * down
     if len(offsets) < number * layout.planes:
         raise ValueError(f'image file is truncated: it lists {len(offsets)} strips or tiles')
-    found = []
+    found, starts = [], sorted({*offsets, len(data)})
+    is_plain = layout.compression == Coding.NONE and layout.is_plain
     for index in range(plane * number, (plane + 1) * number):
-        start = offsets[index]
-        size = sizes[index] if index < len(sizes) else 0
-        if layout.compression == Coding.NONE and layout.is_plain:
-            rows = min(layout.piece[1], layout.size[1] - index % number * layout.piece[1])
-            size = row_bytes(layout) * (layout.piece[1] if layout.is_tiled else rows)
-        size = size or min((each for each in offsets if each > start), default=len(data)) - start
-        if not 0 < start < start + size <= len(data):
-            raise ValueError(f'image file is truncated: its strip or tile {index} lies beyond it')
+        start, size = offsets[index], sizes[index] if index < len(sizes) else 0
+        needed = _plain_bytes(layout, index % number) if is_plain else size
+        if size == 0 and start < len(data):  # not said: up to the next one
+            size = starts[bisect_right(starts, start)] - start
+        size = min(size, needed) if is_plain else size
+        if not 0 < start < start + size <= len(data) or size < needed:
+            raise ValueError(f'image file is truncated: its strip or tile {index} is not all there')
         found.append(data[start : start + size])
     return found
+
+
+def _plain_bytes(layout: Layout, index: int) -> int:
+    """Of a strip or tile of one plane that is not compressed."""
+    rows = layout.piece[1]
+    if not layout.is_tiled:
+        rows = min(rows, layout.size[1] - index * rows)
+    return row_bytes(layout) * rows
 
 
 def row_bytes(layout: Layout) -> int:

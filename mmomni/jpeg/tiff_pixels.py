@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .orientation import UPRIGHT, as_stored, orientation_of
-from .tiff import with_first
-from .tiff_jpeg import old_stream
+from .tiff import is_tiff, with_first
+from .tiff_jpeg import is_jpeg_inside, obstacle_to_parts, old_stream, parts_of
 from .tiff_layout import Layout, layout_of, pieces_of, row_bytes
 from .tiff_tags import ASSOCIATED, DIFFERENCES, REVERSED, Coding, Meaning, Tag
 from .tiff_writing import numbers, passed_on, shorts, written
@@ -52,6 +52,18 @@ def opened(data: bytes) -> Image.Image:
 def layout_in(data: bytes) -> Layout:
     """The picture of a TIFF that is examined; raises as :func:`opened` does."""
     return layout_of(data, _is_readable)
+
+
+def jpegs_in(data: bytes) -> list[bytes]:
+    """The JPEGs that the picture of a TIFF is made of; none where it is made of something else."""
+    if not is_tiff(data):
+        return []
+    try:
+        layout = layout_in(data)
+        whole = is_jpeg_inside(layout) and not obstacle_to_parts(layout)
+        return [part.stream for part in parts_of(layout)] if whole else []
+    except ValueError:  # of which decoding tells
+        return []
 
 
 def _is_readable(layout: Layout) -> bool:
@@ -156,7 +168,7 @@ def _by_pillow(layout: Layout) -> Image.Image:
             return Image.fromarray(as_stored(np.array(image.convert('RGB')), turned))
     tags = passed_on(directory)
     pieces = [piece for plane in range(layout.planes) for piece in pieces_of(layout, plane)]
-    if layout.compression == Coding.NONE and layout.photometric == Meaning.YCBCR:
+    if layout.compression == Coding.NONE and _has_coarse_chroma(layout, pieces):
         # Pillow reads plain YCbCr itself, as if no chroma were coarser; packed, libtiff does.
         tags |= numbers(order, {Tag.COMPRESSION: Coding.DEFLATE})
         pieces = [zlib.compress(piece, 0) for piece in pieces]
@@ -165,6 +177,13 @@ def _by_pillow(layout: Layout) -> Image.Image:
     image = Image.open(BytesIO(written(order, tags, pieces, layout.is_tiled)))
     image.load()
     return image
+
+
+def _has_coarse_chroma(layout: Layout, pieces: list[bytes]) -> bool:
+    """Whether plain YCbCr has, as is usual, fewer samples of chroma than of luma."""
+    if layout.photometric != Meaning.YCBCR or layout.planes > 1:
+        return False
+    return len(pieces[0]) < layout.piece[0] * layout.piece[1] * layout.samples
 
 
 def _plain_values(layout: Layout) -> tuple[np.ndarray, np.ndarray | None]:

@@ -4,7 +4,9 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from image_bytes import png_bytes
 from markupsafe import escape
 from planting import Builder
 
@@ -62,8 +64,11 @@ def all_kinds(planted, tmp_path):
     listed = Builder(tmp_path / 'listed', 200)
     for name in ('a.png', 'a.tif', 'b.png'):
         listed.add(name)
+    dark = png_bytes(np.full((40, 40, 1), 9, np.uint16))
+    (listed.root / 'images' / 'dark.png').write_bytes(dark)
     path = listed.root / 'train.txt'
-    names = ('images/a.png -', 'images/a.tif -', 'lost.png -', 'images/b.png lost.png', 'alone')
+    authentic = [f'images/{name} -' for name in ('a.png', 'a.tif', 'dark.png')]
+    names = (*authentic, 'lost.png -', 'images/b.png lost.png', 'alone')
     path.write_text('\n'.join(names))
     config = tmp_path / 'config.json'
     others = [dict(type='CityscapesDataset'), dict(type='ManipulationDataset', data_root='absent')]
