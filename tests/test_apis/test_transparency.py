@@ -5,7 +5,6 @@ from PIL import Image
 
 from mmomni.apis.inputs import Source
 from mmomni.apis.samples import read_sample
-from mmomni.apis.transparency import UNKNOWN
 
 TOLD = 'what was examined are the colours under them'
 
@@ -49,11 +48,6 @@ def test_in_a_palette():
 
 def test_in_sixteen_bits():
     assert len(notes(encoded('.png', pixels(0).astype(np.uint16) * 257))) == 1
-
-
-def test_transparency_that_cannot_be_read_is_told(monkeypatch):
-    monkeypatch.setattr('mmomni.apis.transparency.with_first', lambda data, place: b'')
-    assert UNKNOWN in read_sample(Source('x', written(pixels(0), 'TIFF')), 10**6).warnings
 
 
 def test_few_pixels_are_told():
