@@ -130,7 +130,8 @@ class ManipulationInferencer(BaseInferencer):
         """One result for each image, in order, as soon as its batch is done.
 
         Args:
-            inputs: A path, folder, glob, the bytes of a file, a BGR array, or many of these.
+            inputs: A path, folder, glob, list of files, the bytes of a file, a BGR array, or many
+                of these. Of a TIFF and PDF, each picture has a result.
             batch_size: Images of equal size among so many consecutive ones pass together.
             workers: Processes that read files; 0: this one.
             threshold: See :meth:`forward`.

@@ -23,17 +23,20 @@ from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
+from mmomni.jpeg.plugins import UnsupportedFormat
 from mmomni.jpeg.tiff_layout import UnreadableTIFFError
 from mmomni.jpeg.tiff_pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
+from .pictures import content_of
 from .results import Failure
+from .transparency import note_on_transparency
 
 MAX_PIXELS = 178_956_970
 """Pillow's own limit (89 megapixels, twice), beyond which it refuses to open an image."""
 FORMATS = frozenset((
-    'JPEG', 'MPO', 'PNG', 'TIFF', 'WEBP', 'BMP', 'DIB', 'GIF', 'PPM', 'AVIF', 'JPEG2000',
+    'JPEG', 'MPO', 'PNG', 'TIFF', 'WEBP', 'BMP', 'DIB', 'GIF', 'PPM', 'AVIF', 'JPEG2000', 'HEIF',
 ))  # fmt: skip
 """Pillow's names. It knows more, of which one (EPS) is a program that it would run."""
 MOST_SCANS = 500
@@ -41,6 +44,7 @@ MOST_SCANS = 500
 65,000, minutes of work."""
 SCAN_HEADER = re.compile(rb'\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 """A scan's marker, length and number of components, which decide whether a decoder goes on."""
+FIRST_OF_SEVERAL = 'only the first of several pictures in this file was looked at'
 SMALLEST_SIDE = 32
 BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
@@ -157,7 +161,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
         return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
+    content, notes_of_file = content_of(content, source.picture, source.name, max_pixels)
     orientation, notes = _look_at_header(content, source.name, max_pixels)
+    notes = [*notes_of_file, *notes]
     data = content if isinstance(content, bytes) else content.read_bytes()
     _check_scans(data, source.name)
     if lacks_its_end(data):
@@ -171,7 +177,7 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
             'seen there was made up in decoding'
         )
     image, assumed = decode_with_notes(data, source.name, 'bgr', needs_end=False)
-    notes += assumed
+    notes += [*assumed, *note_on_transparency(data, image)]
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
@@ -193,6 +199,8 @@ def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[
         raise ImageReadError(
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
+    except UnsupportedFormat as error:
+        raise ImageReadError(f'{name}: {error}') from error
     except UnreadableTIFFError as error:
         raise ImageReadError(f'{name}: {error.refusal}') from error
     except Image.UnidentifiedImageError as error:
@@ -209,7 +217,7 @@ def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
     notes, orientation = [], readable_orientation_of(image)
     # Pictures are not counted: that could take longer than all the rest.
     if getattr(image, 'is_animated', False) and image.format != 'MPO':
-        notes.append('only the first of several pictures in this file was looked at')
+        notes.append(FIRST_OF_SEVERAL)
     if LAYOUT in image.info:
         notes += image.info[LAYOUT].notes
     if image.info.get(PASSED_OVER):

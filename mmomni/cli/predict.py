@@ -1,9 +1,14 @@
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .progress import counter
+
+if TYPE_CHECKING:
+    from mmomni.reporting import Survey
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 FORMATS = ('png', 'npz', 'json')
@@ -22,8 +27,10 @@ def add_parser(commands: Commands) -> None:
         'predicted).',
     )
     parser.add_argument(
-        'inputs', nargs='+', metavar='INPUT', help='files, folders (with all below) and globs'
-    )
+        'inputs', nargs='+', metavar='INPUT',
+        help='files, folders (with all below), globs, lists of files (.txt), or - for a list from '
+        'standard input; of TIFF and PDF all pages',
+    )  # fmt: skip
     add_model_options(parser)
     parser.add_argument(
         '--out', type=Path, default=Path('predictions'), metavar='OUT',
@@ -66,13 +73,14 @@ def _run(args: argparse.Namespace) -> int:
     from mmomni.utils.templates import printable
 
     survey = survey_inputs(args.inputs, args.out)
+    _tell_of(survey)
     inferencer, settings, limit = open_model(args)
     options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
     with PredictionFolder(args.out, settings, args.format, limit) as folder:
         summary = write_predictions(
             folder,
             survey.files,
-            lambda paths: inferencer.stream(paths, args.batch_size, args.workers, **options),
+            lambda sources: inferencer.stream(sources, args.batch_size, args.workers, **options),
             counter('predict'),
         )
         account = account_of(survey, summary.failures)
@@ -90,6 +98,18 @@ def _run(args: argparse.Namespace) -> int:
         f'{bad}; report: {report}'
     )
     return BAD_FILES if summary.failures else 0
+
+
+def _tell_of(survey: 'Survey') -> None:
+    """What would else pass in silence; not in the way of the account."""
+    from mmomni.jpeg import pdf
+
+    if survey.repeated:
+        many = _count(survey.repeated, 'file')
+        print(f'{many} given more than once: each is examined once', file=sys.stderr)
+    documents = sum(kind == 'pdf' for kind in survey.others.values())
+    if documents and not pdf.is_available():
+        print(f'{documents} pdf not opened: {pdf.NEEDED}', file=sys.stderr)
 
 
 def _count(number: int, of_what: str) -> str:

@@ -12,6 +12,7 @@ from . import netpbm
 from .ending import lacks_its_end
 from .kinds import unusual_kind
 from .opening import open_image
+from .plugins import UnsupportedFormat
 from .stream import END_OF_IMAGE
 from .tiff_layout import Layout, UnreadableTIFFError
 from .tiff_pixels import LAYOUT, image_of, values_in
@@ -92,11 +93,17 @@ def _decoded(
                 raise ValueError('image file is truncated: it has no end')
             rgb = values_of(image, 'RGB')
             return rgb if channel_order == 'rgb' else _swapped(rgb)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
+    # (EOFError and RuntimeError are of plugins)
+    except (
+        OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError,
+        cv2.error,
+    ) as error:  # fmt: skip
         raise ImageReadError(f'{name}: {_why_not(data, error)}') from error
 
 
 def _why_not(data: bytes, error: Exception) -> str:
+    if isinstance(error, UnsupportedFormat):
+        return str(error)
     if isinstance(error, UnreadableTIFFError):
         return error.refusal
     kind = unusual_kind(data)

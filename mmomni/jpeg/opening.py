@@ -6,7 +6,10 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from mmomni.utils.file_kinds import HEAD_BYTES
+
 from . import tiff_pixels
+from .plugins import add_plugin
 from .stream import START, without_metadata
 from .tiff import is_tiff
 
@@ -19,7 +22,8 @@ def open_image(file: bytes | Path) -> Image.Image:
 
     Pillow refuses JPEGs for application data (short JFIF, Adobe, Photoshop and profile segments,
     lists of pictures) that no pixel depends on. Here these are left out, and the image says so
-    in ``info[PASSED_OVER]``; what libjpeg knows of the colours stays, and EXIF if it can.
+    in ``info[PASSED_OVER]``; what libjpeg knows of the colours stays, and EXIF if it can. HEIC is
+    read by its plugin, where that is installed.
 
     Of a TIFF, the picture that is examined is opened, whatever directory it lies in, and without
     its pixels: :mod:`.tiff_pixels` has them.
@@ -28,6 +32,7 @@ def open_image(file: bytes | Path) -> Image.Image:
         file: The bytes of a file, or its path.
 
     Raises:
+        UnsupportedFormat: It is known which format the file has, and why it cannot be read.
         UnreadableTIFFError: A TIFF of a kind that is not decoded, which is named.
         Exception: What Pillow raises of the file as it is.
     """
@@ -43,9 +48,18 @@ def open_image(file: bytes | Path) -> Image.Image:
             raise
         data = _bytes_if(file, lambda head: head.startswith(START))
         image = None if data is None else _opened_without_metadata(data)
+        if image is None and data is None and add_plugin(_head(file)):
+            return open_image(file)
         if image is None:
             raise
         return image
+
+
+def _head(file: bytes | Path) -> bytes:
+    if isinstance(file, bytes):
+        return file[:HEAD_BYTES]
+    with file.open('rb') as stream:
+        return stream.read(HEAD_BYTES)
 
 
 def _bytes_if(file: bytes | Path, begins_so: Callable[[bytes], bool]) -> bytes | None:

@@ -1,4 +1,7 @@
-"""What became of every file of a run: examined, unreadable, or not an image."""
+"""What became of every file of a run: examined, unreadable, or not an image.
+
+Files are counted, not their pictures: one of five pages is one file.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,9 +18,10 @@ class Account(NamedTuple):
     """Of the files that a run was given, each in one of three places.
 
     Attributes:
-        examined: Images that have results, of this run or an earlier one.
-        unreadable: The kinds of images that could not be examined, of folders that could not be
-            entered, and of inputs that do not exist.
+        examined: Images that have results, of this run or an earlier one; of files with several
+            pictures those of which all have.
+        unreadable: The kinds of images that could not be examined, or not all of their pictures, of
+            folders that could not be entered, and of inputs that do not exist.
         not_images: The kinds of other files.
     """
 
@@ -49,8 +53,9 @@ class Account(NamedTuple):
 
 def account_of(survey: Survey, unreadable: Iterable[Path]) -> Account:
     """The account of a run that had results for all files of the survey but some."""
-    failed = Counter(kind_of(path).name for path in unreadable)
-    return Account(len(survey.files) - failed.total(), failed, Counter(survey.others.values()))
+    failed = Counter(kind_of(path).name for path in set(unreadable))
+    files = {file.path for file in survey.files}
+    return Account(len(files) - failed.total(), failed, Counter(survey.others.values()))
 
 
 def _in_brackets(kinds: Counter[str]) -> str:

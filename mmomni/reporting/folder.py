@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mmomni.apis.results import Prediction
-from mmomni.utils.files import file_sha256, replacing, whole_lines
+from mmomni.utils.files import file_sha256, replacing
 from mmomni.version import __version__
 
 from . import pictures
 from .account import Account
-from .image_files import ImageFile
+from .image_files import ImageFile, key_of, shown_name
+from .json_lines import json_line, read_lines
 from .record import RECORD_KEYS, FileState, file_state, make_record
 from .verdict import ImageThreshold
 
@@ -49,8 +50,9 @@ class PredictionFolder:
         image_threshold: For the verdict; ``None``: there is none.
 
     Attributes:
-        records: The lines of ``predictions.jsonl``, by the path of the image.
-        failures: Why files could not be predicted, by path, in this run and in earlier ones.
+        records: The lines of ``predictions.jsonl``, by the key of the image, which is its path
+            where it is the only one of its file.
+        failures: The lines of ``failures.jsonl`` of this run and earlier ones, likewise.
         account: What became of every file of this run, once that is known.
 
     Raises:
@@ -76,12 +78,12 @@ class PredictionFolder:
         self._lock = _locked(self.root)
         try:
             self._check_settings()
-            lines = _read_lines(self.root / PREDICTIONS, RECORD_KEYS)
-            self.records = {line['path']: line for line in lines}
+            lines = read_lines(self.root / PREDICTIONS, RECORD_KEYS)
+            self.records = {_key(line): line for line in lines}
             for record in lines:
                 self._check_files(record)
-            lines = _read_lines(self.root / FAILURES, dict(path=str, reason=str))
-            self.failures = {line['path']: line['reason'] for line in lines}
+            lines = read_lines(self.root / FAILURES, dict(path=str, reason=str))
+            self.failures = {_key(line): line for line in lines}
             self._clear_unfinished()
             (self.root / UNFINISHED).mkdir()
             text = json.dumps(dict(self.settings, mmomni=__version__), indent=2, allow_nan=False)
@@ -141,9 +143,9 @@ class PredictionFolder:
 
     # ---- what is there ----------------------------------------------------------------------
 
-    def is_done(self, path: Path) -> bool:
-        """Whether the file was predicted, has not changed since, and its outputs are there."""
-        record = self.records.get(str(path))
+    def is_done(self, image: ImageFile) -> bool:
+        """Whether the image was predicted, has not changed since, and its outputs are there."""
+        path, record = image.path, self.records.get(str(image.key))
         if record is None or not all((self.root / file).is_file() for file in _files_of(record)):
             return False
         try:
@@ -155,20 +157,29 @@ class PredictionFolder:
         # A copied or touched file is still the same.
         return state.size_bytes == record['size_bytes'] and file_sha256(path) == record['sha256']
 
-    def begin(self, paths: Collection[Path]) -> None:
-        """Remove what an earlier run says about files that are now to be predicted (again)."""
-        outdated = [self.records.pop(str(path), None) for path in paths]
-        again = set(map(str, paths))
+    def begin(self, pending: Collection[ImageFile], files: Collection[ImageFile]) -> None:
+        """Remove what an earlier run says about images that are now to be predicted (again).
+
+        And about pictures of these ``files`` that are in them no more.
+        """
+        again = {str(file.key) for file in pending}
+        known = {str(file.key) for file in files}
+        paths = {str(file.path) for file in files}
+
+        def is_outdated(key: str, line: Mapping[str, Any]) -> bool:
+            return key in again or (line['path'] in paths and key not in known)
+
+        outdated = [key for key, line in self.records.items() if is_outdated(key, line)]
+        removed = [self.records.pop(key) for key in outdated]
         self.failures = {
-            path: why
-            for path, why in self.failures.items()
-            if path not in again and os.path.lexists(path)
+            key: line
+            for key, line in self.failures.items()
+            if not is_outdated(key, line) and os.path.lexists(line['path'])
         }
         (self.root / ACCOUNT).unlink(missing_ok=True)  # of an earlier run
-        self._write(PREDICTIONS, ''.join(map(_line, self.records.values())).encode())
-        failures = (dict(path=path, reason=why) for path, why in self.failures.items())
-        self._write(FAILURES, ''.join(map(_line, failures)).encode())
-        for record in filter(None, outdated):
+        self._write(PREDICTIONS, ''.join(map(json_line, self.records.values())).encode())
+        self._write(FAILURES, ''.join(map(json_line, self.failures.values())).encode())
+        for record in removed:
             for file in _files_of(record):
                 (self.root / file).unlink(missing_ok=True)
 
@@ -189,19 +200,23 @@ class PredictionFolder:
             self._write(report_file(folder, name), content)
         record = dict(
             make_record(prediction, name, self.image_threshold),
-            image=str(file.relative),
+            image=shown_name(str(file.relative), file.picture_name),
             path=str(file.path),
+            **_place(file),
             **state._asdict(),
             sha256=sha256,
             files=files,
         )
         self._append(PREDICTIONS, record)
-        self.records[str(file.path)] = record
+        self.records[str(file.key)] = record
 
-    def add_failure(self, path: Path, reason: str) -> None:
-        """Note a file that could not be predicted; the next run tries it again."""
-        self._append(FAILURES, dict(path=str(path), reason=reason))
-        self.failures[str(path)] = reason
+    def add_failure(self, image: ImageFile, reason: str) -> None:
+        """Note an image that could not be predicted; the next run tries it again."""
+        line = dict(path=str(image.path), reason=reason)
+        if image.picture is not None:
+            line.update(_place(image))
+        self._append(FAILURES, line)
+        self.failures[str(image.key)] = line
 
     def write_account(self, account: Account) -> None:
         """Note what became of every file of this run."""
@@ -231,12 +246,21 @@ class PredictionFolder:
 
     def _append(self, file: str, line: Mapping[str, Any]) -> None:
         with open(self.root / file, 'ab') as lines:
-            lines.write(_line(line).encode())
+            lines.write(json_line(line).encode())
 
 
 def report_file(folder: str, name: str) -> str:
     """A picture of ``report.html``, relative to the results folder."""
     return f'{REPORT_FILES}/{folder}/{name}.jpg'
+
+
+def _place(image: ImageFile) -> dict[str, Any]:
+    page = None if image.picture is None else image.picture.page
+    return dict(picture=image.picture_name, page=page)
+
+
+def _key(line: Mapping[str, Any]) -> str:
+    return str(key_of(line['path'], line.get('picture')))
 
 
 def _files_of(record: Mapping[str, Any]) -> Iterator[str]:
@@ -257,26 +281,3 @@ def _locked(root: Path) -> int:
             '--out'
         ) from error
     return lock
-
-
-def _read_lines(path: Path, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All lines but one that a killed process left torn; each has the keys, with these types."""
-    try:
-        whole = [json.loads(line) for line in whole_lines(path)]
-    except ValueError as error:
-        raise ValueError(
-            f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'
-        ) from error
-    for number, line in enumerate(whole, 1):
-        for key, kind in keys.items():
-            if not (isinstance(line, dict) and key in line and isinstance(line[key], kind)):
-                raise ValueError(
-                    f'{path}, line {number}: expected {key!r} as `mmomni predict` writes it, got '
-                    f'{ascii(line)[:200]}; remove the line, or choose another folder with --out'
-                )
-    return whole
-
-
-def _line(content: Mapping[str, Any]) -> str:
-    # ASCII: a file name may hold what is no text, or ends a line.
-    return json.dumps(content, allow_nan=False) + '\n'

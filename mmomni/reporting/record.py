@@ -21,6 +21,8 @@ RECORD_KEYS: dict[str, Any] = dict(
     warnings=list, image=str, path=str, size_bytes=int, mtime_ns=int, sha256=str, files=dict,
 )  # fmt: skip
 """A line of ``predictions.jsonl``: keys and types of their values."""
+PICTURE_KEYS: dict[str, Any] = dict(picture=(str, NoneType), page=(int, NoneType))
+"""Which of several pictures of a file it is; lines of earlier versions lack them."""
 
 
 class FileState(NamedTuple):

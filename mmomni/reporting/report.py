@@ -9,6 +9,7 @@ from mmomni.utils.files import replacing
 from mmomni.utils.templates import data_uri, printable, render_pieces
 
 from .folder import UNFINISHED, PredictionFolder, report_file
+from .image_files import shown_name
 
 REPORT = 'report.html'
 EMBEDDED_BYTES = 60_000_000
@@ -44,7 +45,10 @@ def _page(folder: PredictionFolder) -> Iterator[str]:
     return render_pieces(
         'predictions.html.jinja',
         settings=folder.settings,
-        failures=folder.failures,
+        failures=[
+            (shown_name(line['path'], line.get('picture')), line['reason'])
+            for line in folder.failures.values()
+        ],
         account='' if folder.account is None else folder.account.text(),
         rows=[_row(folder, number, record) for number, record in enumerate(records)],
         embedded=embedded,

@@ -20,7 +20,7 @@ OTHER_IMAGE_SUFFIXES = frozenset((
 """Of images that training sets do not hold, and of which not all can be read."""
 _CLAIMS = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES
 
-_HEAD_BYTES = 132
+HEAD_BYTES = 132
 _IMAGES = {
     'jpg': rb'\xff\xd8\xff',
     'png': rb'\x89PNG\r\n\x1a\n',
@@ -57,7 +57,6 @@ _OTHERS = {
     '7z': rb"7z\xbc\xaf'\x1c",
     'rar': rb'Rar!\x1a\x07',
 }
-_PDF = rb'[\s\S]{0,124}%PDF-'
 
 
 class Kind(NamedTuple):
@@ -88,7 +87,7 @@ def kind_of(path: Path) -> Kind:
         if not stat.S_ISREG(mode):
             return _no_file(mode, claim)
         with open(path, 'rb') as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
     except FileNotFoundError:
         return Kind('broken link' if path.is_symlink() else 'missing', claim)
     except (OSError, ValueError):  # a name may hold what no name can
@@ -105,7 +104,7 @@ def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:
     if not head:
         return Kind('empty', claim)
     # A document that is called .jpg is an image that cannot be read to whoever asks for images.
-    if re.match(_PDF, head):
+    if is_pdf(head):
         return Kind('pdf', claim)
     others = (name for name, magic in _OTHERS.items() if re.match(magic, head, re.DOTALL))
     return Kind(suffix or next(others, 'no suffix'), claim)
@@ -113,13 +112,23 @@ def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:
 
 def image_format(head: bytes, path: Path) -> str | None:
     """The format of an image by the first bytes of its file, readable or not; ``None``: none."""
-    for name, magic in _IMAGES.items():
-        if re.match(magic, head, re.DOTALL):
+    for name in _IMAGES:
+        if magic_of(name, head):
             return name
     for name, (magic, pillow_name) in _MAYBE_IMAGES.items():
         if head.startswith(magic) and _opens(path, pillow_name):
             return name
     return None
+
+
+def is_pdf(head: bytes) -> bool:
+    """Whether a file is a PDF, which may have other bytes in front."""
+    return re.match(rb'[\s\S]{0,124}%PDF-', head) is not None
+
+
+def magic_of(name: str, head: bytes) -> bool:
+    """Whether the first bytes of a file are those of an image format, as ``'heic'``."""
+    return re.match(_IMAGES[name], head, re.DOTALL) is not None
 
 
 def _opens(path: Path, pillow_name: str) -> bool:

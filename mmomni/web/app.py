@@ -59,14 +59,16 @@ class Page:
     ``GET /``                    the page, with ``/page.css`` and ``/page.js``
     ``GET /about``               ``about`` and the limits, JSON
     ``POST /examine?name=NAME``  the file's bytes, unpacked and unchanged, as
-                                 ``application/octet-stream``; the answer of ``examine`` as JSON
+                                 ``application/octet-stream``; the answer of ``examine`` as JSON;
+                                 with ``&picture=2`` of another picture of the file
     ===========================  ==================================================================
 
     Whatever goes wrong is answered as JSON, ``{"error": reason}``, with a status of 4xx or 5xx.
 
     Args:
-        examine: (bytes of a file, its name) to what the page shows. Called for one image at a
-            time. Raises ``ImageReadError`` for a file that cannot be used.
+        examine: (bytes of a file, its name, which of its pictures) to what the page shows; the
+            last only where it is asked for. Called for one image at a time. Raises
+            ``ImageReadError`` for a file that cannot be used.
         about: Shown on the page.
         max_upload: Bytes; more are refused before they are read.
         max_waiting: Uploads that wait, in memory, while one is examined; more are sent away.
@@ -78,7 +80,7 @@ class Page:
 
     def __init__(
         self,
-        examine: Callable[[bytes, str], Mapping[str, Any]],
+        examine: Callable[..., Mapping[str, Any]],
         about: Mapping[str, Any],
         max_upload: int,
         max_waiting: int = 4,
@@ -137,6 +139,7 @@ class Page:
     def _examine(self, request: Request) -> Mapping[str, Any]:
         if request.mimetype != UPLOAD_TYPE:
             raise UnsupportedMediaType(f'expected {UPLOAD_TYPE}, got {request.mimetype!r}')
+        which = _number_of_picture(request)
         if not self._places.acquire(blocking=False):
             raise ServiceUnavailable(
                 'other images are waiting already and memory is finite; try again in a minute'
@@ -144,7 +147,7 @@ class Page:
         try:
             data = self._read(request)
             name = _file_name(request.args.get('name', ''))
-            return self._examiner.submit(self.examine, data, name).result()
+            return self._examiner.submit(self.examine, data, name, *which).result()
         finally:
             self._places.release()
 
@@ -215,6 +218,16 @@ def _file_name(name: str) -> str:
     """The last part of a path of any system; what is shown of an upload."""
     last = name.replace('\\', '/').rstrip('/').rpartition('/')[2]
     return 'image' if last in ('', '.', '..') else last[:LONGEST_NAME]
+
+
+def _number_of_picture(request: Request) -> list[int]:
+    """None, or one."""
+    text = request.args.get('picture')
+    if text is None:
+        return []
+    if not re.fullmatch(r'[1-9][0-9]{0,5}', text):
+        raise BadRequest(f'expected picture=NUMBER, from 1, got {text[:LONGEST_NAME]!r}')
+    return [int(text)]
 
 
 def _check_method(request: Request, *allowed: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 
 from mmomni.apis import Failure, ManipulationInferencer, Prediction
-from mmomni.apis.inputs import Source
+from mmomni.apis.inputs import Source, pictures_as_sources
 from mmomni.apis.samples import Sample
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.luma import MAX_COEFFICIENT
@@ -33,35 +33,36 @@ class Examiner:
     settings: Mapping[str, Any]
     image_threshold: ImageThreshold | None
 
-    def __call__(self, data: bytes, name: str) -> dict[str, Any]:
+    def __call__(self, data: bytes, name: str, picture: int = 1) -> dict[str, Any]:
         """Examine the bytes of a file, from which the coefficients are read.
 
         Its name, whatever it may hold, is only shown and, made harmless, used for what is saved.
+        Of a file of several pictures one is examined, counted from 1.
 
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
-            reaches), ``image_threshold``, and ``files``: by kind ``name``, ``type`` and ``base64``.
+            reaches), ``image_threshold``, ``pictures`` (names of all in the file, none if it is
+            one) and ``files``: by kind ``name``, ``type`` and ``base64``.
 
         Raises:
             ImageReadError: The file cannot be used.
         """
-        sample, prediction = self._predict(Source(name, data))
-        file = ImageFile(Path(name), PurePath(name))
-        safe_name = assign_names([file], {})[file.path]
+        sources = pictures_as_sources(data, name)
+        source = _chosen(sources, picture, name)
+        sample, prediction = self._predict(source)
+        file = ImageFile(Path(name), PurePath(name), source.picture)
+        safe_name = assign_names([file], {})[file.key]
         record, report, view = self._report(file, safe_name, data, prediction)
-        table = sample.planes[4, :8, :8].tolist()
         shape, orientation = prediction.mask.shape, prediction.orientation
         height, width = shape if orientation < 5 else shape[::-1]
         return dict(
             record,
             image=printable(record['image']),
             size=[width, height],
-            upright_boxes=[
-                upright_box(tuple(region['box']), (shape[0], shape[1]), orientation)
-                for region in record['regions']
-            ],
-            quantisation_table=table,
+            upright_boxes=_upright_boxes(record, shape, orientation),
+            quantisation_table=sample.planes[4, :8, :8].tolist(),
+            pictures=[each.picture.name for each in sources if each.picture],
             image_threshold=self.image_threshold and self.image_threshold._asdict(),
             files=dict(
                 report=_file(f'{safe_name}_report.html', 'text/html', report),
@@ -97,7 +98,20 @@ class Examiner:
             folder.add(file, name, state, sha256(data).hexdigest(), prediction)
             report = Path(write_report(folder)).read_bytes()
             view = (folder.root / report_file('images', name)).read_bytes()
-            return folder.records[str(file.path)], report, view
+            return folder.records[str(file.key)], report, view
+
+
+def _chosen(sources: list[Source], number: int, name: str) -> Source:
+    if not 0 < number <= len(sources):
+        raise ImageReadError(f'{name}: expected a picture from 1 to {len(sources)}, got {number}')
+    return sources[number - 1]
+
+
+def _upright_boxes(
+    record: Mapping[str, Any], shape: tuple[int, ...], orientation: int
+) -> list[tuple[int, int, int, int]]:
+    boxes = (tuple(region['box']) for region in record['regions'])
+    return [upright_box(box, (shape[0], shape[1]), orientation) for box in boxes]
 
 
 def _dct_png(sample: Sample) -> bytes:

@@ -118,3 +118,24 @@ def test_a_path_is_no_glob(folder):
 def test_other_things_are_refused(item):
     with pytest.raises(TypeError, match=r'input 1: expected a path, .* got (int|NoneType|list)'):
         sources_of(['x.jpg', item])
+
+
+def test_a_glob_that_matches_folders_opens_them_up(folder):
+    (folder / 'sub/deep').mkdir()
+    (folder / 'sub/deep/e.jpg').touch()
+    (folder / 'sub/photo').write_bytes(b'\xff\xd8\xff\xe0')
+    found = ['sub/c.webp', 'sub/deep/e.jpg', 'sub/photo']
+    assert names(f'{folder}/s*') == [str(folder / name) for name in found]
+    everything = ['a.PNG', 'b.jpg', 'notes.txt', *found]
+    assert names(f'{folder}/*') == [str(folder / name) for name in everything]
+
+
+def test_a_glob_that_matches_folders_without_images_says_what_they_hold(folder):
+    (folder / 'empty/a.txt').touch()
+    with pytest.raises(ValueError, match='expected images there, got 1 empty'):
+        names(f'{folder}/em*')
+
+
+def test_a_source_is_taken_as_it_is(folder):
+    source = Source('a name', folder)
+    assert sources_of(source) == sources_of([source]) == [source]

@@ -58,7 +58,7 @@ FILES = {
     'exif.jpg': dict(exif=b'Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0'),
     'colour.png': {},
     'alpha.png': {},
-    'pages.tif': dict(save_all=True, append_images=[picture(seed=1)]),
+    'deflated.tif': dict(compression='tiff_adobe_deflate'),
     'lossy.webp': dict(quality=70),
     'colour.bmp': {},
     'palette.gif': {},
@@ -227,7 +227,7 @@ def test_a_jpeg_that_is_not_decoded_is_named_as_what_it_is(tmp_path, change, kin
     assert 'cannot decode; convert it' in why
 
 
-@pytest.mark.parametrize('image_format', ['GIF', 'TIFF', 'PNG'])
+@pytest.mark.parametrize('image_format', ['GIF', 'PNG'])
 def test_of_several_pictures_the_first_is_read_and_told(image_format):
     data = saved(picture(), image_format, save_all=True, append_images=[picture(seed=1)])
     several = 'only the first of several pictures in this file was looked at'

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mmomni.reporting import ImageThreshold, PredictionFolder
-from mmomni.reporting.record import RECORD_KEYS
+from mmomni.reporting.record import PICTURE_KEYS, RECORD_KEYS
 
 FIRST = ['a.png', 'b.png', 'a.png']
 
@@ -145,10 +145,10 @@ def test_a_file_that_turned_bad_leaves_no_old_result(photos, tmp_path, run):
 def test_a_file_that_changes_while_it_is_read_is_a_bad_file(photos, run, predictor, monkeypatch):
     ask = type(predictor).__call__
 
-    def meddle(self, paths):
-        for path, result in zip(paths, ask(self, paths), strict=True):
-            if path.name == 'b.png':
-                path.write_bytes(b'other')
+    def meddle(self, sources):
+        for source, result in zip(sources, ask(self, sources), strict=True):
+            if source.content.name == 'b.png':
+                source.content.write_bytes(b'other')
             yield result
 
     monkeypatch.setattr(type(predictor), '__call__', meddle)
@@ -285,7 +285,9 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
-    assert {frozenset(line) for line in lines(tmp_path / 'out')} == {frozenset(RECORD_KEYS)}
+    assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
+        frozenset(RECORD_KEYS | PICTURE_KEYS)
+    }
 
 
 def test_unfinished_as_a_link_is_refused_and_not_followed(photos, tmp_path, run):

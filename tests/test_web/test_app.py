@@ -271,3 +271,28 @@ def test_a_refused_upload_gives_its_place_back():
     for data in (b'bad', b'', b'trap', b'x' * (LIMIT + 1)):
         assert upload(client, data).status_code != 503
     assert upload(client, b'data').status_code == 200
+
+
+def test_which_picture_of_the_file_is_asked_for():
+    asked = []
+
+    def examine(*arguments):
+        asked.append(arguments)
+        return {}
+
+    client = Client(Page(examine, {}, LIMIT))
+    for picture in ({}, dict(picture=7)):
+        response = client.post(
+            '/examine', query_string=dict(name='a.tif', **picture), data=b'x', content_type=UPLOAD
+        )
+        assert response.status_code == 200
+    assert asked == [(b'x', 'a.tif'), (b'x', 'a.tif', 7)]
+
+
+@pytest.mark.parametrize('text', ['0', '-1', 'x', '1' * 9, ''])
+def test_no_number_of_a_picture_is_refused(client, text):
+    response = client.post(
+        '/examine', query_string=dict(name='a', picture=text), data=b'x', content_type=UPLOAD
+    )
+    assert response.status_code == 400
+    assert 'expected picture=NUMBER' in response.json['error']

@@ -176,3 +176,31 @@ def test_an_image_of_just_so_many_pixels_is_examined(inferencer, settings, photo
     inferencer.max_pixels -= 1
     with pytest.raises(ImageReadError, match='64 x 48'):
         Examiner(inferencer, settings, None)(photo(), 'photo.jpg')
+
+
+def pages(photo):
+    images = [Image.open(BytesIO(photo())), Image.new('RGB', (40, 40), 'white')]
+    buffer = BytesIO()
+    images[0].save(buffer, 'TIFF', save_all=True, append_images=images[1:])
+    return buffer.getvalue()
+
+
+def test_a_file_of_several_pages_shows_one_and_names_all(examine, photo):
+    data = pages(photo)
+    first, second = examine(data, 'scan.tif'), examine(data, 'scan.tif', 2)
+    assert first['pictures'] == second['pictures'] == ['page 1', 'page 2']
+    assert [first['image'], second['image']] == ['scan.tif (page 1)', 'scan.tif (page 2)']
+    assert [first['size'], second['size']] == [[64, 48], [40, 40]]
+    assert (first['page'], second['page']) == (1, 2)
+    assert second['files']['mask']['name'] == 'scan_page-2_mask.png'
+    assert first['sha256'] == sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize('number', [0, 3])
+def test_a_picture_that_is_not_there(examine, photo, number):
+    with pytest.raises(ImageReadError, match='expected a picture from 1 to 2'):
+        examine(pages(photo), 'scan.tif', number)
+
+
+def test_a_file_of_one_picture_names_none(examine, photo):
+    assert examine(photo(), 'photo.jpg')['pictures'] == []

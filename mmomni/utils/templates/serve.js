@@ -24,6 +24,7 @@ const MOST_REGIONS = 50;
 const element = (id) => document.getElementById(id);
 let limits = null;
 let busy = false;
+let uploaded = null;
 let urls = {};
 
 // ---- asking the server ----------------------------------------------------------------------
@@ -40,7 +41,7 @@ async function ask(path, options) {
   return content;
 }
 
-async function examine(file) {
+async function examine(file, picture = 1) {
   if (busy) return;
   busy = true;
   element('drop').classList.add('busy');
@@ -52,11 +53,13 @@ async function examine(file) {
   tick();
   try {
     check(file);
-    show(await ask(`examine?name=${encodeURIComponent(file.name)}`, {
+    const place = picture > 1 ? `&picture=${picture}` : '';
+    show(await ask(`examine?name=${encodeURIComponent(file.name)}${place}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/octet-stream' },
       body: file,
-    }));
+    }), picture);
+    uploaded = file;
   } catch (error) {
     element('error').textContent = error.message;
     element('error').hidden = false;
@@ -96,7 +99,8 @@ function add(parent, tag, text) {
   return child;
 }
 
-function show(answer) {
+function show(answer, picture) {
+  showPictures(answer.pictures ?? [], picture);
   takeFiles(answer.files);
   element('name').textContent = answer.image;
   showVerdict(answer);
@@ -112,6 +116,18 @@ function show(answer) {
   showLayer();
   moveCut();
   element('result').hidden = false;
+}
+
+// Pages of a TIFF, pictures of a PDF: one is examined at a time.
+function showPictures(names, picture) {
+  element('pictures').hidden = names.length < 2;
+  element('pictures-note').textContent = `${names.length} pictures in this file; shown is `;
+  element('which').replaceChildren();
+  names.forEach((name, index) => {
+    const option = add(element('which'), 'option', name);
+    option.value = index + 1;
+    option.selected = index + 1 === picture;
+  });
 }
 
 function takeFiles(files) {
@@ -238,6 +254,9 @@ function takeDrops() {
 async function start() {
   takeDrops();
   element('cut').addEventListener('input', moveCut);
+  element('which').addEventListener('change', ({ target }) => {
+    if (uploaded) examine(uploaded, Number(target.value));
+  });
   element('layers').addEventListener('change', showLayer);
   try {
     limits = await ask('about');

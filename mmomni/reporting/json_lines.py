@@ -1,0 +1,35 @@
+"""Files of a results folder that have a line of JSON for each image."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmomni.utils.files import whole_lines
+
+from .record import PICTURE_KEYS
+
+
+def read_lines(path: Path, keys: dict[str, Any]) -> list[dict[str, Any]]:
+    """All lines but one that a killed process left torn; each has the keys, with these types."""
+    try:
+        whole = [json.loads(line) for line in whole_lines(path)]
+    except ValueError as error:
+        raise ValueError(
+            f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'
+        ) from error
+    for number, line in enumerate(whole, 1):
+        for key, kind in (keys | PICTURE_KEYS).items():
+            has = isinstance(line, dict) and (key in line or key in PICTURE_KEYS)
+            if not (has and isinstance(line.get(key), kind)):
+                raise ValueError(
+                    f'{path}, line {number}: expected {key!r} as `mmomni predict` writes it, got '
+                    f'{ascii(line)[:200]}; remove the line, or choose another folder with --out'
+                )
+    return whole
+
+
+def json_line(content: Mapping[str, Any]) -> str:
+    """A line of a file that many lines are appended to."""
+    # ASCII: a file name may hold what is no text, or ends a line.
+    return json.dumps(content, allow_nan=False) + '\n'

@@ -1,0 +1,271 @@
+"""Sixty files of more than thirty kinds: where each of them is in what `mmomni predict` says."""
+
+import gzip
+import io
+import json
+import os
+import re
+import wave
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from image_bytes import encoded, written
+from pdf_files import jpeg_image, pdf_file
+from PIL import Image, features
+
+from mmomni.apis import Prediction
+from mmomni.apis.samples import MAX_PIXELS, Sample, try_to_read
+from mmomni.cli import main
+from mmomni.jpeg import pdf
+
+PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8))
+JPEG = written(PHOTO, 'JPEG')
+SETTINGS = dict(
+    checkpoint='c.pth', checkpoint_sha256='ab' * 32, threshold=0.5, pooling='top_k_mean'
+)
+
+
+class Inferencer:
+    """Reads files as the real one does, and finds nothing in them."""
+
+    def stream(self, sources, *_, **__):
+        for source in sources:
+            sample = try_to_read(source, MAX_PIXELS)
+            yield self.predict(sample) if isinstance(sample, Sample) else sample
+
+    @staticmethod
+    def predict(sample):
+        nothing = np.zeros(sample.image.shape[:2], np.uint8)
+        return Prediction(
+            source=sample.source, image=sample.image, probability=np.float32(nothing),
+            threshold=0.5, mask=nothing, score=0.0, pooling='top_k_mean', regions=(), gate=None,
+            dct_source=sample.dct_source, orientation=sample.orientation, windows=1, seconds=0.1,
+            warnings=sample.warnings,
+        )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _stub(monkeypatch):
+    monkeypatch.setattr('mmomni.cli.predict.open_model', lambda _: (Inferencer(), SETTINGS, None))
+
+
+def pages(number, **options):
+    more = [PHOTO.rotate(90 * page) for page in range(1, number)]
+    return written(PHOTO, 'TIFF', save_all=True, append_images=more, **options)
+
+
+def zipped(name):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as archive:
+        archive.writestr(name, 'text')
+    return buffer.getvalue()
+
+
+def sound():
+    buffer = io.BytesIO()
+    with wave.open(buffer, 'wb') as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(8000)
+        file.writeframes(bytes(80))
+    return buffer.getvalue()
+
+
+def box(brand):
+    return b'\0\0\0\x18ftyp' + brand + b'\0\0\0\0' + brand + b'mp41' + bytes(40)
+
+
+GREY = PHOTO.convert('L')
+EXAMINED = {
+    'a.jpg': JPEG, 'b.JPEG': JPEG, 'misnamed.jpg': written(PHOTO, 'PNG'),
+    'misnamed.png': JPEG, 'really_jpeg.heic': JPEG, 'photo.jpg_large': JPEG, 'no_suffix': JPEG,
+    'photo.txt': JPEG, 'progressive.jpe': written(PHOTO, 'JPEG', progressive=True),
+    'c.png': written(PHOTO, 'PNG'), 'alpha.png': written(PHOTO.convert('RGBA'), 'PNG'),
+    'scan.tif': pages(1), 'pages.tif': pages(3),
+    'fax.tiff': written(PHOTO.convert('1'), 'TIFF', compression='group4'),
+    'jpeg_inside.tif': written(PHOTO, 'TIFF', compression='jpeg'),
+    'd.webp': written(PHOTO, 'WEBP'), 'e.bmp': written(PHOTO, 'BMP'),
+    'f.gif': written(GREY, 'GIF'), 'g.ppm': written(PHOTO, 'PPM'), 'h.pgm': written(GREY, 'PPM'),
+    'i.jp2': written(PHOTO, 'JPEG2000'), 'sub/j.jpg': JPEG, 'sub/deep/k.jfif': JPEG,
+    'sixteen.png': encoded('.png', np.uint16(np.asarray(PHOTO)) * 257),
+    'almost_whole.jpg': JPEG[:-2],
+}  # fmt: skip
+UNREADABLE = {
+    'cut.png': written(PHOTO, 'PNG')[:400], 'empty.jpg': b'',
+    'page.jpg': b'<!DOCTYPE html><html><body>Not found</body></html>',
+    'photo.nef': b'MM\0*\0\0\0\x08\0\0\0\0\0\0' + bytes(40), 'work.psd': b'8BPS\0\1' + bytes(40),
+    'render.exr': b'v/1\1\2\0\0\0' + bytes(40), 'new.jxl': b'\xff\x0a' + bytes(40),
+    'favicon.ico': written(PHOTO, 'ICO'), 'camera.cr3': box(b'crx '),
+    'half.tif': pages(2)[:900], 'text.heic': b'text',
+}  # fmt: skip
+OTHERS = {
+    'letter.pdf': pdf_file(), 'report.docx': zipped('word/document.xml'),
+    'all.zip': zipped('a.txt'), 'notes.txt': b'some notes', 'table.csv': b'a,b\n1,2\n',
+    'facts.json': b'{}', 'clip.mp4': box(b'isom'), 'clip.mov': box(b'qt  '),
+    'clip.avi': b'RIFF\x28\0\0\0AVI LIST' + bytes(32), 'sound.wav': sound(),
+    'film.mkv': b'\x1a\x45\xdf\xa3' + bytes(40), 'log.gz': gzip.compress(b'text'),
+    'old.7z': b"7z\xbc\xaf'\x1c" + bytes(26), 'old.rar': b'Rar!\x1a\x07\0' + bytes(20),
+    'README': b'text', 'page.html': b'<html></html>', 'mask.npy': b'\x93NUMPY' + bytes(60),
+    'drawing.svg': b'<svg/>', 'song.mp3': b'ID3' + bytes(40), 'nothing': b'',
+    '.DS_Store': b'x', '._a.jpg': JPEG, '.cache/a.jpg': JPEG, 'sub/Thumbs.db': b'x',
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Files that every machine has the same account of."""
+    for name, data in (EXAMINED | UNREADABLE | OTHERS).items():
+        path = tmp_path / 'evidence' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    root = tmp_path / 'evidence'
+    os.mkfifo(root / 'pipe')
+    os.mkfifo(root / 'pipe.jpg')
+    (root / 'gone.jpg').symlink_to(root / 'nowhere')
+    (root / 'gone').symlink_to(root / 'nowhere')
+    return root
+
+
+UNREADABLE_SPECIAL, OTHERS_SPECIAL = 2, 2  # pipes and links
+
+
+def run(tmp_path, *inputs):
+    arguments = [*map(str, inputs), '--checkpoint', 'c.pth', '--out', str(tmp_path / 'out')]
+    return main(['predict', *arguments, '--format', 'json'])
+
+
+def account(tmp_path):
+    return json.loads((tmp_path / 'out/account.json').read_text())
+
+
+def lines(tmp_path, name='predictions.jsonl'):
+    return [json.loads(line) for line in (tmp_path / 'out' / name).read_text().splitlines()]
+
+
+def files_below(root):
+    return sum(len(files) for _, _, files in os.walk(root))
+
+
+def test_the_account_of_sixty_files_adds_up_everywhere(folder, tmp_path, capsys):
+    assert files_below(folder) >= 60
+    assert len({name.rpartition('.')[2] for name in EXAMINED | UNREADABLE | OTHERS}) >= 30
+    assert run(tmp_path, folder) == 3
+    *_, text, last = capsys.readouterr().out.splitlines()
+    numbers = account(tmp_path)
+    examined, unreadable = len(EXAMINED), len(UNREADABLE) + UNREADABLE_SPECIAL
+    assert numbers['files'] == files_below(folder)
+    assert numbers['examined'] == examined
+    assert numbers['unreadable'] == sum(numbers['unreadable_kinds'].values()) == unreadable
+    others = len(OTHERS) + OTHERS_SPECIAL
+    assert numbers['not_images'] == sum(numbers['not_image_kinds'].values()) == others
+    start = f'{numbers["files"]} files: {examined} examined, {unreadable} unreadable ('
+    assert text.startswith(start)
+    assert f'), {others} not images (3 hidden, ' in text
+    assert text in (tmp_path / 'out/report.html').read_text()
+    assert f'; report: {tmp_path}/out/report.html' in last
+    recorded = {line['path'] for line in lines(tmp_path)}
+    failed = {line['path'] for line in lines(tmp_path, 'failures.jsonl')}
+    assert {os.path.relpath(path, folder) for path in recorded - failed} == EXAMINED.keys()
+    assert {os.path.relpath(path, folder) for path in failed} == {
+        *UNREADABLE, 'pipe.jpg', 'gone.jpg'
+    }  # fmt: skip
+
+
+def test_all_bad_files_are_named_with_a_reason(folder, tmp_path, capsys):
+    run(tmp_path, folder)
+    out = capsys.readouterr().out
+    for name in UNREADABLE:
+        assert re.search(rf'^  {re.escape(str(folder / name))}: \S.*', out, re.MULTILINE)
+    assert f'{len(UNREADABLE) + UNREADABLE_SPECIAL} bad files:' in out
+
+
+def test_a_second_run_has_the_same_account(folder, tmp_path, capsys):
+    for _ in range(2):
+        assert run(tmp_path, folder) == 3
+    first, second = re.findall(r'^\d+ files: .*', capsys.readouterr().out, re.MULTILINE)
+    assert first == second
+
+
+@pytest.mark.parametrize('how', ['glob', 'standard input'])
+def test_other_ways_to_name_the_images_give_the_same_results(folder, tmp_path, monkeypatch, how):
+    if how == 'glob':
+        inputs = [f'{folder}/*']
+    else:
+        names = [os.fsencode(folder / name) for name in EXAMINED | UNREADABLE]
+        stdin = SimpleNamespace(buffer=io.BytesIO(b'\0'.join(names)))
+        monkeypatch.setattr('sys.stdin', stdin)
+        inputs = ['-']
+    assert run(tmp_path, *inputs) == 3
+    found = {os.path.relpath(line['path'], folder) for line in lines(tmp_path)}
+    assert found == EXAMINED.keys()
+    numbers = account(tmp_path)
+    assert numbers['files'] == sum(numbers[key] for key in ('examined', 'unreadable', 'not_images'))
+
+
+def test_a_folder_of_whole_images_alone_is_no_error(tmp_path, capsys):
+    folder = tmp_path / 'evidence'
+    folder.mkdir()
+    for name in ('a.jpg', 'pages.tif', 'notes.txt'):
+        (folder / name).write_bytes((EXAMINED | OTHERS)[name])
+    assert run(tmp_path, folder) == 0
+    out = capsys.readouterr().out
+    assert '3 files: 2 examined, 0 unreadable, 1 not images (1 txt)' in out
+    assert '4 images predicted' in out
+
+
+def test_optional_formats_are_examined_where_they_can_be(tmp_path):
+    folder = tmp_path / 'evidence'
+    folder.mkdir()
+    contract = pdf_file([jpeg_image(JPEG, (48, 40))] * 2, pages=[(10,), (11,)])
+    (folder / 'a.jpg').write_bytes(JPEG)
+    (folder / 'contract.pdf').write_bytes(contract)
+    can_read_pdf = pdf.is_available()
+    if can_read_avif := features.check('avif'):
+        (folder / 'b.avif').write_bytes(written(PHOTO, 'AVIF'))
+    assert run(tmp_path, folder) == 0
+    names = [line['image'] for line in lines(tmp_path)]
+    expected = ['a.jpg', *['b.avif'] * can_read_avif]
+    if can_read_pdf:
+        expected += ['contract.pdf (image 1, page 1)', 'contract.pdf (image 2, page 2)']
+    assert names == expected
+    assert account(tmp_path)['not_image_kinds'] == ({} if can_read_pdf else {'pdf': 1})
+
+
+def test_a_pdf_that_is_not_opened_is_told(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / 'evidence'
+    folder.mkdir()
+    (folder / 'a.jpg').write_bytes(JPEG)
+    (folder / 'contract.pdf').write_bytes(pdf_file([jpeg_image(JPEG)], pages=[(10,)]))
+    monkeypatch.setattr(pdf, 'is_available', lambda: False)
+    assert run(tmp_path, folder) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0].endswith('1 not images (1 pdf)')
+    assert "1 pdf not opened: its pictures are read by pikepdf: pip install 'mmomni[pdf]'" in (
+        captured.err
+    )
+
+
+def test_a_file_given_twice_is_told(tmp_path, capsys):
+    folder = tmp_path / 'evidence'
+    folder.mkdir()
+    (folder / 'a.jpg').write_bytes(JPEG)
+    assert run(tmp_path, folder, folder / 'a.jpg') == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0].startswith('1 file: 1 examined')
+    assert '1 file given more than once: each is examined once' in captured.err
+
+
+def test_a_folder_that_cannot_be_entered_is_unreadable(folder, tmp_path, monkeypatch):
+    """Root may enter any: the system call is made to refuse."""
+    scandir = os.scandir
+
+    def refusing(path='.'):
+        if os.path.basename(str(path)) == 'deep':
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr('os.scandir', refusing)
+    assert run(tmp_path, folder) == 3
+    assert account(tmp_path)['unreadable_kinds']['folder'] == 1
