@@ -1,54 +1,82 @@
-"""What can be predicted: files, folders, globs, bytes and arrays."""
+"""What can be predicted: files, folders, globs, bytes, open files, arrays and Pillow's images."""
 
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from io import TextIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple, TypeGuard, cast
 
 import numpy as np
+from PIL import Image
 
 from mmomni.utils.files import Contents, contents_of, counted_kinds
 
-Input = str | Path | bytes | np.ndarray
+Input = str | Path | bytes | bytearray | memoryview | np.ndarray | Image.Image | IO[bytes]
+_ONE = (str, Path, bytes, bytearray, memoryview, np.ndarray, Image.Image)
 
 
 class Source(NamedTuple):
     """One input with the name that results and messages give it."""
 
     name: str
-    content: Path | bytes | np.ndarray
+    content: Path | bytes | np.ndarray | Image.Image
 
 
 def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
     """One source for each image: folders (all images below) and globs (as ``str``) are opened up.
 
     Which files of a folder are images, their content decides. Folders that cannot be entered are
-    sources too, of which reading tells why.
+    sources too, of which reading tells why. Open files are read at once, from where they stand.
 
     Raises:
         ValueError: A folder or glob holds no image.
-        TypeError: Something that is neither path, bytes nor array.
+        TypeError: Something that is none of these, or a file opened as text.
     """
     # None is what OpenCV makes of a file that it cannot read.
-    several = [inputs] if inputs is None or isinstance(inputs, Input) else list(inputs)
+    several = [inputs] if _is_one(inputs) else list(cast('Iterable[Input]', inputs))
     return [source for number, item in enumerate(several) for source in _sources(item, number)]
+
+
+def _is_one(inputs: Any) -> TypeGuard[Input]:
+    """Whether it is one input and not many: open files can be iterated, too, by line."""
+    return inputs is None or isinstance(inputs, _ONE) or hasattr(inputs, 'read')
 
 
 def _sources(item: Input, number: int) -> Iterator[Source]:
     if isinstance(item, np.ndarray):
         yield Source(f'array {number}', item)
-    elif isinstance(item, bytes):
-        yield Source(f'bytes {number}', item)
+    elif isinstance(item, bytes | bytearray | memoryview):
+        yield Source(f'bytes {number}', bytes(item))
+    elif isinstance(item, Image.Image):
+        yield Source(f'Pillow image {number}', item)
     elif isinstance(item, str | Path):
         found = opened_up(item)
         for path in (*found.images, *found.closed):
             yield Source(str(path), path)
+    elif hasattr(item, 'read'):
+        yield _of_open_file(item, number)
     else:
         raise TypeError(
-            f'input {number}: expected a path, a folder, a glob, the bytes of a file or an array '
-            f'(BGR uint8), got {type(item).__name__}'
+            f'input {number}: expected a path, a folder, a glob, the bytes of a file, a file '
+            f"opened with 'rb', an array (BGR uint8) or an image of Pillow's, got {type(item).__name__}"
         )
+
+
+def _of_open_file(file: IO[bytes], number: int) -> Source:
+    """The rest of a file; all of one that was read to its end, as nothing else can be meant."""
+    name = getattr(file, 'name', None)  # of one without a name on the disk a number, or nothing
+    name = name if isinstance(name, str) else f'file {number}'
+    data = b'' if isinstance(file, TextIOBase) else file.read()
+    if isinstance(file, TextIOBase) or not isinstance(data, bytes):
+        raise TypeError(
+            f"{name}: expected a file opened for bytes, open(path, 'rb'), got one opened as text, "
+            'which no image is'
+        )
+    if not data and file.seekable():
+        file.seek(0)
+        data = file.read()
+    return Source(name, data)
 
 
 def opened_up(item: str | Path) -> Contents:

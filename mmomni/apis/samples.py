@@ -26,6 +26,7 @@ from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
+from .pillow_images import DECODED, as_png
 from .results import Failure
 
 MAX_PIXELS = 178_956_970
@@ -155,6 +156,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
         return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
+    if isinstance(content, Image.Image):
+        decoded = load(Source(source.name, as_png(content, source.name)), max_pixels)
+        return dict(decoded, notes=[DECODED, *decoded['notes']])
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     data = content if isinstance(content, bytes) else content.read_bytes()
     _check_scans(data, source.name)
