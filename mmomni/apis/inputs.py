@@ -59,7 +59,7 @@ def _sources(item: Input, number: int) -> Iterator[Source]:
     else:
         raise TypeError(
             f'input {number}: expected a path, a folder, a glob, the bytes of a file, a file '
-            f"opened with 'rb', an array (BGR uint8) or an image of Pillow's, got {type(item).__name__}"
+            f"opened with 'rb', an array (BGR uint8) or Pillow image, got {type(item).__name__}"
         )
 
 

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode, open_image
+from mmomni.jpeg.arrays import bgr_of
 from mmomni.jpeg.codec import undecodable
 from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
 from mmomni.jpeg.kinds import unusual_kind
@@ -230,13 +231,9 @@ def _check_file(status: os.stat_result, name: str, max_pixels: int) -> None:
 
 
 def _checked_array(array: np.ndarray, name: str, max_pixels: int) -> np.ndarray:
-    grey, colour = array.ndim == 2, array.ndim == 3 and array.shape[2] == 3
-    if array.dtype != np.uint8 or not (grey or colour) or not array.size:
-        raise ImageReadError(
-            f'{name}: expected uint8 (H, W, 3) in BGR, or (H, W), got {array.dtype} {array.shape}'
-        )
+    image = bgr_of(array, name)
     _check_size((array.shape[1], array.shape[0]), name, max_pixels)
-    return np.repeat(array[..., None], 3, axis=2) if grey else array
+    return image
 
 
 def _check_scans(data: bytes, name: str) -> None:
