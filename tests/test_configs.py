@@ -84,7 +84,10 @@ def test_pipelines_begin_with_the_bytes_and_end_with_the_planes(cfg):
     for d in dicts_of(cfg.to_dict()):
         if 'pipeline' in d:
             types = [transform['type'] for transform in d['pipeline']]
-            assert types[0] == 'mmomni.LoadOriginalImage'
+            if 'datasets' in d:  # where MMSegInferencer looks for a loader
+                assert (types[0], d['pipeline'][0]['_scope_']) == ('LoadImageFromFile', 'mmomni')
+            else:
+                assert types[0] == 'mmomni.LoadOriginalImage'
             assert types[-1] == 'mmomni.PackManipulationInputs'
 
 
