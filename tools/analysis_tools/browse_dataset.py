@@ -102,7 +102,8 @@ def original(dataset: Any, index: int) -> Drawn:
     info = dataset.get_data_info(int(index))
     try:
         loaded = LoadManipulationMask()(LoadOriginalImage()(dict(info)))
-    except ImageReadError:
+    except ImageReadError as error:
+        print(f'unreadable: {error}', file=sys.stderr)
         blank = np.zeros((8, 8, 3), np.uint8)
         return Drawn(blank, blank[..., 0], None, [], f'{caption(info)} UNREADABLE')
     mask = loaded.get('gt_seg_map', np.zeros(loaded['ori_shape'], np.uint8))

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 
-class TestedImage(NamedTuple):
+class ImageOfSet(NamedTuple):
     """An image of a set; its fields are those of the meta data that data sets of ours give."""
 
     domain: str
@@ -15,26 +15,26 @@ class TestedImage(NamedTuple):
     path: str
 
 
-def tested_image(info: Any) -> TestedImage:
+def image_of_set(info: Any) -> ImageOfSet:
     """Of the meta data of a prediction, or of an entry of a data set."""
-    return TestedImage(
+    return ImageOfSet(
         info.get('domain', 'all'), info.get('dataset_name', 'dataset'), str(info['img_path'])
     )
 
 
-def output_names(images: Iterable[TestedImage]) -> dict[TestedImage, str]:
+def output_names(images: Iterable[ImageOfSet]) -> dict[ImageOfSet, str]:
     """A relative path without suffix for each image, ``domain/dataset/a``; no two are the same.
 
     ``a`` is the path below the folder that all images of the set lie in, with its own suffix where
     two would be the same (``a.jpg`` beside ``a.png``), and with a number where they still are.
     """
-    groups: dict[tuple[str, str], list[TestedImage]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[ImageOfSet]] = defaultdict(list)
     for image in dict.fromkeys(images):
         groups[image.domain, image.dataset].append(image)
     return {image: name for group in groups.values() for image, name in _names_of_set(group)}
 
 
-def _names_of_set(images: list[TestedImage]) -> Iterator[tuple[TestedImage, str]]:
+def _names_of_set(images: list[ImageOfSet]) -> Iterator[tuple[ImageOfSet, str]]:
     paths = [osp.abspath(image.path) for image in images]
     root = osp.commonpath([osp.dirname(path) for path in paths])
     folder = PurePath(*(_as_folder(name) for name in images[0][:2]))

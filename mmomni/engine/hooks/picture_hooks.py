@@ -18,7 +18,7 @@ from mmomni.utils.files import replacing
 from mmomni.visualization import heat_levels, overlay
 
 from .every_image_hook import EveryImageHook
-from .output_names import output_names, tested_image
+from .output_names import image_of_set, output_names
 
 PALETTE = [0, 0, 0, 255, 255, 255]
 """Of masks whose values are 0 and 1: so people see them, and programs that convert to grey."""
@@ -35,7 +35,7 @@ class FilesHook(EveryImageHook):
             (dataset.get_data_info(index) for index in range(len(dataset)))
             if hasattr(dataset, 'get_data_info') else ()
         )
-        self._names = output_names(tested_image(info) for info in infos)
+        self._names = output_names(image_of_set(info) for info in infos)
         super().before_test(runner)
 
     @property
@@ -50,7 +50,7 @@ class FilesHook(EveryImageHook):
         """Everything is written at once."""
 
     def _path(self, folder: Path, sample: BaseDataElement, index: int) -> Path:
-        image = tested_image(sample.metainfo)
+        image = image_of_set(sample.metainfo)
         name = self._names.get(image, f'{index:06d}_{Path(image.path).stem}')
         path = folder / f'{name}.png'
         path.parent.mkdir(parents=True, exist_ok=True)
