@@ -25,8 +25,15 @@ def as_png(image: Image.Image, name: str) -> bytes:
     those that Pillow has turned.
 
     Raises:
-        ImageReadError: Pixels of which nothing says what their white is.
+        ImageReadError: Pixels of which nothing says what their white is; or those of a deep TIFF,
+            which Pillow may have taken for others (planar, white is zero, 12 of 16 bits).
     """
+    depth = max(getattr(image, 'tag_v2', {}).get(ExifTags.Base.BitsPerSample, (1,)))
+    if depth > 8:
+        raise ImageReadError(
+            f'{name}: a TIFF of {depth} bits a sample opened by Pillow, which does not read all '
+            "kinds of them right; give the file's path or bytes instead"
+        )
     image.load()
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation_of(image)

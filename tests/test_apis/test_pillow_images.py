@@ -51,6 +51,15 @@ def test_values_of_no_known_white_are_refused(values):
     assert 'white is not known' in failure.reason
 
 
+def test_deep_tiffs_are_asked_for_as_files():
+    """Of which Pillow reads some as their negative, as noise or as black."""
+    data = written(DEEP, 'TIFF')
+    failure = read(Image.open(io.BytesIO(data)))
+    assert isinstance(failure, Failure)
+    assert 'a TIFF of 16 bits a sample opened by Pillow' in failure.reason
+    assert not isinstance(read(data), Failure)
+
+
 @pytest.mark.parametrize('image_format', ['JPEG', 'PNG', 'TIFF'])
 def test_people_see_an_opened_file_as_viewers_show_it(image_format):
     image = Image.open(io.BytesIO(written(PIXELS, image_format, exif=turned(6))))
