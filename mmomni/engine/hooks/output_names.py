@@ -34,6 +34,14 @@ def output_names(images: Iterable[ImageOfSet]) -> dict[ImageOfSet, str]:
     return {image: name for group in groups.values() for image, name in _names_of_set(group)}
 
 
+def names_of(dataset: Any) -> dict[ImageOfSet, str]:
+    """:func:`output_names` of all images of a data set; none of one that is not mmengine's."""
+    if not hasattr(dataset, 'get_data_info'):
+        return {}
+    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+    return output_names(image_of_set(info) for info in infos)
+
+
 def _names_of_set(images: list[ImageOfSet]) -> Iterator[tuple[ImageOfSet, str]]:
     paths = [osp.abspath(image.path) for image in images]
     root = osp.commonpath([osp.dirname(path) for path in paths])

@@ -18,7 +18,7 @@ from mmomni.utils.files import replacing
 from mmomni.visualization import heat_levels, overlay
 
 from .every_image_hook import EveryImageHook
-from .output_names import image_of_set, output_names
+from .output_names import ImageOfSet, image_of_set, names_of
 
 PALETTE = [0, 0, 0, 255, 255, 255]
 """Of masks whose values are 0 and 1: so people see them, and programs that convert to grey."""
@@ -28,14 +28,9 @@ class FilesHook(EveryImageHook):
     """Writes files for every image, by every rank those of its own share."""
 
     def before_test(self, runner: Runner) -> None:
-        """Name the files of all images, so that all ranks agree."""
+        """Remember whose images these are."""
         self._runner = runner
-        dataset = runner.test_dataloader.dataset
-        infos = (
-            (dataset.get_data_info(index) for index in range(len(dataset)))
-            if hasattr(dataset, 'get_data_info') else ()
-        )
-        self._names = output_names(image_of_set(info) for info in infos)
+        self._names: dict[ImageOfSet, str] | None = None
         super().before_test(runner)
 
     @property
@@ -50,6 +45,8 @@ class FilesHook(EveryImageHook):
         """Everything is written at once."""
 
     def _path(self, folder: Path, sample: BaseDataElement, index: int) -> Path:
+        if self._names is None:  # of all images, so that all ranks agree
+            self._names = names_of(self._runner.test_dataloader.dataset)
         image = image_of_set(sample.metainfo)
         name = self._names.get(image, f'{index:06d}_{Path(image.path).stem}')
         path = folder / f'{name}.png'
