@@ -1,5 +1,6 @@
 """Every config under ``configs/`` says what it means and builds what it says."""
 
+import copy
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,8 @@ from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS, TRANSFORMS
 
 from mmomni import registry as ours
+from mmomni.datasets.configured import sets_of
+from mmomni.engine.test_time import augment_tests
 from mmomni.models.backbones import FrequencyPlanes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +63,10 @@ def test_there_are_configs():
 
 def test_our_types_carry_our_prefix(cfg):
     names = our_names()
-    types = [d['type'] for d in dicts_of(cfg.to_dict()) if isinstance(d.get('type'), str)]
+    types = [
+        f'{d["_scope_"]}.{d["type"]}' if '_scope_' in d and '.' not in d['type'] else d['type']
+        for d in dicts_of(cfg.to_dict()) if isinstance(d.get('type'), str)
+    ]  # fmt: skip
     assert len(types) > 40
     assert [t for t in types if t.split('.')[-1] in names and not t.startswith('mmomni.')] == []
     unknown = [t for t in types if t.startswith('mmomni.') and t[len('mmomni.') :] not in names]
@@ -84,8 +90,22 @@ def test_pipelines_begin_with_the_bytes_and_end_with_the_planes(cfg):
     for d in dicts_of(cfg.to_dict()):
         if 'pipeline' in d:
             types = [transform['type'] for transform in d['pipeline']]
-            assert types[0] == 'mmomni.LoadOriginalImage'
+            if 'datasets' in d:  # where MMSegInferencer looks for a loader
+                assert (types[0], d['pipeline'][0]['_scope_']) == ('LoadImageFromFile', 'mmomni')
+            else:
+                assert types[0] == 'mmomni.LoadOriginalImage'
             assert types[-1] == 'mmomni.PackManipulationInputs'
+
+
+def test_every_test_set_has_mirrored_views(cfg):
+    cfg = copy.deepcopy(cfg)
+    if not cfg.get('test_dataloader'):
+        return
+    augment_tests(cfg)
+    assert cfg.model.type == 'mmomni.ManipulationTTAModel'
+    for entry in sets_of(cfg, 'test_dataloader'):
+        views = TRANSFORMS.build(entry['pipeline'][-1])
+        assert len(views.subroutines) == 2
 
 
 def test_evaluators_hooks_and_schedulers_build(cfg):

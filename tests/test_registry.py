@@ -15,13 +15,15 @@ REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) i
 TYPES = {
     'MODELS': [
         'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
-        'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'ModalGateEncoder',
-        'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
+        'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'ManipulationTTAModel',
+        'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone',
+        'WeightedCrossEntropy',
     ],
     'TRANSFORMS': [
-        'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop',
-        'LoadManipulationMask', 'LoadOriginalImage', 'MaskToBoxes', 'PackManipulationInputs',
-        'Perturb', 'RandomJPEGCompress', 'RandomLocalHistory', 'RandomLocalSensor',
+        'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'InferencerLoader',
+        'LoadImageFromFile', 'LoadImageFromNDArray', 'LoadManipulationMask', 'LoadOriginalImage',
+        'MaskToBoxes', 'MirrorBlocks', 'PackManipulationInputs', 'Perturb', 'RandomJPEGCompress',
+        'RandomLocalHistory', 'RandomLocalSensor',
     ],
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],
@@ -29,7 +31,8 @@ TYPES = {
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric', 'SelectionMetric'],
     'HOOKS': [
         'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook',
-        'ResumedValidationHook', 'ScoreCurvesHook', 'StepSeedHook',
+        'ResumedValidationHook', 'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook',
+        'VisualizationHook',
     ],
     'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip

@@ -12,13 +12,16 @@ import sys
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.checkpoints import demand_fit
 from mmomni.datasets.configured import drop_absent_sets
+from mmomni.engine.hooks.picture_hooks import FilesHook
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
+from mmomni.engine.test_time import augment_tests
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
 from mmomni.utils.allocator import keep_freed_memory
@@ -29,6 +32,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder of logs and results')
+    parser.add_argument('--out', help='folder of all predictions: masks and probabilities as PNG')
+    parser.add_argument(
+        '--show', action='store_true', help='open a window for each picture; needs a display'
+    )
+    parser.add_argument(
+        '--show-dir', help='folder of pictures: ground truth and prediction over the image'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, metavar='SECONDS',
+        help='until the next window of --show (default: %(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--tta', action='store_true', help="test-time augmentation by the config's tta_pipeline"
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override config entries, e.g. test_dataloader.num_workers=2',
@@ -42,8 +59,17 @@ def parse_args() -> argparse.Namespace:
     for path in (args.config, args.checkpoint):
         if '://' not in path and not osp.isfile(path):
             parser.error(f'expected a file, found none: {path}')
+    if args.show and not has_display():
+        parser.error('--show opens windows and there is no display here; take --show-dir FOLDER')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def has_display() -> bool:
+    """Whether matplotlib, by which mmengine shows pictures, can open a window."""
+    from matplotlib import pyplot as plt
+
+    return plt.get_backend().lower() != 'agg'
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
@@ -55,20 +81,57 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
     cfg.load_from = args.checkpoint
+    if args.show or args.show_dir:
+        cfg.default_hooks.visualization = dict(
+            type='mmomni.VisualizationHook', draw=True, show=args.show, wait_time=args.wait_time,
+            out_dir=args.show_dir,
+        )  # fmt: skip
+    if args.out:
+        hook = dict(type='mmomni.SavePredictionsHook', out_dir=args.out)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
+    if args.tta:
+        augment_tests(cfg)
     return cfg
+
+
+def demand_folders(args: argparse.Namespace) -> None:
+    """Make the folders of pictures before the work."""
+    for option, folder in (('--out', args.out), ('--show-dir', args.show_dir)):
+        try:
+            if folder:
+                os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            sys.exit(f'test.py: expected {option} as a folder to write to: {error}')
+
+
+def demand_pictures(runner: Runner) -> None:
+    """End with a message where not everything was written; the log says why."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, FilesHook)]
+    lacking = [type(hook).__name__ for hook in hooks if not hook.is_complete]
+    if lacking:
+        sys.exit(f'test.py: not all was written by {", ".join(lacking)}; the log says why')
+
+
+def segmentor_of(runner: Runner) -> nn.Module:
+    """The model without what wraps it: several ranks, test-time augmentation."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return model.module if isinstance(model, BaseTTAModel) else model
 
 
 def main() -> None:
     args = parse_args()
-    cfg = merge_args(Config.fromfile(args.config), args)
+    try:
+        cfg = merge_args(Config.fromfile(args.config), args)
+    except ValueError as error:
+        sys.exit(f'test.py: {error}')
+    demand_folders(args)
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
     if get_device() == 'cpu':
         keep_freed_memory()
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     try:
-        demand_fit(model, args.checkpoint)
+        demand_fit(segmentor_of(runner), args.checkpoint)
     except ValueError as error:
         sys.exit(f'test.py: {error}')
     report.name_absent()
@@ -76,6 +139,7 @@ def main() -> None:
     if is_main_process():
         report.write(metrics)
     leave_ranks()
+    demand_pictures(runner)
 
 
 if __name__ == '__main__':

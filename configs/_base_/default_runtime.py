@@ -5,7 +5,10 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-visualizer = dict(type='mmseg.SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(
+    type='mmseg.SegLocalVisualizer', vis_backends=vis_backends, name='visualizer', alpha=0.4
+)
+tta_model = dict(type='mmomni.ManipulationTTAModel')  # for --tta of tools/test.py
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 randomness = dict(seed=0)  # a seed drawn at random could not be resumed exactly
@@ -26,6 +29,7 @@ default_hooks = dict(
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='mmomni.VisualizationHook'),  # draws where draw=True, or --show-dir
 )
 custom_hooks = [
     dict(type='mmomni.StepSeedHook'),

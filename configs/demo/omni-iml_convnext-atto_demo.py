@@ -43,10 +43,26 @@ train_pipeline = [
     dict(type='mmomni.PackManipulationInputs'),
 ]
 test_pipeline = [
-    dict(type='mmomni.LoadOriginalImage'),
+    dict(type='mmomni.LoadOriginalImage', _scope_='mmomni'),  # where mmseg.apis finds its own names
     dict(type='mmomni.LoadManipulationMask'),
     dict(type='mmomni.ExtractDCT'),
     dict(type='mmomni.PackManipulationInputs'),
+]
+# For images of no data set: mmseg's MMSegInferencer looks for a loader of this name.
+single_image_pipeline = [dict(type='LoadImageFromFile', _scope_='mmomni'), *test_pipeline[1:]]
+# For --tta of tools/test.py: the picture, and its mirror image with its own coefficients.
+tta_pipeline = [
+    *test_pipeline[:-1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='mmomni.MirrorBlocks', direction=None),
+                dict(type='mmomni.MirrorBlocks', direction='horizontal'),
+            ],
+            [dict(type='mmomni.PackManipulationInputs')],
+        ],
+    ),
 ]
 train_dataloader = dict(
     batch_size=8,
@@ -71,6 +87,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
+        pipeline=single_image_pipeline,
         datasets=[
             dict(
                 type='mmomni.ManipulationDataset', domain=domain,

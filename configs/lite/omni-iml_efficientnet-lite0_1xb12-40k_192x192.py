@@ -76,7 +76,10 @@ model = dict(
     test_cfg=dict(_delete_=True, mode='whole'),
 )
 
-load = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]
+load = [
+    dict(type='mmomni.LoadOriginalImage', _scope_='mmomni'),  # where mmseg.apis finds its own names
+    dict(type='mmomni.LoadManipulationMask'),
+]
 crop = dict(crop_size=crop_size, tampered_prob=tampered_prob)
 kept_history = [
     dict(type='mmomni.ExtractDCT'),
@@ -125,6 +128,22 @@ test_pipeline = [
     *load,
     dict(type='mmomni.ExtractDCT'),
     dict(type='mmomni.PackManipulationInputs'),
+]
+# For images of no data set: mmseg's MMSegInferencer looks for a loader of this name.
+single_image_pipeline = [dict(type='LoadImageFromFile', _scope_='mmomni'), *test_pipeline[1:]]
+# For --tta of tools/test.py: the picture, and its mirror image with its own coefficients.
+tta_pipeline = [
+    *test_pipeline[:-1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='mmomni.MirrorBlocks', direction=None),
+                dict(type='mmomni.MirrorBlocks', direction='horizontal'),
+            ],
+            [dict(type='mmomni.PackManipulationInputs')],
+        ],
+    ),
 ]
 synthesised = ['natural', 'document', 'face']
 train_sets = dict(
@@ -201,6 +220,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
+        pipeline=single_image_pipeline,
         datasets=[
             *(
                 dict(**held_out, domain=domain, data_root=f'{data_root}test/{domain}')

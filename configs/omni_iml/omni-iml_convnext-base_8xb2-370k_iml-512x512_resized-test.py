@@ -13,8 +13,11 @@ test_pipeline = [
     dict(type='mmomni.ExtractDCT'),
     dict(type='mmomni.PackManipulationInputs'),
 ]  # fmt: skip
+single_image_pipeline = [_base_.single_image_pipeline[0], *test_pipeline[1:]]
+tta_pipeline = [*test_pipeline[:-1], _base_.tta_pipeline[-1]]
 test_dataloader = dict(
     dataset=dict(
+        pipeline=single_image_pipeline,
         datasets=[
             # DocTamper's tiles are 512 x 512, and get their coefficients from its own schedule.
             dict(each, pipeline=[load_image, resize, *each['pipeline'][1:]])

@@ -31,7 +31,7 @@ CPU_ALLOCATION = "can't allocate memory"
 
 @INFERENCERS.register_module()
 class ManipulationInferencer(BaseInferencer):
-    """Localise tampering in single images: files, folders, globs, bytes or arrays.
+    """Localise tampering in single images: files, folders, globs, bytes, arrays, Pillow's images.
 
     ::
 
@@ -130,8 +130,9 @@ class ManipulationInferencer(BaseInferencer):
         """One result for each image, in order, as soon as its batch is done.
 
         Args:
-            inputs: A path, folder, glob, list of files, the bytes of a file, a BGR array, or many
-                of these. Of a TIFF and PDF, each picture has a result.
+            inputs: A path, folder, glob, list of files, the bytes of a file, a file opened with
+                ``'rb'``, a BGR array, an image of Pillow's, or many of these. Of a TIFF and PDF,
+                each picture has a result.
             batch_size: Images of equal size among so many consecutive ones pass together.
             workers: Processes that read files; 0: this one.
             threshold: See :meth:`forward`.

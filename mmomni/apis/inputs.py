@@ -1,12 +1,14 @@
-"""What can be predicted: files, folders, globs, lists of files, bytes and arrays."""
+"""What can be predicted: paths of all kinds, bytes, open files, arrays and images of Pillow."""
 
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from io import TextIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple, TypeGuard, cast
 
 import numpy as np
+from PIL import Image
 
 from mmomni.jpeg import pdf
 from mmomni.utils.files import Contents, contents_of, counted_kinds
@@ -26,11 +28,12 @@ class Source(NamedTuple):
     """
 
     name: str
-    content: Path | bytes | np.ndarray
+    content: Path | bytes | np.ndarray | Image.Image
     picture: Picture | None = None
 
 
-Input = str | Path | bytes | np.ndarray | Source
+Input = str | Path | bytes | bytearray | memoryview | np.ndarray | Image.Image | IO[bytes] | Source
+_ONE = (str, Path, bytes, bytearray, memoryview, np.ndarray, Image.Image, Source)
 
 
 class Opened(NamedTuple):
@@ -53,14 +56,20 @@ def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
     That are folders (all images below), globs (as ``str``), lists of files (``*.txt``, and ``-``
     for standard input), and files of several pictures. Which files of a folder are images, their
     content decides. Folders that cannot be entered are sources too, of which reading tells why.
+    Open files are read at once, from where they stand.
 
     Raises:
         ValueError: A folder, glob or list holds no image.
-        TypeError: Something that is neither path, bytes nor array.
+        TypeError: Something that is none of these, or a file opened as text.
     """
     # None is what OpenCV makes of a file that it cannot read.
-    several = [inputs] if inputs is None or isinstance(inputs, Input) else list(inputs)
+    several = [inputs] if _is_one(inputs) else list(cast('Iterable[Input]', inputs))
     return [source for number, item in enumerate(several) for source in _sources(item, number)]
+
+
+def _is_one(inputs: Any) -> TypeGuard[Input]:
+    """Whether it is one input and not many: open files can be iterated, too, by line."""
+    return inputs is None or isinstance(inputs, _ONE) or hasattr(inputs, 'read')
 
 
 def _sources(item: Input, number: int) -> Iterator[Source]:
@@ -68,15 +77,19 @@ def _sources(item: Input, number: int) -> Iterator[Source]:
         yield item
     elif isinstance(item, np.ndarray):
         yield Source(f'array {number}', item)
-    elif isinstance(item, bytes):
-        yield from pictures_as_sources(item, f'bytes {number}')
+    elif isinstance(item, bytes | bytearray | memoryview):
+        yield from pictures_as_sources(bytes(item), f'bytes {number}')
+    elif isinstance(item, Image.Image):
+        yield Source(f'Pillow image {number}', item)
     elif isinstance(item, str | Path):
         for opened in opened_up(item):
             yield from opened.sources
+    elif hasattr(item, 'read'):
+        yield from _sources_of_open_file(item, number)
     else:
         raise TypeError(
-            f'input {number}: expected a path, a folder, a glob, the bytes of a file or an array '
-            f'(BGR uint8), got {type(item).__name__}'
+            f'input {number}: expected a path, a folder, a glob, the bytes of a file, a file '
+            f"opened with 'rb', an array (BGR uint8) or Pillow image, got {type(item).__name__}"
         )
 
 
@@ -84,6 +97,22 @@ def pictures_as_sources(file: Path | bytes, name: str) -> list[Source]:
     """One source for each picture in a file."""
     pictures = pictures_in(file)
     return [_of_picture(file, name, each) for each in pictures] or [Source(name, file)]
+
+
+def _sources_of_open_file(file: IO[bytes], number: int) -> list[Source]:
+    """The rest of a file; all of one that was read to its end, as nothing else can be meant."""
+    name = getattr(file, 'name', None)  # of one without a name on the disk a number, or nothing
+    name = name if isinstance(name, str) else f'file {number}'
+    data = b'' if isinstance(file, TextIOBase) else file.read()
+    if isinstance(file, TextIOBase) or not isinstance(data, bytes):
+        raise TypeError(
+            f"{name}: expected a file opened for bytes, open(path, 'rb'), got one opened as text, "
+            'which no image is'
+        )
+    if not data and file.seekable():
+        file.seek(0)
+        data = file.read()
+    return pictures_as_sources(data, name)
 
 
 def _of_picture(file: Path | bytes, name: str, picture: Picture) -> Source:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, open_image
+from mmomni.jpeg.arrays import bgr_of
 from mmomni.jpeg.codec import decode_with_notes, undecodable
 from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
 from mmomni.jpeg.kinds import unusual_kind
@@ -30,6 +31,7 @@ from mmomni.models.values import MAX_STEP
 
 from .inputs import Source
 from .pictures import content_of
+from .pillow_images import DECODED, as_png
 from .results import Failure
 from .transparency import note_on_transparency
 
@@ -161,6 +163,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
         return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
+    if isinstance(content, Image.Image):
+        decoded = load(Source(source.name, as_png(content, source.name)), max_pixels)
+        return dict(decoded, notes=[DECODED, *decoded['notes']])
     content, notes_of_file = content_of(content, source.picture, source.name, max_pixels)
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     notes = [*notes_of_file, *notes]
@@ -241,13 +246,9 @@ def _check_file(status: os.stat_result, name: str, max_pixels: int) -> None:
 
 
 def _checked_array(array: np.ndarray, name: str, max_pixels: int) -> np.ndarray:
-    grey, colour = array.ndim == 2, array.ndim == 3 and array.shape[2] == 3
-    if array.dtype != np.uint8 or not (grey or colour) or not array.size:
-        raise ImageReadError(
-            f'{name}: expected uint8 (H, W, 3) in BGR, or (H, W), got {array.dtype} {array.shape}'
-        )
+    image = bgr_of(array, name)
     _check_size((array.shape[1], array.shape[0]), name, max_pixels)
-    return np.repeat(array[..., None], 3, axis=2) if grey else array
+    return image
 
 
 def _check_scans(data: bytes, name: str) -> None:

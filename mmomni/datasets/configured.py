@@ -1,5 +1,6 @@
 """What a config says about its data sets, before any of them is built."""
 
+import copy
 import os.path as osp
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -96,7 +97,8 @@ def check_prefix(name: str, ann_file: str | None, data_prefix: dict | None) -> N
 def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
     """How the pixels of every test set reach the network, read from its pipeline.
 
-    ``'native'``, or ``'resized 512x512'`` (width x height) and the like.
+    ``'native'``, or ``'resized 512x512'`` (width x height) and the like; and whether the mean of
+    several views is predicted.
     """
     entries = sets_of(cfg, 'test_dataloader')
     return {_key(entry): _test_input(entry.get('pipeline') or []) for entry in entries}
@@ -104,7 +106,29 @@ def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
 
 def sets_of(cfg: Mapping, loader: str) -> list[dict]:
     """The entries of a loader's data sets; one empty entry where the loader says nothing."""
-    return list(innermost((cfg.get(loader) or {}).get('dataset') or {}))
+    return list(innermost(pass_on_pipeline((cfg.get(loader) or {}).get('dataset') or {})))
+
+
+def pass_on_pipeline(entry: Any, pipeline: Any = None) -> Any:
+    """The entry of a data set, where a wrapper's pipeline is that of all in it that name none.
+
+    Entries that change are copies.
+    """
+    if not isinstance(entry, dict):
+        return entry
+    pipeline = entry.get('pipeline') or pipeline
+    wrapped = [key for key in WRAPPED if key in entry]
+    if not pipeline or (not wrapped and 'pipeline' in entry):
+        return entry
+    passed = copy.copy(entry)
+    if not wrapped:
+        passed['pipeline'] = pipeline
+    for key in wrapped:
+        inner = entry[key]
+        several = isinstance(inner, list | tuple)
+        each = [pass_on_pipeline(one, pipeline) for one in (inner if several else [inner])]
+        passed[key] = each if several else each[0]
+    return passed
 
 
 def innermost(entry: Any) -> Iterator[dict]:
@@ -173,6 +197,11 @@ def _lines(absent: Collection[AbsentSet]) -> list[str]:
 
 
 def _test_input(pipeline: list[dict]) -> str:
+    views = any(type_name(step) == 'TestTimeAug' for step in pipeline)
+    return _size_of_input(pipeline) + (', mean of several views' if views else '')
+
+
+def _size_of_input(pipeline: list[dict]) -> str:
     resizes = [step for step in pipeline if 'Resize' in type_name(step)]
     if not resizes:
         return 'native'

@@ -43,7 +43,7 @@ class ManipulationDataset(BaseSegDataset):
     """
 
     METAINFO: ClassVar[dict] = dict(
-        classes=('authentic', 'tampered'), palette=[[0, 0, 0], [255, 255, 255]]
+        classes=('authentic', 'tampered'), palette=[[0, 0, 0], [255, 0, 0]]
     )
 
     def __init__(
@@ -149,6 +149,8 @@ class ManipulationDataset(BaseSegDataset):
                 packed = super().prepare_data((idx + step) % len(self))
             except ImageReadError:
                 continue
-            packed['data_samples'].set_metainfo(dict(img_path=path, unreadable=error))
+            samples = packed['data_samples']  # one for each view in test-time augmentation
+            for sample in samples if isinstance(samples, list) else [samples]:
+                sample.set_metainfo(dict(img_path=path, unreadable=error))
             return packed
         raise ImageReadError(f'{self.name}: not one of its {len(self)} images can be read')

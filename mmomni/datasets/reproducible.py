@@ -15,6 +15,8 @@ from mmengine.dataset import ConcatDataset, InfiniteSampler
 from mmomni.registry import DATA_SAMPLERS, DATASETS
 from mmomni.utils.seeding import seed_all
 
+from .configured import pass_on_pipeline
+
 _present_draw: ContextVar[int] = ContextVar('present_draw')
 
 
@@ -67,11 +69,21 @@ class ReproducibleSampler(InfiniteSampler):
 class ReproducibleConcatDataset(ConcatDataset):
     """Datasets one after another; indices of :class:`ReproducibleSampler` seed their draw.
 
+    Args:
+        datasets: Data sets or their configs.
+        pipeline: That of the configs that name none. Here, too, mmseg's ``MMSegInferencer`` looks
+            for how an image of no data set is read.
+        **kwargs: Those of :class:`mmengine.dataset.ConcatDataset`.
+
     Raises:
         ValueError: Two data sets of one domain share a name: their scores would be mixed.
     """
 
-    def __init__(self, datasets: Sequence[Any], **kwargs: Any) -> None:
+    def __init__(
+        self, datasets: Sequence[Any], pipeline: Sequence[dict] | None = None, **kwargs: Any
+    ) -> None:
+        if pipeline is not None:
+            datasets = pass_on_pipeline(dict(datasets=datasets, pipeline=pipeline))['datasets']
         super().__init__(datasets, **kwargs)
         self._refuse_equal_names(self.datasets)
 

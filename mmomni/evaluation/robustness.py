@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmomni.datasets.configured import innermost, keep_sets, sets_of, type_name
+from mmomni.datasets.configured import (
+    innermost,
+    keep_sets,
+    pass_on_pipeline,
+    sets_of,
+    type_name,
+)
 from mmomni.utils.files import file_sha256, replacing
 
 DOCTAMPER = 'doctamper'
@@ -110,6 +116,7 @@ def perturbed(loader: dict, point: Point) -> dict:
         ValueError: A pipeline does not load images the way the perturbation needs it.
     """
     loader = copy.deepcopy(loader)
+    loader['dataset'] = pass_on_pipeline(loader['dataset'])
     for dataset in innermost(loader['dataset']):
         if not _has_schedule(dataset):
             _insert(dataset, point)

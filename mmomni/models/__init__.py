@@ -11,9 +11,10 @@ from .backbones import (
 from .decode_heads import DynamicWeightDecoder
 from .losses import RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
+from .test_time import ManipulationTTAModel
 
 __all__ = [
     'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin', 'DynamicWeightDecoder',
-    'EfficientNetLite', 'FrequencyPlanes', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes',
-    'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
+    'EfficientNetLite', 'FrequencyPlanes', 'ManipulationTTAModel', 'ModalGateEncoder',
+    'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
 ]  # fmt: skip

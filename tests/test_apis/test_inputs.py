@@ -1,7 +1,9 @@
+import io
 import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmomni.apis.inputs import Source, sources_of
 
@@ -139,3 +141,36 @@ def test_a_glob_that_matches_folders_without_images_says_what_they_hold(folder):
 def test_a_source_is_taken_as_it_is(folder):
     source = Source('a name', folder)
     assert sources_of(source) == sources_of([source]) == [source]
+
+
+def test_open_files_give_their_bytes_and_are_called_by_their_names(folder):
+    path = folder / 'b.jpg'
+    path.write_bytes(b'abcdef')
+    with path.open('rb') as file:
+        (whole,) = sources_of(file)
+        (again,) = sources_of(file)  # read to its end: nothing else can be meant
+        file.seek(4)
+        named, memory = sources_of([file, io.BytesIO(b'xyz')])
+    assert whole == again == Source(str(path), b'abcdef')
+    assert named.content == b'ef'
+    assert memory == Source('file 1', b'xyz')
+
+
+@pytest.mark.parametrize('several', [False, True])
+def test_a_file_opened_as_text_is_refused(folder, several):
+    (folder / 'b.jpg').write_bytes(b'\xff\xd8')
+    with (folder / 'b.jpg').open() as file, pytest.raises(TypeError, match=r"b\.jpg: .*'rb'"):
+        sources_of([file] if several else file)
+    with pytest.raises(TypeError, match=r"file 0: .*'rb'"):
+        sources_of(io.StringIO('text'))
+
+
+def test_an_image_of_pillow_is_one_input():
+    image = Image.new('RGB', (4, 4))
+    assert sources_of(image) == [Source('Pillow image 0', image)]
+    assert names([image, image]) == ['Pillow image 0', 'Pillow image 1']
+
+
+@pytest.mark.parametrize('kind', [bytearray, memoryview])
+def test_bytes_in_other_containers(kind):
+    assert sources_of(kind(b'abc')) == [Source('bytes 0', b'abc')]

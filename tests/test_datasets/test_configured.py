@@ -11,6 +11,7 @@ from mmomni.datasets.configured import (
     drop_absent_sets,
     innermost,
     inputs_of_sets,
+    pass_on_pipeline,
     sets_of,
     type_name,
 )
@@ -238,3 +239,27 @@ def test_wrappers_of_any_depth_are_entered():
         first, second, third,
     ]  # fmt: skip
     assert list(innermost({})) == [{}]
+
+
+def test_a_pipeline_of_a_wrapper_is_that_of_the_sets_that_name_none():
+    own, shared, inner = ([dict(type=name)] for name in ('Own', 'Shared', 'Inner'))
+    sets = [dict(name='a', pipeline=own), dict(name='b')]
+    nested = dict(type='ConcatDataset', datasets=[dict(name='c')])
+    repeated = dict(type='RepeatDataset', times=2, dataset=dict(name='d'))
+    closer = dict(pipeline=inner, datasets=[dict(name='e')])
+    entry = dict(pipeline=shared, datasets=[*sets, nested, repeated, closer, Path])
+    passed = pass_on_pipeline(entry)
+    found = {each['name']: each['pipeline'] for each in innermost(passed)}
+    assert found == dict(a=own, b=shared, c=shared, d=shared, e=inner)
+    assert 'pipeline' not in sets[1]
+    assert 'pipeline' not in passed['datasets'][2]
+    assert pass_on_pipeline(nested) is nested
+    assert passed['datasets'][-1] is Path
+
+
+def test_inputs_are_those_of_a_wrappers_pipeline(tmp_path):
+    views = [LOAD, dict(type='TestTimeAug', transforms=[])]
+    cfg = config(entry('data/a'), entry('data/b', pipeline=[LOAD]))
+    cfg.test_dataloader.dataset.pipeline = views
+    found = inputs_of_sets(cfg)
+    assert set(found.values()) == {'native, mean of several views', 'native'}

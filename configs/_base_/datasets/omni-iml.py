@@ -37,7 +37,10 @@ doctamper_history = [  # free augmentation, then a history as in its test
         min_quality=doctamper_min_quality,
     ),
 ]
-load = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]
+load = [
+    dict(type='mmomni.LoadOriginalImage', _scope_='mmomni'),  # where mmseg.apis finds its own names
+    dict(type='mmomni.LoadManipulationMask'),
+]
 pack_boxes = [dict(type='mmomni.MaskToBoxes'), dict(type='mmomni.PackManipulationInputs')]
 train_pipeline = [
     *load,
@@ -53,6 +56,22 @@ val_pipeline = test_pipeline = [
     *load,
     dict(type='mmomni.ExtractDCT'),
     dict(type='mmomni.PackManipulationInputs'),
+]
+# For images of no data set: mmseg's MMSegInferencer looks for a loader of this name.
+single_image_pipeline = [dict(type='LoadImageFromFile', _scope_='mmomni'), *test_pipeline[1:]]
+# For --tta of tools/test.py: the picture, and its mirror image with its own coefficients.
+tta_pipeline = [
+    *test_pipeline[:-1],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='mmomni.MirrorBlocks', direction=None),
+                dict(type='mmomni.MirrorBlocks', direction='horizontal'),
+            ],
+            [dict(type='mmomni.PackManipulationInputs')],
+        ],
+    ),
 ]
 doctamper_val_pipeline = [  # one save of the unaltered tile, the same each time
     *load,
@@ -123,6 +142,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
+        pipeline=single_image_pipeline,
         datasets=[
             *(
                 dict(

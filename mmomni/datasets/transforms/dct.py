@@ -6,6 +6,7 @@ from mmomni.jpeg import ImageReadError, Luma, encode, read_luma
 from mmomni.jpeg.luma import MAX_COEFFICIENT, obstacle_to_luma
 from mmomni.registry import TRANSFORMS
 
+from .loading import adopt
 from .pixels import check
 
 
@@ -24,7 +25,8 @@ class ExtractDCT(BaseTransform):
     or one without coefficients of luma at full resolution: saved once in memory at quality 100,
     4:4:4).
 
-    Required Keys: img, img_bytes, img_crc, dct_source
+    Required Keys: img, img_bytes, img_crc, dct_source; or img alone, with img_path ``None``, as
+    mmseg's ``LoadImageFromNDArray`` leaves an array
 
     Modified Keys: dct_source
 
@@ -43,6 +45,8 @@ class ExtractDCT(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Raises ``ValueError`` when a transform changed the pixels since the JPEG was read."""
+        if 'img_crc' not in results and results.get('img_path', '') is None:
+            adopt(results)
         check(
             results,
             'ExtractDCT',

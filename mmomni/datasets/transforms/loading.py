@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
@@ -5,9 +7,29 @@ from mmengine import fileio
 from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
 from mmomni.datasets.masks import tampered_pixels
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.arrays import bgr_of
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
+
+INFERENCER = (
+    'mmomni.apis.ManipulationInferencer takes files, folders, globs, bytes, open files, arrays and '
+    'images of Pillow'
+)
+
+
+def is_without_file(results: dict) -> bool:
+    """Whether an image comes as an array, as from the inferencers of the host."""
+    return 'img' in results and results.get('img_path') is None
+
+
+def adopt(results: dict) -> dict:
+    """Take an array for an image without a file, and so without a history."""
+    results['img'] = bgr_of(results['img'])
+    results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
+    results.update(img_path=None, img_bytes=b'', dct_source='file')
+    sign(results)
+    return results
 
 
 class _Loading(BaseTransform):
@@ -39,7 +61,7 @@ class LoadOriginalImage(_Loading):
     its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes
     (which prediction examines with a note).
 
-    Required Keys: img_path
+    Required Keys: img_path; or, of an image without a file, img (BGR uint8, (H, W, 3))
 
     Added Keys: img (BGR uint8, (H, W, 3)), img_bytes, img_crc, dct_source, img_shape, ori_shape
 
@@ -49,7 +71,15 @@ class LoadOriginalImage(_Loading):
 
     def transform(self, results: dict) -> dict:
         """Raises :class:`~mmomni.jpeg.ImageReadError` for a missing or broken file."""
+        if is_without_file(results):
+            return adopt(results)
         path = results['img_path']
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(
+                'expected img_path, the path of an image file, or img, an array (BGR uint8), got '
+                f'{type(path).__name__}; {INFERENCER}'
+            )
+        path = str(path)
         results['img_bytes'] = self.read(path)
         results['img'] = decode(results['img_bytes'], path, 'bgr')
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]

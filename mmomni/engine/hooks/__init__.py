@@ -1,9 +1,10 @@
 from .gallery_hooks import ExtremesHook, GalleryHook
 from .modal_gate_hook import ModalGateHook
+from .picture_hooks import SavePredictionsHook, VisualizationHook
 from .plot_hooks import AreaPlotHook, ScoreCurvesHook
 from .resuming_hooks import ResumedValidationHook, StepSeedHook
 
 __all__ = [
     'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ResumedValidationHook',
-    'ScoreCurvesHook', 'StepSeedHook',
+    'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
 ]  # fmt: skip

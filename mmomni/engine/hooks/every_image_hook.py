@@ -31,12 +31,16 @@ class EveryImageHook(Hook):
     """
 
     needs_probabilities: ClassVar[bool] = True
-    """Test-time augmentation of mmseg merges decisions, and leaves one view's probabilities."""
+    """Test-time augmentation of mmseg merges decisions, and leaves one view's probabilities;
+    :class:`mmomni.ManipulationTTAModel` merges these."""
 
     def before_test(self, runner: Runner) -> None:
         """Start empty."""
-        augmented = any(isinstance(module, BaseTTAModel) for module in runner.model.modules())
-        self._is_active = not (augmented and self.needs_probabilities)
+        self._has_probabilities = not any(
+            isinstance(module, BaseTTAModel) and not getattr(module, 'merges_probabilities', False)
+            for module in runner.model.modules()
+        )
+        self._is_active = self._has_probabilities or not self.needs_probabilities
         if not self._is_active:
             print_log(
                 f'{type(self).__name__}: no picture, because test-time augmentation merges '

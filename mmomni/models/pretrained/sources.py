@@ -12,6 +12,7 @@ from torch import nn
 from .loading import pretrained_entries
 
 SCHEME = 'package://'
+SAFETENSORS = r'.*\.safetensors$'
 
 
 def demand_weights(model: nn.Module) -> None:
@@ -82,3 +83,23 @@ def find_weights(name: str) -> Path:
 def load_from_package(filename: str, map_location: Any = None) -> Any:
     """Load the file that :func:`find_weights` finds."""
     return torch.load(find_weights(filename), map_location, weights_only=True)
+
+
+@CheckpointLoader.register_scheme(prefixes=SAFETENSORS)
+def load_from_safetensors(filename: str, map_location: Any = None) -> dict:
+    """Load published weights for the host's own tools, with what they ask of a checkpoint.
+
+    Raises:
+        ValueError: The file is damaged, or no safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from mmomni.datasets import ManipulationDataset
+
+    device = map_location if isinstance(map_location, str) else 'cpu'
+    try:
+        weights = load_file(filename, device)
+    except SafetensorError as error:
+        raise ValueError(f'{filename} is damaged, or no safetensors file: {error}') from error
+    return dict(state_dict=weights, meta=dict(dataset_meta=dict(ManipulationDataset.METAINFO)))

@@ -2,6 +2,8 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
+from safetensors.torch import save_file
 from torch import nn
 
 from mmomni.models.pretrained import demand_start, demand_weights
@@ -59,3 +61,15 @@ def test_an_absent_start_is_named(tmp_path):
     demand_start(Config(dict(load_from=str(start))))
     demand_start(Config())
     demand_start(Config(dict(load_from=None)))
+
+
+def test_the_host_loads_published_safetensors(tmp_path):
+    """mmengine itself would take them for a pickle."""
+    weights = dict(a=torch.arange(3.0))
+    save_file(weights, tmp_path / 'a.safetensors')
+    content = CheckpointLoader.load_checkpoint(str(tmp_path / 'a.safetensors'), 'cpu')
+    torch.testing.assert_close(content['state_dict'], weights)
+    assert content['meta']['dataset_meta']['classes'] == ('authentic', 'tampered')
+    (tmp_path / 'b.safetensors').write_bytes(b'no weights')
+    with pytest.raises(ValueError, match=r'b\.safetensors is damaged, or no safetensors file'):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'b.safetensors'), 'cpu')

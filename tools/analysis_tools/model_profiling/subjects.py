@@ -85,9 +85,13 @@ def short_name(path: Path) -> str:
     return re.sub(r'_\d+xb\d+-.*', '', path.stem)
 
 
-def load_subject(path: Path, device: torch.device) -> Subject:
-    """Build a config's model with random weights: nothing is downloaded or read."""
+def load_subject(path: Path, device: torch.device, options: dict | None = None) -> Subject:
+    """Build a config's model with random weights: nothing is downloaded or read.
+
+    ``options`` override its entries, by dotted keys.
+    """
     cfg = Config.fromfile(path)
+    cfg.merge_from_dict(options or {})
     _forget_weights(cfg.model)
     with DefaultScope.overwrite_default_scope('mmseg'):
         model = MODELS.build(cfg.model).to(device).eval()
