@@ -12,9 +12,8 @@ from mmengine.device import get_device
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_sets
-from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
+from mmomni.engine.launch import allow_cpu_ranks, leave_ranks, read_config
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
 from mmomni.utils.allocator import keep_freed_memory
@@ -22,7 +21,7 @@ from mmomni.utils.allocator import keep_freed_memory
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or one of the package by its name')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
@@ -78,7 +77,7 @@ def demand(check: Callable[[Any], None], subject: Config | nn.Module) -> None:
 
 def main() -> None:
     args = parse_args()
-    cfg = merge_args(Config.fromfile(args.config), args)
+    cfg = merge_args(read_config(args.config), args)
     demand(demand_sets, cfg)
     demand(demand_start, cfg)
     if get_device() == 'cpu':

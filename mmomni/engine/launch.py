@@ -1,5 +1,18 @@
+import os.path as osp
+import sys
+
 import torch
 from mmengine.config import Config
+
+from mmomni.utils.configs import open_config
+
+
+def read_config(name: str) -> Config:
+    """The config of a tool, a file or one of the package; without it the tool ends in one line."""
+    try:
+        return open_config(name)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
 
 
 def allow_cpu_ranks(cfg: Config) -> None:
