@@ -1,6 +1,7 @@
 """Train a model: ``python tools/train.py CONFIG [--work-dir DIR] [--resume] ...``."""
 
 import argparse
+import logging
 import os
 import os.path as osp
 import sys
@@ -9,11 +10,13 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
-from torch import nn
 
 from mmomni.datasets.configured import demand_sets
+from mmomni.engine.batches import check_batches
 from mmomni.engine.launch import allow_cpu_ranks, leave_ranks, read_config
+from mmomni.engine.starting import check_config, merge_options, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
 from mmomni.utils.allocator import keep_freed_memory
@@ -41,8 +44,7 @@ def parse_args() -> argparse.Namespace:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    demand(lambda options: merge_options(cfg, options), args.cfg_options or {})
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -67,17 +69,18 @@ def resume_own(cfg: Config) -> None:
     cfg.resume = cfg.get('load_from') is None
 
 
-def demand(check: Callable[[Any], None], subject: Config | nn.Module) -> None:
-    """End in one message where files are absent."""
+def demand(check: Callable[[Any], None], subject: Any) -> None:
+    """End in one message where files are absent, or what was asked for cannot be done."""
     try:
         check(subject)
-    except FileNotFoundError as error:
-        sys.exit(str(error))
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
 
 
 def main() -> None:
     args = parse_args()
     cfg = merge_args(read_config(args.config), args)
+    demand(check_config, cfg)
     demand(demand_sets, cfg)
     demand(demand_start, cfg)
     if get_device() == 'cpu':
@@ -85,7 +88,10 @@ def main() -> None:
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
     demand(demand_weights, runner.model)
-    check_validation(runner)
+    demand(check_validation, runner)
+    demand(check_batches, runner)
+    for line in unread_entries(cfg):
+        print_log(line, logger='current', level=logging.WARNING)
     runner.train()
     leave_ranks()
 

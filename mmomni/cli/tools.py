@@ -35,7 +35,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except FileNotFoundError as error:
         sys.exit(f'mmomni {command}: {error}')
     spec = importlib.util.spec_from_file_location(f'mmomni_{command}', script)
-    assert spec is not None and spec.loader is not None  # of every .py file there are both
+    assert spec is not None  # of every .py file there are both
+    assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     argv, path = sys.argv, sys.path
     # The first is what argparse calls the program; beside a script are the modules it shares.

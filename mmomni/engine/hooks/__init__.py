@@ -1,9 +1,9 @@
 from .gallery_hooks import ExtremesHook, GalleryHook
 from .modal_gate_hook import ModalGateHook
 from .plot_hooks import AreaPlotHook, ScoreCurvesHook
-from .resuming_hooks import ResumedValidationHook, StepSeedHook
+from .resuming_hooks import ResumedBatchHook, ResumedValidationHook, StepSeedHook
 
 __all__ = [
-    'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ResumedValidationHook',
-    'ScoreCurvesHook', 'StepSeedHook',
+    'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ResumedBatchHook',
+    'ResumedValidationHook', 'ScoreCurvesHook', 'StepSeedHook',
 ]  # fmt: skip
