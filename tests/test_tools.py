@@ -445,7 +445,8 @@ def results(runs, place):
 
 
 def test_results_hold_every_domain_and_the_average(results):
-    assert set(results) == {'datasets', 'domains', 'average'}
+    assert set(results) == {'mIoU', 'datasets', 'domains', 'average'}
+    assert results['mIoU'] == results['average']['IoU']
     assert set(results['domains']) == set(DOMAINS)
     scores = {'IoU', 'F1', 'precision', 'recall', 'tampered_area', 'frequency_share'}
     for row in (*results['domains'].values(), results['average']):

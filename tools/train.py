@@ -88,8 +88,8 @@ def main() -> None:
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
     demand(demand_weights, runner.model)
-    demand(check_validation, runner)
     demand(check_batches, runner)
+    demand(check_validation, runner)
     for line in unread_entries(cfg):
         print_log(line, logger='current', level=logging.WARNING)
     runner.train()

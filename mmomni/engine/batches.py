@@ -26,8 +26,7 @@ def check_batches(runner: Runner) -> None:
         ValueError: Each batch is of one image, or the last of every epoch, and the network has
             such norms.
     """
-    loader = runner.train_loop.dataloader
-    size = batch_size(loader)
+    size = runner.cfg.train_dataloader.get('batch_size')  # before any data set is built
     lonely = [(name, norm) for name, norm in _batch_norms(runner.model) if _is_alone(norm, runner)]
     pooled = [name for name, norm in _pooled_norms(runner.model) if _is_alone(norm, runner)]
     if pooled and size == 1:
@@ -35,11 +34,10 @@ def check_batches(runner: Runner) -> None:
             f'train_dataloader.batch_size=1: {_reason(pooled)}; take a batch size of 2 or more, '
             f"{REMEDY}; or SyncBN (sync_bn='torch') with several processes"
         )
-    if pooled and _last_batch(loader, size) == 1:
+    if pooled and _last_batch(runner.train_loop.dataloader) == 1:
         raise ValueError(
-            f'train_dataloader.batch_size={size}: the last batch of every epoch has one of '
-            f'{len(loader.sampler)} images: {_reason(pooled)}; take drop_last=True, another batch '
-            f'size, {REMEDY}'
+            f'train_dataloader.batch_size={size}: the last batch of every epoch has one image: '
+            f'{_reason(pooled)}; take drop_last=True, another batch size, {REMEDY}'
         )
     if lonely and size == 1:
         print_log(
@@ -55,8 +53,9 @@ def batch_size(loader: DataLoader) -> int | None:
     return loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None)
 
 
-def _last_batch(loader: DataLoader, size: int | None) -> int:
+def _last_batch(loader: DataLoader) -> int:
     """Images in the last batch of an epoch, where it is not a full one."""
+    size = batch_size(loader)
     if not size or loader.drop_last or isinstance(loader.sampler, InfiniteSampler):
         return 0
     return len(loader.sampler) % size  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmseg.models.decode_heads.psp_head import PPM
 from torch import nn
@@ -37,8 +38,9 @@ class Pooled(nn.Module):
 def check(model, size, images=8, sampler=InfiniteSampler, world_size=1, **options):
     data = list(range(images))
     loader = DataLoader(data, batch_size=size, sampler=sampler(data), **options)
+    cfg = Config(dict(train_dataloader=dict(batch_size=size)))
     loop = SimpleNamespace(dataloader=loader)
-    check_batches(SimpleNamespace(train_loop=loop, model=model, world_size=world_size))
+    check_batches(SimpleNamespace(cfg=cfg, train_loop=loop, model=model, world_size=world_size))
 
 
 def test_torch_refuses_what_is_refused_here():
@@ -76,7 +78,7 @@ def test_one_image_and_another_batch_norm_is_a_warning(model, log):
 
 @pytest.mark.parametrize('images', [1, 5, 9])
 def test_a_last_batch_of_one_image_is_refused(images):
-    with pytest.raises(ValueError, match=r'the last batch of every epoch has one of .*drop_last'):
+    with pytest.raises(ValueError, match=r'the last batch of every epoch has one image.*drop_last'):
         check(Pooled(BN), 4, images, DefaultSampler)
 
 
