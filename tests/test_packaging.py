@@ -99,7 +99,8 @@ def test_tools_of_the_installed_package_are_commands(wheel, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f'mmomni train: mmomni::{name}: expected a config')
+    assert line.startswith('mmomni train: expected a config')
+    assert f"got 'mmomni::{name}', no such file" in line
     assert line.endswith('is it mmomni::lite/omni-iml_efficientnet-lite0_1xb12-40k_192x192.py?')
     assert done.stdout == ''
 

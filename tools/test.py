@@ -15,9 +15,10 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.checkpoints import demand_fit
 from mmomni.datasets.configured import drop_absent_sets
-from mmomni.engine.launch import allow_cpu_ranks, leave_ranks, read_config
+from mmomni.engine.launch import allow_cpu_ranks, config_path, leave_ranks, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
 from mmomni.utils.allocator import keep_freed_memory
@@ -25,7 +26,7 @@ from mmomni.utils.allocator import keep_freed_memory
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test a model')
-    parser.add_argument('config', help='config file, or one of the package by its name')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder of logs and results')
     parser.add_argument(
@@ -38,8 +39,9 @@ def parse_args() -> argparse.Namespace:
     # torch.distributed.launch passes --local_rank, torchrun sets the variable
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
-    if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
-        parser.error(f'expected a file, found none: {args.checkpoint}')
+    for path in (args.config, args.checkpoint):
+        if '://' not in path and not osp.isfile(path):
+            parser.error(f'expected a file, found none: {path}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import os.path as osp
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,13 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmomni.datasets.configured import demand_sets
 from mmomni.engine.batches import check_batches
-from mmomni.engine.launch import allow_cpu_ranks, leave_ranks, read_config
+from mmomni.engine.launch import (
+    allow_cpu_ranks,
+    config_path,
+    end_tool,
+    leave_ranks,
+    read_config,
+)
 from mmomni.engine.starting import check_config, merge_options, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
@@ -24,7 +29,7 @@ from mmomni.utils.allocator import keep_freed_memory
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='config file, or one of the package by its name')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
@@ -74,7 +79,7 @@ def demand(check: Callable[[Any], None], subject: Any) -> None:
     try:
         check(subject)
     except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
+        end_tool(error)
 
 
 def main() -> None:

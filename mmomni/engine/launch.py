@@ -1,18 +1,35 @@
 import os.path as osp
 import sys
+from typing import NoReturn
 
 import torch
 from mmengine.config import Config
 
-from mmomni.utils.configs import open_config
+from mmomni.utils.configs import config_file, open_config
 
 
-def read_config(name: str) -> Config:
-    """The config of a tool, a file or one of the package; without it the tool ends in one line."""
+def config_path(name: str) -> str:
+    """The ``type`` of a tool's config: a file, or the name of one of the package.
+
+    Where there is none, the tool ends in one line.
+    """
     try:
-        return open_config(name)
+        return config_file(name)
     except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
+        end_tool(error)
+
+
+def read_config(path: str) -> Config:
+    """The config of a tool, which ends in one line where it cannot be read."""
+    try:
+        return open_config(path)
+    except (FileNotFoundError, ValueError) as error:
+        end_tool(error)
+
+
+def end_tool(error: Exception) -> NoReturn:
+    """End a tool, or a command that runs it, by what a person did wrong."""
+    sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
 
 
 def allow_cpu_ranks(cfg: Config) -> None:

@@ -33,11 +33,14 @@ def check_config(cfg: Config) -> None:
     """Refuse what would be found out late or never.
 
     Raises:
-        ValueError: All that is wrong, in one message: classes other than authentic and tampered; a
-            loop over whole epochs whose sampler never ends; a best checkpoint or early stopping by
-            a score of which it is not known whether more is better, or the other way round.
+        ValueError: All that is wrong, in one message: nothing to train with, or parts of a
+            validation without the others; classes other than authentic and tampered; a loop over
+            whole epochs whose sampler never ends; a best checkpoint or early stopping by a score
+            of which it is not known whether more is better, or the other way round.
     """
-    problems = [*_wrong_classes(cfg), *_endless_epochs(cfg), *_wrong_rules(cfg)]
+    problems = [
+        *_absent_parts(cfg), *_wrong_classes(cfg), *_endless_epochs(cfg), *_wrong_rules(cfg)
+    ]  # fmt: skip
     if problems:
         raise ValueError('\n'.join(['this config cannot be trained with:', *problems]))
 
@@ -74,10 +77,24 @@ def _similar(entry: str) -> str:
     return f'; is it {close[0]}?' if close else ''
 
 
+def _absent_parts(cfg: Config) -> Iterator[str]:
+    """The host wants all of a phase or nothing."""
+    for part in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
+        if cfg.get(part) is None:
+            yield f'{part}: expected an entry, got none'
+    parts = ('val_dataloader', 'val_cfg', 'val_evaluator')
+    absent = [part for part in parts if cfg.get(part) is None]
+    if 0 < len(absent) < len(parts):
+        yield (
+            f'{" and ".join(absent)}: expected all of {", ".join(parts)}, or None for each, to '
+            'train without validation'
+        )
+
+
 def _wrong_classes(cfg: Config) -> Iterator[str]:
     if not any(type_name(each) in OUR_DATASETS for each in sets_of(cfg, 'train_dataloader')):
         return
-    model = cfg.model
+    model = cfg.get('model') or {}
     backbone = model.get('backbone') or {}
     is_ours = type_name(backbone) == 'ModalGateEncoder'
     if is_ours and backbone.get('num_classes', CLASSES) != CLASSES:

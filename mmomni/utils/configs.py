@@ -37,7 +37,7 @@ def config_file(name: str) -> str:
         return str(staged('configs') / found[0])
     kind = 'a folder' if osp.isdir(path) else 'no such file'
     raise FileNotFoundError(
-        f'{name}: expected a config, a file or one of the package ({PREFIX}FOLDER/NAME.py), got '
+        f'expected a config, a file or one of the package ({PREFIX}FOLDER/NAME.py), got {name!r}, '
         f'{kind}{_closest(path.removeprefix(PREFIX))}'
     )
 

@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mmomni.cli import main, tools
 from mmomni.utils import staged
@@ -96,6 +98,53 @@ def test_a_config_that_is_not_there_is_one_line(command, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         main([command, *arguments])
     message = str(stopped.value.code)
-    assert message.startswith(f'mmomni {command}: my_confg.py: expected a config')
+    assert message.startswith(f'mmomni {command}: expected a config')
+    assert "got 'my_confg.py', no such file" in message
     assert message.endswith('is it my_config.py?')
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize('command', ['train', 'test'])
+def test_a_config_that_cannot_be_read_is_one_line(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('my_config.py').write_text('a = 1\nb = (\n')
+    Path('a.pth').touch()
+    with pytest.raises(SystemExit) as stopped:
+        main([command, 'my_config.py', *(['a.pth'] if command == 'test' else [])])
+    message = str(stopped.value.code)
+    assert message.startswith(f'mmomni {command}: my_config.py, line 2: syntax error')
+    assert len(message.splitlines()) == 1
+
+
+def test_what_is_wrong_with_a_training_is_said_before_anything_is_built(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    demo = 'mmomni::demo/omni-iml_convnext-atto_demo.py'
+    options = ['train_cfg.type=EpochBasedTrainLoop', 'model.decode_head.num_classes=3']
+    with pytest.raises(SystemExit) as stopped:
+        main(['train', demo, '--cfg-options', *options])
+    first, classes, endless = str(stopped.value.code).splitlines()
+    assert first == 'mmomni train: this config cannot be trained with:'
+    assert 'num_classes=3' in classes
+    assert 'ReproducibleSampler' in endless
+    with pytest.raises(SystemExit, match='max_iters is a variable of the config'):
+        main(['train', demo, '--cfg-options', 'max_iters=3'])
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('config', ['nosuch.py', 'broken.py'])
+@pytest.mark.parametrize('command', ['calibrate', 'predict'])
+def test_other_commands_say_what_is_wrong_with_a_config(
+    command, config, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path('broken.py').write_text('a = (')
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save('a.png')
+    arguments = {
+        'calibrate': [config, 'a.pth', '.'],
+        'predict': ['a.png', '--config', config, '--checkpoint', 'a.pth'],
+    }
+    assert main([command, *arguments[command]]) == 1
+    error = capsys.readouterr().err
+    expected = 'expected a config' if config == 'nosuch.py' else 'broken.py, line 1: syntax error'
+    assert expected in error
+    assert len(error.splitlines()) == 1

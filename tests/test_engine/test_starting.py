@@ -12,6 +12,7 @@ from mmomni.engine.starting import check_config, merge_options, unread_entries
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 OURS = dict(type='mmomni.ManipulationDataset', data_root='data')
+METRIC = dict(type='mmomni.SelectionMetric')
 ITERATIONS = dict(type='IterBasedTrainLoop', max_iters=10)
 ENDLESS = [
     'mmomni.DomainBalancedSampler', 'mmomni.ReproducibleSampler', 'InfiniteSampler',
@@ -21,6 +22,7 @@ ENDLESS = [
 
 def config(sampler='DefaultSampler', train_cfg=ITERATIONS, **entries):
     entries.setdefault('model', dict(decode_head=dict(type='UPerHead', num_classes=2)))
+    entries.setdefault('optim_wrapper', dict(type='OptimWrapper'))
     loader = dict(batch_size=2, sampler=dict(type=sampler), dataset=OURS)
     return Config(dict(train_dataloader=loader, train_cfg=train_cfg, **entries))
 
@@ -36,6 +38,38 @@ def test_configs_of_the_package_can_be_trained_with(path):
     cfg = Config.fromfile(path)
     check_config(cfg)
     assert unread_entries(cfg) == []
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('part', ['model', 'train_dataloader', 'train_cfg', 'optim_wrapper'])
+@pytest.mark.parametrize('is_none', [False, True])
+def test_what_training_needs_is_asked_for(part, is_none):
+    entries = config().to_dict()
+    entries[part] = None
+    if not is_none:
+        del entries[part]
+    (line,) = problems(Config(entries))
+    assert line.startswith(f'{part}: ')
+
+
+@pytest.mark.parametrize(
+    ('given', 'lacking'),
+    [
+        (dict(val_cfg=dict(type='ValLoop')), 'val_dataloader and val_evaluator'),
+        (dict(val_cfg=dict(type='ValLoop'), val_evaluator=METRIC), 'val_dataloader'),
+        (dict(val_dataloader=dict(batch_size=1, dataset=OURS), val_cfg=None, val_evaluator=METRIC),
+         'val_cfg'),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_validation_wants_the_others(given, lacking):
+    (line,) = problems(config(**given))
+    assert line.startswith(f'{lacking}: expected all of')
+
+
+def test_no_validation_is_accepted():
+    check_config(config(val_dataloader=None, val_cfg=None, val_evaluator=None))
 
 
 # ---- classes ---------------------------------------------------------------------------------
@@ -112,7 +146,8 @@ def test_epochs_of_a_finite_sampler_are_accepted():
 
 def test_a_validation_that_never_ends_is_refused():
     sampler = dict(type='mmomni.ReproducibleSampler')
-    (line,) = problems(config(val_dataloader=dict(batch_size=1, sampler=sampler, dataset=OURS)))
+    val = dict(val_dataloader=dict(batch_size=1, sampler=sampler, dataset=OURS))
+    (line,) = problems(config(**val, val_cfg=dict(type='ValLoop'), val_evaluator=METRIC))
     assert line.startswith('val_dataloader.sampler=ReproducibleSampler')
 
 
