@@ -29,7 +29,7 @@ TYPES = {
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric', 'SelectionMetric'],
     'HOOKS': [
         'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook',
-        'ResumedValidationHook', 'ScoreCurvesHook', 'StepSeedHook',
+        'ResumedBatchHook', 'ResumedValidationHook', 'ScoreCurvesHook', 'StepSeedHook',
     ],
     'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip

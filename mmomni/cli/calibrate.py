@@ -44,7 +44,7 @@ def add_parser(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from mmomni.apis.calibration import calibrate
-    from mmomni.utils.configs import config_file, open_config
+    from mmomni.engine.configs import config_file, open_config
 
     open_config(args.config)  # which says in one line what is wrong with it
     found = calibrate(

@@ -60,9 +60,9 @@ def open_model(
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
+    from mmomni.engine.configs import config_file
     from mmomni.reporting import carried_threshold, threshold_from_file
     from mmomni.utils.allocator import keep_freed_memory
-    from mmomni.utils.configs import config_file
     from mmomni.utils.files import file_sha256
 
     try:
@@ -118,6 +118,6 @@ def _config_digest(config: str | None) -> str | None:
         return None
     from hashlib import sha256
 
-    from mmomni.utils.configs import open_config
+    from mmomni.engine.configs import open_config
 
     return sha256(repr(open_config(config)).encode()).hexdigest()

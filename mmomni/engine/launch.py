@@ -5,7 +5,7 @@ from typing import NoReturn
 import torch
 from mmengine.config import Config
 
-from mmomni.utils.configs import config_file, open_config
+from mmomni.engine.configs import config_file, open_config
 
 
 def config_path(name: str) -> str:

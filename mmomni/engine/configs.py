@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from .staged import staged
+from mmomni.utils.staged import staged
 
 PREFIX = 'mmomni::'
 NOT_BY_NAME = '_base_'

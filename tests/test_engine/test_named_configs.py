@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmomni.utils.configs import config_file, open_config
+from mmomni.engine.configs import config_file, open_config
 from mmomni.utils.staged import staged
 
 LITE = 'omni-iml_efficientnet-lite0_1xb12-40k_192x192'
