@@ -347,6 +347,12 @@ def test_resumed_run_starts_at_the_checkpoint(runs):
     assert f'Iter(train) [4/{MAX_ITERS}]' not in runs['resumed'].log
 
 
+def test_equal_batches_of_a_resumed_run_are_no_warning(runs, place):
+    saved = load(place / f'work_dirs/whole/iter_{MAX_ITERS}.pth')
+    assert saved['meta']['batch'] == dict(batch_size=3, processes=1)
+    assert 'resumed at iteration' not in runs['resumed'].log
+
+
 def test_resumed_run_validates_first_what_its_checkpoint_is_due(runs):
     """It was killed after iteration 5 and knows of no validation since its checkpoint."""
     validation, training = (

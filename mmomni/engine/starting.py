@@ -50,7 +50,7 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: Nothing would come of one of them: it names no entry; or a variable of the
-            config, whose value has gone into entries already.
+            config, whose value has gone into entries already; or no place of a list.
     """
     for key in options:
         entry = key.split('.')[0]
@@ -61,7 +61,10 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
             )
         if entry not in READ:
             raise ValueError(f'--cfg-options {key}: nothing reads {entry}{_similar(entry)}')
-    cfg.merge_from_dict(dict(options))
+    try:
+        cfg.merge_from_dict(dict(options))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'--cfg-options: {error.args[0]}') from error
 
 
 def unread_entries(cfg: Config) -> list[str]:

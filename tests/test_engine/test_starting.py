@@ -255,10 +255,15 @@ def test_a_misspelt_entry_is_named_with_the_one_that_is_meant(name, meant):
         ('crop.size', 'crop is a variable of the config'),
         ('trian_cfg.max_iters', 'nothing reads trian_cfg; is it train_cfg?'),
         ('zzz', 'nothing reads zzz'),
+        ('custom_hooks.1.type', 'Index 1 exceeds the length of list'),
+        ('train_cfg.max_iters.0', 'max_iters'),
     ],
 )
 def test_options_without_effect_are_refused(key, told):
-    cfg = Config(dict(max_iters=3, crop=dict(size=1), train_cfg=dict(max_iters=3)))
+    cfg = Config(dict(
+        max_iters=3, crop=dict(size=1), train_cfg=dict(max_iters=3),
+        custom_hooks=[dict(type='mmomni.StepSeedHook')],
+    ))  # fmt: skip
     with pytest.raises(ValueError, match='--cfg-options') as error:
         merge_options(cfg, {key: 4})
     assert told in str(error.value)
