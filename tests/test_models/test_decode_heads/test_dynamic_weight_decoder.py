@@ -264,5 +264,5 @@ def test_every_parameter_receives_a_gradient(levels, samples, dynamic):
 
 def test_out_channels_may_be_said_and_are_those_of_the_coarse_prediction():
     assert make(out_channels=2).out_channels == 2
-    with pytest.raises(ValueError, match='out_channels must equal num_classes=2.*got 1'):
+    with pytest.raises(ValueError, match=r'out_channels must equal num_classes=2.*got 1'):
         make(out_channels=1)
