@@ -91,6 +91,20 @@ def test_pages_of_the_installed_package_are_found(wheel, tmp_path):
     assert 'data_report.html.jinja' in output.stdout
 
 
+def test_tools_of_the_installed_package_are_commands(wheel, tmp_path):
+    """Outside of a checkout, with configs of the package by their names."""
+    wheel.extractall(tmp_path)
+    name = 'lite/omni-iml_efficientnet-lite0_1xb12-40k_192x19.py'
+    command = [sys.executable, '-m', 'mmomni.cli', 'train', f'mmomni::{name}']
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith('mmomni train: expected a config')
+    assert f"got 'mmomni::{name}', no such file" in line
+    assert line.endswith('is it mmomni::lite/omni-iml_efficientnet-lite0_1xb12-40k_192x192.py?')
+    assert done.stdout == ''
+
+
 def test_wheel_metadata(wheel):
     (info,) = {name.split('/')[0] for name in wheel.namelist() if '.dist-info/' in name}
     metadata = wheel.read(f'{info}/METADATA').decode()

@@ -31,8 +31,8 @@ TYPES = {
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric', 'SelectionMetric'],
     'HOOKS': [
         'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook',
-        'ResumedValidationHook', 'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook',
-        'VisualizationHook',
+        'ResumedBatchHook', 'ResumedValidationHook', 'SavePredictionsHook', 'ScoreCurvesHook',
+        'StepSeedHook', 'VisualizationHook',
     ],
     'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip

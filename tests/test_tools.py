@@ -347,6 +347,12 @@ def test_resumed_run_starts_at_the_checkpoint(runs):
     assert f'Iter(train) [4/{MAX_ITERS}]' not in runs['resumed'].log
 
 
+def test_equal_batches_of_a_resumed_run_are_no_warning(runs, place):
+    saved = load(place / f'work_dirs/whole/iter_{MAX_ITERS}.pth')
+    assert saved['meta']['batch'] == dict(batch_size=3, processes=1)
+    assert 'resumed at iteration' not in runs['resumed'].log
+
+
 def test_resumed_run_validates_first_what_its_checkpoint_is_due(runs):
     """It was killed after iteration 5 and knows of no validation since its checkpoint."""
     validation, training = (
@@ -445,7 +451,8 @@ def results(runs, place):
 
 
 def test_results_hold_every_domain_and_the_average(results):
-    assert set(results) == {'datasets', 'domains', 'average'}
+    assert set(results) == {'mIoU', 'datasets', 'domains', 'average'}
+    assert results['mIoU'] == results['average']['IoU']
     assert set(results['domains']) == set(DOMAINS)
     scores = {'IoU', 'F1', 'precision', 'recall', 'tampered_area', 'frequency_share'}
     for row in (*results['domains'].values(), results['average']):

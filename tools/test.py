@@ -20,7 +20,7 @@ import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.checkpoints import demand_fit
 from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.hooks.picture_hooks import FilesHook
-from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
+from mmomni.engine.launch import allow_cpu_ranks, config_path, leave_ranks, read_config
 from mmomni.engine.test_time import augment_tests
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
@@ -29,7 +29,7 @@ from mmomni.utils.allocator import keep_freed_memory
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test a model')
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder of logs and results')
     parser.add_argument('--out', help='folder of all predictions: masks and probabilities as PNG')
@@ -121,7 +121,7 @@ def segmentor_of(runner: Runner) -> nn.Module:
 def main() -> None:
     args = parse_args()
     try:
-        cfg = merge_args(Config.fromfile(args.config), args)
+        cfg = merge_args(read_config(args.config), args)
     except ValueError as error:
         sys.exit(f'test.py: {error}')
     demand_folders(args)

@@ -1,20 +1,27 @@
 """Train a model: ``python tools/train.py CONFIG [--work-dir DIR] [--resume] ...``."""
 
 import argparse
+import logging
 import os
 import os.path as osp
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
-from torch import nn
 
-import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import demand_sets
-from mmomni.engine.launch import allow_cpu_ranks, leave_ranks
+from mmomni.engine.batches import check_batches
+from mmomni.engine.launch import (
+    allow_cpu_ranks,
+    config_path,
+    end_tool,
+    leave_ranks,
+    read_config,
+)
+from mmomni.engine.starting import check_config, merge_options, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
 from mmomni.utils.allocator import keep_freed_memory
@@ -22,7 +29,7 @@ from mmomni.utils.allocator import keep_freed_memory
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
@@ -42,8 +49,7 @@ def parse_args() -> argparse.Namespace:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    demand(lambda options: merge_options(cfg, options), args.cfg_options or {})
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -68,17 +74,18 @@ def resume_own(cfg: Config) -> None:
     cfg.resume = cfg.get('load_from') is None
 
 
-def demand(check: Callable[[Any], None], subject: Config | nn.Module) -> None:
-    """End in one message where files are absent."""
+def demand(check: Callable[[Any], None], subject: Any) -> None:
+    """End in one message where files are absent, or what was asked for cannot be done."""
     try:
         check(subject)
-    except FileNotFoundError as error:
-        sys.exit(str(error))
+    except (FileNotFoundError, ValueError) as error:
+        end_tool(error)
 
 
 def main() -> None:
     args = parse_args()
-    cfg = merge_args(Config.fromfile(args.config), args)
+    cfg = merge_args(read_config(args.config), args)
+    demand(check_config, cfg)
     demand(demand_sets, cfg)
     demand(demand_start, cfg)
     if get_device() == 'cpu':
@@ -86,7 +93,10 @@ def main() -> None:
     allow_cpu_ranks(cfg)
     runner = Runner.from_cfg(cfg)
     demand(demand_weights, runner.model)
-    check_validation(runner)
+    demand(check_batches, runner)
+    demand(check_validation, runner)
+    for line in unread_entries(cfg):
+        print_log(line, logger='current', level=logging.WARNING)
     runner.train()
     leave_ranks()
 

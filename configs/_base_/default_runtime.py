@@ -33,6 +33,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='mmomni.StepSeedHook'),
+    dict(type='mmomni.ResumedBatchHook'),
     dict(type='mmomni.ResumedValidationHook'),
     dict(type='mmomni.ModalGateHook'),
     # pictures of a test, in the work dir

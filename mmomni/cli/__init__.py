@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import calibrate, check_data, predict, serve, synthesize
+from . import calibrate, check_data, predict, serve, synthesize, tools
 from .parser import Parser
 
 COMMANDS = (predict, serve, synthesize, check_data, calibrate)
@@ -18,6 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
         found errors, 3 where `predict` met bad files.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in tools.SCRIPTS:  # all that follows is the script's
+        return tools.run(argv[0], argv[1:])
     args = parse_args(argv)
     try:
         return args.run(args) or 0
@@ -32,6 +35,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest='command', required=True, metavar='command')
     for command in COMMANDS:
         command.add_parser(commands)
+    tools.add_parsers(commands)
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         getattr(args, 'parser', parser).error(f'unrecognized arguments: {" ".join(unknown)}')

@@ -20,8 +20,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help='a published checkpoint, or an .onnx file with --backend onnx',
     )  # fmt: skip
     parser.add_argument(
-        '--config', metavar='FILE', help='default: the one inside of the checkpoint'
-    )
+        '--config', metavar='CONFIG',
+        help='a file, or a config of the package (default: the one inside of the checkpoint)',
+    )  # fmt: skip
     parser.add_argument(
         '--threshold', default=0.5, metavar='P',
         type=checked(float, lambda p: 0 <= p < 1, 'a probability from 0 to below 1'),
@@ -59,14 +60,18 @@ def open_model(
         OSError: One of them cannot be read.
     """
     from mmomni.apis import ManipulationInferencer
+    from mmomni.engine.configs import config_file
     from mmomni.reporting import carried_threshold, threshold_from_file
     from mmomni.utils.allocator import keep_freed_memory
     from mmomni.utils.files import file_sha256
 
-    if args.config is not None and not Path(args.config).is_file():
-        raise FileNotFoundError(f'expected a config file for --config, got {args.config}')
+    try:
+        config = None if args.config is None else config_file(args.config)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{error} (--config)') from error
+    config_digest = _config_digest(config)  # first of all: it says what is wrong with a config
     inferencer = ManipulationInferencer(
-        args.config, args.checkpoint, _device(args.device, args.backend), backend=args.backend,
+        config, args.checkpoint, _device(args.device, args.backend), backend=args.backend,
         trust_checkpoint=args.trust_checkpoint, **options,
     )  # fmt: skip
     if inferencer.model.device.type == 'cpu':
@@ -80,7 +85,7 @@ def open_model(
     settings = dict(
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest,
-        config_sha256=_config_digest(args.config),
+        config_sha256=config_digest,
         backend=args.backend,
         threshold=args.threshold,
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
@@ -113,6 +118,6 @@ def _config_digest(config: str | None) -> str | None:
         return None
     from hashlib import sha256
 
-    from mmengine import Config
+    from mmomni.engine.configs import open_config
 
-    return sha256(repr(Config.fromfile(config)).encode()).hexdigest()
+    return sha256(repr(open_config(config)).encode()).hexdigest()

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.logging import print_log
-from mmseg.datasets import BaseSegDataset
 
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
 from mmomni.utils.files import find_by_stem
 
 from .configured import check_prefix
+from .host import BaseSegDataset
 from .lists import describe_missing, pairs_of_list
 from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 

@@ -1,5 +1,35 @@
+import os.path as osp
+import sys
+from typing import NoReturn
+
 import torch
 from mmengine.config import Config
+
+from mmomni.engine.configs import config_file, open_config
+
+
+def config_path(name: str) -> str:
+    """The ``type`` of a tool's config: a file, or the name of one of the package.
+
+    Where there is none, the tool ends in one line.
+    """
+    try:
+        return config_file(name)
+    except (FileNotFoundError, ValueError) as error:
+        end_tool(error)
+
+
+def read_config(path: str) -> Config:
+    """The config of a tool, which ends in one line where it cannot be read."""
+    try:
+        return open_config(path)
+    except (FileNotFoundError, ValueError) as error:
+        end_tool(error)
+
+
+def end_tool(error: Exception) -> NoReturn:
+    """End a tool, or a command that runs it, by what a person did wrong."""
+    sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
 
 
 def allow_cpu_ranks(cfg: Config) -> None:

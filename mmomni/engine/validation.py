@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.dataset import ConcatDataset
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -25,8 +25,8 @@ def check_validation(runner: Runner) -> None:
     Without a validation the log says so.
 
     Raises:
-        ValueError: No image of the validation sets is tampered; or no metric, domain or set has the
-            key of ``CheckpointHook(save_best=...)``.
+        ValueError: No image of the validation sets is tampered; or no metric, score, domain or set
+            has the key of ``CheckpointHook(save_best=...)`` or ``EarlyStoppingHook(monitor=...)``.
     """
     if runner.val_loop is None:
         print_log(
@@ -42,25 +42,56 @@ def check_validation(runner: Runner) -> None:
 
 
 def _demand_best_key(runner: Runner, sets: Sequence[Any]) -> None:
-    """Keys are known from prefixes and sets alone; metrics without a prefix are believed."""
+    """Keys are known from metrics and sets alone; metrics without a prefix are believed."""
     metrics = runner.val_loop.evaluator.metrics
-    wanted = [
-        key for hook in runner.hooks if isinstance(hook, CheckpointHook)
-        for key in getattr(hook, 'key_indicators', None) or () if key != 'auto'
-    ]  # fmt: skip
-    for key in wanted:
+    for key, use in _wanted_keys(runner.hooks, metrics):
         able = [m for m in metrics if m.prefix is None or key.startswith(f'{m.prefix}/')]
         if not able:
             raise ValueError(
-                f'the best checkpoint is chosen by {key!r} (default_hooks.checkpoint.save_best), '
-                f'val_evaluator has metrics with the prefixes {[m.prefix for m in metrics]}; add '
-                "dict(type='mmomni.SelectionMetric'), or name one of their scores"
+                f'{use}, val_evaluator has metrics with the prefixes '
+                f"{[m.prefix for m in metrics]}; add dict(type='mmomni.SelectionMetric'), or name "
+                'one of their scores'
             )
-        if all(isinstance(metric, GroupedMetric) for metric in able):
-            _demand_group(key, sets)
+        ours = [metric for metric in able if isinstance(metric, GroupedMetric)]
+        if len(ours) == len(able):
+            _demand_score(key, use, ours)
+            _demand_group(key, use, sets)
 
 
-def _demand_group(key: str, sets: Sequence[Any]) -> None:
+def _wanted_keys(hooks: Sequence[Hook], metrics: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Keys that a validation must have, and in words what for."""
+    for hook in hooks:
+        if isinstance(hook, EarlyStoppingHook):
+            yield hook.monitor, f'training stops early by {hook.monitor!r} (monitor)'
+        elif isinstance(hook, CheckpointHook):
+            use = 'the best checkpoint is chosen by {!r} (default_hooks.checkpoint.save_best)'
+            keys, rules = getattr(hook, 'key_indicators', ()), getattr(hook, 'rules', ())
+            for key, rule in zip(keys, rules, strict=False):
+                if key != 'auto':
+                    yield key, use.format(key)
+                elif rule == 'less' and isinstance(metrics[0], GroupedMetric):
+                    raise ValueError(
+                        f"{use.format(key)}, the first score of {metrics[0].prefix}, of which more "
+                        "is better: expected rule='greater', got 'less'"
+                    )
+
+
+def _demand_score(key: str, use: str, metrics: Sequence[GroupedMetric]) -> None:
+    """The form of a key of ours, and the score at its end."""
+    names = {name for metric in metrics for name in metric.score_names()}
+    for metric in metrics:
+        *groups, score = key[len(metric.prefix or '') + 1 :].split('/')
+        if not groups and score in metric.headline_names():
+            return
+        if groups[:1] in (['average'], ['domains'], ['datasets']) and score in names:
+            return
+    raise ValueError(
+        f'{use}, which is no key of val_evaluator; expected {metrics[0].prefix}/GROUP/SCORE with '
+        f"GROUP 'average', 'domains/NAME' or 'datasets/DOMAIN/NAME' and SCORE of {sorted(names)}"
+    )
+
+
+def _demand_group(key: str, use: str, sets: Sequence[Any]) -> None:
     """A key of one domain or set needs it among those that are validated on."""
     found = re.search(r'/(domains|datasets)/(.+)/', key)
     if found is None or not all(isinstance(each, ManipulationDataset) for each in sets):
@@ -69,8 +100,7 @@ def _demand_group(key: str, sets: Sequence[Any]) -> None:
     groups = {each.domain if kind == 'domains' else f'{each.domain}/{each.name}' for each in sets}
     if group not in groups:
         raise ValueError(
-            f'the best checkpoint is chosen by {key!r} (default_hooks.checkpoint.save_best), '
-            f'val_dataloader has no such set; expected one of {sorted(groups)} after '
+            f'{use}, val_dataloader has no such set; expected one of {sorted(groups)} after '
             f"'{kind}/', got {group!r}"
         )
 

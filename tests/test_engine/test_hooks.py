@@ -14,10 +14,12 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader
 
 from mmomni.engine.hooks import (
     GalleryHook,
     ModalGateHook,
+    ResumedBatchHook,
     ResumedValidationHook,
     StepSeedHook,
     gallery_hooks,
@@ -446,3 +448,66 @@ def test_resumed_run_validates_what_is_due(iteration):
 )
 def test_resumed_run_validates_nothing_else(options):
     assert validations(4, **options) == 0
+
+
+# ---- batches of a resumed run ------------------------------------------------------------------
+
+
+def with_batches(size, processes, iteration=100):
+    loader = DataLoader(range(8), batch_size=size)
+    return SimpleNamespace(train_dataloader=loader, world_size=processes, iter=iteration)
+
+
+def resumed(before, now, iteration=100):
+    """A run that saved its checkpoint with the first kind of batches goes on with the other."""
+    checkpoint = dict(meta={})
+    ResumedBatchHook().before_save_checkpoint(with_batches(*before), checkpoint)
+    return going_on(checkpoint, now, iteration)
+
+
+def going_on(checkpoint, now, iteration=100):
+    hook, runner = ResumedBatchHook(), with_batches(*now, iteration)
+    hook.after_load_checkpoint(runner, checkpoint)
+    hook.before_train(runner)
+
+
+@pytest.mark.parametrize(
+    ('now', 'told'),
+    [
+        ((4, 2), 'goes on at sample 800, not 400: those between are left out'),
+        ((1, 2), 'goes on at sample 200, not 400: those between are seen again'),
+        ((2, 4), 'with 2 images a batch in each of 4 processes'),
+        ((4, 1), 'the order of samples is no longer that of the run'),
+    ],
+)
+def test_other_batches_than_the_checkpoints_are_a_warning_with_numbers(now, told, log):
+    resumed((2, 2), now)
+    (line,) = log
+    assert line.startswith('resumed at iteration 100 with ')
+    assert 'the checkpoint was trained with 2 images a batch in each of 2 processes' in line
+    assert 'count iterations' in line
+    assert told in line
+
+
+def test_equal_batches_are_no_warning(log):
+    resumed((2, 2), (2, 2))
+    assert not log
+
+
+def test_a_training_that_only_starts_from_a_checkpoint_has_batches_of_its_own(log):
+    resumed((2, 2), (4, 1), iteration=0)
+    ResumedBatchHook().before_train(with_batches(4, 1, iteration=0))
+    assert not log
+
+
+@pytest.mark.parametrize(('size', 'warnings'), [(4, 0), (6, 1)])
+def test_of_older_checkpoints_the_config_tells_the_batch_size(size, warnings, log):
+    text = 'train_dataloader = dict(batch_size=4)\n'
+    going_on(dict(meta=dict(cfg=text, iter=100)), (size, 2))
+    assert len(log) == warnings
+
+
+@pytest.mark.parametrize('meta', [{}, dict(cfg='a = ('), dict(cfg='a = 1')])
+def test_a_checkpoint_that_tells_nothing_does_not_end_the_run(meta, log):
+    going_on(dict(meta=meta), (6, 2))
+    assert not log

@@ -5,12 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mmengine.dataset import ConcatDataset
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from PIL import Image
 
 from mmomni.datasets import ManipulationDataset
 from mmomni.engine.validation import check_validation
-from mmomni.evaluation.metrics import GateReport, SelectionMetric
+from mmomni.evaluation.metrics import (
+    GateReport,
+    ImageLevelMetric,
+    ManipulationMetric,
+    SelectionMetric,
+)
 
 
 def make_set(root, *highest):
@@ -26,14 +31,14 @@ def make_set(root, *highest):
     return ManipulationDataset(domain='natural', data_root=str(root))
 
 
-def check(datasets, metrics=(), save_best=None):
+def check(datasets, metrics=(), save_best=None, hooks=()):
     whole = ConcatDataset.__new__(ConcatDataset)
     whole.datasets = datasets
     loop = SimpleNamespace(
         dataloader=SimpleNamespace(dataset=whole), evaluator=SimpleNamespace(metrics=metrics)
     )
-    hooks = [CheckpointHook(save_best=save_best, rule='greater')] if save_best else []
-    check_validation(SimpleNamespace(val_loop=loop, hooks=hooks))
+    best = [CheckpointHook(save_best=save_best, rule='greater')] if save_best else []
+    check_validation(SimpleNamespace(val_loop=loop, hooks=[*best, *hooks]))
 
 
 def test_validation_without_tampered_images_is_refused(tmp_path):
@@ -101,3 +106,60 @@ def test_metrics_without_a_prefix_are_believed(tmp_path):
 def test_no_validation_is_said(log):
     check_validation(SimpleNamespace(val_loop=None, hooks=[]))
     assert any(line.startswith('no validation') for line in log)
+
+
+# ---- keys of hooks -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('metric', 'key'),
+    [
+        (SelectionMetric(), 'selection/mIoU'),
+        (SelectionMetric(), 'selection/average/threshold'),
+        (SelectionMetric(), 'selection/domains/natural/false_area'),
+        (ManipulationMetric(), 'per_image/mIoU'),
+        (ManipulationMetric(), 'per_image/average/frequency_share'),
+        (ManipulationMetric('trufor'), 'trufor/mDice'),
+        (ManipulationMetric('doctamper_batch6'), 'doctamper_batch6/average/recall'),
+        (ImageLevelMetric(), 'image_level/max/AUC'),
+        (ImageLevelMetric(), 'image_level/max/average/balanced_accuracy'),
+        (GateReport(), 'gate/mIoU'),
+        (GateReport(), 'gate/average/accuracy'),
+    ],
+)
+def test_keys_that_metrics_have(metric, key):
+    check([object()], [metric], key)
+    check([object()], [metric], hooks=[EarlyStoppingHook(key, 'greater')])
+
+
+@pytest.mark.parametrize(
+    ('metric', 'key'),
+    [
+        (SelectionMetric(), 'selection/IoU'),
+        (SelectionMetric(), 'selection/mDice'),
+        (SelectionMetric(), 'selection/average/iou'),
+        (SelectionMetric(), 'selection/averages/IoU'),
+        (SelectionMetric(), 'selection/domains/natural/mIoU'),
+        (ManipulationMetric(), 'per_image/average/AUC'),
+        (ImageLevelMetric(), 'image_level/max/average/IoU'),
+        (GateReport(), 'gate/average/IoU'),
+    ],
+)
+@pytest.mark.parametrize('hook', [CheckpointHook, EarlyStoppingHook])
+def test_a_score_that_no_metric_has_is_refused_at_the_start(metric, key, hook):
+    name = 'monitor' if hook is EarlyStoppingHook else 'save_best'
+    hooks = [hook(**{name: key}, rule='greater')]
+    with pytest.raises(ValueError, match=f'by {key!r} .*which is no key of val_evaluator'):
+        check([object()], [metric], hooks=hooks)
+
+
+def test_early_stopping_by_a_metric_that_is_not_there_is_refused():
+    hooks = [EarlyStoppingHook('per_image/mIoU')]
+    with pytest.raises(ValueError, match=r"stops early by 'per_image/mIoU'.*\['selection'\]"):
+        check([object()], [SelectionMetric()], hooks=hooks)
+
+
+def test_the_best_by_auto_is_not_the_worst():
+    hooks = [CheckpointHook(save_best='auto', rule='less')]
+    with pytest.raises(ValueError, match="expected rule='greater', got 'less'"):
+        check([object()], [SelectionMetric()], hooks=hooks)

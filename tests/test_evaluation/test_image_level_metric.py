@@ -132,13 +132,14 @@ def test_keys_name_the_pooling():
     found = evaluate([sample(0.9, 1), sample(0.1, 0)], pooling='top_k_mean')
     groups = ('datasets/natural/a', 'domains/natural', 'average')
     names = SCORES | {'tampered', 'authentic', 'unreadable'}
-    assert set(found) == {f'image_level/top_k_mean/{g}/{name}' for g in groups for name in names}
+    keys = {'AUC', *(f'{group}/{name}' for group in groups for name in names)}
+    assert set(found) == {f'image_level/top_k_mean/{key}' for key in keys}
 
 
 def test_two_poolings_in_one_evaluation():
     evaluator = Evaluator([ImageLevelMetric(p) for p in ('max', 'top_k_mean')])
     evaluator.process([sample(0.9, 1)])
-    assert len(evaluator.evaluate(1)) == 2 * 3 * 10
+    assert len(evaluator.evaluate(1)) == 2 * (1 + 3 * 10)
 
 
 def test_domain_pools_the_images_of_its_datasets(log):

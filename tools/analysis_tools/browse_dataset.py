@@ -26,6 +26,7 @@ from mmomni.datasets.configured import (
     sets_of,
 )
 from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
+from mmomni.engine.launch import config_path, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.jpeg import ImageReadError
 from mmomni.utils.seeding import seed_all
@@ -36,7 +37,7 @@ MODES = ('transformed', 'original')
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument(
         '--output-dir', type=Path, help='folder of the sheets (default: work_dirs/CONFIG/browse)'
     )
@@ -133,7 +134,7 @@ def main() -> None:
     folder = args.output_dir or Path('work_dirs', Path(args.config).stem, 'browse')
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        cfg = Config.fromfile(args.config)
+        cfg = read_config(args.config)
         cfg.merge_from_dict(args.cfg_options or {})
         absent = drop_absent_sets(cfg, optional=PAPER_SETS) if args.phase == 'test' else []
         if absent:

@@ -12,6 +12,7 @@ from mmengine.config import DictAction
 from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
+from mmomni.engine.launch import config_path
 from model_profiling.operations import macs_by_module, operations_of
 from model_profiling.subjects import load_subject, parameters_of, random_planes
 
@@ -20,7 +21,7 @@ PARTS = ('backbone', 'neck', 'decode_head')
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Get the FLOPs of a segmentor')
-    parser.add_argument('config', type=Path, help='config file')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument(
         '--shape', type=int, nargs='+', default=[512, 512], metavar='PIXELS',
         help='height and width of the image, or one number for both (default: 512 512)',
@@ -32,8 +33,6 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if len(args.shape) > 2 or min(args.shape) < 1:
         parser.error(f'expected --shape as height and width in pixels, got {args.shape}')
-    if not args.config.is_file():
-        parser.error(f'expected a file, found none: {args.config}')
     return args
 
 
@@ -47,7 +46,7 @@ def main() -> None:
     args = parse_args()
     height, width = args.shape if len(args.shape) == 2 else args.shape * 2
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    subject = load_subject(args.config, device, args.cfg_options)
+    subject = load_subject(Path(args.config), device, args.cfg_options)
     model = subject.model
     divisor = (model.data_preprocessor.test_cfg or {}).get('size_divisor', 1)
     planes = random_planes(1, max(height, width))[..., :height, :width]

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_of, type_name
+from mmomni.engine.launch import config_path, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -56,7 +57,7 @@ DRAWING_HOOKS = ('GalleryHook', 'ScoreCurvesHook', 'AreaPlotHook', 'ExtremesHook
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
         '--grids', nargs='+', choices=GRIDS, metavar='GRID',
@@ -165,7 +166,7 @@ def panel(results: Mapping[Point, Metrics], grid: str, protocol: str) -> Panel:
 
 def main() -> None:
     args = parse_args()
-    cfg = merge_args(Config.fromfile(args.config), args)
+    cfg = merge_args(read_config(args.config), args)
     total = len(sets_of(cfg, 'test_dataloader'))
     work_dir = Path(cfg.work_dir)
     folder = work_dir / 'points'

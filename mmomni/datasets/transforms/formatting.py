@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
-from mmseg.datasets.transforms import PackSegInputs
 
+from mmomni.datasets.host import PackSegInputs
 from mmomni.registry import TRANSFORMS
 from mmomni.utils.arrays import unmirrored
 

@@ -22,7 +22,8 @@ class GateReport(GroupedMetric):
     """What the modal gate chose, whether it was right, and what a perfect gate would gain.
 
     Needs :class:`mmomni.ModalGateHook`. Keys: ``gate/datasets/<domain>/<name>/<score>``,
-    ``gate/domains/<domain>/<score>``, ``gate/average/<score>``, with counts of images, and
+    ``gate/domains/<domain>/<score>``, ``gate/average/<score>``, with counts of images,
+    ``gate/mIoU``, the average ``IoU_chosen`` (without a gate that of all there is), and
 
     - ``IoU_rgb``, ``IoU_fused``, ``IoU_chosen``: mean IoU of the coarse predictions and of the one
       that the gate chose; both prediction and mask empty is 1.
@@ -48,6 +49,7 @@ class GateReport(GroupedMetric):
 
     default_prefix = 'gate'
     skips_undefined = True
+    headline = ('IoU_chosen', 'IoU_fused', 'IoU_rgb')
 
     def __init__(
         self, margin: float = 0.1, collect_device: str = 'cpu', prefix: str | None = None
@@ -78,6 +80,10 @@ class GateReport(GroupedMetric):
     def score_dataset(self, entries: Sequence[dict]) -> dict[str, float]:
         """Means over the images that have the score; NaN if not one has."""
         return {key: mean_of_defined(entry[key] for entry in entries) for key in self._scores}
+
+    def score_names(self) -> set[str]:
+        """All that may be reported: what the network predicts decides."""
+        return {*SCORES, *self.counts}
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the entries of all ranks and print one table, if there is anything in it."""

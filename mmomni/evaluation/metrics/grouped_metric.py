@@ -12,6 +12,31 @@ from torch import Tensor
 
 from mmomni.utils.tables import framed_table
 
+HEADLINES = {
+    'IoU': 'mIoU', 'IoU_rgb': 'mIoU', 'IoU_fused': 'mIoU', 'IoU_chosen': 'mIoU',
+    'F1': 'mDice', 'F1_best': 'mDice', 'recall': 'mAcc', 'AP': 'mAP',
+}  # fmt: skip
+"""What mmengine and mmseg call an average of such scores; the others they know by our names."""
+LOWER_IS_BETTER = frozenset(('false_area', 'false_area_fixed', 'FPR'))
+NO_RANKING = frozenset((
+    'tampered_area', 'frequency_share', 'vision_share', 'label_vision_share', 'threshold',
+    'tampered', 'authentic', 'unreadable', 'skipped',
+))  # fmt: skip
+"""What tells something of the images or of the network, of which no value is better."""
+
+
+def rule_of(key: str) -> str | None:
+    """``'greater'`` or ``'less'``, whichever is better for a key of these metrics.
+
+    ``None``: it is not one of theirs, or no value of it is better.
+    """
+    *groups, score = key.split('/')
+    if score in HEADLINES.values():
+        return 'greater'
+    if not {'average', 'domains', 'datasets'} & set(groups) or score in NO_RANKING:
+        return None
+    return 'less' if score in LOWER_IS_BETTER else 'greater'
+
 
 class GroupedMetric(BaseMetric):
     """Scores of datasets, of domains and on average, with counts of what was not scored.
@@ -19,6 +44,11 @@ class GroupedMetric(BaseMetric):
     One entry of numbers is kept for each sample. A domain is the mean of its datasets and
     ``average`` the mean of the domains; counts are summed. Keys, after the prefix:
     ``datasets/<domain>/<name>/<score>``, ``domains/<domain>/<score>``, ``average/<score>``.
+
+    Before all these comes the headline, one of the averages by a name of which mmengine knows that
+    more is better, ``mIoU`` for instance: ``save_best='auto'`` takes the first key, and neither it
+    nor ``EarlyStoppingHook(monitor='selection/mIoU')`` needs a ``rule``.
+
     Arguments are mmengine's, and ``ignore_index``, the ground-truth value that is not counted.
     """
 
@@ -26,6 +56,9 @@ class GroupedMetric(BaseMetric):
 
     skips_undefined: ClassVar[bool] = False
     """Whether a mean of datasets or domains leaves out those that are NaN, or is NaN itself."""
+
+    headline: tuple[str, ...] = ()
+    """Scores of which the first that was evaluated is the headline; none: the first of all."""
 
     def __init__(
         self, ignore_index: int = 255, collect_device: str = 'cpu', prefix: str | None = None
@@ -48,6 +81,14 @@ class GroupedMetric(BaseMetric):
     def score_average(self, rows: Sequence[dict]) -> dict[str, float]:
         """The scores over all, of the rows of the domains."""
         return self._mean(rows)
+
+    def score_names(self) -> set[str]:
+        """All that may stand behind ``average/``, counts included."""
+        return {*self.score_dataset([]), *self.counts}
+
+    def headline_names(self) -> set[str]:
+        """All that may stand right behind the prefix."""
+        return {HEADLINES.get(score, score) for score in self.headline or self.score_names()}
 
     def _mean(self, rows: Sequence[dict]) -> dict[str, float]:
         """The mean of each score that all ``rows`` have."""
@@ -91,7 +132,9 @@ class GroupedMetric(BaseMetric):
         _name_unreadable(results)
         rows = {f'datasets/{d}/{name}': datasets[d][name] for d in datasets for name in datasets[d]}
         rows |= {f'domains/{d}': row for d, row in domains.items()} | {'average': average}
-        return {f'{group}/{key}': row[key] for group, row in rows.items() for key in row}
+        headline = next(key for key in (*self.headline, *average) if key in average)
+        found = {HEADLINES.get(headline, headline): average[headline]}
+        return found | {f'{group}/{key}': row[key] for group, row in rows.items() for key in row}
 
     def count(self, entries: Sequence[dict]) -> dict[str, int]:
         """How many entries are what, by the names in ``counts``."""

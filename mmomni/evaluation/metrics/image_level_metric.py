@@ -22,7 +22,8 @@ class ImageLevelMetric(GroupedMetric):
 
     Keys: ``image_level/<pooling>/datasets/<domain>/<name>/<score>``,
     ``image_level/<pooling>/domains/<domain>/<score>`` and
-    ``image_level/<pooling>/average/<score>``. Counts of tampered, authentic and unreadable images
+    ``image_level/<pooling>/average/<score>``, and ``image_level/<pooling>/AUC``, the first, which
+    is the average AUC. Counts of tampered, authentic and unreadable images
     come along; the unreadable are not scored.
 
     Args:
@@ -37,6 +38,8 @@ class ImageLevelMetric(GroupedMetric):
     Raises:
         ValueError: There is no such pooling; or samples have no logits of two channels.
     """
+
+    headline = ('AUC',)
 
     def __init__(
         self,

@@ -17,8 +17,9 @@ class ManipulationMetric(GroupedMetric):
     tables (which score DocTamper by ``doctamper``, all else by ``per_image``).
 
     Keys: ``<protocol>/datasets/<domain>/<name>/<score>``, ``<protocol>/domains/<domain>/<score>``
-    and ``<protocol>/average/<score>``. To score by several protocols, give the evaluator several
-    of these.
+    and ``<protocol>/average/<score>``; before them the average of the protocol's first score by
+    a name whose rule mmengine knows (``per_image/mIoU``, ``trufor/mDice``). To score by several
+    protocols, give the evaluator several of these.
 
     Beside the scores of the protocol: ``tampered_area`` (mean share of tampered pixels, which
     under ``per_image`` is the IoU of answering "tampered" everywhere) and, where
@@ -54,6 +55,7 @@ class ManipulationMetric(GroupedMetric):
         prefix: str | None = None,
     ) -> None:
         self.protocol = build_protocol(protocol)
+        self.headline = self.protocol.scores[:1]
         super().__init__(ignore_index, collect_device, prefix or self.protocol.name)
 
     def score_sample(self, sample: dict) -> dict[str, Any]:
@@ -89,6 +91,10 @@ class ManipulationMetric(GroupedMetric):
         row['tampered_area'] = _mean([result.tampered_area for result in results])
         chosen = [entry['frequency_share'] for entry in entries if 'frequency_share' in entry]
         return row | ({'frequency_share': _mean(chosen)} if chosen else {})
+
+    def score_names(self) -> set[str]:
+        """With the gate's choice, which is there if the hook is."""
+        return {*super().score_names(), 'frequency_share'}
 
     def count(self, entries: Sequence[dict]) -> dict[str, int]:
         """How many entries are what."""

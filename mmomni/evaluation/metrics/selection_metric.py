@@ -42,7 +42,8 @@ class SelectionMetric(GroupedMetric):
 
     Keys: ``selection/datasets/<domain>/<name>/<score>``, ``selection/domains/<domain>/<score>``,
     ``selection/average/<score>``, with counts of tampered, authentic and unreadable images. So
-    ``CheckpointHook(save_best='selection/average/IoU', rule='greater')`` keeps the best checkpoint.
+    ``CheckpointHook(save_best='selection/average/IoU', rule='greater')`` keeps the best checkpoint,
+    and so does ``save_best='auto'`` by the first key, ``selection/mIoU``, the same number.
 
     Args:
         ignore_index: Ground-truth value that is not counted.
@@ -55,6 +56,7 @@ class SelectionMetric(GroupedMetric):
 
     default_prefix = 'selection'
     skips_undefined = True
+    headline = ('IoU',)
     _fixed = USUAL
 
     def score_sample(self, sample: dict) -> dict[str, Any]:
@@ -99,6 +101,10 @@ class SelectionMetric(GroupedMetric):
         average = super().score_average(rows)
         threshold = math.nan if math.isnan(average['IoU']) else THRESHOLDS[self._fixed]
         return average | {'threshold': threshold}
+
+    def score_names(self) -> set[str]:
+        """With the threshold, which is of all images together."""
+        return {*super().score_names(), 'threshold'}
 
     def _average_iou(self, results: Sequence[dict], place: int) -> float:
         groups: dict[str, dict[str, list[float]]] = {}

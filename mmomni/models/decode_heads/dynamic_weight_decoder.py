@@ -57,10 +57,14 @@ class DynamicWeightDecoder(BaseDecodeHead):
         # torch's own initialisation. With mmseg's (std 0.01 for the last convolution) the rare
         # tampered pixels first switch all features off and then, behind the ReLU, learn no more.
         kwargs.setdefault('init_cfg', None)
+        if kwargs.setdefault('out_channels', num_classes) != num_classes:
+            raise ValueError(
+                f'out_channels must equal num_classes={num_classes}, as those of the coarse '
+                f'prediction do, got {kwargs["out_channels"]}'
+            )
         super().__init__(
-            in_channels, channels, num_classes=num_classes, out_channels=num_classes,
-            in_index=in_index, input_transform='multiple_select',
-            norm_cfg=norm_cfg or dict(type='BN'), **kwargs,
+            in_channels, channels, num_classes=num_classes, in_index=in_index,
+            input_transform='multiple_select', norm_cfg=norm_cfg or dict(type='BN'), **kwargs,
         )  # fmt: skip
         if self.conv_cfg not in (None, dict(type='Conv2d')):
             raise ValueError(

@@ -260,3 +260,9 @@ def test_every_parameter_receives_a_gradient(levels, samples, dynamic):
     losses = head.loss(levels, samples, {})
     (losses['loss_ce'] + losses['coarse_loss_ce']).backward()
     assert [n for n, p in head.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_out_channels_may_be_said_and_are_those_of_the_coarse_prediction():
+    assert make(out_channels=2).out_channels == 2
+    with pytest.raises(ValueError, match=r'out_channels must equal num_classes=2.*got 1'):
+        make(out_channels=1)
