@@ -14,9 +14,10 @@ from PIL import Image, PngImagePlugin
 
 from mmomni.apis import Failure, samples
 from mmomni.apis.inputs import Source, sources_of
-from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, Samples, read_sample, try_to_read
+from mmomni.apis.samples import Samples, read_sample, try_to_read
 from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs, dct
 from mmomni.jpeg import ImageReadError
+from mmomni.jpeg.limits import MAX_PIXELS, MOST_SCANS
 
 HEIGHT, WIDTH = 45, 61
 
