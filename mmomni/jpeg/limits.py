@@ -1,8 +1,6 @@
 """What an image file may cost whoever reads it: bytes, pixels and scans, known before decoding."""
 
-import os
 import re
-import stat
 
 from .codec import ImageReadError
 
@@ -17,18 +15,18 @@ SMALLEST_SIDE = 32
 BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
 
-def check_file(status: os.stat_result, name: str, max_pixels: int) -> None:
-    """Raises ``ImageReadError`` for what is no regular file, or far larger than its pixels."""
-    if not stat.S_ISREG(status.st_mode):
+def check_bytes(number: int, name: str, max_pixels: int) -> None:
+    """Raises ``ImageReadError`` for a file far larger than its pixels can be."""
+    if number > most_bytes(max_pixels):
         raise ImageReadError(
-            f'{name}: expected an image file, got a folder, pipe or device; remove it'
+            f'{name}: expected at most {most_bytes(max_pixels):,} bytes, more than '
+            f'{max_pixels:,} pixels can take, got {number:,}; remove what is not the image'
         )
-    largest = BYTES_A_PIXEL * max_pixels + 2**26
-    if status.st_size > largest:
-        raise ImageReadError(
-            f'{name}: expected at most {largest:,} bytes, more than {max_pixels:,} pixels can '
-            f'take, got {status.st_size:,}; remove what is not the image'
-        )
+
+
+def most_bytes(max_pixels: int) -> int:
+    """So many bytes of a file are read: what the pixels can take, and room for metadata."""
+    return BYTES_A_PIXEL * max_pixels + 2**26
 
 
 def check_scans(data: bytes, name: str) -> None:
@@ -58,3 +56,9 @@ def too_large(name: str, got: str, max_pixels: int) -> str:
         f'{name}: expected at most {max_pixels:,} pixels, got {got}; '
         f'{higher if max_pixels < MAX_PIXELS else ""}cut it at multiples of 8 pixels'
     )
+
+
+def bomb_text(name: str, error: Exception, max_pixels: int) -> str:
+    """The reason to refuse an image that is beyond Pillow's own limit, as its error says."""
+    pixels = re.search(r'\d{9,}', str(error))  # the first number is that of the file
+    return too_large(name, f'{int(pixels[0]):,}' if pixels else 'more', max_pixels)

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.guarded import read_image_file
 from mmomni.utils.files import IMAGE_SUFFIXES, find_images
+from mmomni.utils.regular_files import open_regular
 
 from .jpeg_history import MADE, NONE, OWN
 
@@ -49,7 +51,7 @@ def list_sources(sources: Sequence[Path]) -> list[Path]:
 def read_image(path: Path) -> np.ndarray:
     """Read any image as RGB, ``uint8`` (H, W, 3); raises :class:`~mmomni.jpeg.ImageReadError`."""
     try:
-        return decode(path.read_bytes(), str(path))
+        return decode(read_image_file(path), str(path))
     except OSError as error:
         raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
 
@@ -71,7 +73,7 @@ def read_source(path: Path) -> np.ndarray:
 
 def is_jpeg(path: Path) -> bool:
     """Whether a file begins as a JPEG does."""
-    with open(path, 'rb') as file:
+    with open_regular(path) as file:
         return file.read(2) == b'\xff\xd8'
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .file_kinds import IMAGE_SUFFIXES, claims_image, kind_of
+from .regular_files import open_regular
 
 HIDDEN = 'hidden'
 LISTED_KINDS = 40
@@ -121,7 +122,7 @@ def find_by_stem(folder: Path) -> dict[str, list[str]]:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
-    with path.open('rb') as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

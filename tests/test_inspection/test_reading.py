@@ -309,7 +309,8 @@ def test_a_broken_file_is_a_fault_in_words(kind, tmp_path):
 def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
     missing = Fault(True, 'no such file (No such file or directory)')
     assert record_of(tmp_path / 'missing.png').image == missing
-    assert record_of(tmp_path).image == Fault(False, '[Errno 21] Is a directory: the file')
+    reason = 'expected an image file, got a folder, pipe or device; remove it'
+    assert record_of(tmp_path).image == Fault(False, reason)
 
 
 def test_one_file_of_a_pair_may_be_broken(picture, tmp_path):

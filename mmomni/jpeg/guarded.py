@@ -1,0 +1,105 @@
+"""The one reader of image files: regular files only, whose cost is known before it is paid."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from mmomni.utils.regular_files import NotRegularError, open_regular
+
+from .codec import ImageReadError
+from .limits import MAX_PIXELS, bomb_text, check_bytes, check_scans, check_size, most_bytes
+from .opening import open_image
+
+PROGRAMS = ('EPS',)
+"""Pillow's names of formats that it would have run by another program."""
+LARGEST_UNKNOWN = 2**26
+"""So many bytes of a file that Pillow does not know are read, to say what it is."""
+
+
+def read_image_file(
+    path: str | Path, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> bytes:
+    """All bytes of an image file, which then can be decoded in bearable time and memory.
+
+    Whether they can be decoded at all, who decodes them says.
+
+    Args:
+        path: Of a regular file, or a link to one. Anything else is not opened.
+        name: What an error message calls it; default: the path.
+        max_pixels: See :func:`~mmomni.jpeg.limits.check_size`, with the other limits.
+
+    Raises:
+        ImageReadError: It is no regular file, or beyond a limit.
+        OSError: It cannot be opened.
+    """
+    name = str(path) if name is None else name
+    with _opened(path, name, max_pixels) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not _knows_size(file, name, max_pixels) and size > LARGEST_UNKNOWN:
+            raise ImageReadError(
+                f'{name}: expected an image, got {size:,} bytes of no known format; replace or '
+                'remove the file'
+            )
+        file.seek(0)
+        data = file.read(most_bytes(max_pixels) + 1)
+    check_bytes(len(data), name, max_pixels)  # it may have grown
+    check_scans(data, name)
+    return data
+
+
+def check_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
+    """Raises ``ImageReadError`` where :func:`read_image_file` would, of bytes from elsewhere."""
+    check_bytes(len(data), name, max_pixels)
+    _knows_size(data, name, max_pixels)
+    check_scans(data, name)
+
+
+@contextmanager
+def opened_image_file(path: str | Path) -> Iterator[Image.Image]:
+    """An image file opened by Pillow, of which the header alone is read.
+
+    Raises:
+        ImageReadError: It is no regular file, or beyond a limit, but for scans.
+        OSError: It cannot be opened.
+        Exception: What Pillow raises of it.
+    """
+    with _opened(path, str(path), MAX_PIXELS) as file:
+        _knows_size(file, str(path), MAX_PIXELS)
+        file.seek(0)
+        with open_image(file) as image:
+            yield image
+
+
+@contextmanager
+def _opened(path: str | Path, name: str, max_pixels: int) -> Iterator[BinaryIO]:
+    try:
+        file = open_regular(path)
+    except NotRegularError:
+        raise ImageReadError(
+            f'{name}: expected an image file, got a folder, pipe or device; remove it'
+        ) from None
+    with file:
+        check_bytes(os.fstat(file.fileno()).st_size, name, max_pixels)
+        yield file
+
+
+def _knows_size(file: bytes | BinaryIO, name: str, max_pixels: int) -> bool:
+    """Whether a header says how large the image is; raises where that is too large."""
+    try:
+        with open_image(file) as image:
+            size, is_program = image.size, image.format in PROGRAMS
+    except Image.DecompressionBombError as error:
+        raise ImageReadError(bomb_text(name, error, max_pixels)) from error
+    except Exception:  # noqa: BLE001  (who decodes it says what is wrong with it)
+        return False
+    if is_program:
+        raise ImageReadError(
+            f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), got PostScript, a '
+            'program, which is not run; remove the file'
+        )
+    check_size(size, name, max_pixels)
+    return True
