@@ -214,7 +214,7 @@ def size_of(path: Path) -> tuple[int, int]:
         ImageReadError: It is no image, no regular file or too large.
     """
     try:
-        with opened_image_file(path) as image:
+        with opened_image_file(path, path.name) as image:
             return stored_size(image)
     except ImageReadError:
         raise

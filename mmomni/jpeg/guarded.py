@@ -59,16 +59,18 @@ def check_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
 
 
 @contextmanager
-def opened_image_file(path: str | Path) -> Iterator[Image.Image]:
+def opened_image_file(path: str | Path, name: str) -> Iterator[Image.Image]:
     """An image file opened by Pillow, of which the header alone is read.
+
+    Error messages call it by the ``name``.
 
     Raises:
         ImageReadError: It is no regular file, or beyond a limit, but for scans.
         OSError: It cannot be opened.
         Exception: What Pillow raises of it.
     """
-    with _opened(path, str(path), MAX_PIXELS) as file:
-        _knows_size(file, str(path), MAX_PIXELS)
+    with _opened(path, name, MAX_PIXELS) as file:
+        _knows_size(file, name, MAX_PIXELS)
         file.seek(0)
         with open_image(file) as image:
             yield image
