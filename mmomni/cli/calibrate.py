@@ -1,5 +1,6 @@
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 
 from .parser import RATE, Commands
@@ -44,6 +45,7 @@ def add_parser(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from mmomni.apis.calibration import calibrate
+    from mmomni.utils.files import counted_kinds
 
     found = calibrate(
         args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
@@ -59,4 +61,6 @@ def _run(args: argparse.Namespace) -> None:
     if found['unreadable']:
         print(f'{len(found["unreadable"])} unreadable images, not used:')
         print('\n'.join(f'  {reason}' for reason in found['unreadable'].values()))
+    if kinds := found.get('not_images'):
+        print(f'not images: {counted_kinds(Counter(kinds).elements())}')
     print(f'calibration: {out}')
