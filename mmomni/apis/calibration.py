@@ -21,6 +21,7 @@ from mmomni.utils.files import (
 )
 
 from .inferencer import ManipulationInferencer
+from .inputs import Source
 from .results import Failure
 
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -82,7 +83,11 @@ def score_images(
     ``progress`` is called with (images done, all images).
     """
     scores, unreadable = {}, {}
-    for number, result in enumerate(inferencer.stream(paths, pooling=pooling), 1):
+    # Not by stream(), which would open up what is no file.
+    sources = [Source(path, Path(path)) for path in paths]
+    batches = inferencer.preprocess(sources)
+    results = (each for batch in batches for each in inferencer.forward(batch, pooling=pooling))
+    for number, result in enumerate(results, 1):
         if isinstance(result, Failure):
             unreadable[result.source] = f'{result.source}: {result.reason}'
         else:

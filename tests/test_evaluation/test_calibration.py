@@ -244,6 +244,18 @@ def test_all_else_in_the_folder_is_accounted_for(checkpoint, tmp_path, capsys, m
     assert '\nnot images: 2 hidden, 1 pdf, 1 pipe, 1 txt\n' in printed
 
 
+def test_a_list_is_read_as_it_is(checkpoint, photos, capsys):
+    """What looks like a pattern is a name, and a folder is not opened up."""
+    make_odd_folder(photos / 'folder.jpg', np.zeros((32, 32, 3), np.uint8))
+    names = ['0.png', '1.jpg', '2.png', '[34].jpg', 'folder.jpg']
+    (photos / 'list.txt').write_text(''.join(f'{name} -\n' for name in names))
+    assert command(checkpoint, photos / 'list.txt', '--fpr', 0.5) == 0
+    printed = capsys.readouterr().out
+    assert 'rests on 3 authentic images' in printed
+    assert '[34].jpg: expected an image file, there is none' in printed
+    assert 'folder.jpg: expected an image file, got a folder' in printed
+
+
 def test_all_missing_files_are_named_at_once(tmp_path, capsys):
     names = [str(tmp_path / name) for name in ('config.py', 'weights.pth', 'photos')]
     assert main(['calibrate', *names]) == 1
