@@ -16,9 +16,9 @@ from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import undecodable
 from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
-from mmomni.jpeg.guarded import read_image_file
+from mmomni.jpeg.guarded import check_image, read_image_file
 from mmomni.jpeg.kinds import unusual_kind
-from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, bomb_text, check_scans, check_size
+from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
@@ -145,9 +145,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
         return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
-    data = content if isinstance(content, bytes) else _read(content, source.name, max_pixels)
-    orientation, notes = _look_at_header(data, source.name, max_pixels)
-    check_scans(data, source.name)
+    data = _read(content, source.name, max_pixels)
+    orientation, notes = _look_at_header(data, source.name)
     if lacks_its_end(data):
         whole = with_its_end(data)
         lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
@@ -162,25 +161,26 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
-def _read(path: Path, name: str, max_pixels: int) -> bytes:
+def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
+    """The bytes of a file; refuses what must not be decoded."""
+    if isinstance(content, bytes):
+        check_image(content, name, max_pixels)
+        return content
     try:
-        return read_image_file(path, name, max_pixels)
+        return read_image_file(content, name, max_pixels)
     except FileNotFoundError as error:
         raise ImageReadError(
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
 
 
-def _look_at_header(data: bytes, name: str, max_pixels: int) -> tuple[int, list[str]]:
-    """Orientation and notes; refuses what must not be read."""
+def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
+    """Orientation and notes; refuses what is no image."""
     try:
         with open_image(data) as image:
-            check_size(image.size, name, max_pixels)
             if image.format not in FORMATS:
                 raise Image.UnidentifiedImageError(image.format)
             return _notes_of_header(image)
-    except Image.DecompressionBombError as error:
-        raise ImageReadError(bomb_text(name, error, max_pixels)) from error
     except Image.UnidentifiedImageError as error:
         kind = unusual_kind(data)
         if kind:

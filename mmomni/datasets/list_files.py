@@ -216,9 +216,7 @@ def size_of(path: Path) -> tuple[int, int]:
     try:
         with opened_image_file(path, path.name) as image:
             return stored_size(image)
-    except ImageReadError:
-        raise
-    except Exception as error:  # (a broken header makes Pillow raise anything)
+    except OSError as error:
         raise ImageReadError(f'cannot be read ({error})') from error
 
 

@@ -1,5 +1,6 @@
 """The one reader of image files: regular files only, whose cost is known before it is paid."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, ROWSPERSTRIP, TILELENGTH, TILEWIDTH
 
 from mmomni.utils.regular_files import NotRegularError, open_regular
 
@@ -39,23 +41,22 @@ def read_image_file(
     name = str(path) if name is None else name
     with _opened(path, name, max_pixels) as file:
         size = os.fstat(file.fileno()).st_size
-        if not _knows_size(file, name, max_pixels) and size > LARGEST_UNKNOWN:
+        parts = _checked_parts(_same_file(file, path), name, max_pixels)
+        if parts is None and size > LARGEST_UNKNOWN:
             raise ImageReadError(
                 f'{name}: expected an image, got {size:,} bytes of no known format; replace or '
                 'remove the file'
             )
-        file.seek(0)
         data = file.read(most_bytes(max_pixels) + 1)
     check_bytes(len(data), name, max_pixels)  # it may have grown
-    check_scans(data, name)
+    check_scans(data, name, parts or 1)
     return data
 
 
 def check_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
     """Raises ``ImageReadError`` where :func:`read_image_file` would, of bytes from elsewhere."""
     check_bytes(len(data), name, max_pixels)
-    _knows_size(data, name, max_pixels)
-    check_scans(data, name)
+    check_scans(data, name, _checked_parts(data, name, max_pixels) or 1)
 
 
 @contextmanager
@@ -65,14 +66,14 @@ def opened_image_file(path: str | Path, name: str) -> Iterator[Image.Image]:
     Error messages call it by the ``name``.
 
     Raises:
-        ImageReadError: It is no regular file, or beyond a limit, but for scans.
+        ImageReadError: It is no image or no regular file, or beyond a limit, but for scans.
         OSError: It cannot be opened.
-        Exception: What Pillow raises of it.
     """
     with _opened(path, name, MAX_PIXELS) as file:
-        _knows_size(file, name, MAX_PIXELS)
-        file.seek(0)
-        with open_image(file) as image:
+        same = _same_file(file, path)
+        if _checked_parts(same, name, MAX_PIXELS) is None:
+            raise ImageReadError(f'{name}: expected an image, its header cannot be read')
+        with open_image(same) as image:
             yield image
 
 
@@ -89,19 +90,42 @@ def _opened(path: str | Path, name: str, max_pixels: int) -> Iterator[BinaryIO]:
         yield file
 
 
-def _knows_size(file: bytes | BinaryIO, name: str, max_pixels: int) -> bool:
-    """Whether a header says how large the image is; raises where that is too large."""
+def _same_file(file: BinaryIO, path: str | Path) -> Path:
+    """A path of what is open, which nobody can put something else at."""
+    opened = Path(f'/proc/self/fd/{file.fileno()}')
+    return opened if opened.exists() else Path(path)
+
+
+def _checked_parts(file: bytes | Path, name: str, max_pixels: int) -> int | None:
+    """In how many parts an image lies in its file; ``None``: it cannot be opened.
+
+    Raises ``ImageReadError`` where its header says that it is too large.
+    """
     try:
         with open_image(file) as image:
-            size, is_program = image.size, image.format in PROGRAMS
+            size, is_program, parts = image.size, image.format in PROGRAMS, _parts_of(image)
     except Image.DecompressionBombError as error:
         raise ImageReadError(bomb_text(name, error, max_pixels)) from error
     except Exception:  # noqa: BLE001  (who decodes it says what is wrong with it)
-        return False
+        return None
     if is_program:
         raise ImageReadError(
             f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), got PostScript, a '
             'program, which is not run; remove the file'
         )
     check_size(size, name, max_pixels)
-    return True
+    return parts
+
+
+def _parts_of(image: Image.Image) -> int:
+    """Strips or tiles of a TIFF, by its sizes alone; else 1."""
+    tags = getattr(image, 'tag_v2', None)
+    if image.format != 'TIFF' or tags is None:
+        return 1
+    try:
+        width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]
+        across = tags.get(TILEWIDTH, width)
+        down = tags.get(TILELENGTH, tags.get(ROWSPERSTRIP, height))
+        return max(1, math.ceil(width / across) * math.ceil(height / down))
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # nothing one could decode by
+        return 1

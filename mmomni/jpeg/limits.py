@@ -29,14 +29,18 @@ def most_bytes(max_pixels: int) -> int:
     return BYTES_A_PIXEL * max_pixels + 2**26
 
 
-def check_scans(data: bytes, name: str) -> None:
-    """Raises ``ImageReadError`` for a JPEG of so many scans that decoding would take minutes."""
-    if data.count(b'\xff\xda') <= MOST_SCANS:  # ten times faster than the rest
+def check_scans(data: bytes, name: str, parts: int = 1) -> None:
+    """Raises ``ImageReadError`` for a JPEG of so many scans that decoding would take minutes.
+
+    A TIFF may hold one JPEG for each of its strips or tiles: its ``parts``, each so much smaller.
+    """
+    most = MOST_SCANS * parts
+    if data.count(b'\xff\xda') <= most:  # ten times faster than the rest
         return
     scans = len(SCAN_HEADER.findall(data))
-    if scans > MOST_SCANS:
+    if scans > most:
         raise ImageReadError(
-            f'{name}: expected at most {MOST_SCANS} scans in a JPEG, got {scans:,}, each of which '
+            f'{name}: expected at most {most} scans in a JPEG, got {scans:,}, each of which '
             'has to be decoded; save the image again if it can be trusted, or remove the file'
         )
 

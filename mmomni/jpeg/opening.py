@@ -2,7 +2,6 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -12,7 +11,7 @@ PASSED_OVER = 'mmomni_passed_over'
 """Key of ``Image.info``: application data of the file that were left out, so that it opens."""
 
 
-def open_image(file: bytes | BinaryIO | Path) -> Image.Image:
+def open_image(file: bytes | Path) -> Image.Image:
     """``PIL.Image.open``, for which metadata never decide whether a JPEG is an image.
 
     Pillow refuses JPEGs for application data (short JFIF, Adobe, Photoshop and profile segments,
@@ -20,7 +19,7 @@ def open_image(file: bytes | BinaryIO | Path) -> Image.Image:
     in ``info[PASSED_OVER]``; what libjpeg knows of the colours stays, and EXIF if it can.
 
     Args:
-        file: The bytes of a file, the file opened, or its path.
+        file: The bytes of a file, or its path.
 
     Raises:
         Exception: What Pillow raises of the file as it is.
@@ -39,15 +38,11 @@ def open_image(file: bytes | BinaryIO | Path) -> Image.Image:
         return image
 
 
-def _bytes_of_jpeg(file: bytes | BinaryIO | Path) -> bytes | None:
+def _bytes_of_jpeg(file: bytes | Path) -> bytes | None:
     if isinstance(file, bytes):
         return file if file.startswith(START) else None
-    if isinstance(file, Path):
-        with file.open('rb') as stream:
-            return _bytes_of_jpeg(stream)
-    file.seek(0)
-    head = file.read(len(START))
-    return head + file.read() if head == START else None
+    with file.open('rb') as stream:
+        return file.read_bytes() if stream.read(len(START)) == START else None
 
 
 def _opened_without_metadata(data: bytes) -> Image.Image | None:

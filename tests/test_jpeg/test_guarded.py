@@ -1,5 +1,6 @@
 """The reader of image files: what it gives, and what it refuses before that costs anything."""
 
+import struct
 import warnings
 
 import cv2
@@ -7,6 +8,7 @@ import pytest
 from hostile_files import CONTENTS, REASONS, make_hostile, many_scans
 from image_bytes import written
 from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import ROWSPERSTRIP
 
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.guarded import check_image, opened_image_file, read_image_file
@@ -98,3 +100,29 @@ def test_a_jpeg_with_broken_metadata_is_read_whole(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         assert read_image_file(tmp_path / 'a.jpg') == broken
+
+
+# ---- TIFFs made of JPEGs ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def strips():
+    """A TIFF of one JPEG for each strip of 8 rows."""
+    tall = Image.new('L', (8, 8 * (MOST_SCANS + 1)), 99)
+    return written(tall, 'TIFF', compression='jpeg', tiffinfo={ROWSPERSTRIP: 8})
+
+
+def test_a_tiff_has_a_jpeg_in_each_of_its_strips(strips, tmp_path):
+    assert strips.count(b'\xff\xda') > MOST_SCANS
+    (tmp_path / 'a.tif').write_bytes(strips)
+    assert read_image_file(tmp_path / 'a.tif') == strips
+    check_image(strips, 'a.tif')
+
+
+@pytest.mark.parametrize('rows', [0, 2**32 - 1])
+def test_strips_that_a_tiff_cannot_have_allow_for_no_more_scans(rows, strips):
+    entry = struct.pack('<HHII', ROWSPERSTRIP, 3, 1, 8)
+    assert strips.count(entry) == 1
+    changed = strips.replace(entry, struct.pack('<HHII', ROWSPERSTRIP, 4, 1, rows))
+    with pytest.raises(ImageReadError, match='expected at most 500 scans'):
+        check_image(changed, 'a.tif')
