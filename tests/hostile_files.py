@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from mmomni.jpeg.guarded import LARGEST_UNKNOWN
 from mmomni.jpeg.limits import MAX_PIXELS, MOST_SCANS
 
 REASONS = {
@@ -76,4 +77,4 @@ CONTENTS = {
     'huge': lambda: _saved('PNG'),
     'program': lambda: _saved('EPS'),
 }
-SPARSE = {'sparse': 2**26 + 1, 'huge': 2**40}
+SPARSE = {'sparse': LARGEST_UNKNOWN + 1, 'huge': 2**40}

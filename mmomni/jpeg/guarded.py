@@ -18,8 +18,8 @@ from .opening import open_image
 
 PROGRAMS = ('EPS',)
 """Pillow's names of formats that it would have run by another program."""
-LARGEST_UNKNOWN = 2**26
-"""So many bytes of a file that Pillow does not know are read, to say what it is."""
+LARGEST_UNKNOWN = 2**28
+"""So many bytes of a file that Pillow does not know are read: who decodes it may know it."""
 
 
 def read_image_file(
