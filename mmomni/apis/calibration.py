@@ -4,16 +4,27 @@ The score of an image is its probability map pooled by
 :func:`~mmomni.evaluation.functional.image_score`.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmomni.datasets.lists import describe_missing, pairs_of_list
-from mmomni.evaluation.calibration import conformal_threshold
-from mmomni.utils.files import file_sha256, find_images
+from mmomni.evaluation.calibration import Threshold, conformal_threshold
+from mmomni.utils.files import (
+    Contents,
+    closed_text,
+    contents_of,
+    file_sha256,
+    no_images_text,
+    refuse_missing,
+)
 
 from .inferencer import ManipulationInferencer
+from .inputs import pictures_as_sources
 from .results import Failure
+
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def authentic_images(source: Path) -> list[str]:
@@ -25,16 +36,16 @@ def authentic_images(source: Path) -> list[str]:
         FileNotFoundError: There is neither.
         ValueError: There are no images, or some have masks.
     """
+    return [str(path) for path in authentic_contents(source).images]
+
+
+def authentic_contents(source: Path) -> Contents:
+    """The images of :func:`authentic_images`, with what else a folder holds.
+
+    What of a folder is an image, :func:`~mmomni.utils.files.contents_of` says.
+    """
     if source.is_dir():
-        if (source / 'masks').is_dir():
-            raise ValueError(
-                f'{source} has a folder masks/, expected authentic images only; give a folder of '
-                'authentic images, or a list file with lines `image -`'
-            )
-        paths = [str(path) for path in find_images(source)]
-        if not paths:
-            raise ValueError(f'{source}: expected a folder of authentic images, found none in it')
-        return paths
+        return _contents_of_folder(source)
     if not source.is_file():
         raise FileNotFoundError(
             f'expected a folder of authentic images or a list file at {source}, found none'
@@ -49,7 +60,22 @@ def authentic_images(source: Path) -> list[str]:
             f'masks, the first is {masked[0].image} ({masked[0].place}); make a list without them'
         )
     describe_missing(source, str(source.parent), pairs)  # what is named later, unless all are
-    return list(dict.fromkeys(pair.image for pair in pairs))
+    return Contents([Path(image) for image in dict.fromkeys(pair.image for pair in pairs)], {}, {})
+
+
+def _contents_of_folder(folder: Path) -> Contents:
+    if (folder / 'masks').is_dir():
+        raise ValueError(
+            f'{folder} has a folder masks/, expected authentic images only; give a folder of '
+            'authentic images, or a list file with lines `image -`'
+        )
+    found = contents_of(folder)
+    if not found.images:
+        raise ValueError(
+            f'{folder}: expected a folder of authentic images, found none in it'
+            f'{no_images_text(found)}'
+        )
+    return found
 
 
 def score_images(
@@ -63,12 +89,16 @@ def score_images(
     ``progress`` is called with (images done, all images).
     """
     scores, unreadable = {}, {}
-    for number, result in enumerate(inferencer.stream(paths, pooling=pooling), 1):
+    # Not by stream(), which would open up what is no file.
+    sources = [each for path in paths for each in pictures_as_sources(Path(path), path)]
+    batches = inferencer.preprocess(sources)
+    results = (each for batch in batches for each in inferencer.forward(batch, pooling=pooling))
+    for number, result in enumerate(results, 1):
         if isinstance(result, Failure):
             unreadable[result.source] = f'{result.source}: {result.reason}'
         else:
             scores[result.source] = result.score
-        progress(number, len(paths))
+        progress(number, len(sources))
     return scores, unreadable
 
 
@@ -95,28 +125,26 @@ def calibrate(
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
         ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to reason),
-        ``source``, ``config``, ``checkpoint`` and ``checkpoint_sha256``.
+        ``source``, ``config``, ``checkpoint``, ``checkpoint_sha256`` and, where a folder holds
+        other files, ``not_images`` (kind to number). Folders that cannot be entered are unreadable.
 
     Raises:
-        FileNotFoundError: A file is not there.
+        FileNotFoundError: Files are not there, all of which are named.
         ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; no
             score can be above the threshold; or the checkpoint cannot be used or trusted.
     """
-    paths = authentic_images(source)
+    files = [Path(checkpoint), source]
+    if Path(config).suffix in CONFIG_SUFFIXES:  # else the name of a model
+        files.insert(0, Path(config))
+    refuse_missing(files)
+    contents = authentic_contents(source)
+    paths = [str(path) for path in contents.images]
     conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
     digest = file_sha256(Path(checkpoint))
     inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=trust_checkpoint)
     scores, unreadable = score_images(inferencer, paths, pooling, progress)
-    try:
-        threshold = conformal_threshold(list(scores.values()), fpr)
-    except ValueError as error:
-        reasons = [f'{error}. Could not be read:', *unreadable.values()]
-        raise ValueError('\n  '.join(reasons)) from error
-    if threshold.value >= 1:
-        raise ValueError(
-            f'too many authentic images have the highest score, 1, for a false-positive rate of '
-            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
-        )
+    unreadable |= {str(path): closed_text(path, why) for path, why in contents.closed.items()}
+    threshold = _threshold(scores, unreadable, fpr)
     return dict(
         threshold=threshold.value,
         pooling=pooling,
@@ -129,4 +157,26 @@ def calibrate(
         config=config,
         checkpoint=checkpoint,
         checkpoint_sha256=digest,
+        **_not_images(contents),
     )
+
+
+def _threshold(
+    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float
+) -> Threshold:
+    try:
+        threshold = conformal_threshold(list(scores.values()), fpr)
+    except ValueError as error:
+        reasons = [f'{error}. Could not be read:', *unreadable.values()]
+        raise ValueError('\n  '.join(reasons)) from error
+    if threshold.value >= 1:
+        raise ValueError(
+            f'too many authentic images have the highest score, 1, for a false-positive rate of '
+            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
+        )
+    return threshold
+
+
+def _not_images(contents: Contents) -> dict[str, dict[str, int]]:
+    kinds = Counter(contents.others.values())
+    return dict(not_images=dict(kinds.most_common())) if kinds else {}

@@ -15,12 +15,13 @@ from torch.utils.data import DataLoader
 from mmomni.checkpoints import load_weights, read_checkpoint
 from mmomni.checkpoints.inference_config import build_model, inference_config
 from mmomni.evaluation.functional import IMAGE_POOLINGS
+from mmomni.jpeg.limits import MAX_PIXELS
 from mmomni.registry import INFERENCERS
 
 from .inputs import Input, Source, sources_of
 from .network import Network, TorchNetwork, fuse_norms
 from .results import Failure, Prediction, choice_of_gate, draw_overlay, find_regions, score_of
-from .samples import MAX_PIXELS, Sample, Samples, try_to_read
+from .samples import Sample, Samples, try_to_read
 from .tiling import WINDOW, Map, predict_maps
 from .windows import GRID, plan_windows
 

@@ -1,12 +1,12 @@
 """Files of several pictures: pages of a TIFF, what a PDF holds; each read when asked for."""
 
-import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from mmomni.jpeg import ImageReadError, pdf, tiff
 from mmomni.jpeg.pdf_pictures import read_picture
 from mmomni.utils.file_kinds import HEAD_BYTES, is_pdf
+from mmomni.utils.regular_files import open_regular
 
 from .lists import NOT_A_LIST, is_text_file
 
@@ -115,11 +115,9 @@ def head_of(file: Path | bytes) -> bytes:
     if isinstance(file, bytes):
         return file[:HEAD_BYTES]
     try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            return b''
-        with file.open('rb') as stream:
+        with open_regular(file) as stream:
             return stream.read(HEAD_BYTES)
-    except (OSError, ValueError):  # a name may hold what no name can
+    except OSError:
         return b''
 
 
@@ -128,4 +126,7 @@ def _size(file: Path | bytes) -> int:
 
 
 def _bytes_of(file: Path | bytes) -> bytes:
-    return file if isinstance(file, bytes) else file.read_bytes()
+    if isinstance(file, bytes):
+        return file
+    with open_regular(file) as stream:
+        return stream.read(LARGEST + 1)

@@ -1,8 +1,5 @@
 """How an input becomes the planes that the network sees, or the reason why it cannot."""
 
-import os
-import re
-import stat
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,7 +17,9 @@ from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
 from mmomni.jpeg.codec import decode_with_notes, undecodable
 from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
+from mmomni.jpeg.guarded import check_image, read_image_file
 from mmomni.jpeg.kinds import unusual_kind
+from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
@@ -35,20 +34,11 @@ from .pillow_images import DECODED, as_png
 from .results import Failure
 from .transparency import note_on_transparency
 
-MAX_PIXELS = 178_956_970
-"""Pillow's own limit (89 megapixels, twice), beyond which it refuses to open an image."""
 FORMATS = frozenset((
     'JPEG', 'MPO', 'PNG', 'TIFF', 'WEBP', 'BMP', 'DIB', 'GIF', 'PPM', 'AVIF', 'JPEG2000', 'HEIF',
 ))  # fmt: skip
 """Pillow's names. It knows more, of which one (EPS) is a program that it would run."""
-MOST_SCANS = 500
-"""So many scans of a JPEG are read; progressive ones have about ten. A megabyte could hold
-65,000, minutes of work."""
-SCAN_HEADER = re.compile(rb'\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
-"""A scan's marker, length and number of components, which decide whether a decoder goes on."""
 FIRST_OF_SEVERAL = 'only the first of several pictures in this file was looked at'
-SMALLEST_SIDE = 32
-BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
 
 class Sample(NamedTuple):
@@ -167,10 +157,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         decoded = load(Source(source.name, as_png(content, source.name)), max_pixels)
         return dict(decoded, notes=[DECODED, *decoded['notes']])
     content, notes_of_file = content_of(content, source.picture, source.name, max_pixels)
-    orientation, notes = _look_at_header(content, source.name, max_pixels)
+    data = _read(content, source.name, max_pixels)
+    orientation, notes = _look_at_header(data, source.name)
     notes = [*notes_of_file, *notes]
-    data = content if isinstance(content, bytes) else content.read_bytes()
-    _check_scans(data, source.name)
     if lacks_its_end(data):
         whole = with_its_end(data)
         lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
@@ -186,30 +175,32 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
-def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[int, list[str]]:
-    """Orientation and notes; refuses what must not be read."""
+def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
+    """The bytes of a file; refuses what must not be decoded."""
+    if isinstance(content, bytes):
+        check_image(content, name, max_pixels)
+        return content
     try:
-        if isinstance(content, Path):
-            _check_file(content.stat(), name, max_pixels)
-        with open_image(content) as image:
-            _check_size(image.size, name, max_pixels)
-            if image.format not in FORMATS:
-                raise Image.UnidentifiedImageError(image.format)
-            return _notes_of_header(image)
-    except Image.DecompressionBombError as error:
-        pixels = re.search(r'\d{9,}', str(error))  # the first number is that of the file
-        got = f'{int(pixels[0]):,}' if pixels else 'more'
-        raise ImageReadError(_too_large(name, got, max_pixels)) from error
+        return read_image_file(content, name, max_pixels)
     except FileNotFoundError as error:
         raise ImageReadError(
             f'{name}: expected an image file, there is none; remove it from the list'
         ) from error
+
+
+def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
+    """Orientation and notes; refuses what is no image."""
+    try:
+        with open_image(data) as image:
+            if image.format not in FORMATS:
+                raise Image.UnidentifiedImageError(image.format)
+            return _notes_of_header(image)
     except UnsupportedFormat as error:
         raise ImageReadError(f'{name}: {error}') from error
     except UnreadableTIFFError as error:
         raise ImageReadError(f'{name}: {error.refusal}') from error
     except Image.UnidentifiedImageError as error:
-        kind = unusual_kind(content if isinstance(content, bytes) else content.read_bytes())
+        kind = unusual_kind(data)
         if kind:
             raise ImageReadError(f'{name}: {undecodable(kind)}') from error
         raise ImageReadError(
@@ -232,46 +223,7 @@ def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
     return orientation or UPRIGHT, notes
 
 
-def _check_file(status: os.stat_result, name: str, max_pixels: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageReadError(
-            f'{name}: expected an image file, got a folder, pipe or device; remove it'
-        )
-    largest = BYTES_A_PIXEL * max_pixels + 2**26
-    if status.st_size > largest:
-        raise ImageReadError(
-            f'{name}: expected at most {largest:,} bytes, more than {max_pixels:,} pixels can '
-            f'take, got {status.st_size:,}; remove what is not the image'
-        )
-
-
 def _checked_array(array: np.ndarray, name: str, max_pixels: int) -> np.ndarray:
     image = bgr_of(array, name)
-    _check_size((array.shape[1], array.shape[0]), name, max_pixels)
+    check_size((array.shape[1], array.shape[0]), name, max_pixels)
     return image
-
-
-def _check_scans(data: bytes, name: str) -> None:
-    if data.count(b'\xff\xda') <= MOST_SCANS:  # ten times faster than the rest
-        return
-    scans = len(SCAN_HEADER.findall(data))
-    if scans > MOST_SCANS:
-        raise ImageReadError(
-            f'{name}: expected at most {MOST_SCANS} scans in a JPEG, got {scans:,}, each of which '
-            'has to be decoded; save the image again if it can be trusted, or remove the file'
-        )
-
-
-def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
-    padded = max(size[0], SMALLEST_SIDE), max(size[1], SMALLEST_SIDE)  # what the network sees
-    if padded[0] * padded[1] > max_pixels:
-        more = f', padded to {padded[0]} x {padded[1]}' if padded != tuple(size) else ''
-        raise ImageReadError(_too_large(name, f'{size[0]} x {size[1]}{more}', max_pixels))
-
-
-def _too_large(name: str, got: str, max_pixels: int) -> str:
-    higher = f'raise the limit if you trust the file (to {MAX_PIXELS:,} at most), or '
-    return (
-        f'{name}: expected at most {max_pixels:,} pixels, got {got}; '
-        f'{higher if max_pixels < MAX_PIXELS else ""}cut it at multiples of 8 pixels'
-    )

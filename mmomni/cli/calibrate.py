@@ -1,5 +1,6 @@
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 
 from .parser import RATE, Commands
@@ -45,6 +46,7 @@ def add_parser(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> None:
     from mmomni.apis.calibration import calibrate
     from mmomni.engine.configs import config_file, open_config
+    from mmomni.utils.files import counted_kinds
 
     open_config(args.config)  # which says in one line what is wrong with it
     found = calibrate(
@@ -61,4 +63,6 @@ def _run(args: argparse.Namespace) -> None:
     if found['unreadable']:
         print(f'{len(found["unreadable"])} unreadable images, not used:')
         print('\n'.join(f'  {reason}' for reason in found['unreadable'].values()))
+    if kinds := found.get('not_images'):
+        print(f'not images: {counted_kinds(Counter(kinds).elements())}')
     print(f'calibration: {out}')

@@ -84,6 +84,7 @@ def _add_shares(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from mmomni.synthesis import RENDERED, synthesize_folder
+    from mmomni.utils.files import counted_kinds
 
     if RENDERED in args.sources and len(args.sources) > 1:
         raise ValueError(
@@ -104,6 +105,8 @@ def _run(args: argparse.Namespace) -> None:
     line = f'{summary.num} {kind} in {args.out}: {counts}'
     if summary.unreadable:
         line += f'; {len(summary.unreadable)} unreadable sources left out'
+    if summary.not_images:
+        line += f'; not images: {counted_kinds(summary.not_images.elements())}'
     if summary.without_face:
         line += f'; no face was found in {summary.without_face}, whose middle was blended'
     print(line)

@@ -2,7 +2,7 @@ from typing import Any
 
 from mmomni.registry import DATASETS
 
-from .lmdb_files import COUNT_KEY, lmdb_value, record_pairs
+from .lmdb_files import record_pairs, sample_count
 from .manipulation import ManipulationDataset
 
 
@@ -23,7 +23,8 @@ class DocTamperDataset(ManipulationDataset):
 
     Raises:
         FileNotFoundError: There is no LMDB in ``data_root``.
-        ValueError: The LMDB does not say how many samples it has.
+        OSError: The LMDB is cut or broken.
+        ValueError: It does not say how many samples it has, or more than it has.
     """
 
     def __init__(self, data_root: str, domain: str = 'document', **kwargs: Any) -> None:
@@ -41,10 +42,4 @@ class DocTamperDataset(ManipulationDataset):
         ]
 
     def _pairs_of_folders(self) -> list[tuple[str, str | None]]:
-        count = lmdb_value(self.data_root, COUNT_KEY)
-        if count is None:
-            raise ValueError(
-                f'{self.data_root}: expected the key {COUNT_KEY!r} of a DocTamper subset, found '
-                'none; is this the LMDB of another dataset?'
-            )
-        return [*record_pairs(self.data_root, int(count))]
+        return [*record_pairs(self.data_root, sample_count(self.data_root))]

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from mmomni.jpeg import ImageReadError, decode, open_image
+from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.guarded import opened_image_file, read_image_file
 from mmomni.jpeg.orientation import stored_size
 from mmomni.utils.files import is_image, replacing
 
@@ -190,12 +191,12 @@ def size_of(path: Path) -> tuple[int, int]:
     """Width and height of the stored pixels, by the file's header alone.
 
     Raises:
-        ImageReadError: It is no image.
+        ImageReadError: It is no image, no regular file or too large.
     """
     try:
-        with open_image(path) as image:
+        with opened_image_file(path, path.name) as image:
             return stored_size(image)
-    except (OSError, ValueError, SyntaxError) as error:
+    except OSError as error:
         raise ImageReadError(f'cannot be read ({error})') from error
 
 
@@ -227,7 +228,7 @@ def _rewrite(
     """
     if target.is_file() and target.stat().st_mtime >= source.stat().st_mtime:
         return
-    data, name = source.read_bytes(), str(source)
+    data, name = read_image_file(source), str(source)
     mask = is_tampered(decode(data, name)) if is_tampered else tampered_pixels(data, name)
     image = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
     target.parent.mkdir(parents=True, exist_ok=True)

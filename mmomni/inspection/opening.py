@@ -173,10 +173,9 @@ def _keep_split(data_set: DataSet, config: dict) -> None:
 
 
 def _pair_lmdb(data_set: DataSet, root: str) -> None:
-    from mmomni.datasets.lmdb_files import COUNT_KEY, PREFIX, LMDBFiles, record_pairs
+    from mmomni.datasets.lmdb_files import record_pairs, sample_count
 
-    count = int(LMDBFiles().get(f'{PREFIX}{root}/{COUNT_KEY}'))
-    data_set.pairs = [*record_pairs(root, count)]
+    data_set.pairs = [*record_pairs(root, sample_count(root))]
 
 
 # ---- pairing -------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.datasets.masks import colours_of, tampered_of
+from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
 from mmomni.jpeg.codec import decode_with_notes
 from mmomni.jpeg.orientation import orientation_of
@@ -32,17 +32,6 @@ def read_record(sample: ListedImage) -> Record:
     image = _facts_or_fault(read_image, sample.image)
     mask = None if sample.mask is None else _facts_or_fault(read_mask, sample.mask)
     return Record(sample, image, mask)
-
-
-def read_bytes(path: str) -> bytes:
-    """A whole file, of the disk or of any storage backend of mmengine (``lmdb://...``)."""
-    if '://' not in path:
-        return Path(path).read_bytes()
-    from mmengine import fileio
-
-    from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
-
-    return fileio.get(path)
 
 
 def read_image(path: str) -> ImageFacts:
@@ -98,8 +87,8 @@ def _reason(error: Exception, path: str) -> str:
     cause = error.__cause__ or error
     if isinstance(cause, UnidentifiedImageError):  # its text holds an address in memory
         return 'not an image file, or its header is broken'
-    reason = str(cause).replace(f"'{path}'", 'the file') or type(cause).__name__
-    return ' '.join(reason.split())
+    reason = str(cause).removeprefix(f'{path}: ').replace(f"'{path}'", 'the file')
+    return ' '.join(reason.split()) or type(cause).__name__
 
 
 def _soft_shares(colours: np.ndarray) -> tuple[float, float]:

@@ -7,10 +7,9 @@ import numpy as np
 from PIL import Image
 
 from mmomni.datasets.masks import colours_of, tampered_pixels
+from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import decode, open_image
 from mmomni.jpeg.orientation import orientation_of, upright
-
-from .reading import read_bytes
 
 SIDE = 168
 OUTLINE = (255, 0, 200)

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 
 from mmomni.jpeg import ImageReadError, decode
-from mmomni.utils.files import IMAGE_SUFFIXES, find_images
+from mmomni.jpeg.guarded import read_image_file
+from mmomni.utils.files import IMAGE_SUFFIXES, Contents, contents_of, no_images_text
+from mmomni.utils.regular_files import open_regular
 
 from .jpeg_history import MADE, NONE, OWN
 
@@ -23,33 +25,45 @@ WINDOWS, GRID = 4, 16
 
 
 def list_sources(sources: Sequence[Path]) -> list[Path]:
-    """All image files of some folders (with their subfolders) and single files, sorted in each.
+    """The images of :func:`survey_sources`."""
+    return survey_sources(sources).images
+
+
+def survey_sources(sources: Sequence[Path]) -> Contents:
+    """All that some folders (with their subfolders) hold, and single files, images sorted in each.
+
+    What of a folder is an image, :func:`~mmomni.utils.files.contents_of` says.
 
     Raises:
         FileNotFoundError: A source does not exist, or there is no image in any.
     """
-    found: list[Path] = []
+    found, closed, others = list[Path](), dict[Path, str](), dict[Path, str]()
     for source in map(Path, sources):
         if source.is_dir():
-            found += find_images(source)
-        elif source.is_file():
+            here = contents_of(source)
+            found += here.images
+            closed |= here.closed
+            others |= here.others
+        elif source.exists():  # who reads it says whether it is an image
             found.append(source)
         else:
             raise FileNotFoundError(
                 f'expected a folder or an image at {source}, found nothing; check the path'
             )
+    contents = Contents(list(dict.fromkeys(found)), closed, others)
     if not found:
         raise FileNotFoundError(
             f'expected images ({" ".join(sorted(IMAGE_SUFFIXES))}) in '
             f'{", ".join(map(str, sources))}, found none; give a folder that holds some'
+            f'{no_images_text(contents)}'
         )
-    return list(dict.fromkeys(found))
+    return contents
 
 
 def read_image(path: Path) -> np.ndarray:
     """Read any image as RGB, ``uint8`` (H, W, 3); raises :class:`~mmomni.jpeg.ImageReadError`."""
     try:
-        return decode(path.read_bytes(), str(path))
+        return decode(read_image_file(path), str(path))
     except OSError as error:
         raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
 
@@ -71,7 +85,7 @@ def read_source(path: Path) -> np.ndarray:
 
 def is_jpeg(path: Path) -> bool:
     """Whether a file begins as a JPEG does."""
-    with open(path, 'rb') as file:
+    with open_regular(path) as file:
         return file.read(2) == b'\xff\xd8'
 
 

@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmomni.utils.files import replacing
+from mmomni.utils.files import Contents, closed_text, replacing
 from mmomni.utils.workers import worker_pool
 
-from .authentic import list_sources
+from .authentic import survey_sources
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
-from .natural.things import list_donors
+from .natural.things import Donors, survey_donors
 from .publishing import POST_PROBABILITY
 from .resuming import HEADER, META, checked_free, header_of, mask_of, resumed
 from .synthesizer import GREY_SHARE, PNG_SHARE, RENDERED, MadeImage, Synthesizer
@@ -37,12 +37,14 @@ class Summary(NamedTuple):
         operations: How many of them per operation, ``'authentic'`` among them.
         unreadable: Why, by path, sources were left out.
         without_face: In how many portraits no face was found and the middle was blended.
+        not_images: How many other files there were in the folders, by kind.
     """
 
     num: int
     operations: Counter[str]
     unreadable: dict[str, str]
     without_face: int
+    not_images: Counter[str]
 
 
 def synthesize_folder(
@@ -96,16 +98,17 @@ def synthesize_folder(
             can be read or forged.
     """
     _refuse_none(num=num, workers=workers)
-    paths = None if sources == RENDERED else list_sources(_as_sequence(sources))
+    found = _find(sources, donors)
     make = Synthesizer(
-        paths, domain, seed, max_side, first_quality, second_quality, post_probability, authentic,
-        histories, png, grey, () if donors is None else list_donors(Path(donors)),
+        found.paths, domain, seed, max_side, first_quality, second_quality, post_probability,
+        authentic, histories, png, grey, found.things,
     )  # fmt: skip
     out, header = Path(out_dir), header_of(make)
     metas = resumed(out, header, num) if resume else checked_free(out)
     operations = Counter(meta['operation'] for meta in metas)
     without_face = sum(map(_lacks_face, metas))
     unreadable: dict[str, str] = {}
+    _note(unreadable, found.closed)
     with closing(_samples(make, range(len(metas), num), workers)) as samples:
         for sample, faults in samples:  # before any folder exists: a failure leaves nothing behind
             _write(out, header, sample)
@@ -115,7 +118,7 @@ def synthesize_folder(
             if progress is not None:
                 progress(sum(operations.values()), num)
     _write_list(out)
-    return Summary(num, operations, unreadable, without_face)
+    return Summary(num, operations, unreadable, without_face, found.not_images)
 
 
 def _refuse_none(**counts: int) -> None:
@@ -126,6 +129,27 @@ def _refuse_none(**counts: int) -> None:
 
 def _lacks_face(meta: dict[str, Any]) -> bool:
     return meta.get('face_box') == 'centre'
+
+
+class _Found(NamedTuple):
+    """What sources and donors hold: ``closed`` are folders, and why they cannot be entered."""
+
+    paths: list[Path] | None
+    things: list[tuple[Path, Path]]
+    closed: dict[str, str]
+    not_images: Counter[str]
+
+
+def _find(sources: Sequence[Path] | Path | str, donors: Path | str | None) -> _Found:
+    rendered = sources == RENDERED
+    survey = Contents([], {}, {}) if rendered else survey_sources(_as_sequence(sources))
+    things = Donors([], {}) if donors is None else survey_donors(Path(donors))
+    return _Found(
+        None if rendered else survey.images,
+        things.pairs,
+        {str(path): closed_text(path, why) for path, why in survey.closed.items()},
+        Counter((survey.others | things.others).values()),
+    )
 
 
 def _as_sequence(sources: Sequence[Path] | Path | str) -> Sequence[Path]:

@@ -48,8 +48,15 @@ def header_of(make: Synthesizer) -> dict[str, Any]:
 
 def _fingerprint(paths: Iterable[Path]) -> str:
     """The number of files, and a digest of their names and sizes."""
-    lines = [f'{path.name}\t{path.stat().st_size}\n' for path in paths]
+    lines = [f'{path.name}\t{_size_of(path)}\n' for path in paths]
     return f'{len(lines)} {sha256("".join(lines).encode()).hexdigest()}'
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # a link to nothing, which cannot be read and is named as a source then
+        return 0
 
 
 def checked_free(out: Path) -> list[dict[str, Any]]:

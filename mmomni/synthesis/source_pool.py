@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mmomni.jpeg import ImageReadError
+from mmomni.jpeg.guarded import read_image_file
 
 from .authentic import read_source
 from .jpeg_history import Tables, tables_of
@@ -33,8 +33,8 @@ class SourcePool:
         if not self.paths:
             return None
         try:
-            return tables_of(self.paths[int(rng.integers(len(self.paths)))].read_bytes())
-        except (OSError, SyntaxError, Image.DecompressionBombError):
+            return tables_of(read_image_file(self.paths[int(rng.integers(len(self.paths)))]))
+        except (ImageReadError, OSError, SyntaxError):
             return None  # whoever reads it as a source says so
 
     def thing(self, rng: np.random.Generator) -> 'DrawnThing | None':

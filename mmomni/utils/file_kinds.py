@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from .regular_files import open_regular
+
 IMAGE_SUFFIXES = frozenset((
     '.jpg', '.jpeg', '.jpe', '.jfif', '.mpo',
     '.png', '.tif', '.tiff', '.webp', '.bmp', '.ppm', '.gif',
@@ -86,7 +88,7 @@ def kind_of(path: Path) -> Kind:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
             return _no_file(mode, claim)
-        with open(path, 'rb') as file:
+        with open_regular(path) as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
         return Kind('broken link' if path.is_symlink() else 'missing', claim)
@@ -135,7 +137,8 @@ def _opens(path: Path, pillow_name: str) -> bool:
     from PIL import Image
 
     try:
-        Image.open(path, formats=[pillow_name]).close()
+        with open_regular(path) as file:
+            Image.open(file, formats=[pillow_name]).close()
     except Image.DecompressionBombError:
         return True
     except Exception:  # noqa: BLE001  (decoders raise whatever a broken file makes them)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .file_kinds import IMAGE_SUFFIXES, claims_image, kind_of
+from .regular_files import open_regular
 
 HIDDEN = 'hidden'
 LISTED_KINDS = 40
@@ -70,6 +71,19 @@ def contents_of(folder: Path) -> Contents:
     return Contents(sorted(images), closed, others)
 
 
+def closed_text(folder: Path, reason: str) -> str:
+    """That a folder among :attr:`Contents.closed` was left out."""
+    return f'{folder}: a folder that cannot be entered ({reason}); allow it and run again'
+
+
+def no_images_text(contents: Contents) -> str:
+    """What there is instead of images, in brackets behind a blank; empty for nothing."""
+    seen = [closed_text(*item) for item in contents.closed.items()]
+    if contents.others:
+        seen.append(f'not images: {counted_kinds(contents.others.values())}')
+    return f' ({"; ".join(seen)})' if seen else ''
+
+
 def _walk(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Path]:
     """All files below a folder; those of linked folders too, once."""
     entered: set[str] = set()
@@ -88,6 +102,13 @@ def counted_kinds(kinds: Iterable[str]) -> str:
     if rest := counts[LISTED_KINDS:]:
         listed.append(f'{sum(number for _, number in rest)} of {len(rest)} other kinds')
     return ', '.join(listed)
+
+
+def refuse_missing(paths: Iterable[Path]) -> None:
+    """Raises ``FileNotFoundError`` that names all paths that do not exist."""
+    missing = [path for path in paths if not os.path.exists(path)]
+    if missing:
+        raise FileNotFoundError('\n  '.join(map(missing_text, missing)))
 
 
 def missing_text(path: Path) -> str:
@@ -121,7 +142,7 @@ def find_by_stem(folder: Path) -> dict[str, list[str]]:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
-    with path.open('rb') as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -1,22 +1,21 @@
 """``mmomni.apis.samples`` against the pipeline that models are tested with."""
 
 import os
-import struct
-import zlib
 from io import BytesIO
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hostile_files import REASONS, make_hostile, many_scans, png_that_says
 from mmcv.transforms import Compose
 from PIL import Image, PngImagePlugin
 
 from mmomni.apis import Failure, samples
 from mmomni.apis.inputs import Source, sources_of
-from mmomni.apis.samples import MAX_PIXELS, MOST_SCANS, Samples, read_sample, try_to_read
+from mmomni.apis.samples import Samples, read_sample, try_to_read
 from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs, dct
 from mmomni.jpeg import ImageReadError
+from mmomni.jpeg.limits import MAX_PIXELS, MOST_SCANS
 
 HEIGHT, WIDTH = 45, 61
 
@@ -290,18 +289,6 @@ def no_decoding(monkeypatch):
     monkeypatch.setattr(samples, 'decode_with_notes', decode)
 
 
-def png_that_says(width, height):
-    """A header, and pixels for one row of a hundred."""
-
-    def chunk(kind, content):
-        check_sum = zlib.crc32(kind + content)
-        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', check_sum)
-
-    header = chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0))
-    pixels = chunk(b'IDAT', zlib.compress(bytes(301)))
-    return b'\x89PNG\r\n\x1a\n' + header + pixels + chunk(b'IEND', b'')
-
-
 @pytest.mark.parametrize(
     ('width', 'height'), [(60_000, 60_000), (13_378, 13_378), (2**31 - 1, 1), (1, 178_956_971)]
 )
@@ -330,22 +317,14 @@ def test_a_limit_below_pillows_own_comes_without_its_warning(recwarn):
     assert len(recwarn) == 0
 
 
-def progressive_with_scans(number):
-    data = saved(picture(), 'JPEG', progressive=True)
-    scans = data.count(b'\xff\xda')
-    *_, end = data.split(b'\xff\xda')
-    last = b'\xff\xda' + end.removesuffix(b'\xff\xd9')
-    return data.removesuffix(b'\xff\xd9') + last * (number - scans) + b'\xff\xd9'
-
-
 def test_a_jpeg_of_too_many_scans_is_refused(no_decoding):
-    message = reason(progressive_with_scans(MOST_SCANS + 1))
+    message = reason(many_scans(MOST_SCANS + 1))
     assert message.startswith('expected at most 500 scans in a JPEG, got 501, ')
 
 
 def test_what_only_looks_like_scans_in_a_video_behind_a_photo_counts_for_nothing():
     photo = saved(picture(), 'JPEG')
-    assert read(progressive_with_scans(MOST_SCANS)).dct_source == 'file'
+    assert read(many_scans(MOST_SCANS)).dct_source == 'file'
     assert read(photo + b'\xff\xda\x11\x22' * 1000 + b'\xff\xd9').dct_source == 'file'
 
 
@@ -354,10 +333,10 @@ def test_postscript_is_not_run(no_decoding):
     assert reason(postscript).startswith('expected an image (JPEG, PNG, ')
 
 
-def test_a_pipe_called_like_an_image_does_not_block(no_decoding, tmp_path):
-    os.mkfifo(tmp_path / 'x.jpg')
-    for path in (tmp_path / 'x.jpg', Path('/dev/null'), Path('/dev/zero')):
-        assert reason(path) == 'expected an image file, got a folder, pipe or device; remove it'
+@pytest.mark.parametrize('kind', REASONS)
+def test_what_would_hang_or_fill_the_memory_is_refused(kind, no_decoding, tmp_path):
+    source = Source('name', make_hostile(tmp_path, kind))
+    assert REASONS[kind] in try_to_read(source, MAX_PIXELS).reason
 
 
 # ---- what cannot be read ---------------------------------------------------------------------

@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+from hostile_files import make_hostile
+from odd_folders import close_folders, make_odd_folder
 from PIL import Image
 
 from mmomni.cli import main
@@ -86,6 +88,24 @@ def test_unreadable_sources_are_counted(photos, tmp_path, capsys):
     out = tmp_path / 'out'
     main(['synthesize', str(photos), str(out), '--domain', 'natural', '--num', '8'])
     assert '1 unreadable sources left out' in capsys.readouterr().out
+
+
+def test_all_else_in_the_folders_of_synthesize_is_accounted_for(
+    photos, tmp_path, capsys, caplog, monkeypatch
+):
+    for kind in ('pipe', 'endless', 'scans', 'bomb'):
+        make_hostile(photos, kind)
+    (photos / 'gone.jpg').symlink_to('nowhere')
+    make_odd_folder(photos / 'odd', np.array(Image.open(photos / 'a.png')))
+    (photos / 'closed').mkdir()
+    close_folders(monkeypatch, 'closed')
+    command = ['synthesize', str(photos), str(tmp_path / 'out'), '--domain', 'natural']
+    assert main([*command, '--num', '12', '--max-side', '100']) == 0
+    printed = capsys.readouterr().out
+    assert '; 7 unreadable sources left out; not images: 2 hidden, 1 pdf, 1 pipe, 1 txt' in printed
+    for name in ('pipe', 'endless', 'scans', 'bomb', 'gone', 'd'):
+        assert f'/{name}.jpg: ' in caplog.text
+    assert 'closed: a folder that cannot be entered (Permission denied)' in caplog.text
 
 
 def test_errors_of_the_user_end_in_one_line(photos, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """``DocTamperDataset``: the published LMDBs, read by several processes."""
 
 import io
+import os
 import pickle
 import sys
 
@@ -145,6 +146,80 @@ def test_lmdb_of_something_else(tmp_path):
     write(tmp_path / 'other', {'length': b'3'})
     with pytest.raises(ValueError, match=r"expected the key 'num-samples'"):
         dataset(tmp_path / 'other')
+
+
+@pytest.mark.parametrize(
+    ('value', 'message'),
+    [
+        (b'7', "at most 6 samples.*'num-samples' says 7;"),
+        (b'1000000000000', "at most 6 samples.*'num-samples' says 1,000,000,000,000;"),
+        *[(value, 'a number of samples above 0 under') for value in (b'0', b'-6', b'', b'six')],
+        (b'9' * 5000, 'a number of samples above 0 under'),
+        (b'\xff\x00', 'a number of samples above 0 under'),
+    ],
+    ids=lambda value: repr(value[:14]),
+)
+def test_a_wrong_number_of_samples(value, message, tmp_path):
+    write(tmp_path / 'wrong', {**entries(), 'num-samples': value})
+    with pytest.raises(ValueError, match=message):
+        dataset(tmp_path / 'wrong')
+
+
+def test_samples_beyond_their_number_are_named(tmp_path, log):
+    write(tmp_path / 'more', {**entries(), 'num-samples': b' 4\n', 'image-note': b'', 'zoo': b''})
+    assert len(dataset(tmp_path / 'more')) == 4
+    assert "2 samples are left out, because 'num-samples' says 4 of 6" in '\n'.join(log)
+
+
+@pytest.mark.parametrize('missing', [1, 4096, 3 * 4096])
+def test_a_file_that_was_cut_is_not_mapped(missing, root):
+    """Reading what lies behind its end would end the process, by SIGBUS."""
+    size = (root / 'data.mdb').stat().st_size
+    os.truncate(root / 'data.mdb', size - missing)
+    cut = f'expected {size:,} bytes.*got {size - missing:,}: it is cut'
+    with pytest.raises(OSError, match=cut):
+        dataset(root)
+
+
+@pytest.mark.parametrize('kept', [0, 100, 4096, 4096 + 100])
+def test_a_file_that_lost_its_begin_or_more(kept, root):
+    os.truncate(root / 'data.mdb', kept)
+    with pytest.raises(OSError, match='that do not begin as those of one do'):
+        dataset(root)
+
+
+def test_a_file_of_another_kind(root):
+    (root / 'data.mdb').write_bytes(b'no database' * 1000)
+    with pytest.raises(OSError, match='that do not begin as those of one do'):
+        dataset(root)
+
+
+@pytest.mark.parametrize('size', [0, 3, 1 << 20])
+def test_pages_of_no_possible_size(size, root):
+    data = bytearray((root / 'data.mdb').read_bytes())
+    data[40:44] = size.to_bytes(4, sys.byteorder)
+    (root / 'data.mdb').write_bytes(data)
+    with pytest.raises(OSError, match='that do not begin as those of one do'):
+        dataset(root)
+
+
+def test_the_later_of_two_states_counts(root):
+    """The file grows by a second transaction, whose state is in the other of its first pages."""
+    before = (root / 'data.mdb').stat().st_size
+    with lmdb.open(str(root), map_size=1 << 22) as env, env.begin(write=True) as transaction:
+        transaction.put(b'more', bytes(100_000))
+    os.truncate(root / 'data.mdb', before)
+    with pytest.raises(OSError, match='it is cut'):
+        dataset(root)
+
+
+def test_what_liblmdb_says_of_a_file_is_an_error_of_the_system(root):
+    data = bytearray((root / 'data.mdb').read_bytes())
+    for page in (0, 4096):
+        data[page + 20 : page + 24] = (7).to_bytes(4, sys.byteorder)  # its version
+    (root / 'data.mdb').write_bytes(data)
+    with pytest.raises(OSError, match=r'expected an LMDB that can be read, got .*Error '):
+        dataset(root)
 
 
 def test_a_list_file_is_refused(root):

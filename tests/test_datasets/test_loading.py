@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile_files import REASONS, make_hostile, many_scans, png_that_says
+from mmengine.fileio import HTTPBackend
 from PIL import Image
 
 from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
@@ -58,6 +60,34 @@ def test_missing_image_is_named(tmp_path):
 def test_folder_instead_of_an_image_is_named(tmp_path):
     with pytest.raises(ImageReadError, match=tmp_path.name):
         load_image(str(tmp_path))
+
+
+@pytest.mark.parametrize('backend_args', [None, dict(backend='local')])
+@pytest.mark.parametrize('kind', REASONS)
+def test_what_would_hang_or_fill_the_memory_is_refused(kind, backend_args, tmp_path):
+    """In a run, such a file is named and another sample takes its place."""
+    path = str(make_hostile(tmp_path, kind))
+    for loading in (LoadOriginalImage, LoadManipulationMask):
+        results = dict(img_path=path, seg_map_path=path, ori_shape=(4, 4), seg_fields=[])
+        with pytest.raises(ImageReadError) as caught:
+            loading(backend_args)(results)
+        assert str(caught.value).startswith(f'{path}: expected ')
+        assert REASONS[kind] in str(caught.value)
+
+
+def test_what_comes_from_elsewhere_has_the_same_limits(monkeypatch):
+    files = dict(bomb=png_that_says(20_000, 20_000), scans=many_scans())
+    monkeypatch.setattr(HTTPBackend, 'get', lambda _, path: files[path.rpartition('/')[2]])
+    for kind in files:
+        with pytest.raises(ImageReadError) as caught:
+            load_image(f'http://files/{kind}')
+        assert str(caught.value).startswith(f'http://files/{kind}: expected ')
+        assert REASONS[kind] in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have_is_named():
+    with pytest.raises(ImageReadError, match='no file can have the name'):
+        load_image('a\0b.jpg')
 
 
 def test_text_file_is_named(tmp_path):

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hostile_files import make_hostile
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
+from odd_folders import NOT_IMAGES, close_folders, make_odd_folder
 from PIL import Image
 
 from mmomni.apis import calibration
@@ -112,6 +114,22 @@ def test_images_of_a_folder(tmp_path):
     assert authentic_images(tmp_path) == sorted(map(str, paths))
 
 
+def test_content_decides_which_files_of_a_folder_are_images(tmp_path):
+    images = make_odd_folder(tmp_path, np.zeros((32, 32, 3), np.uint8))
+    assert authentic_images(tmp_path) == sorted(map(str, images))
+
+
+def test_a_folder_without_images_says_what_it_holds_instead(tmp_path, monkeypatch):
+    (tmp_path / 'paper.pdf').write_bytes(b'%PDF-1.7')
+    (tmp_path / '._a.jpg').write_bytes(b'')
+    (tmp_path / 'closed').mkdir()
+    close_folders(monkeypatch, 'closed')
+    with pytest.raises(ValueError, match='found none in it') as caught:
+        authentic_images(tmp_path)
+    assert 'closed: a folder that cannot be entered (Permission denied)' in str(caught.value)
+    assert str(caught.value).endswith('; not images: 1 hidden, 1 pdf)')
+
+
 def test_images_of_a_list(tmp_path):
     paths = [save_photo(tmp_path / name) for name in ('a.jpg', 'b/a.png')]
     (tmp_path / 'list.txt').write_text('# authentic\na.jpg -\nb/a.png\t-\n')
@@ -205,6 +223,47 @@ def test_calibration_file_and_what_is_printed(checkpoint, photos, tmp_path, caps
     assert '1 unreadable images' in printed.out
     assert 'broken.jpg' in printed.out
     assert 'calibrate 6/6' in printed.err
+
+
+def test_all_else_in_the_folder_is_accounted_for(checkpoint, tmp_path, capsys, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    make_odd_folder(tmp_path / 'photos', pixels)
+    make_hostile(tmp_path / 'photos', 'pipe', '.png')
+    (tmp_path / 'photos/closed').mkdir()
+    close_folders(monkeypatch, 'closed')
+    out = tmp_path / 'calibration.json'
+    assert command(checkpoint, tmp_path / 'photos', '--fpr', 0.5, '--out', out) == 0
+    found = json.loads(out.read_text())
+    assert found['num_images'] == 3
+    assert {Path(path).name for path in found['unreadable']} == {'d.jpg', 'pipe.png', 'closed'}
+    assert found['not_images'] == NOT_IMAGES
+    printed = capsys.readouterr().out
+    assert '3 unreadable images, not used:' in printed
+    assert 'closed: a folder that cannot be entered (Permission denied)' in printed
+    assert 'pipe.png: expected an image file, got a folder, pipe or device' in printed
+    assert '\nnot images: 2 hidden, 1 pdf, 1 pipe, 1 txt\n' in printed
+
+
+def test_a_list_is_read_as_it_is(checkpoint, photos, capsys):
+    """What looks like a pattern is a name, and a folder is not opened up."""
+    make_odd_folder(photos / 'folder.jpg', np.zeros((32, 32, 3), np.uint8))
+    names = ['0.png', '1.jpg', '2.png', '[34].jpg', 'folder.jpg']
+    (photos / 'list.txt').write_text(''.join(f'{name} -\n' for name in names))
+    assert command(checkpoint, photos / 'list.txt', '--fpr', 0.5) == 0
+    printed = capsys.readouterr().out
+    assert 'rests on 3 authentic images' in printed
+    assert '[34].jpg: expected an image file, there is none' in printed
+    assert 'folder.jpg: expected an image file, got a folder' in printed
+
+
+def test_all_missing_files_are_named_at_once(tmp_path, capsys):
+    names = [str(tmp_path / name) for name in ('config.py', 'weights.pth', 'photos')]
+    assert main(['calibrate', *names]) == 1
+    printed = capsys.readouterr().err
+    assert all(f'{name}: does not exist' in printed for name in names)
+    assert main(['calibrate', str(DEMO), *names[1:]]) == 1
+    printed = capsys.readouterr().err
+    assert [name in printed for name in (str(DEMO), *names[1:])] == [False, True, True]
 
 
 def reference_scores(checkpoint, photos):

@@ -1,6 +1,7 @@
 """Sets are opened as the dataset opens them; what it refuses has a name."""
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -370,6 +371,7 @@ def test_records_of_a_database_are_pairs(tmp_path):
     lmdb = pytest.importorskip('lmdb')
     with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
         transaction.put(b'num-samples', b'4')
+        transaction.put(b'image-000000003', b'the last one')
     root = f'lmdb://{tmp_path}'
     pairs = [(f'{root}/image-{n:09d}', f'{root}/label-{n:09d}') for n in range(4)]
     assert doctamper(tmp_path).pairs == pairs
@@ -381,6 +383,30 @@ def test_a_database_that_is_not_there_is_a_finding(tmp_path):
     (finding,) = doctamper(tmp_path).findings
     assert finding.kind == 'set-missing'
     assert f'expected an LMDB (data.mdb) in the folder {tmp_path}' in finding.message
+
+
+@pytest.mark.parametrize('count', [b'5', b'1000000000000', b'-1', b'many'])
+def test_a_database_whose_number_of_samples_is_wrong_is_a_finding(count, tmp_path):
+    lmdb = pytest.importorskip('lmdb')
+    with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
+        transaction.put(b'num-samples', count)
+        transaction.put(b'image-000000003', b'the last one')
+    data_set = doctamper(tmp_path)
+    assert data_set.pairs == []
+    assert [finding.kind for finding in data_set.findings] == ['set-missing']
+    assert "'num-samples'" in data_set.findings[0].message
+
+
+@pytest.mark.parametrize('kept', [0, 100, 4096, 8192, 12288])
+def test_a_database_that_is_cut_is_a_finding(kept, tmp_path):
+    lmdb = pytest.importorskip('lmdb')
+    with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
+        transaction.put(b'num-samples', b'1')
+        transaction.put(b'image-000000000', bytes(100_000))
+    os.truncate(tmp_path / 'data.mdb', kept)
+    (finding,) = doctamper(tmp_path).findings
+    assert finding.kind == 'set-missing'
+    assert 'copy or unpack it again' in finding.message
 
 
 def test_a_database_without_its_package_is_a_finding(tmp_path, monkeypatch):

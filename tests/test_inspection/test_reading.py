@@ -6,6 +6,7 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+from hostile_files import REASONS, make_hostile
 from image_bytes import encoded, png_bytes, turned, written
 from mask_files import MASKS, ONE, TRUTH, TURNED_MASKS, is_lossy, two_frames
 from PIL import Image
@@ -18,6 +19,7 @@ from mmomni.inspection.checks import check_record
 from mmomni.inspection.reading import read_bytes, read_image, read_mask, read_record
 from mmomni.inspection.records import Fault, ImageFacts, ListedImage, MaskFacts
 from mmomni.inspection.similarity import appearance_of
+from mmomni.inspection.thumbnails import image_thumbnail, mask_thumbnail, upright_thumbnail
 from mmomni.jpeg import ImageReadError
 
 
@@ -309,7 +311,19 @@ def test_a_broken_file_is_a_fault_in_words(kind, tmp_path):
 def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
     missing = Fault(True, 'no such file (No such file or directory)')
     assert record_of(tmp_path / 'missing.png').image == missing
-    assert record_of(tmp_path).image == Fault(False, '[Errno 21] Is a directory: the file')
+    reason = 'expected an image file, got a folder, pipe or device; remove it'
+    assert record_of(tmp_path).image == Fault(False, reason)
+
+
+@pytest.mark.parametrize('kind', REASONS)
+def test_what_would_hang_or_fill_the_memory_is_a_fault(kind, tmp_path):
+    path = make_hostile(tmp_path, kind)
+    record = record_of(path, path)
+    assert record.image == record.mask == Fault(False, record.image.reason)
+    assert 'bomb' in kind or REASONS[kind] in record.image.reason  # those, Pillow names itself
+    assert str(tmp_path) not in record.image.reason
+    for shown in (image_thumbnail, upright_thumbnail, mask_thumbnail):
+        assert shown(str(path)) is None
 
 
 def test_one_file_of_a_pair_may_be_broken(picture, tmp_path):

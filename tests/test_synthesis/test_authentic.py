@@ -1,5 +1,8 @@
+from collections import Counter
+
 import numpy as np
 import pytest
+from odd_folders import NOT_IMAGES, close_folders, make_odd_folder
 from PIL import Image
 
 from mmomni.jpeg import ImageReadError
@@ -10,6 +13,7 @@ from mmomni.synthesis.authentic import (
     random_view,
     read_image,
     read_source,
+    survey_sources,
 )
 from mmomni.synthesis.jpeg_history import FIRST
 
@@ -41,6 +45,23 @@ def test_sources_are_images_in_the_order_given_each_once(tmp_path):
     assert names == ['x/a/z.jpg', 'x/a.tif', 'x/b.PNG', 'w/c.webp']
     assert list_sources([single, folder, folder / 'b.PNG', tmp_path / 'w'])[0] == single
     assert len(list_sources([single, folder, folder / 'b.PNG', tmp_path / 'w'])) == 4
+
+
+def test_content_decides_which_files_of_a_folder_are_sources(tmp_path, monkeypatch):
+    images = make_odd_folder(tmp_path / 'x', np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / 'x/closed').mkdir()
+    close_folders(monkeypatch, 'closed')
+    found = survey_sources([tmp_path / 'x', tmp_path / 'x/notes.txt'])
+    assert found.images == [*sorted(images), tmp_path / 'x/notes.txt']
+    assert list_sources([tmp_path / 'x']) == sorted(images)
+    assert found.closed == {tmp_path / 'x/closed': 'Permission denied'}
+    assert Counter(found.others.values()) == NOT_IMAGES
+
+
+def test_what_there_is_instead_of_sources_is_said(tmp_path):
+    (tmp_path / 'paper.pdf').write_bytes(b'%PDF-1.7')
+    with pytest.raises(FileNotFoundError, match=r'found none.*\(not images: 1 pdf\)$'):
+        list_sources([tmp_path])
 
 
 def test_sources_that_are_not_there_are_named(tmp_path):

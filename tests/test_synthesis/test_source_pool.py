@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile_files import REASONS, make_hostile
 from PIL import Image
 
 from mmomni.jpeg import ImageReadError
@@ -130,6 +131,20 @@ def test_a_jpeg_larger_than_pillow_opens_is_left_to_who_reads_it(tmp_path):
     assert pool.tables(generator()) is None
     with pytest.raises(ValueError, match=r'none can be read.*huge\.jpg'):
         pool.images(generator(), 1)
+
+
+@pytest.mark.parametrize('kind', REASONS)
+def test_what_would_hang_or_fill_the_memory_is_left_out(kind, paths, photo, tmp_path):
+    path = make_hostile(tmp_path, kind)
+    assert SourcePool([path]).tables(generator()) is None
+    pool = SourcePool([path, paths[0]])
+    assert [found for found, _ in pool.images(generator(), 2)] == [paths[0]]
+    assert REASONS[kind] in pool.unreadable[str(path)]
+    Image.fromarray(photo[:64, :64]).save(tmp_path / 'thing.png')
+    things = SourcePool([], [(tmp_path / 'thing.png', path), (path, tmp_path / 'thing.png')])
+    with pytest.raises(ValueError, match='got 2 of which none can'):
+        things.thing(generator())()
+    assert all(REASONS[kind] in reason for reason in things.unreadable.values())
 
 
 def test_without_files_there_are_no_tables_and_no_things(tmp_path):

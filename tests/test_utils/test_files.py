@@ -1,8 +1,10 @@
 """Files that are found, written whole or not at all, and read without a torn line."""
 
 import os
+from functools import partial
 
 import pytest
+from odd_folders import close_folders
 
 from mmomni.utils.files import (
     contents_of,
@@ -62,19 +64,7 @@ def test_a_hidden_folder_that_a_link_shows_is_not_hidden(tmp_path):
 
 @pytest.fixture
 def refuse_folders(monkeypatch):
-    """Folders of these names cannot be entered, by root neither."""
-
-    def refuse_folders(*names):
-        scandir = os.scandir
-
-        def refusing(path='.'):
-            if os.path.basename(path) in names:
-                raise PermissionError(13, 'Permission denied', str(path))
-            return scandir(path)
-
-        monkeypatch.setattr('os.scandir', refusing)
-
-    return refuse_folders
+    return partial(close_folders, monkeypatch)
 
 
 def test_folders_that_cannot_be_entered_are_named(tmp_path, refuse_folders):

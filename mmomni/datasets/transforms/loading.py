@@ -2,10 +2,9 @@ import os
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine import fileio
 
-from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
 from mmomni.datasets.masks import tampered_pixels
+from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.jpeg.arrays import bgr_of
 from mmomni.registry import TRANSFORMS
@@ -42,10 +41,11 @@ class _Loading(BaseTransform):
         """All bytes of a file.
 
         Raises:
-            ImageReadError: There is no such file, or it cannot be read.
+            ImageReadError: There is no such file, it cannot be read or is beyond a limit of
+                :mod:`mmomni.jpeg.limits`.
         """
         try:
-            return fileio.get(path, backend_args=self.backend_args)
+            return read_bytes(path, self.backend_args)
         except OSError as error:
             raise ImageReadError(
                 f'{path}: expected an image file, got {type(error).__name__} ({error}); check '

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import cv2
 import torch
-from mmengine import fileio
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.runner import Runner, autocast
 from mmengine.structures import BaseDataElement
 
+from mmomni.datasets.stored_files import read_bytes
 from mmomni.evaluation.functional import per_image_scores
 from mmomni.jpeg import decode
 from mmomni.registry import HOOKS
@@ -137,7 +137,7 @@ def _row(sample: BaseDataElement, title: str, iou: float, p_modal: float | None)
     mask = sample.gt_sem_seg.data.squeeze(0).cpu().numpy()
     chosen = {None: '', True: 'gate: vision', False: 'gate: vision + frequency'}
     row = GalleryRow(
-        image=cv2.resize(decode(fileio.get(path), path), mask.shape[::-1]),
+        image=cv2.resize(decode(read_bytes(path), path), mask.shape[::-1]),
         mask=mask,
         heat=sample.seg_logits.data.softmax(dim=0)[1].cpu().numpy(),
         label=f'{title}\n{Path(path).name[-LABEL_LENGTH:]}',

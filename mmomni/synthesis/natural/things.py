@@ -1,6 +1,7 @@
 """Things to put into other photos: a folder of photos and of masks that say where they are."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -8,17 +9,35 @@ import numpy as np
 from mmomni.jpeg import ImageReadError
 from mmomni.synthesis.authentic import read_image
 from mmomni.synthesis.scene import Thing
-from mmomni.utils.files import find_images
+from mmomni.utils.files import closed_text, contents_of, counted_kinds
 
 # A thing that fills less of its photo is too small to be shown, in pixels a side.
 LEAST_SIDE = 32
 
 
+class Donors(NamedTuple):
+    """What a folder of donors holds.
+
+    Attributes:
+        pairs: Photos, each with its mask.
+        others: The kinds of files that are no images, by path.
+    """
+
+    pairs: list[tuple[Path, Path]]
+    others: dict[Path, str]
+
+
 def list_donors(folder: Path) -> list[tuple[Path, Path]]:
-    """Pairs of photo and mask in ``folder/images`` and ``folder/masks``, subfolders included.
+    """The pairs of :func:`survey_donors`."""
+    return survey_donors(folder).pairs
+
+
+def survey_donors(folder: Path) -> Donors:
+    """Photo and mask in ``folder/images`` and ``folder/masks``, subfolders included.
 
     Raises:
         FileNotFoundError: There is no such folder, no photo in it, or a photo has no mask.
+        PermissionError: A folder cannot be entered.
     """
     folder = Path(folder)
     for name in ('images', 'masks'):
@@ -31,15 +50,20 @@ def list_donors(folder: Path) -> list[tuple[Path, Path]]:
     def name_of(path: Path, kind: str) -> Path:
         return path.relative_to(folder / kind).with_suffix('')
 
-    masks = {name_of(path, 'masks'): path for path in find_images(folder / 'masks')}
-    images = {path: name_of(path, 'images') for path in find_images(folder / 'images')}
+    of_images, of_masks = contents_of(folder / 'images'), contents_of(folder / 'masks')
+    if closed := of_images.closed | of_masks.closed:
+        raise PermissionError('\n  '.join(closed_text(*item) for item in closed.items()))
+    others = of_images.others | of_masks.others
+    masks = {name_of(path, 'masks'): path for path in of_masks.images}
+    images = {path: name_of(path, 'images') for path in of_images.images}
     lacking = [path.name for path, name in images.items() if name not in masks]
     if lacking or not images:
+        also = f' (not images: {counted_kinds(others.values())})' if others else ''
         raise FileNotFoundError(
             f'expected photos in {folder}/images, each with a mask of its path in {folder}/masks, '
-            f'got {f"none for {lacking[0]}" if lacking else "no photo"}; add or remove files'
+            f'got {f"none for {lacking[0]}" if lacking else "no photo"}{also}; add or remove files'
         )
-    return [(path, masks[name]) for path, name in images.items()]
+    return Donors([(path, masks[name]) for path, name in images.items()], others)
 
 
 def read_thing(image_path: Path, mask_path: Path) -> Thing:

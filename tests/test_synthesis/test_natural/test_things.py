@@ -2,10 +2,11 @@ import re
 
 import numpy as np
 import pytest
+from odd_folders import close_folders
 from PIL import Image
 
 from mmomni.jpeg import ImageReadError
-from mmomni.synthesis.natural.things import LEAST_SIDE, list_donors, read_thing
+from mmomni.synthesis.natural.things import LEAST_SIDE, list_donors, read_thing, survey_donors
 
 SIZE = (60, 80)
 
@@ -53,6 +54,26 @@ def test_masks_without_a_photo_and_other_files_do_no_harm(donors):
     save(donors / 'masks/lonely.png', mask_with(40, 40))
     (donors / 'images/notes.txt').write_text('not a photo')
     assert len(list_donors(donors)) == 3
+
+
+def test_content_decides_what_is_a_photo_and_a_mask(donors, monkeypatch):
+    (donors / 'masks/b.PNG').rename(donors / 'masks/b.mask')
+    (donors / 'images/._b.png').write_bytes(b'')
+    (donors / 'masks/notes.txt').write_text('not a mask')
+    found = survey_donors(donors)
+    assert [mask.name for _, mask in found.pairs] == ['a.png', 'b.mask', 'a.tif']
+    assert sorted(found.others.values()) == ['hidden', 'txt']
+    close_folders(monkeypatch, 'sub')
+    with pytest.raises(PermissionError, match=r'images/sub: a folder that cannot be entered[^/]*'
+                       r'\n.*masks/sub: a folder'):  # fmt: skip
+        survey_donors(donors)
+
+
+def test_masks_of_another_kind_are_named_where_one_is_missing(donors):
+    (donors / 'masks/b.PNG').unlink()
+    (donors / 'masks/b.npy').write_bytes(b'\x93NUMPY')
+    with pytest.raises(FileNotFoundError, match=r'got none for b\.png \(not images: 1 npy\); add'):
+        survey_donors(donors)
 
 
 def test_a_mask_in_another_folder_is_not_the_photos(donors, image):

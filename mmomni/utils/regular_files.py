@@ -1,0 +1,42 @@
+"""Opening files that hold bytes, and nothing that waits, never ends or does something."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+# A pipe that takes the file's place after it was looked at keeps nobody waiting.
+_AT_ONCE = getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0)
+
+
+class NotRegularError(OSError):
+    """A folder, pipe, socket or device, or a link to one."""
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a regular file, or a link to one, for reading; all else is refused without opening it.
+
+    Raises:
+        NotRegularError: It is none.
+        OSError: It cannot be opened, or there is none, or can be none of that name.
+    """
+    try:
+        _check(os.stat(path))
+        return open(path, 'rb', opener=_opener)
+    except ValueError as error:  # of a zero byte, or of what the file system cannot write
+        raise OSError(f'no file can have the name {str(path)!r} ({error})') from error
+
+
+def _opener(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | _AT_ONCE)
+    try:
+        _check(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegularError('expected a file, got a folder, pipe or device')
