@@ -18,7 +18,7 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import undecodable
-from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
+from mmomni.jpeg.integrity import examined
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
@@ -140,8 +140,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
-    are refused before anything is decoded. A JPEG that lacks nothing but its end is examined with
-    a note, while training and `check-data` leave it out.
+    are refused before anything is decoded. A damaged JPEG that can be decoded is examined with a
+    note, while training and `check-data` leave it out.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
@@ -158,18 +158,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     orientation, notes = _look_at_header(content, source.name, max_pixels)
     data = content if isinstance(content, bytes) else content.read_bytes()
     _check_scans(data, source.name)
-    if lacks_its_end(data):
-        whole = with_its_end(data)
-        lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
-        notes.append(f'its last two bytes, the end of a JPEG, are missing; {lacking}')
-        data = data if whole is None else whole
-    elif ends_early(data):
-        notes.append(
-            'its data end before its picture does: part of it is missing or damaged, and what is '
-            'seen there was made up in decoding'
-        )
+    data, flaws = examined(data)
     image = decode(data, source.name, 'bgr', needs_end=False)
-    return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
+    return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes + flaws)
 
 
 def _look_at_header(content: Path | bytes, name: str, max_pixels: int) -> tuple[int, list[str]]:

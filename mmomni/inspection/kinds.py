@@ -45,7 +45,8 @@ KINDS: dict[str, Kind] = {
     ),
     'image-unreadable': Kind(
         'error', 'image cannot be read',
-        'Training skips it, testing counts it as unreadable. Download or convert it again.',
+        'Training skips it, testing counts it as unreadable. Download or convert it again; saving '
+        'a damaged one again hides what is missing.',
     ),
     'mask-missing': Kind(
         'error', 'mask file missing',
@@ -122,6 +123,11 @@ KINDS: dict[str, Kind] = {
     'large-steps': Kind(
         'note', 'quantisation steps above 63',
         'Strong compression; the network clamps these steps to 63.',
+    ),
+    'image-odd': Kind(
+        'note', 'JPEG holds more or other bytes than its picture needs',
+        'Its pixels are not touched by them, and it is trained on. They may tell where it comes '
+        'from.',
     ),
     'alpha': Kind('note', 'image has transparency', 'The loader drops the alpha channel.'),
     'deep': Kind(

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmomni.datasets.masks import colours_of, tampered_of
 from mmomni.jpeg import decode, open_image
+from mmomni.jpeg.integrity import whole_but_odd
 from mmomni.jpeg.orientation import orientation_of
 from mmomni.jpeg.quality import estimate_quality
 
@@ -46,10 +47,12 @@ def read_bytes(path: str) -> bytes:
 def read_image(path: str) -> ImageFacts:
     """Raises whatever the file makes Pillow or the storage raise.
 
-    What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes.
+    What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes,
+    or whose pixels were made up in decoding.
     """
     data = read_bytes(path)
     grey = cv2.cvtColor(decode(data, path), cv2.COLOR_RGB2GRAY)
+    oddities = whole_but_odd(data, path)
     with open_image(data) as image:
         return ImageFacts(
             width=grey.shape[1],
@@ -62,6 +65,7 @@ def read_image(path: str) -> ImageFacts:
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
             appearance=appearance_of(grey),
             jpeg=_jpeg_facts(image),
+            oddities=oddities,
         )
 
 

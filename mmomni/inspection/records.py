@@ -103,6 +103,7 @@ class ImageFacts(NamedTuple):
     digest: str  # of the bytes of the file
     appearance: Appearance | None  # what it looks like, None for a flat image
     jpeg: JPEGFacts | None  # None for other formats
+    oddities: tuple[str, ...] = ()  # what is odd in a JPEG and changes no pixel
 
 
 class MaskFacts(NamedTuple):

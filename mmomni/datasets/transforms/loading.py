@@ -5,6 +5,7 @@ from mmengine import fileio
 from mmomni.datasets import lmdb_files  # noqa: F401  (registers lmdb://)
 from mmomni.datasets.masks import tampered_pixels
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.integrity import check_whole
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
@@ -36,8 +37,8 @@ class LoadOriginalImage(_Loading):
     """Load an image and keep the file's own bytes, the carrier of its compression history.
 
     EXIF orientation is ignored: a rotated image would match neither its DCT coefficients nor
-    its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes
-    (which prediction examines with a note).
+    its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes,
+    or whose pixels were made up in decoding (prediction examines both with a note).
 
     Required Keys: img_path
 
@@ -52,6 +53,7 @@ class LoadOriginalImage(_Loading):
         path = results['img_path']
         results['img_bytes'] = self.read(path)
         results['img'] = decode(results['img_bytes'], path, 'bgr')
+        check_whole(results['img_bytes'], path, results['img'])
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         results['dct_source'] = 'file'
         sign(results)
