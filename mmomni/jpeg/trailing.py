@@ -1,7 +1,9 @@
 """What follows the end of a JPEG."""
 
 import re
+import struct
 
+from .stream import START
 from .structure import Structure, structure_of
 
 _PADDING = b'\0 \t\r\n'
@@ -16,9 +18,14 @@ _KINDS = (
 )
 _SAMSUNG = b'SEFT'
 _LIST_OF_PICTURES = b'MPF\0'
+_NUMBER_OF_PICTURES = {
+    '<': rb'\x01\xb0\x04\x00\x01\x00\x00\x00(....)',
+    '>': rb'\xb0\x01\x00\x04\x00\x00\x00\x01(....)',
+}
+_MOST_PICTURES = 100
 _XMP = b'http://ns.adobe.com/xap/1.0/\0'
 _ANNOUNCED_VIDEO = re.compile(rb'MotionPhoto|MicroVideo')
-_ANNOUNCED_PICTURE = re.compile(rb'hdrgm|GContainer|ns\.google\.com/photos/1\.0/container')
+_ANNOUNCED_PICTURE = re.compile(rb'Item:Mime\s*=\s*["\']image/jpeg|<hdrgm:Version>|hdrgm:Version=')
 _NO_TEXT = bytes({*range(32), 127} - {*b'\t\n\r'})
 _FIRST_BYTES = 4096
 
@@ -39,19 +46,28 @@ def what_follows(data: bytes, structure: Structure) -> str:
 
 
 def _without_announced(tail: bytes, structure: Structure) -> bytes:
-    pictures = video = False
+    pictures, video = 0, False
     for marker, content, _, _ in structure.segments:
-        pictures |= marker == b'\xe2' and content.startswith(_LIST_OF_PICTURES)
-        if marker == b'\xe1' and content.startswith(_XMP):
+        if marker == b'\xe2' and content.startswith(_LIST_OF_PICTURES):
+            pictures = max(pictures, _listed_pictures(content[len(_LIST_OF_PICTURES) :]) - 1)
+        elif marker == b'\xe1' and content.startswith(_XMP):
             video |= bool(_ANNOUNCED_VIDEO.search(content))
-            pictures |= bool(_ANNOUNCED_PICTURE.search(content))
-    while pictures and (picture := tail.lstrip(_PADDING)).startswith(b'\xff\xd8\xff'):
-        end = structure_of(picture).end
+            pictures = max(pictures, len(_ANNOUNCED_PICTURE.findall(content)))
+    for _ in range(min(pictures, _MOST_PICTURES)):
+        picture = tail.lstrip(_PADDING)
+        end = structure_of(picture).end if picture.startswith(START) else -1
         if end < 0:
             break
         tail = picture[end + 2 :]
         tail = tail if tail.strip(_PADDING) else b''
     return b'' if video and _kind(tail) == _VIDEO else tail
+
+
+def _listed_pictures(directory: bytes) -> int:
+    """How many pictures a list (MPF) has; where that cannot be read, as many as there may be."""
+    order = '<' if directory.startswith(b'II') else '>'
+    entry = re.search(_NUMBER_OF_PICTURES[order], directory, re.DOTALL)
+    return _MOST_PICTURES if entry is None else struct.unpack(f'{order}I', entry[1])[0]
 
 
 def _kind(tail: bytes) -> str:
