@@ -16,7 +16,7 @@ EARLY = r'data end before its picture does: (about \d+ %|less than 1 %) of its b
 MISSING_SCANS = r'scans are missing: \d+ of the 64|mean of each block alone|no scan holds component'
 RESTARTS = r'restart markers are wrong \(\d+ instead of \d+; .*blocks from about \d+ % of the'
 STRAY_MARKER = r'stray marker \(0x{:02x} at byte [\d,]+\) interrupts its coded data at'
-SECTOR = r'[\d,]+ bytes of its coded data are zero \(from byte [\d,]+ on, at .* %'
+SECTOR = r'[\d,]+ bytes of its coded data are {} \(from byte [\d,]+ on, at .* %'
 LEFT_OVER = r'at least [\d,]+ bytes of its coded data are left over'
 FOLLOWS = r'{:,} bytes follow its end \(at byte {:,}\), {}'
 RESTART = re.compile(rb'\xff[\xd0-\xd7]')
@@ -116,7 +116,19 @@ def zeroed_sector(parts, rng):
         return None
     at = int(rng.integers(len(scan[2]) - length))
     scan[2] = scan[2][:at] + bytes(length) + scan[2][at + length :]
-    return SECTOR
+    return SECTOR.format('zero')
+
+
+@on_parts
+def sector_of_ones(parts, rng):
+    scan = max(scans_of(parts), key=lambda part: len(part[2]))
+    length = int(rng.integers(40, 600))
+    if len(scan[2]) < 2 * length or is_progressive(parts):
+        return None
+    at = int(rng.integers(len(scan[2]) - length))
+    scan[2] = scan[2][:at] + b'\xff' * length + scan[2][at + length :]
+    # The next byte makes a marker of the last one, which may be any.
+    return f'{SECTOR.format("0xff")}|{RESTARTS}|{EARLY}|data are broken|cannot be decoded'
 
 
 def _has_usual_tables(parts):
@@ -242,13 +254,11 @@ def dc_alone(data, rng):
 
 def scans_missing(data, rng):
     parts, tail = parts_of(data)
-    scans = [i for i, part in enumerate(parts) if part[0] == SOS]
-    if len(scans) < 2:
+    # One that leaves bits to others is not missed: they tell of it too.
+    scans = [i for i, part in enumerate(parts) if part[0] == SOS and part[1][-1] % 16 == 0][1:]
+    if not scans:
         return None
-    gone = scans[1 + rng.integers(len(scans) - 1)]
-    # One that refines cannot be missed by one that refines further.
-    if parts[gone][1][-1] % 16:
-        return None
+    gone = scans[rng.integers(len(scans))]
     return put_together(parts[:gone] + parts[gone + 1 :], tail), MISSING_SCANS
 
 
@@ -366,7 +376,7 @@ def exif_alien(data, rng):
 
 ALL = {
     **{function.__name__: function for function in (
-        cut_and_closed, scan_cut, zeroed_sector, stray_marker_in_scan, left_over, more_rows,
+        cut_and_closed, scan_cut, zeroed_sector, sector_of_ones, stray_marker_in_scan, left_over, more_rows,
         restart_of_another_number, restart_missing, interval_missing, restart_twice,
         intervals_exchanged, restart_where_none_is_due, interval_changed, dc_alone, scans_missing,
         table_twice, codes_missing, stray_bytes, stray_marker, end_missing, exif_alien,

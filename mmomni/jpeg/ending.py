@@ -17,6 +17,8 @@ _FILLER = _BITS + b''.join(bytes([0xFF, number]) + _BITS for number in range(0xD
 _OTHER_BITS = (b'\x55', b'\xaa')
 _ALL = (1 << 64) - 1
 _LEAST_LEFT_OVER = 16
+_MADE_UP = range(126, 130)
+"""Colours of a block without coefficients."""
 _BLEED = 2
 """Pixels by which colours that are stored coarsely reach into the next unit."""
 
@@ -89,10 +91,12 @@ def left_over(data: bytes, structure: Structure, pixels: Any) -> int:
     """
     if structure.is_progressive or not structure.is_huffman or not structure.scans:
         return 0
+    if pixels is None or ends_grey(structure, pixels):  # there all bits can mean the same
+        return 0
     scan = structure.scans[-1]
     start = int(scan.restarts[-1]) + 2 if len(scan.restarts) else scan.start
     count, found = _LEAST_LEFT_OVER, 0
-    while pixels is not None and 2 * count < scan.end - start:
+    while 2 * count < scan.end - start:
         at = scan.end - count
         at += data[at - 1] == 0xFF  # whose zero goes with it
         others = (decoded(data[:at] + bits * count + data[scan.end :]) for bits in _OTHER_BITS)
@@ -100,6 +104,21 @@ def left_over(data: bytes, structure: Structure, pixels: Any) -> int:
             break
         count, found = 2 * count, count
     return found
+
+
+def ends_grey(structure: Structure, pixels: np.ndarray) -> bool:
+    """Whether the last unit (MCU) of a scan may be grey, as decoders make up what is missing.
+
+    ``pixels`` are of grey or three colours, ``uint8`` (H, W) or (H, W, C).
+    """
+    rows, columns = structure.units(structure.scans[-1])
+    height, width = structure.unit
+    last = pixels[max(rows - 1, 0) * height :, max(columns - 1, 0) * width :]
+    rows, columns = last.shape[:2]
+    if min(rows, columns) < 3:  # mixed with colours of the units beside it
+        return True
+    last = last[[rows // 2, -1]][:, [columns // 2, -1]]
+    return bool(((last >= _MADE_UP.start) & (last < _MADE_UP.stop)).all())
 
 
 def are_read(data: bytes, start: int, end: int) -> bool:
@@ -146,10 +165,12 @@ def _ends_in_scan(structure: Structure) -> bool:
 def _filled(data: bytes, structure: Structure) -> bytes:
     """The file with more bits wherever a decoder may wait for some."""
     parts, position = [], 0
+    strays = np.array([each.position for each in structure.strays if each.in_scan], np.int64)
     for scan in structure.scans:
-        strays = (each.position for each in structure.strays if each.in_scan)
-        within = (at for at in strays if scan.start <= at < scan.end)
-        for at in sorted([*scan.restarts.tolist(), *within]):
+        rows, columns = structure.units(scan)
+        restarts = scan.restarts[: rows * columns]  # there cannot be more
+        within = strays[(strays >= scan.start) & (strays < scan.end)]
+        for at in np.sort(np.concatenate((restarts, within))).tolist():
             parts += [data[position:at], _BITS]
             position = at
         parts += [data[position : scan.end], _FILLER]
@@ -163,7 +184,7 @@ def _share(pixels: np.ndarray, other: np.ndarray, structure: Structure) -> float
     differs = _units((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2), rows, columns)
     first = int(np.argmax(differs)) if differs.any() else differs.size - 1
     if len(structure.scans) == 1 and len(structure.scans[0].restarts):
-        grey = ((pixels != 127) & (pixels != 128)).reshape(*pixels.shape[:2], -1).any(axis=2)
+        grey = ((pixels < _MADE_UP.start) | (pixels >= _MADE_UP.stop)).reshape(*pixels.shape[:2], -1).any(axis=2)
         made_up = ~_units(grey, rows, columns)
         made_up[:first] = False
         return max(int(made_up.sum()), 1) / differs.size

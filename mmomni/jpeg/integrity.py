@@ -13,14 +13,17 @@ from .ending import (
     are_read,
     closed,
     decoded,
+    ends_grey,
     lacks_its_end,
     left_over,
     missing_coefficients,
     missing_share,
     with_its_end,
 )
+from .kinds import unusual_kind
 from .restarts import wrong_restarts
 from .scan_tables import (
+    Tables,
     lacks_codes,
     redefined,
     scans_with_tables,
@@ -28,13 +31,12 @@ from .scan_tables import (
     zeros_are_detail,
 )
 from .stream import START
-from .structure import Structure, structure_of
+from .structure import Scan, Structure, structure_of
 from .trailing import what_follows
 
-_LOST_SECTOR = bytes(32)
-"""The least of it: 256 bits are detail of more than a block."""
-_MADE_UP = range(126, 130)
-"""Colours of a block without coefficients."""
+_LOST_SECTORS = (bytes(32), b'\xff' * 32)
+"""The least of them: 256 zero bits are detail of more than a block, and 0xff is no data at all."""
+_NAMES = {0x00: 'zero', 0xFF: '0xff'}
 _MOST_REMEMBERED = 2**20
 _known_whole: set[int] = set()
 
@@ -129,6 +131,11 @@ def _percent(share: float) -> str:
 
 
 def _of_end(data: bytes, structure: Structure, pixels: np.ndarray | None) -> Iterator[str]:
+    if pixels is None and structure.is_huffman and structure.scans and not unusual_kind(data):
+        yield (
+            'its data are broken: one of two decoders refuses them, and what the other made of '
+            'them is no evidence'
+        )
     share = missing_share(data, structure, pixels)
     if share:
         yield (
@@ -194,22 +201,31 @@ def _lost_sectors(data: bytes, structure: Structure) -> Iterator[str]:
     scans = structure.scans
     if not structure.is_huffman or not scans:
         return
-    if data.find(_LOST_SECTOR, scans[0].start, scans[-1].end) < 0:  # quick
-        return
-    for scan, tables in scans_with_tables(structure):
-        start = data.find(_LOST_SECTOR, scan.start, scan.end)
-        if start < 0 or not zeros_are_detail(scan, tables, structure.is_progressive):
+    for lost in _LOST_SECTORS:
+        if data.find(lost, scans[0].start, scans[-1].end) < 0:  # quick
             continue
-        length = len(data[start : scan.end]) - len(data[start : scan.end].lstrip(b'\0'))
-        at_end = start + length == scan.end
-        if at_end and not are_read(data, start + 8, scan.end):  # (padding, of a camera)
-            continue
-        yield (
-            f'{length:,} bytes of its coded data are zero (from byte {start:,} on, at '
-            f'{_place(structure, start)} of them), as a lost sector leaves: the picture is damaged '
-            'from there on'
-        )
-        return
+        for scan, tables in scans_with_tables(structure):
+            start = data.find(lost, scan.start, scan.end)
+            if start < 0:
+                continue
+            length = scan.end - start - len(data[start : scan.end].lstrip(lost[:1]))
+            if lost[0] == 0 and not _zeros_are_damage(data, structure, scan, tables, start, length):
+                continue
+            yield (
+                f'{length:,} bytes of its coded data are {_NAMES[lost[0]]} (from byte {start:,} '
+                f'on, at {_place(structure, start)} of them), as a lost sector leaves: the picture '
+                'is damaged from there on'
+            )
+            return
+
+
+def _zeros_are_damage(
+    data: bytes, structure: Structure, scan: Scan, tables: Tables, start: int, length: int
+) -> bool:
+    """They can be a flat picture, or padding behind its last block."""
+    if not zeros_are_detail(scan, tables, structure.is_progressive):
+        return False
+    return start + length < scan.end or are_read(data, start + 8, scan.end)
 
 
 def _harmless(
@@ -256,19 +272,9 @@ def _place(structure: Structure, position: int) -> str:
 def _may_end_early(structure: Structure, pixels: np.ndarray) -> bool:
     """Whether the last unit (MCU) is grey, as decoders make up what is missing.
 
-    In several scans, between restarts and in four colours that cannot be seen.
+    In several scans, between restarts, in four colours and without an end that cannot be seen.
     """
-    if not structure.is_huffman or len(structure.scans) != 1:
+    if not structure.is_huffman or len(structure.scans) != 1 or structure.end < 0:
         return structure.is_huffman
     (scan,) = structure.scans
-    if len(scan.restarts) or len(scan.components) > 3:
-        return True
-    rows, columns = structure.units(scan)
-    height, width = structure.unit
-    y, x = (rows - 1) * height, (columns - 1) * width
-    last = pixels[y:, x:]
-    height, width = last.shape[:2]
-    if min(height, width) < 3:  # mixed with colours of the units beside it
-        return True
-    last = last[[height // 2, -1]][:, [width // 2, -1]]
-    return bool(((last >= _MADE_UP.start) & (last < _MADE_UP.stop)).all())
+    return bool(len(scan.restarts)) or len(scan.components) > 3 or ends_grey(structure, pixels)
