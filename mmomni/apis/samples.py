@@ -18,7 +18,7 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import undecodable
-from mmomni.jpeg.integrity import examined
+from mmomni.jpeg.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
@@ -197,9 +197,9 @@ def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
     if getattr(image, 'is_animated', False) and image.format != 'MPO':
         notes.append('only the first of several pictures in this file was looked at')
     if image.info.get(PASSED_OVER):
-        notes.append('broken application data (as JFIF, Adobe, profile) in it were passed over')
+        notes.append(BROKEN_METADATA)
     if orientation is None:
-        notes.append('its EXIF cannot be read: how the photo is turned is not known')
+        notes.append(BROKEN_EXIF)
     return orientation or UPRIGHT, notes
 
 

@@ -125,9 +125,8 @@ KINDS: dict[str, Kind] = {
         'Strong compression; the network clamps these steps to 63.',
     ),
     'image-odd': Kind(
-        'note', 'JPEG holds more or other bytes than its picture needs',
-        'Its pixels are not touched by them, and it is trained on. They may tell where it comes '
-        'from.',
+        'note', 'JPEG is odd beside its pixels',
+        'Its pixels are whole, and it is trained on. The oddity may tell where it comes from.',
     ),
     'alpha': Kind('note', 'image has transparency', 'The loader drops the alpha channel.'),
     'deep': Kind(

@@ -91,9 +91,11 @@ def left_over(data: bytes, structure: Structure, pixels: Any) -> int:
     """
     if structure.is_progressive or not structure.is_huffman or not structure.scans:
         return 0
-    if pixels is None or ends_grey(structure, pixels):  # there all bits can mean the same
-        return 0
     scan = structure.scans[-1]
+    last_row = (structure.units(scan)[0] - 1) * structure.unit[0]
+    # Where all is grey, all bits can mean the same.
+    if pixels is None or _is_made_up(pixels[max(last_row, 0) :]).all():
+        return 0
     start = int(scan.restarts[-1]) + 2 if len(scan.restarts) else scan.start
     count, found = _LEAST_LEFT_OVER, 0
     while 2 * count < scan.end - start:
@@ -117,8 +119,8 @@ def ends_grey(structure: Structure, pixels: np.ndarray) -> bool:
     rows, columns = last.shape[:2]
     if min(rows, columns) < 3:  # mixed with colours of the units beside it
         return True
-    last = last[[rows // 2, -1]][:, [columns // 2, -1]]
-    return bool(((last >= _MADE_UP.start) & (last < _MADE_UP.stop)).all())
+    last = last[min(_BLEED, rows // 2) :, min(_BLEED, columns // 2) :]
+    return bool((_is_made_up(last) & (last == last[:1, :1])).all())
 
 
 def are_read(data: bytes, start: int, end: int) -> bool:
@@ -184,11 +186,15 @@ def _share(pixels: np.ndarray, other: np.ndarray, structure: Structure) -> float
     differs = _units((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2), rows, columns)
     first = int(np.argmax(differs)) if differs.any() else differs.size - 1
     if len(structure.scans) == 1 and len(structure.scans[0].restarts):
-        grey = ((pixels < _MADE_UP.start) | (pixels >= _MADE_UP.stop)).reshape(*pixels.shape[:2], -1).any(axis=2)
-        made_up = ~_units(grey, rows, columns)
+        coloured = (~_is_made_up(pixels)).reshape(*pixels.shape[:2], -1).any(axis=2)
+        made_up = ~_units(coloured, rows, columns)
         made_up[:first] = False
         return max(int(made_up.sum()), 1) / differs.size
     return (differs.size - first) / differs.size
+
+
+def _is_made_up(pixels: np.ndarray) -> np.ndarray:
+    return (pixels >= _MADE_UP.start) & (pixels < _MADE_UP.stop)
 
 
 def _units(flags: np.ndarray, rows: int, columns: int) -> np.ndarray:

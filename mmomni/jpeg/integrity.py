@@ -34,6 +34,8 @@ from .stream import START
 from .structure import Scan, Structure, structure_of
 from .trailing import what_follows
 
+BROKEN_METADATA = 'broken application data (as JFIF, Adobe, profile) in it were passed over'
+BROKEN_EXIF = 'its EXIF cannot be read: how the photo is turned is not known'
 _LOST_SECTORS = (bytes(32), b'\xff' * 32)
 """The least of them: 256 zero bits are detail of more than a block, and 0xff is no data at all."""
 _NAMES = {0x00: 'zero', 0xFF: '0xff'}
