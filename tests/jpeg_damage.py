@@ -376,8 +376,8 @@ def exif_alien(data, rng):
 
 ALL = {
     **{function.__name__: function for function in (
-        cut_and_closed, scan_cut, zeroed_sector, sector_of_ones, stray_marker_in_scan, left_over, more_rows,
-        restart_of_another_number, restart_missing, interval_missing, restart_twice,
+        cut_and_closed, scan_cut, zeroed_sector, sector_of_ones, stray_marker_in_scan, left_over,
+        more_rows, restart_of_another_number, restart_missing, interval_missing, restart_twice,
         intervals_exchanged, restart_where_none_is_due, interval_changed, dc_alone, scans_missing,
         table_twice, codes_missing, stray_bytes, stray_marker, end_missing, exif_alien,
     )},

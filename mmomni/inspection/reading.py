@@ -102,8 +102,8 @@ def _reason(error: Exception, path: str) -> str:
     cause = error if isinstance(error, UnusualKindError) else error.__cause__ or error
     if isinstance(cause, UnidentifiedImageError):  # its text holds an address in memory
         return 'not an image file, or its header is broken'
-    reason = str(cause).removeprefix(f'{path}: ').replace(f"'{path}'", 'the file') or type(cause).__name__
-    return ' '.join(reason.split())
+    reason = str(cause).removeprefix(f'{path}: ').replace(f"'{path}'", 'the file')
+    return ' '.join((reason or type(cause).__name__).split())
 
 
 def _soft_shares(colours: np.ndarray) -> tuple[float, float]:

@@ -82,9 +82,9 @@ def _refusal(data: bytes, name: str, error: Exception) -> ImageReadError:
         return UnusualKindError(f'{name}: {undecodable(kind)}')
     unknown = isinstance(error, UnidentifiedImageError)
     return ImageReadError(
-        f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got {len(data)} bytes '
-        f'that cannot be decoded ({"no known image format" if unknown else error}); replace or '
-        'remove the file'
+        f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
+        f'{len(data)} bytes that cannot be decoded ('
+        f'{"no known image format" if unknown else error}); replace or remove the file'
     )
 
 

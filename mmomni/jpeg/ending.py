@@ -186,8 +186,8 @@ def _share(pixels: np.ndarray, other: np.ndarray, structure: Structure) -> float
     differs = _units((pixels != other).reshape(*pixels.shape[:2], -1).any(axis=2), rows, columns)
     first = int(np.argmax(differs)) if differs.any() else differs.size - 1
     if len(structure.scans) == 1 and len(structure.scans[0].restarts):
-        coloured = (~_is_made_up(pixels)).reshape(*pixels.shape[:2], -1).any(axis=2)
-        made_up = ~_units(coloured, rows, columns)
+        coloured = ~_is_made_up(pixels).reshape(*pixels.shape[:2], -1).all(axis=2)
+        made_up = ~_units(np.asarray(coloured), rows, columns)
         made_up[:first] = False
         return max(int(made_up.sum()), 1) / differs.size
     return (differs.size - first) / differs.size

@@ -1,4 +1,4 @@
-"""A JPEG up to its end, taken apart as a decoder meets it: segments, coded data, what is neither."""
+"""A JPEG up to its end, as a decoder meets it: segments, coded data, and what is neither."""
 
 import re
 from dataclasses import dataclass
@@ -163,7 +163,8 @@ class _Walk:
         end = stop
         while end > start and self.data[end - 1] == 0xFF:  # any number may fill
             end -= 1
-        restarts = numbers = np.zeros(0, np.int64)
+        restarts: np.ndarray = np.zeros(0, np.int64)
+        numbers: np.ndarray = np.zeros(0, np.uint8)
         if not plain:
             values = np.frombuffer(self.data, np.uint8, end - start, start)
             behind = values[1:]

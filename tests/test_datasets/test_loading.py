@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import jpeg_damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,6 +59,20 @@ def test_missing_image_is_named(tmp_path):
 def test_folder_instead_of_an_image_is_named(tmp_path):
     with pytest.raises(ImageReadError, match=tmp_path.name):
         load_image(str(tmp_path))
+
+
+@pytest.mark.parametrize('kind', jpeg_damage.ALL)
+def test_a_jpeg_whose_pixels_were_made_up_is_refused(kind, photo, save):
+    path = Path(save('a.jpg', photo(), quality=90, restart_marker_blocks=3 * ('rest' in kind)))
+    damage = jpeg_damage.ALL[kind](path.read_bytes(), np.random.default_rng(0))
+    if damage is None:  # of progressive files
+        return
+    path.write_bytes(damage[0])
+    if kind in jpeg_damage.HARMLESS:
+        assert load_image(str(path))['img'].shape[1:] == (80, 3)
+    else:
+        with pytest.raises(ImageReadError, match=r'a\.jpg: expected a whole .*; (replace|check)'):
+            load_image(str(path))
 
 
 def test_text_file_is_named(tmp_path):

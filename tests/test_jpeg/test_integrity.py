@@ -50,10 +50,15 @@ def is_refused(data):
     try:
         check_whole(data, 'a.jpg', decode(data))
     except ImageReadError as error:
-        assert str(error).startswith('a.jpg: expected a whole JPEG, got a damaged one: ')
-        assert str(error).endswith('; replace or remove the file')
-        return True
+        return is_clear(str(error))
     return False
+
+
+def is_clear(reason):
+    return bool(
+        re.match(r'a\.jpg: expected a whole JPEG, got a damaged one: ', reason)
+        and reason.endswith('; replace or remove the file')
+    )
 
 
 @pytest.mark.parametrize('data', (WHOLE | FLAT).values(), ids=(WHOLE | FLAT).keys())
@@ -206,7 +211,9 @@ def test_training_decodes_a_file_again_once_at_most(kind, decodings, monkeypatch
     assert len(calls) == decodings
 
 
-@pytest.mark.parametrize('part', [b'\xff\x01', b'\xff\xd0', b'\xff\xfe\0\2', b'\xffz', b'\0\xff\xd1'])
+@pytest.mark.parametrize(
+    'part', [b'\xff\x01', b'\xff\xd0', b'\xff\xfe\0\2', b'\xffz', b'\0\xff\xd1']
+)
 @pytest.mark.parametrize('place', ['header', 'scan'])
 def test_many_odd_parts_are_not_all_gone_through(part, place, monkeypatch):
     monkeypatch.setattr(structure, '_MOST_PARTS', 1000)
