@@ -18,7 +18,7 @@ RESTARTS = r'restart markers are wrong \(\d+ instead of \d+; .*blocks from about
 STRAY_MARKER = r'stray marker \(0x{:02x} at byte [\d,]+\) interrupts its coded data at'
 SECTOR = r'[\d,]+ bytes of its coded data are {} \(from byte [\d,]+ on, at .* %'
 LEFT_OVER = r'at least [\d,]+ bytes of its coded data are left over'
-FOLLOWS = r'{:,} bytes follow its end \(at byte {:,}\), {}'
+FOLLOWS = r'{:,} bytes? follows? its end \(at byte {:,}\), {}'
 RESTART = re.compile(rb'\xff[\xd0-\xd7]')
 
 
@@ -352,13 +352,13 @@ def _place(data, rng):
 def stray_bytes(data, rng):
     content = bytes(rng.integers(0, 255, int(rng.integers(1, 100)), np.uint8))
     damaged, at = _inserted(data, _place(data, rng), content)
-    return damaged, rf'{len(content)} stray bytes lie at byte {at:,}'
+    return damaged, rf'{len(content)} stray byte\(s\) at byte {at:,}'
 
 
 def stray_marker(data, rng):
     code = [0x01, *range(0xD0, 0xD8)][rng.integers(9)]
     damaged, at = _inserted(data, _place(data, rng), bytes([0xFF, code]))
-    return damaged, rf'a stray marker \(0x{code:02x}\) lies at byte {at:,}'
+    return damaged, rf'a stray marker \(0x{code:02x}\) at byte {at:,}'
 
 
 def end_missing(data, rng):

@@ -243,9 +243,9 @@ def _harmless(
     between = [stray for stray in structure.strays if not stray.in_scan]
     for stray in between[:1]:
         what = (
-            f'{stray.length:,} stray bytes lie at byte {stray.position:,}, outside of all segments'
+            f'{stray.length:,} stray byte(s) at byte {stray.position:,}, outside of all segments'
             if stray.marker is None
-            else f'a stray marker (0x{stray.marker:02x}) lies at byte {stray.position:,}'
+            else f'a stray marker (0x{stray.marker:02x}) at byte {stray.position:,}'
         )
         yield f'{what}{_and_more(between)}; decoders pass over them'
     for table in redefined(structure):

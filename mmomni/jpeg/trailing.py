@@ -42,7 +42,8 @@ def what_follows(data: bytes, structure: Structure) -> str:
     tail = _without_announced(data[start:], structure)
     if not tail:
         return ''
-    return f'{len(tail):,} bytes follow its end (at byte {len(data) - len(tail):,}), {_kind(tail)}'
+    count = '1 byte follows' if len(tail) == 1 else f'{len(tail):,} bytes follow'
+    return f'{count} its end (at byte {len(data) - len(tail):,}), {_kind(tail)}'
 
 
 def _without_announced(tail: bytes, structure: Structure) -> bytes:

@@ -330,7 +330,7 @@ def test_why_a_jpeg_is_of_no_use_is_said_without_its_path(words, tmp_path):
 
 ODD = {
     'text: no part of the picture': PLAIN + b'text',
-    '3 stray bytes lie at byte 20': PLAIN[:20] + b'abc' + PLAIN[20:],
+    '3 stray byte(s) at byte 20': PLAIN[:20] + b'abc' + PLAIN[20:],
     'its EXIF cannot be read': PLAIN[:2] + b'\xff\xe1\0\x0aExif\0\0xx' + PLAIN[2:],
     'broken application data': PLAIN[:2] + b'\xff\xee\0\x07Adobe' + PLAIN[2:],
 }
