@@ -16,8 +16,8 @@ from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
 from mmomni.jpeg.codec import decode_with_notes, undecodable
-from mmomni.jpeg.ending import ends_early, lacks_its_end, with_its_end
 from mmomni.jpeg.guarded import check_image, read_image_file
+from mmomni.jpeg.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
@@ -138,8 +138,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
-    are refused before anything is decoded. A JPEG that lacks nothing but its end is examined with
-    a note, while training and `check-data` leave it out.
+    are refused before anything is decoded. A damaged JPEG that can be decoded is examined with a
+    note, while training and `check-data` leave it out.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
@@ -159,19 +159,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     content, notes_of_file = content_of(content, source.picture, source.name, max_pixels)
     data = _read(content, source.name, max_pixels)
     orientation, notes = _look_at_header(data, source.name)
-    notes = [*notes_of_file, *notes]
-    if lacks_its_end(data):
-        whole = with_its_end(data)
-        lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
-        notes.append(f'its last two bytes, the end of a JPEG, are missing; {lacking}')
-        data = data if whole is None else whole
-    elif ends_early(data):
-        notes.append(
-            'its data end before its picture does: part of it is missing or damaged, and what is '
-            'seen there was made up in decoding'
-        )
+    data, flaws = examined(data)
     image, assumed = decode_with_notes(data, source.name, 'bgr', needs_end=False)
-    notes += [*assumed, *note_on_transparency(data, image)]
+    notes = [*notes_of_file, *notes, *flaws, *assumed, *note_on_transparency(data, image)]
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
 
@@ -217,9 +207,9 @@ def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:
     if LAYOUT in image.info:
         notes += image.info[LAYOUT].notes
     if image.info.get(PASSED_OVER):
-        notes.append('broken application data (as JFIF, Adobe, profile) in it were passed over')
+        notes.append(BROKEN_METADATA)
     if orientation is None:
-        notes.append('its EXIF cannot be read: how the photo is turned is not known')
+        notes.append(BROKEN_EXIF)
     return orientation or UPRIGHT, notes
 
 

@@ -136,10 +136,18 @@ def check_quantisation(record: Record) -> list[Finding]:
     return [_of_image(record, 'large-steps', message)]
 
 
+def check_integrity(record: Record) -> list[Finding]:
+    """A JPEG is nothing but its picture; damage that changes pixels is none of a readable image."""
+    image = record.image
+    if not isinstance(image, ImageFacts):
+        return []
+    return [_of_image(record, 'image-odd', oddity) for oddity in image.oddities]
+
+
 CHECKS: tuple[Check, ...] = (
     check_image_file, check_mask_file, check_mask_size, check_mask_area, check_mask_values,
     check_image_size, check_orientation, check_pixel_format, check_quantisation,
-    check_assumptions,
+    check_assumptions, check_integrity,
 )  # fmt: skip
 
 

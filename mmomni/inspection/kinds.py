@@ -51,7 +51,8 @@ KINDS: dict[str, Kind] = {
     ),
     'image-unreadable': Kind(
         'error', 'image cannot be read',
-        'Training skips it, testing counts it as unreadable. Download or convert it again.',
+        'Training skips it, testing counts it as unreadable. Download or convert it again; saving '
+        'a damaged one again hides what is missing.',
     ),
     'mask-missing': Kind(
         'error', 'mask file missing',
@@ -128,6 +129,10 @@ KINDS: dict[str, Kind] = {
     'large-steps': Kind(
         'note', 'quantisation steps above 63',
         'Strong compression; the network clamps these steps to 63.',
+    ),
+    'image-odd': Kind(
+        'note', 'JPEG is odd beside its pixels',
+        'Its pixels are whole, and it is trained on. The oddity may tell where it comes from.',
     ),
     'alpha': Kind('note', 'image has transparency', 'The loader drops the alpha channel.'),
     'deep': Kind(

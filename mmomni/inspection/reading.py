@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import cv2
@@ -12,8 +12,11 @@ from PIL import Image, UnidentifiedImageError
 from mmomni.datasets.masks import colours_of, tampered_of
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
-from mmomni.jpeg.codec import decode_with_notes
-from mmomni.jpeg.orientation import orientation_of
+from mmomni.jpeg.codec import UnusualKindError, decode_with_notes
+from mmomni.jpeg.integrity import BROKEN_EXIF, BROKEN_METADATA, whole_but_odd
+from mmomni.jpeg.luma import NO_LUMA, obstacle_to_luma
+from mmomni.jpeg.opening import PASSED_OVER
+from mmomni.jpeg.orientation import orientation_of, readable_orientation_of
 from mmomni.jpeg.quality import estimate_quality
 from mmomni.jpeg.tiff_pixels import LAYOUT
 
@@ -37,12 +40,15 @@ def read_record(sample: ListedImage) -> Record:
 def read_image(path: str) -> ImageFacts:
     """Raises whatever the file makes Pillow or the storage raise.
 
-    What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes.
+    What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes,
+    or whose pixels were made up in decoding.
     """
     data = read_bytes(path)
     pixels, assumed = decode_with_notes(data, path)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    oddities = whole_but_odd(data, path)
     with open_image(data) as image:
+        oddities += tuple(_header_oddities(image, data))
         return ImageFacts(
             width=grey.shape[1],
             height=grey.shape[0],
@@ -55,6 +61,7 @@ def read_image(path: str) -> ImageFacts:
             appearance=appearance_of(grey),
             jpeg=_jpeg_facts(image),
             assumed=(*(image.info[LAYOUT].notes if LAYOUT in image.info else ()), *assumed),
+            oddities=oddities,
         )
 
 
@@ -84,7 +91,7 @@ def _facts_or_fault(read: Callable[[str], Facts], path: str) -> Facts | Fault:
 
 
 def _reason(error: Exception, path: str) -> str:
-    cause = error.__cause__ or error
+    cause = error if isinstance(error, UnusualKindError) else error.__cause__ or error
     if isinstance(cause, UnidentifiedImageError):  # its text holds an address in memory
         return 'not an image file, or its header is broken'
     reason = str(cause).removeprefix(f'{path}: ').replace(f"'{path}'", 'the file')
@@ -118,6 +125,16 @@ def _count_colours(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         numbers = np.unique(np.concatenate((black, codes.ravel())), return_inverse=True)[1][1:]
         codes = numbers.reshape(grey.shape)
     return codes, np.bincount(codes.ravel(), minlength=1)
+
+
+def _header_oddities(image: Image.Image, data: bytes) -> Iterator[str]:
+    if image.info.get(PASSED_OVER):
+        yield BROKEN_METADATA
+    if readable_orientation_of(image) is None:
+        yield BROKEN_EXIF
+    obstacle = obstacle_to_luma(data)
+    if obstacle not in ('', NO_LUMA):
+        yield f'{obstacle}: its coefficients are those of a transcoded copy'
 
 
 def _jpeg_facts(image: Image.Image) -> JPEGFacts | None:

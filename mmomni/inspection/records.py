@@ -104,6 +104,7 @@ class ImageFacts(NamedTuple):
     appearance: Appearance | None  # what it looks like, None for a flat image
     jpeg: JPEGFacts | None  # None for other formats
     assumed: tuple[str, ...] = ()  # what was taken for its picture, or for white
+    oddities: tuple[str, ...] = ()  # what is odd in a JPEG and changes no pixel
 
 
 class MaskFacts(NamedTuple):

@@ -34,6 +34,10 @@ class ImageReadError(ValueError):
     """An image or mask file that cannot be used; the message names the file and the remedy."""
 
 
+class UnusualKindError(ImageReadError):
+    """An image of a kind that is not decoded, be it whole or not; the message names the kind."""
+
+
 def decode(
     data: bytes,
     name: str = 'image',
@@ -58,7 +62,7 @@ def decode(
 
     Raises:
         ImageReadError: The bytes are no image, are not whole, exceed Pillow's pixel limit, or
-            are of a kind that is not decoded, which is named.
+            (:class:`UnusualKindError`) are of a kind that is not decoded, which is named.
     """
     return decode_with_notes(data, name, channel_order, needs_end)[0]
 
@@ -98,22 +102,22 @@ def _decoded(
         OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError,
         cv2.error,
     ) as error:  # fmt: skip
-        raise ImageReadError(f'{name}: {_why_not(data, error)}') from error
+        raise _refusal(data, name, error) from error
 
 
-def _why_not(data: bytes, error: Exception) -> str:
+def _refusal(data: bytes, name: str, error: Exception) -> ImageReadError:
     if isinstance(error, UnsupportedFormat):
-        return str(error)
+        return ImageReadError(f'{name}: {error}')
     if isinstance(error, UnreadableTIFFError):
-        return error.refusal
+        return ImageReadError(f'{name}: {error.refusal}')
     kind = unusual_kind(data)
     if kind and not _is_cut(error):
-        return undecodable(kind)
+        return UnusualKindError(f'{name}: {undecodable(kind)}')
     unknown = isinstance(error, UnidentifiedImageError)
-    return (
-        f'expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got {len(data)} bytes '
-        f'that cannot be decoded ({"no known image format" if unknown else error}); replace or '
-        'remove the file'
+    return ImageReadError(
+        f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
+        f'{len(data)} bytes that cannot be decoded ('
+        f'{"no known image format" if unknown else error}); replace or remove the file'
     )
 
 

@@ -141,27 +141,35 @@ def luma_table(data: bytes) -> np.ndarray:
     Raises:
         ValueError: There is no such table or scan.
     """
-    frame, slots = b'', dict[int, np.ndarray]()
+    frame, slots = b'', dict[int, bytes]()
     for marker, content, _, _ in segments(data):
         if marker in FRAMES:
             frame = content
         elif marker == TABLES:
-            slots.update(_tables_in(content))
+            slots.update(raw_tables(content))
         elif marker == START_OF_SCAN and frame[6:7] in content[1 : 1 + 2 * content[0] : 2]:
             break
     if frame[8] not in slots:
         raise ValueError(f'no quantisation table {frame[8]}')
-    return slots[frame[8]]
+    return _table_of(slots[frame[8]])
 
 
-def _tables_in(content: bytes) -> Iterator[tuple[int, np.ndarray]]:
+def raw_tables(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Slot and steps of each quantisation table in a segment: 64 bytes, or 128 of 16 bits.
+
+    Raises:
+        ValueError: The last one is not whole.
+    """
     while content:
         precision, slot = divmod(content[0], 16)
-        size = 128 if precision else 64
-        steps = np.frombuffer(content[1 : 1 + size], '>u2' if precision else np.uint8)
-        if steps.size != 64:
-            raise ValueError(f'{steps.size} steps in quantisation table {slot}')
-        table = np.zeros(64, np.uint16)
-        table[list(ZIGZAG)] = steps
-        yield slot, table.reshape(8, 8)
-        content = content[1 + size :]
+        steps = content[1 : 129 if precision else 65]
+        if len(steps) != (128 if precision else 64):
+            raise ValueError(f'{len(steps)} bytes of quantisation table {slot}')
+        yield slot, steps
+        content = content[1 + len(steps) :]
+
+
+def _table_of(steps: bytes) -> np.ndarray:
+    table = np.zeros(64, np.uint16)
+    table[list(ZIGZAG)] = np.frombuffer(steps, np.uint8 if len(steps) == 64 else '>u2')
+    return table.reshape(8, 8)

@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import jpeg_damage
 import numpy as np
 import pytest
 from hostile_files import REASONS, make_hostile, many_scans, png_that_says
@@ -88,6 +89,20 @@ def test_what_comes_from_elsewhere_has_the_same_limits(monkeypatch):
 def test_a_name_that_no_file_can_have_is_named():
     with pytest.raises(ImageReadError, match='no file can have the name'):
         load_image('a\0b.jpg')
+
+
+@pytest.mark.parametrize('kind', jpeg_damage.ALL)
+def test_a_jpeg_whose_pixels_were_made_up_is_refused(kind, photo, save):
+    path = Path(save('a.jpg', photo(), quality=90, restart_marker_blocks=3 * ('rest' in kind)))
+    damage = jpeg_damage.ALL[kind](path.read_bytes(), np.random.default_rng(0))
+    if damage is None:  # of progressive files
+        return
+    path.write_bytes(damage[0])
+    if kind in jpeg_damage.HARMLESS:
+        assert load_image(str(path))['img'].shape[1:] == (80, 3)
+    else:
+        with pytest.raises(ImageReadError, match=r'a\.jpg: expected a whole .*; (replace|check)'):
+            load_image(str(path))
 
 
 def test_text_file_is_named(tmp_path):

@@ -25,7 +25,7 @@ def planted(tmp_path):
         'mask-full': 'full.png', 'mask-inverted': 'inverted.png', 'mask-jpeg': 'lossy.jpg',
         'mask-not-binary': 'classes.png', 'mask-soft-edge': 'soft.png',
         'mask-orphan': 'orphan.png',
-        'image-unreadable': 'truncated.jpg', 'image-tiny': 'tiny.png',
+        'image-unreadable': 'truncated.jpg', 'image-odd': 'followed.jpg', 'image-tiny': 'tiny.png',
         'image-rotated': 'rotated.jpg', 'stem-collision': 'twice.jpg', 'large-steps': 'coarse.jpg',
         'alpha': 'alpha.png', 'deep': 'deep.png', 'cmyk': 'cmyk.jpg',
         'train-test-exact': 'leaked.jpg', 'train-test-similar': 'seen.jpg',

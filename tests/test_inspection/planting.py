@@ -78,6 +78,8 @@ def plant_images(build):
     build.add('truncated.jpg')
     path = build.root / 'images' / 'truncated.jpg'
     path.write_bytes(path.read_bytes()[:600])
+    path = build.add('followed.jpg', quality=95)
+    path.write_bytes(path.read_bytes() + b'PK\x03\x04 an archive')
     build.add('tiny.png', build.picture((20, 40)))
     build.add('rotated.jpg', exif=orientation.tobytes(), quality=95)
     build.add('twice.jpg', quality=95)

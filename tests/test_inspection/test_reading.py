@@ -308,6 +308,45 @@ def test_a_broken_file_is_a_fault_in_words(kind, tmp_path):
     assert '0x' not in record.image.reason
 
 
+PLAIN = jpeg_bytes(make_picture(0), quality=90)
+KINDS_OF_JPEG = {
+    'a JPEG of 12 bits a sample': PLAIN.replace(b'\xff\xc0\0\x11\x08', b'\xff\xc1\0\x11\x0c'),
+    'a hierarchical JPEG': PLAIN.replace(b'\xff\xc0', b'\xff\xc5'),
+}
+DAMAGED = {
+    'its data end before its picture does: about': PLAIN[: len(PLAIN) // 2] + b'\xff\xd9',
+    'of component 1 are 0': PLAIN.replace(PLAIN[25:89], bytes(64)),
+}
+
+
+@pytest.mark.parametrize('words', KINDS_OF_JPEG | DAMAGED)
+def test_why_a_jpeg_is_of_no_use_is_said_without_its_path(words, tmp_path):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes((KINDS_OF_JPEG | DAMAGED)[words])
+    image = record_of(path).image
+    assert isinstance(image, Fault)
+    assert image.reason.startswith('expected ')
+    assert words in image.reason
+    assert str(tmp_path) not in image.reason
+
+
+ODD = {
+    'text: no part of the picture': PLAIN + b'text',
+    '3 stray byte(s) at byte 20': PLAIN[:20] + b'abc' + PLAIN[20:],
+    'its EXIF cannot be read': PLAIN[:2] + b'\xff\xe1\0\x0aExif\0\0xx' + PLAIN[2:],
+    'broken application data': PLAIN[:2] + b'\xff\xee\0\x07Adobe' + PLAIN[2:],
+}
+
+
+@pytest.mark.parametrize('words', ODD)
+def test_what_is_odd_in_a_whole_jpeg_is_a_note(words, tmp_path):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(ODD[words])
+    (finding,) = check_record(record_of(path))
+    assert (finding.kind, finding.level) == ('image-odd', 'note')
+    assert words in finding.message
+
+
 def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
     missing = Fault(True, 'no such file (No such file or directory)')
     assert record_of(tmp_path / 'missing.png').image == missing

@@ -4,7 +4,8 @@ import pytest
 from test_metadata import saved
 
 from mmomni.jpeg import ImageReadError, decode
-from mmomni.jpeg.ending import ends_early, with_its_end
+from mmomni.jpeg.ending import decoded, missing_share, with_its_end
+from mmomni.jpeg.structure import structure_of
 
 KINDS = {
     '4:4:4': dict(subsampling=0),
@@ -14,6 +15,10 @@ KINDS = {
     'restart markers': dict(restart_marker_blocks=1),
     'RGB': dict(keep_rgb=True),
 }
+
+
+def ends_early(data):
+    return missing_share(data, structure_of(data), decoded(data)) > 0
 
 
 @pytest.mark.parametrize('missing', [1, 2])

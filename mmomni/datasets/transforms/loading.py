@@ -7,6 +7,7 @@ from mmomni.datasets.masks import tampered_pixels
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.jpeg.arrays import bgr_of
+from mmomni.jpeg.integrity import check_whole
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
@@ -58,8 +59,8 @@ class LoadOriginalImage(_Loading):
     """Load an image and keep the file's own bytes, the carrier of its compression history.
 
     EXIF orientation is ignored: a rotated image would match neither its DCT coefficients nor
-    its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes
-    (which prediction examines with a note).
+    its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes,
+    or whose pixels were made up in decoding (prediction examines both with a note).
 
     Required Keys: img_path; or, of an image without a file, img (BGR uint8, (H, W, 3))
 
@@ -82,6 +83,7 @@ class LoadOriginalImage(_Loading):
         path = str(path)
         results['img_bytes'] = self.read(path)
         results['img'] = decode(results['img_bytes'], path, 'bgr')
+        check_whole(results['img_bytes'], path, results['img'])
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         results['dct_source'] = 'file'
         sign(results)
