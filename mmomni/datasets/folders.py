@@ -21,6 +21,9 @@ from .pairing import Misfit, Pairs, Suffixes
 
 MASK_ENDINGS = ('_gt', '_mask', '_edgemask', '_groundtruth', '-gt', '-mask')
 """By which the field tells a mask from its image, in lower case."""
+MASK_FOLDERS = frozenset((
+    'mask', 'masks', 'gt', 'groundtruth', 'groundtruths', 'ground_truth', 'annotations', 'labels',
+))  # fmt: skip
 SYSTEM_FILES = frozenset(('thumbs.db', 'ehthumbs.db', 'desktop.ini'))
 """What a file manager leaves in folders of pictures, as it does hidden files elsewhere."""
 
