@@ -17,10 +17,8 @@ from mmomni.utils.files import (
 )
 
 from .masks import is_mask
-from .pairing import Misfit, Pairs, Suffixes
+from .pairing import ANY_SUFFIX, Misfit, Pairs, Suffixes, called_like_masks
 
-MASK_ENDINGS = ('_gt', '_mask', '_edgemask', '_groundtruth', '-gt', '-mask')
-"""By which the field tells a mask from its image, in lower case."""
 MASK_FOLDERS = frozenset((
     'mask', 'masks', 'gt', 'groundtruth', 'groundtruths', 'ground_truth', 'annotations', 'labels',
 ))  # fmt: skip
@@ -70,8 +68,11 @@ class _Side:
 
     def without(self, wanted: Callable[[Path], bool]) -> '_Side':
         """The same less the files that another side has."""
-        kept = ([path for path in paths if wanted(path)] for paths in self.files[:2])
-        return _Side(self.folder, self.suffix, FilesBelow(*kept, self.files.hidden))
+        kept, others = (
+            [path for path in paths if wanted(path)]
+            for paths in (self.files.wanted, self.files.others)
+        )
+        return _Side(self.folder, self.suffix, FilesBelow(kept, others, self.files.hidden))
 
 
 def pair_in_folders(images: str, masks: str | None, suffixes: Suffixes) -> FolderPairs:
@@ -86,7 +87,7 @@ def pair_in_folders(images: str, masks: str | None, suffixes: Suffixes) -> Folde
         message = f'images and masks are both looked for in {images}, and nothing tells them apart'
         found.add('mask-is-image', images, message)
         return found
-    rivals = suffixes if beside else Suffixes()
+    rivals = suffixes if beside else ANY_SUFFIX
     image_side = _look(found, images, suffixes.image, is_image, rivals.mask)
     mask_side = None
     if masks is not None:
@@ -95,13 +96,14 @@ def pair_in_folders(images: str, masks: str | None, suffixes: Suffixes) -> Folde
         return found
     if mask_side is not None:
         taken = set(mask_side.files.wanted)
+        below = () if beside else (Path(mask_side.folder),)
         image_side = image_side.without(
-            lambda path: path not in taken and (beside or Path(mask_side.folder) not in path.parents)
+            lambda path: path not in taken and not any(each in path.parents for each in below)
         )
         _name_orphans(found, image_side, mask_side)
         if not beside:
             _leave_out(found, _name_unrecognised(found, image_side, mask_side))
-    _name_images_like_masks(found, image_side)
+    found.misfits += called_like_masks(image_side.by_stem)
     _leave_out(found, image_side)
     of_stem = {} if mask_side is None else mask_side.by_stem
     for stem, paths in sorted(image_side.by_stem.items()):
@@ -172,15 +174,6 @@ def _name_unrecognised(found: FolderPairs, images: _Side, masks: _Side) -> _Side
             message = f'its image has no mask, as its name does not end in {masks.suffix!r}'
         found.add('mask-unrecognised', str(path), message, stem)
     return masks.without(lambda path: path not in unread)
-
-
-def _name_images_like_masks(found: FolderPairs, images: _Side) -> None:
-    for stem, paths in images.by_stem.items():
-        ending = next((end for end in MASK_ENDINGS if stem.lower().endswith(end)), '')
-        of = images.by_stem.get(stem[: -len(ending)]) if ending else None
-        for path in paths if of else ():
-            message = f'its name is that of {osp.basename(of[0])} with {ending!r}'
-            found.add('image-is-mask', path, message, stem, of)
 
 
 def _leave_out(found: FolderPairs, side: _Side) -> None:

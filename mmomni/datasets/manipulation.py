@@ -21,7 +21,14 @@ from .host_options import (
 )
 from .list_files import list_lines, listed_pair
 from .mask_rules import GENERAL_RULE, mask_rule
-from .pairing import Suffixes, misfits_of, pairs_of_stems, refusal
+from .pairing import (
+    Suffixes,
+    called_like_masks,
+    misfits_of,
+    pairs_of_stems,
+    refusal,
+    stems_of,
+)
 from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 
 
@@ -100,7 +107,7 @@ class ManipulationDataset(BaseSegDataset):
         """``None``: labels are never mapped. Raises ``ValueError`` for other classes."""
         classes = cls.METAINFO['classes']
         if new_classes is not None and tuple(new_classes) != classes:
-            raise ValueError(f'masks have the classes {classes}, got metainfo classes {new_classes}')
+            raise ValueError(f'masks have the classes {classes}, got {new_classes} in metainfo')
         return None
 
     def load_data_list(self) -> list[dict]:
@@ -110,6 +117,13 @@ class ManipulationDataset(BaseSegDataset):
             raise ValueError(f'{self.name}: no images found in {self.ann_file or self.data_prefix}')
         if misfits := list(misfits_of(pairs)):
             raise refusal(self.name, misfits)
+        if called := list(called_like_masks(stems_of(pairs))):
+            print_log(
+                f'{self.name}: {len(called)} listed images are called like masks, the first is '
+                f'{called[0].file}: {called[0].message}; they are trained on as the list says',
+                logger='current',
+                level=logging.WARNING,
+            )
         kept = indices_of_split(len(pairs), self.held_out, self.split, self.name)
         pairs = [pairs[index] for index in kept]
         tampered = sum(mask is not None for _, mask in pairs)

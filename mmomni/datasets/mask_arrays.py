@@ -12,7 +12,6 @@ from mmomni.jpeg import ImageReadError
 from .mask_rules import HIGHEST
 
 SUFFIXES = ('.npy', '.mat')
-HIGHEST = 65535
 _NUMPY, _MATLAB = b'\x93NUMPY', b'MATLAB '
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -39,6 +38,7 @@ def read_values(data: bytes, name: str) -> tuple[np.ndarray, bool]:
     Raises:
         ImageReadError: It is no array, not one alone, not of two dimensions, or has values that
             are no whole numbers from 0 to 65535.
+        ImportError: It is of MATLAB, and SciPy is not installed.
     """
     numpy = data.startswith(_NUMPY) or name.lower().endswith('.npy')
     values = np.asarray(_read_npy(data, name) if numpy else _read_mat(data, name))
@@ -120,12 +120,12 @@ def _read_mat(data: bytes, name: str) -> np.ndarray:
     try:
         from scipy.io import loadmat
     except ImportError as error:
-        raise ImageReadError(
+        raise ImportError(
             f'{name}: reading .mat files needs SciPy: pip install scipy, or save the mask as PNG'
         ) from error
     if data[124:128] in (b'\x00\x02IM', b'\x02\x00MI') or data.startswith(b'MATLAB 7.3'):
         raise ImageReadError(
-            f"{name}: is a .mat file of version 7.3 (HDF5), which is not read; in MATLAB: "
+            f'{name}: is a .mat file of version 7.3 (HDF5), which is not read; in MATLAB: '
             "save(file, 'mask', '-v7'), or imwrite the mask as PNG"
         )
     variables: dict[str, Any]

@@ -73,8 +73,9 @@ def mask_values(data: bytes, name: str = 'mask', rule: MaskRule = GENERAL_RULE) 
     A pixel is tampered where any channel differs from 0, in 0/1, 0/255, colours, a palette, 16
     bits or an array alike. Masks saved as JPEG, or with loss otherwise, are cut at 127 instead,
     arrays of floats from 0 to 1 at one half. Alpha is ignored, unless the colours are one colour
-    all over: then it says where that colour is over black, so that, unless it is black itself, what
-    is not wholly transparent is tampered. Where all colours of a palette are one, its indices count.
+    all over: then it says where that colour lies over black, so that what is not wholly transparent
+    is tampered, unless the colour is black itself. Where a palette has but one colour, its indices
+    count.
 
     Args:
         data: The whole file.
@@ -83,6 +84,7 @@ def mask_values(data: bytes, name: str = 'mask', rule: MaskRule = GENERAL_RULE) 
 
     Raises:
         ImageReadError: The file cannot be read, or it is not clear what in it is tampered.
+        ImportError: It needs a package that is not installed.
     """
     if mask_arrays.is_array(data, name):
         array, shares = mask_arrays.read_values(data, name)

@@ -6,7 +6,7 @@ Here it is decided once: training refuses what is no pair, and the doctor names 
 import os
 import os.path as osp
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +14,18 @@ Pairs = list[tuple[str, str | None]]
 """Paths of images, and of their masks (``None``: authentic)."""
 
 
+MASK_ENDINGS = ('_gt', '_mask', '_edgemask', '_groundtruth', '-gt', '-mask')
+"""By which the field tells a mask from its image, in lower case."""
+
+
 class Suffixes(NamedTuple):
     """How the names of images and masks end, as mmseg has it; ``None``: in any known suffix."""
 
     image: str | None = None
     mask: str | None = None
+
+
+ANY_SUFFIX = Suffixes()
 
 
 class Misfit(NamedTuple):
@@ -54,8 +61,8 @@ REFUSALS = {
         'would count as authentic: {names}; save them as PNG (or .npy, .mat), or move them away'
     ),
     'mask-is-image': (
-        '{count} masks are their own images, the first are {names}: {messages}; where masks lie '
-        "beside images, say how their names end, seg_map_suffix='_gt.png' and img_suffix='.jpg'"
+        '{messages}{more}; correct the pairs, or, where masks lie beside images, say how the names '
+        "of both end, seg_map_suffix='_gt.png' and img_suffix='.jpg'"
     ),
     'image-is-mask': (
         '{count} images look like masks: {names} ({messages}); move them to the mask folder, say '
@@ -72,6 +79,7 @@ def refusal(name: str, misfits: Sequence[Misfit]) -> OSError | ValueError:
         names=[misfit.file for misfit in alike[:3]],
         stems=[misfit.stem for misfit in alike[:3]],
         messages=alike[0].message,
+        more='' if len(alike) == 1 else f' (and {len(alike) - 1} more are so)',
         files=' and '.join((alike[0].file, *alike[0].related[:1])),
         stem=alike[0].stem,
     )
@@ -84,10 +92,29 @@ def misfits_of(pairs: Pairs) -> Iterator[Misfit]:
     masks = {mask: image for image, mask in pairs if mask is not None}
     for image, mask in pairs:
         if mask is not None and is_its_image(image, mask):
-            yield Misfit('mask-is-image', mask, f'{mask} is {image}', related=(image,))
+            message = f'the mask {mask} is its image {image} itself'
+            yield Misfit('mask-is-image', mask, message, related=(image,))
         elif image in masks:
             message = f'it is the mask of {masks[image]}'
             yield Misfit('image-is-mask', image, message, related=(masks[image],))
+
+
+def called_like_masks(by_stem: Mapping[str, Sequence[str]]) -> Iterator[Misfit]:
+    """Images whose stem is that of another one and, say, ``_gt``, by their stems."""
+    for stem, paths in by_stem.items():
+        ending = next((end for end in MASK_ENDINGS if stem.lower().endswith(end)), '')
+        of = by_stem.get(stem[: -len(ending)], ()) if ending else ()
+        for path in paths if of else ():
+            message = f'its name is that of {osp.basename(of[0])} with {ending!r}'
+            yield Misfit('image-is-mask', path, message, stem, tuple(of))
+
+
+def stems_of(pairs: Pairs) -> dict[str, list[str]]:
+    """The images of a list by their paths without suffix, each once."""
+    stems: dict[str, list[str]] = {}
+    for image in dict.fromkeys(image for image, _ in pairs):
+        stems.setdefault(osp.splitext(image)[0], []).append(image)
+    return stems
 
 
 def is_its_image(image: str, mask: str) -> bool:

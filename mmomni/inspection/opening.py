@@ -20,7 +20,14 @@ from mmomni.datasets.host_options import (
 )
 from mmomni.datasets.list_files import list_lines, listed_pair
 from mmomni.datasets.mask_rules import GENERAL_RULE, mask_rule
-from mmomni.datasets.pairing import Suffixes, misfits_of, pairs_of_stems
+from mmomni.datasets.pairing import (
+    ANY_SUFFIX,
+    Suffixes,
+    called_like_masks,
+    misfits_of,
+    pairs_of_stems,
+    stems_of,
+)
 from mmomni.datasets.splits import SPLIT_DEFAULTS, at_indices, indices_of_split
 from mmomni.utils.files import is_image
 
@@ -88,7 +95,7 @@ def _open_folder(path: Path, split: str) -> DataSet:
     pair_folders(data_set, str(images), str(path / 'masks') if has_masks else None)
     for other in sorted(path.iterdir()) if has_images and not has_masks else ():
         if other.is_dir() and other.name.lower() in MASK_FOLDERS:
-            message = f'{other.name}/ beside images/, and no masks/: call it so if it holds the masks'
+            message = f'{other.name}/ lies beside images/, and masks/ is missing: is it the masks?'
             data_set.add('mask-unrecognised', str(other), message)
     _name_misfits(data_set)
     return data_set
@@ -179,13 +186,15 @@ def _keep_split(data_set: DataSet, config: dict) -> None:
 
 
 def _name_misfits(data_set: DataSet) -> None:
-    """Take out of the pairs what is an image and a mask at once, and name it."""
+    """Take out of the pairs what is an image and a mask at once, and name it and its like."""
     misfits = list(misfits_of(data_set.pairs))
     for kind, file, message, _, related in misfits:
         data_set.add(kind, file, message, related)
     images = {related[0] if kind == 'mask-is-image' else file
               for kind, file, _, _, related in misfits}  # fmt: skip
     data_set.pairs = [pair for pair in data_set.pairs if pair[0] not in images]
+    for kind, file, message, _, related in called_like_masks(stems_of(data_set.pairs)):
+        data_set.add(kind, file, message, related, 'warning')  # a list means what it says
 
 
 def _pair_lmdb(data_set: DataSet, root: str) -> None:
@@ -228,7 +237,7 @@ def _name_shared_stems(data_set: DataSet) -> None:
 
 
 def pair_folders(
-    data_set: DataSet, images: str, masks: str | None, suffixes: Suffixes = Suffixes()
+    data_set: DataSet, images: str, masks: str | None, suffixes: Suffixes = ANY_SUFFIX
 ) -> None:
     """Fill a set from a folder of images and one of masks, paired by path without suffix."""
     found = pair_in_folders(images, masks, suffixes)
@@ -240,7 +249,7 @@ def pair_folders(
         data_set.add('set-missing', images, 'there are no images in the folder')
     name = Path(images).name
     if found.pairs and name.lower() in MASK_FOLDERS:
-        message = f'a folder called {name}/ is given as images: give the one above, with images/ too'
+        message = f'a folder called {name}/ is given as images; give the one above it'
         data_set.add('image-is-mask', images, message)
     masks_named = {file for kind, file, *_ in found.misfits if kind == 'image-is-mask'}
     data_set.pairs += [pair for pair in found.pairs if pair[0] not in masks_named]

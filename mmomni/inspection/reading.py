@@ -93,7 +93,7 @@ def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
 
 def _digest_of(labels: np.ndarray) -> str:
     digest = hashlib.blake2b(repr(labels.shape).encode(), digest_size=16)
-    digest.update(labels)
+    digest.update(labels.tobytes())
     return digest.hexdigest()
 
 

@@ -178,7 +178,8 @@ def test_a_folder_by_another_name_is_the_same_folder(touch, tmp_path):
 def test_masks_in_a_folder_below_are_no_images(touch, tmp_path, log):
     touch('a.jpg', 'x/b.jpg', 'masks/a.png', 'masks/x/b.png')
     prefix = dict(img_path='', seg_map_path='masks')
-    assert pairs(tmp_path, data_prefix=prefix) == {'a.jpg': 'masks/a.png', 'x/b.jpg': 'masks/x/b.png'}
+    expected = {'a.jpg': 'masks/a.png', 'x/b.jpg': 'masks/x/b.png'}
+    assert pairs(tmp_path, data_prefix=prefix) == expected
     assert not [line for line in log if 'left out' in line]
 
 
@@ -228,7 +229,7 @@ def test_a_mask_that_is_its_image_is_refused(listed, make, touch, tmp_path):
     (tmp_path / 'list.txt').write_text(
         'images/a.jpg masks/a.png\nimages/b.jpg masks/b.png\n'
     )
-    with pytest.raises(ValueError, match=r"1 masks are their own images.*masks/a\.png'"):
+    with pytest.raises(ValueError, match=r'the mask .*masks/a\.png is its image .*a\.jpg itself'):
         dataset(tmp_path, **(dict(ann_file='list.txt') if listed else {}))
 
 
@@ -237,6 +238,16 @@ def test_a_file_that_is_listed_as_image_and_as_mask_is_refused(touch, tmp_path):
     (tmp_path / 'list.txt').write_text('a.jpg a_gt.png\na_gt.png -\n')
     with pytest.raises(ValueError, match=r'1 images look like masks.*it is the mask of .*a\.jpg'):
         dataset(tmp_path, ann_file='list.txt')
+
+
+def test_a_list_may_have_images_that_are_called_like_masks(touch, tmp_path, log):
+    """Of inpainting, ``_gt`` may be the original; the list says so, and the log asks."""
+    touch('a.jpg', 'a_gt.jpg', 'm.png')
+    (tmp_path / 'list.txt').write_text('a.jpg m.png\na_gt.jpg -\n')
+    assert pairs(tmp_path, ann_file='list.txt') == {'a.jpg': 'm.png', 'a_gt.jpg': None}
+    (line,) = [line for line in log if 'called like masks' in line]
+    assert '1 listed images' in line
+    assert 'a_gt.jpg: its name is that of a.jpg' in line
 
 
 def test_empty_files_and_pipes_are_not_compared(tmp_path):

@@ -63,7 +63,7 @@ def all_kinds(planted, tmp_path):
     for name in ('a.png', 'a.tif', 'b.png'):
         listed.add(name)
     path = listed.root / 'train.txt'
-    names = ('images/a.png -', 'images/a.tif -', 'lost.png -', 'images/b.png lost_mask.png', 'alone')
+    names = ('images/a.png -', 'images/a.tif -', 'lost.png -', 'images/b.png gone.png', 'alone')
     path.write_text('\n'.join(names))
     config = tmp_path / 'config.json'
     others = [dict(type='CityscapesDataset'), dict(type='ManipulationDataset', data_root='absent')]

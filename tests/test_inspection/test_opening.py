@@ -361,6 +361,15 @@ def test_a_list_that_cannot_be_read_is_a_finding(make, reason, tmp_path):
     assert finding.message.startswith(f'the list file cannot be read ({reason}')
 
 
+def test_listed_images_that_are_called_like_masks_are_a_warning(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.jpg m.png\na_GT.png -\n')
+    (data_set,) = open_sets([str(tmp_path / 'list.txt')])
+    (finding,) = data_set.findings
+    assert (finding.kind, finding.level) == ('image-is-mask', 'warning')
+    assert (Path(finding.file).name, Path(finding.related[0]).name) == ('a_GT.png', 'a.jpg')
+    assert len(data_set.pairs) == 2
+
+
 def test_stems_shared_in_a_list_are_named_once(tmp_path):
     path = tmp_path / 'list.txt'
     names = ('a.tif', 'a.png', 'a.png', 'a.jpg', 'b.png', 'b.png', 'sub/a.png')

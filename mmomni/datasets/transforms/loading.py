@@ -80,7 +80,10 @@ class LoadManipulationMask(_Loading):
         if 'seg_map_path' not in results:
             return results
         path = results['seg_map_path']
-        mask = np.zeros(results['ori_shape'], np.uint8) if path is None else self._read(path, results)
+        if path is None:
+            mask = np.zeros(results['ori_shape'], np.uint8)
+        else:
+            mask = self._read(path, results)
         if mask.shape != tuple(results['ori_shape']):
             raise ImageReadError(
                 f'{path}: expected a mask of (height, width) {tuple(results["ori_shape"])}, the '
