@@ -3,6 +3,7 @@
 import os.path as osp
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +20,6 @@ from mmomni.utils.files import (
 from .masks import is_mask
 from .pairing import ANY_SUFFIX, Misfit, Pairs, Suffixes, called_like_masks
 
-MASK_FOLDERS = frozenset((
-    'mask', 'masks', 'gt', 'groundtruth', 'groundtruths', 'ground_truth', 'annotations', 'labels',
-))  # fmt: skip
 SYSTEM_FILES = frozenset(('thumbs.db', 'ehthumbs.db', 'desktop.ini'))
 """What a file manager leaves in folders of pictures, as it does hidden files elsewhere."""
 
@@ -61,15 +59,15 @@ class _Side:
     folder: str
     suffix: str
     files: FilesBelow
-    by_stem: dict[str, list[str]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.by_stem = find_by_stem(Path(self.folder), self.files.wanted, self.suffix)
+    @cached_property
+    def by_stem(self) -> dict[str, list[str]]:
+        return find_by_stem(Path(self.folder), self.files.wanted, self.suffix)
 
-    def without(self, wanted: Callable[[Path], bool]) -> '_Side':
-        """The same less the files that another side has."""
+    def without(self, is_taken: Callable[[Path], bool]) -> '_Side':
+        """The same less the files that are something else."""
         kept, others = (
-            [path for path in paths if wanted(path)]
+            [path for path in paths if not is_taken(path)]
             for paths in (self.files.wanted, self.files.others)
         )
         return _Side(self.folder, self.suffix, FilesBelow(kept, others, self.files.hidden))
@@ -95,14 +93,17 @@ def pair_in_folders(images: str, masks: str | None, suffixes: Suffixes) -> Folde
     if image_side is None:
         return found
     if mask_side is not None:
-        taken = set(mask_side.files.wanted)
-        below = () if beside else (Path(mask_side.folder),)
-        image_side = image_side.without(
-            lambda path: path not in taken and not any(each in path.parents for each in below)
-        )
+        below = Path(mask_side.folder)
+        if beside:
+            taken = set(mask_side.files.wanted)
+            image_side = image_side.without(taken.__contains__)
+        elif Path(image_side.folder) in below.parents:
+            image_side = image_side.without(lambda path: below in path.parents)
+        _name_collisions(found, mask_side)
         _name_orphans(found, image_side, mask_side)
         if not beside:
             _leave_out(found, _name_unrecognised(found, image_side, mask_side))
+    _name_collisions(found, image_side)
     found.misfits += called_like_masks(image_side.by_stem)
     _leave_out(found, image_side)
     of_stem = {} if mask_side is None else mask_side.by_stem
@@ -135,15 +136,17 @@ def _look(
         return mine if suffix is not None else by_name(path)
 
     try:
-        side = _Side(folder, suffix or '', files_below(Path(folder), is_wanted))
+        return _Side(folder, suffix or '', files_below(Path(folder), is_wanted))
     except OSError as error:
         found.add('set-missing', folder, str(error))
         return None
+
+
+def _name_collisions(found: FolderPairs, side: _Side) -> None:
     for stem, paths in side.by_stem.items():
         if len(paths) > 1:
             message = f'{len(paths)} files have the stem {stem!r}'
             found.add('stem-collision', paths[0], message, stem, paths[1:])
-    return side
 
 
 def _name_orphans(found: FolderPairs, images: _Side, masks: _Side) -> None:
@@ -173,7 +176,7 @@ def _name_unrecognised(found: FolderPairs, images: _Side, masks: _Side) -> _Side
         if masks.suffix:
             message = f'its image has no mask, as its name does not end in {masks.suffix!r}'
         found.add('mask-unrecognised', str(path), message, stem)
-    return masks.without(lambda path: path not in unread)
+    return masks.without(unread.__contains__)
 
 
 def _leave_out(found: FolderPairs, side: _Side) -> None:

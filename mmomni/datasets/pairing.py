@@ -16,6 +16,11 @@ Pairs = list[tuple[str, str | None]]
 
 MASK_ENDINGS = ('_gt', '_mask', '_edgemask', '_groundtruth', '-gt', '-mask')
 """By which the field tells a mask from its image, in lower case."""
+MASK_FOLDERS = frozenset((
+    'mask', 'masks', 'gt', 'groundtruth', 'groundtruths', 'ground_truth', 'annotations', 'labels',
+))  # fmt: skip
+IMAGE_FOLDERS = ([], ['images'], ['image'], ['imgs'], ['img'])
+"""Where the images of such a folder are: in the one above, or in one beside it."""
 
 
 class Suffixes(NamedTuple):
@@ -100,13 +105,24 @@ def misfits_of(pairs: Pairs) -> Iterator[Misfit]:
 
 
 def called_like_masks(by_stem: Mapping[str, Sequence[str]]) -> Iterator[Misfit]:
-    """Images whose stem is that of another one and, say, ``_gt``, by their stems."""
+    """Images whose stem is another's with, say, ``_gt``, or in, say, ``masks/``, by their stems."""
     for stem, paths in by_stem.items():
-        ending = next((end for end in MASK_ENDINGS if stem.lower().endswith(end)), '')
-        of = by_stem.get(stem[: -len(ending)], ()) if ending else ()
-        for path in paths if of else ():
-            message = f'its name is that of {osp.basename(of[0])} with {ending!r}'
-            yield Misfit('image-is-mask', path, message, stem, tuple(of))
+        shown = next((each for each in _images_of(stem) if each in by_stem), None)
+        if shown is not None:
+            for path in paths:
+                message = f'its name is that of a mask of {by_stem[shown][0]}'
+                yield Misfit('image-is-mask', path, message, stem, tuple(by_stem[shown]))
+
+
+def _images_of(stem: str) -> Iterator[str]:
+    """Stems that the image would have if this were the stem of a mask."""
+    lower = stem.lower()
+    yield from (stem[: -len(end)] for end in MASK_ENDINGS if lower.endswith(end))
+    *folders, name = stem.split('/')
+    for place, folder in enumerate(folders):
+        if folder.lower() in MASK_FOLDERS:
+            above, below = folders[:place], [*folders[place + 1 :], name]
+            yield from ('/'.join([*above, *each, *below]) for each in IMAGE_FOLDERS)
 
 
 def stems_of(pairs: Pairs) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmomni.datasets.configured import check_prefix, sets_of, type_name
-from mmomni.datasets.folders import MASK_FOLDERS, pair_in_folders
+from mmomni.datasets.folders import pair_in_folders
 from mmomni.datasets.host_options import (
     DEFAULT_PREFIX,
     check_host_options,
@@ -22,6 +22,7 @@ from mmomni.datasets.list_files import list_lines, listed_pair
 from mmomni.datasets.mask_rules import GENERAL_RULE, mask_rule
 from mmomni.datasets.pairing import (
     ANY_SUFFIX,
+    MASK_FOLDERS,
     Suffixes,
     called_like_masks,
     misfits_of,

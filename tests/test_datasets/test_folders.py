@@ -25,6 +25,7 @@ def touch(tmp_path):
 
 
 def dataset(root, **options):
+    options = dict(serialize_data=False) | options  # which takes long and changes no path
     return ManipulationDataset(domain='natural', data_root=str(root), **options)
 
 
@@ -203,6 +204,28 @@ def test_an_image_that_is_called_as_the_mask_of_another_is_refused(mask, touch, 
         dataset(tmp_path, data_prefix=dict(img_path='images'))
 
 
+@pytest.mark.parametrize(
+    ('image', 'mask'),
+    [
+        ('a.jpg', 'masks/a.png'),
+        ('y/a.jpg', 'Gt/y/a.png'),
+        ('images/y/a.jpg', 'masks/y/a.png'),
+        ('x/img/a.jpg', 'x/groundtruth/a.png'),
+    ],
+)
+def test_masks_in_a_folder_among_the_images_are_refused(image, mask, touch, tmp_path):
+    """All of them would be authentic images."""
+    touch(image, mask)
+    with pytest.raises(ValueError, match=rf"1 images look like masks: .*{mask}'\].*{image}"):
+        dataset(tmp_path, data_prefix=dict(img_path=''))
+
+
+@pytest.mark.parametrize('name', ['masks/b', 'gt', 'x/masks/a'])
+def test_a_folder_that_only_sounds_like_one_of_masks_is_none(name, touch, tmp_path):
+    touch('a.jpg', f'{name}.png')
+    assert len(pairs(tmp_path, data_prefix=dict(img_path=''))) == 2
+
+
 @pytest.mark.parametrize('name', ['b_gt', 'a_mask2', 'gt', '_gt', 'mask'])
 def test_an_image_that_only_sounds_like_a_mask_is_none(name, touch, tmp_path):
     touch('images/a.jpg', f'images/{name}.png')
@@ -247,7 +270,7 @@ def test_a_list_may_have_images_that_are_called_like_masks(touch, tmp_path, log)
     assert pairs(tmp_path, ann_file='list.txt') == {'a.jpg': 'm.png', 'a_gt.jpg': None}
     (line,) = [line for line in log if 'called like masks' in line]
     assert '1 listed images' in line
-    assert 'a_gt.jpg: its name is that of a.jpg' in line
+    assert 'a_gt.jpg: its name is that of a mask of ' in line
 
 
 def test_empty_files_and_pipes_are_not_compared(tmp_path):

@@ -24,6 +24,7 @@ def root(tmp_path):
 
 
 def dataset(root, **options):
+    options = dict(serialize_data=False) | options  # which takes long
     return ManipulationDataset(domain='natural', data_root=str(root), **options)
 
 
