@@ -19,7 +19,7 @@ MASK_ENDINGS = ('_gt', '_mask', '_edgemask', '_groundtruth', '-gt', '-mask')
 MASK_FOLDERS = frozenset((
     'mask', 'masks', 'gt', 'groundtruth', 'groundtruths', 'ground_truth', 'annotations', 'labels',
 ))  # fmt: skip
-IMAGE_FOLDERS = ([], ['images'], ['image'], ['imgs'], ['img'])
+IMAGE_FOLDERS: tuple[list[str], ...] = ([], ['images'], ['image'], ['imgs'], ['img'])
 """Where the images of such a folder are: in the one above, or in one beside it."""
 
 
