@@ -30,6 +30,9 @@ class DocTamperDataset(ManipulationDataset):
     def __init__(self, data_root: str, domain: str = 'document', **kwargs: Any) -> None:
         if kwargs.get('ann_file'):
             raise ValueError('an LMDB lists its own samples: DocTamperDataset takes no ann_file')
+        for key in ('data_prefix', 'img_suffix', 'seg_map_suffix'):
+            if kwargs.pop(key, None):
+                raise ValueError(f'an LMDB has no folders: DocTamperDataset takes no {key}')
         super().__init__(domain=domain, data_root=data_root, data_prefix={}, **kwargs)
 
     def load_data_list(self) -> list[dict]:

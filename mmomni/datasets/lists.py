@@ -129,13 +129,18 @@ def pairs_of_list(path: Path, root: str, single: bool = False) -> ListFile:
     return found
 
 
-def describe_missing(path: Path, root: str, pairs: Sequence[ListedPair]) -> str:
+def describe_missing(path: Path, root: str, pairs: Sequence[tuple]) -> str:
     """How many files of a list are not there, and which; nothing if all are.
+
+    Args:
+        path: The list.
+        root: What its paths are relative to.
+        pairs: Tuples that begin with an image and its mask (``None``: authentic).
 
     Raises:
         FileNotFoundError: Not one is there.
     """
-    files = [file for pair in pairs for file in (pair.image, pair.mask) if file is not None]
+    files = [file for pair in pairs for file in pair[:2] if file is not None]
     missing = [file for file in files if not osp.isfile(file)]
     if not missing:
         return ''

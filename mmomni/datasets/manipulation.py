@@ -1,5 +1,5 @@
 import logging
-import os.path as osp
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -7,11 +7,29 @@ from mmengine.logging import print_log
 
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
-from mmomni.utils.files import find_by_stem
+from mmomni.utils.text import read_text, text_lines
 
 from .configured import check_prefix
+from .folders import pair_in_folders
 from .host import BaseSegDataset
+from .host_options import (
+    DEFAULT_PREFIX,
+    check_host_options,
+    check_prefix_keys,
+    check_suffixes,
+    folders_of,
+)
 from .lists import describe_missing, pairs_of_list
+from .mask_rules import GENERAL_RULE, mask_rule
+from .pairing import (
+    Pairs,
+    Suffixes,
+    called_like_masks,
+    misfits_of,
+    pairs_of_stems,
+    refusal,
+    stems_of,
+)
 from .splits import SPLIT_DEFAULTS, check_split, indices_of_split
 
 
@@ -24,8 +42,9 @@ class ManipulationDataset(BaseSegDataset):
         data_root/images/**/a.jpg   data_root/masks/**/a.png      paired by path without suffix
         ann_file: lines ``image mask`` or ``image -``             relative to data_root
 
-    In the first, an image without a mask is authentic, while a mask without an image is an
-    error; without a mask folder (``data_prefix=dict(img_path=...)``) all are authentic. A list
+    In the first, an image without a mask is authentic, while a mask without an image, a file that
+    is no mask among the masks, and a mask among the images are errors; without a mask folder
+    (``data_prefix=dict(img_path=...)``) all are authentic. Hidden files are passed over. A list
     file may have any form that :mod:`mmomni.datasets.list_rows` reads: columns, CSV, JSON.
 
     A file that cannot be read never ends a run. It is named in the log; in training another
@@ -39,7 +58,15 @@ class ManipulationDataset(BaseSegDataset):
         name: What tables call this set. Default: the last part of ``data_root``.
         held_out: So many images, evenly spaced over the list, are held out of training.
         split: ``'train'``: all but those; ``'held_out'``: those, to validate on.
-        **kwargs: Those of :class:`mmseg.datasets.BaseSegDataset`.
+        img_suffix: Images are the files whose names end so. With a list file: its lines are stems,
+            as mmseg has them, to which this and ``seg_map_suffix`` (default ``'.png'``) are added
+            in the folders of ``data_prefix``.
+        seg_map_suffix: Masks are called as their images with this instead of ``img_suffix``.
+        mask_channel: Of :data:`mmomni.datasets.mask_rules.CHANNELS`, what of a mask file counts.
+        mask_ignore: A grey value, or a list of grey values and colours, of mask pixels that neither
+            losses nor metrics count.
+        **kwargs: Those of :class:`mmseg.datasets.BaseSegDataset`; what would have no effect is
+            refused.
     """
 
     METAINFO: ClassVar[dict] = dict(
@@ -53,6 +80,10 @@ class ManipulationDataset(BaseSegDataset):
         data_prefix: dict | None = None,
         held_out: int = SPLIT_DEFAULTS['held_out'],
         split: str = SPLIT_DEFAULTS['split'],
+        img_suffix: str | None = None,
+        seg_map_suffix: str | None = None,
+        mask_channel: str = GENERAL_RULE.channel,
+        mask_ignore: int | Sequence | None = None,
         **kwargs: Any,
     ) -> None:
         check_split(split, held_out)
@@ -61,16 +92,39 @@ class ManipulationDataset(BaseSegDataset):
         self.domain = domain
         self.name = name or Path(kwargs.get('data_root') or '').name or domain
         self._named_unreadable: set[str] = set()
-        check_prefix(self.name, kwargs.get('ann_file'), data_prefix)
-        if data_prefix is None and not kwargs.get('ann_file'):
-            data_prefix = dict(img_path='images', seg_map_path='masks')
+        check_host_options(self.name, kwargs)
+        check_suffixes(self.name, kwargs.get('ann_file'), img_suffix, seg_map_suffix)
+        self._suffixes = Suffixes(img_suffix, seg_map_suffix)
+        self._mask_rule = mask_rule(mask_channel, mask_ignore)
+        if img_suffix is None:
+            check_prefix(self.name, kwargs.get('ann_file'), data_prefix)
+        if data_prefix is None and (img_suffix is not None or not kwargs.get('ann_file')):
+            data_prefix = dict(DEFAULT_PREFIX)
+        check_prefix_keys(self.name, data_prefix)
         super().__init__(data_prefix=data_prefix or {}, **kwargs)
+
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence | None = None) -> dict | None:
+        """``None``: labels are never mapped. Raises ``ValueError`` for other classes."""
+        classes = cls.METAINFO['classes']
+        if new_classes is not None and tuple(new_classes) != classes:
+            raise ValueError(f'masks have the classes {classes}, got {new_classes} in metainfo')
+        return None
 
     def load_data_list(self) -> list[dict]:
         """Raises ``FileNotFoundError`` or ``ValueError`` naming what does not fit."""
-        pairs = self._pairs_of_list() if self.ann_file else self._pairs_of_folders()
+        pairs = self._pairs()
         if not pairs:
             raise ValueError(f'{self.name}: no images found in {self.ann_file or self.data_prefix}')
+        if misfits := list(misfits_of(pairs)):
+            raise refusal(self.name, misfits)
+        if called := list(called_like_masks(stems_of(pairs))):
+            print_log(
+                f'{self.name}: {len(called)} listed images are called like masks, the first is '
+                f'{called[0].file}: {called[0].message}; they are trained on as the list says',
+                logger='current',
+                level=logging.WARNING,
+            )
         kept = indices_of_split(len(pairs), self.held_out, self.split, self.name)
         pairs = [pairs[index] for index in kept]
         tampered = sum(mask is not None for _, mask in pairs)
@@ -85,51 +139,50 @@ class ManipulationDataset(BaseSegDataset):
             label_map=self.label_map,
             reduce_zero_label=self.reduce_zero_label,
         )
+        if self._mask_rule != GENERAL_RULE:
+            shared['mask_rule'] = self._mask_rule
         return [
             dict(img_path=image, seg_map_path=mask, seg_fields=[], **shared)
             for image, mask in pairs
         ]
 
-    def _pairs_of_list(self) -> list[tuple[str, str | None]]:
+    def _pairs(self) -> Pairs:
+        if self.ann_file and self._suffixes.image is not None:
+            return self._pairs_of_stems()
+        return self._pairs_of_list() if self.ann_file else self._pairs_of_folders()
+
+    def _pairs_of_list(self) -> Pairs:
         path = Path(self.ann_file)
         if not path.is_file():
             raise FileNotFoundError(f'{self.name}: expected a list file at {path}, found none')
-        root = self.data_root or ''
-        found = pairs_of_list(path, root)
-        missing = describe_missing(path, root, found.pairs)
+        found = pairs_of_list(path, self.data_root or '')
         for note in found.notes:
             print_log(f'{self.name}: {note}', logger='current')
+        return self._existing([(pair.image, pair.mask) for pair in found.pairs], path)
+
+    def _existing(self, pairs: Pairs, path: Path) -> Pairs:
+        missing = describe_missing(path, self.data_root or '', pairs)
         if missing:
             print_log(f'{self.name}: {missing}', logger='current', level=logging.ERROR)
-        return [(pair.image, pair.mask) for pair in found.pairs]
+        return pairs
 
-    def _pairs_of_folders(self) -> list[tuple[str, str | None]]:
-        images = self._files_by_stem(self.data_prefix['img_path'])
-        masks = {}
-        if self.data_prefix.get('seg_map_path'):
-            masks = self._files_by_stem(self.data_prefix['seg_map_path'])
-        orphans = sorted(set(masks) - set(images))
-        if orphans:
-            raise ValueError(
-                f'{self.name}: {len(orphans)} masks have no image of the same stem, the first are '
-                f'{orphans[:3]}; rename them, or give the pairs in a list file (ann_file)'
-            )
-        return [(image, masks.get(stem)) for stem, image in sorted(images.items())]
+    def _pairs_of_stems(self) -> Pairs:
+        path = Path(self.ann_file)
+        if not path.is_file():
+            raise FileNotFoundError(f'{self.name}: expected a list file at {path}, found none')
+        lines = text_lines(read_text(path))
+        pairs = pairs_of_stems(lines, *folders_of(self.name, self.data_prefix), self._suffixes)
+        return self._existing(pairs, path)
 
-    def _files_by_stem(self, folder: str) -> dict[str, str]:
-        if not osp.isdir(folder):
-            raise FileNotFoundError(
-                f'{self.name}: expected a folder at {folder}, found none; check data_root, or, if '
-                "all images are authentic, set data_prefix=dict(img_path='images')"
-            )
-        found = find_by_stem(Path(folder))
-        for stem, paths in found.items():
-            if len(paths) > 1:
-                raise ValueError(
-                    f'{self.name}: {paths[0]} and {paths[1]} share the stem {stem!r}, so masks '
-                    'cannot be paired with them; rename one, or use a list file (ann_file)'
-                )
-        return {stem: path for stem, (path,) in found.items()}
+    def _pairs_of_folders(self) -> Pairs:
+        found = pair_in_folders(*folders_of(self.name, self.data_prefix), self._suffixes)
+        for folder, kinds, images in found.left_out:
+            level = logging.WARNING if images else logging.INFO
+            message = f'{self.name}: left out of {folder}, as no samples: {kinds}'
+            print_log(message, logger='current', level=level)
+        if found.misfits:
+            raise refusal(self.name, found.misfits)
+        return found.pairs
 
     def prepare_data(self, idx: int) -> dict | None:
         """One packed sample; ``None`` (mmengine then draws another) if unreadable in training."""

@@ -1,6 +1,9 @@
 """Which images of a training set are held out of it, to validate on."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+Item = TypeVar('Item')
 
 SPLITS = ('train', 'held_out')
 SPLIT_DEFAULTS: dict[str, Any] = dict(held_out=0, split='train')
@@ -43,3 +46,17 @@ def indices_of_split(total: int, held_out: int, split: str, name: str) -> list[i
         )
     held = [k * total // held_out for k in range(held_out)]
     return held if split == 'held_out' else sorted(set(range(total)) - set(held))
+
+
+def at_indices(items: Sequence[Item], indices: int | Sequence[int] | None) -> list[Item]:
+    """Those that ``indices`` of a data set leave: the first or, if negative, the last so many.
+
+    Raises:
+        IndexError: There is no such item.
+        TypeError: Neither a number nor a sequence of numbers.
+    """
+    if indices is None:
+        return list(items)
+    if isinstance(indices, int):
+        return list(items[:indices] if indices >= 0 else items[indices:])
+    return [items[index] for index in indices]

@@ -75,7 +75,7 @@ def check_mask_values(record: Record) -> list[Finding]:
     if not isinstance(mask, MaskFacts):
         return []
     if mask.jpeg:
-        return [_of_mask(record, 'mask-jpeg', 'a JPEG holds no exact values')]
+        return [_of_mask(record, 'mask-jpeg', 'a file saved with loss holds no exact values')]
     if mask.soft == 0:
         return []
     if mask.stray == 0:
@@ -83,6 +83,27 @@ def check_mask_values(record: Record) -> list[Finding]:
         return [_of_mask(record, 'mask-soft-edge', message)]
     message = f'{mask.soft:.2%} of the pixels have a third value or more'
     return [_of_mask(record, 'mask-not-binary', message)]
+
+
+def check_mask_source(record: Record) -> list[Finding]:
+    """What was read is what the set says, or what every mask has: its colours."""
+    mask = record.mask
+    if not isinstance(mask, MaskFacts) or record.sample.rule.channel != 'auto':
+        return []
+    where = {'alpha': 'what is not transparent', 'indices': 'what has not index 0'}
+    if mask.source not in where:
+        return []
+    message = f'{where[mask.source]} counts as tampered, {mask.tampered:.1%} of the pixels'
+    return [_of_mask(record, 'mask-elsewhere', message)]
+
+
+def check_image_pixels(record: Record) -> list[Finding]:
+    """The image is no mask."""
+    image = record.image
+    if not isinstance(image, ImageFacts) or not image.like_mask:
+        return []
+    message = 'black and one other colour, as a mask has them'
+    return [_of_image(record, 'image-is-mask', message, 'warning')]
 
 
 def check_image_size(record: Record) -> list[Finding]:
@@ -146,8 +167,8 @@ def check_integrity(record: Record) -> list[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     check_image_file, check_mask_file, check_mask_size, check_mask_area, check_mask_values,
-    check_image_size, check_orientation, check_pixel_format, check_quantisation,
-    check_assumptions, check_integrity,
+    check_mask_source, check_image_pixels, check_image_size, check_orientation,
+    check_pixel_format, check_quantisation, check_assumptions, check_integrity,
 )  # fmt: skip
 
 

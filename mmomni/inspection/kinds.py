@@ -24,7 +24,7 @@ KINDS: dict[str, Kind] = {
     'set-missing': Kind(
         'error', 'set cannot be opened',
         'Training would stop at the start: it is not there, or empty, or cannot be split. Correct '
-        'data_root, ann_file, data_prefix, held_out or split.',
+        'data_root, ann_file, data_prefix, img_suffix, seg_map_suffix, held_out, split or indices.',
     ),
     'list-line': Kind(
         'error', 'line of a list file cannot be understood',
@@ -45,6 +45,25 @@ KINDS: dict[str, Kind] = {
         'error', 'mask without an image',
         'The dataset refuses the folder. Rename the mask like its image, or remove it.',
     ),
+    'mask-unrecognised': Kind(
+        'error', 'file among the masks that is no mask',
+        'The dataset refuses the folder, because the image would count as authentic. Save it as '
+        'PNG (or .npy, .mat), or move it away.',
+    ),
+    'mask-is-image': Kind(
+        'error', 'mask is its own image',
+        'The dataset refuses the set. Correct the pairing; where masks lie beside their images, '
+        'say how the names of both end with img_suffix and seg_map_suffix.',
+    ),
+    'image-is-mask': Kind(
+        'error', 'image looks like a mask',
+        'It would count as an authentic image. Move it to the masks, or say how the names of '
+        'images and masks end; where only its pixels say so, it is a warning.',
+    ),
+    'label-contradiction': Kind(
+        'error', 'same file with different labels',
+        'One of the labels is wrong, and the network is taught both. Keep one.',
+    ),
     'image-missing': Kind(
         'error', 'image file missing',
         'Training skips it, testing counts it as unreadable. Correct the list or restore the file.',
@@ -60,7 +79,7 @@ KINDS: dict[str, Kind] = {
     ),
     'mask-unreadable': Kind(
         'error', 'mask cannot be read',
-        'The pair is skipped. Download or convert the mask again.',
+        'The pair is skipped. Download or convert the mask again, or say how it is to be read.',
     ),
     'mask-size': Kind(
         'error', 'mask has another size than its image',
@@ -94,10 +113,15 @@ KINDS: dict[str, Kind] = {
     'mask-not-binary': Kind(
         'warning', 'mask has more than two values',
         'Every value but 0 counts as tampered, classes and noise included. Decide which values '
-        'mean tampered and write the mask as 0/255.',
+        'mean tampered and write the mask as 0/255, or name those that do not count (mask_ignore).',
+    ),
+    'mask-elsewhere': Kind(
+        'warning', 'mask is not in the colours',
+        'They are one colour all over, so alpha or the indices of the palette were read. Look '
+        'whether the right part is marked; mask_channel says what counts.',
     ),
     'mask-jpeg': Kind(
-        'warning', 'mask saved as JPEG',
+        'warning', 'mask saved as JPEG, or with other loss',
         'Compression blurred its edges; it is cut at 127. Prefer the lossless original.',
     ),
     'image-rotated': Kind(
@@ -146,6 +170,11 @@ KINDS: dict[str, Kind] = {
     'cmyk': Kind(
         'note', 'CMYK image',
         'Converted to RGB; its coefficients are no luma and come from a transcoded copy.',
+    ),
+    'files-left-out': Kind(
+        'note', 'files that are no samples',
+        'Hidden files, notes, or images of formats that training does not read (then a warning): '
+        'convert these.',
     ),
     'set-unchecked': Kind(
         'note', 'dataset type not known',

@@ -10,10 +10,28 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmomni.datasets.configured import check_prefix, sets_of, type_name
+from mmomni.datasets.folders import pair_in_folders
+from mmomni.datasets.host_options import (
+    DEFAULT_PREFIX,
+    check_host_options,
+    check_prefix_keys,
+    check_suffixes,
+    folders_of,
+)
 from mmomni.datasets.lists import read_list
-from mmomni.datasets.splits import SPLIT_DEFAULTS, indices_of_split
-from mmomni.utils.files import find_by_stem, find_images, is_image
-from mmomni.utils.text import read_text
+from mmomni.datasets.mask_rules import GENERAL_RULE, mask_rule
+from mmomni.datasets.pairing import (
+    ANY_SUFFIX,
+    MASK_FOLDERS,
+    Suffixes,
+    called_like_masks,
+    misfits_of,
+    pairs_of_stems,
+    stems_of,
+)
+from mmomni.datasets.splits import SPLIT_DEFAULTS, at_indices, indices_of_split
+from mmomni.utils.files import find_images, is_image
+from mmomni.utils.text import read_text, text_lines
 
 from .records import DataSet
 
@@ -21,8 +39,13 @@ CONFIG_SUFFIXES = frozenset(('.py', '.json', '.yaml', '.yml'))
 FOLDER_TYPES = ('ManipulationDataset',)
 LMDB_TYPES = ('DocTamperDataset',)
 SPLITS = ('train', 'val', 'test')
-FILE_KEYS = ('type', 'data_root', 'ann_file', 'data_prefix', 'held_out', 'split')
+FILE_KEYS = (
+    'type', 'data_root', 'ann_file', 'data_prefix', 'img_suffix', 'seg_map_suffix', 'held_out',
+    'split', 'indices',
+)  # fmt: skip
 """What of a set's config says which files it has."""
+LABEL_KEYS = ('mask_channel', 'mask_ignore')
+"""What of it says how its masks are read."""
 UNKNOWN_DOMAIN = '-'
 
 
@@ -61,6 +84,7 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
     name = f'{path.resolve().parent.name}/{path.name}'
     data_set = DataSet(name, UNKNOWN_DOMAIN, split, str(path))
     pair_list(data_set, str(path), str(path.parent))
+    _name_misfits(data_set)
     return [data_set]
 
 
@@ -82,6 +106,11 @@ def _open_folder(path: Path, split: str) -> DataSet:
         return data_set
     images = path / 'images' if has_images else path
     pair_folders(data_set, str(images), str(path / 'masks') if has_masks else None)
+    for other in sorted(path.iterdir()) if has_images and not has_masks else ():
+        if other.is_dir() and other.name.lower() in MASK_FOLDERS:
+            message = f'{other.name}/ lies beside images/, and masks/ is missing: is it the masks?'
+            data_set.add('mask-unrecognised', str(other), message)
+    _name_misfits(data_set)
     return data_set
 
 
@@ -131,7 +160,7 @@ def open_config(path: Path) -> list[DataSet]:
         for leaf in sets_of(config, f'{split}_dataloader'):
             if 'type' not in leaf:
                 continue
-            files = {key: leaf.get(key, SPLIT_DEFAULTS.get(key)) for key in FILE_KEYS}
+            files = {key: leaf.get(key, SPLIT_DEFAULTS.get(key)) for key in FILE_KEYS + LABEL_KEYS}
             _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
             if split not in splits:
                 splits.append(split)
@@ -146,21 +175,43 @@ def _open_described(config: dict, split: str) -> DataSet:
     name = config.get('name') or Path(root or (domain if domain != UNKNOWN_DOMAIN else kind)).name
     data_set = DataSet(name, domain, split, root or name)
     try:
+        if kind not in FOLDER_TYPES + LMDB_TYPES:
+            data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
+            return data_set
+        check_host_options(name, config)
+        channel = config.get('mask_channel', GENERAL_RULE.channel)
+        data_set.rule = mask_rule(channel, config.get('mask_ignore'))
         if kind in LMDB_TYPES:
             _pair_lmdb(data_set, root)
-        elif kind not in FOLDER_TYPES:
-            data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
-        elif config.get('ann_file'):
-            check_prefix(name, config['ann_file'], config.get('data_prefix'))
-            pair_list(data_set, osp.join(root, config['ann_file']), root)
         else:
-            prefix = config.get('data_prefix') or dict(img_path='images', seg_map_path='masks')
-            images, masks = prefix['img_path'], prefix.get('seg_map_path')
-            pair_folders(data_set, osp.join(root, images), masks and osp.join(root, masks))
+            _pair_files(data_set, config, root)
         _keep_split(data_set, config)
-    except (OSError, KeyError, ImportError, ValueError) as error:
+        _name_misfits(data_set)
+    except (OSError, LookupError, ImportError, TypeError, ValueError) as error:
         data_set.add('set-missing', data_set.root, str(error))
     return data_set
+
+
+def _pair_files(data_set: DataSet, config: dict, root: str) -> None:
+    """As the dataset does: list file or folders, with the endings of names that it is given."""
+    ann_file, prefix = config.get('ann_file'), config.get('data_prefix')
+    suffixes = Suffixes(config.get('img_suffix'), config.get('seg_map_suffix'))
+    check_suffixes(data_set.name, ann_file, *suffixes)
+    check_prefix_keys(data_set.name, prefix)
+    if ann_file and suffixes.image is None:
+        check_prefix(data_set.name, ann_file, prefix)
+        pair_list(data_set, osp.join(root, ann_file), root)
+        return
+    prefix = DEFAULT_PREFIX if prefix is None else prefix
+    joined = {key: osp.join(root, path) for key, path in prefix.items()}
+    images, masks = folders_of(data_set.name, joined)
+    if ann_file:
+        lines = text_lines(read_text(Path(root, ann_file)))
+        data_set.pairs = pairs_of_stems(lines, images, masks, suffixes)
+        if not data_set.pairs:
+            data_set.add('set-missing', osp.join(root, ann_file), 'the list file names no images')
+    else:
+        pair_folders(data_set, images, masks, suffixes)
 
 
 def _keep_split(data_set: DataSet, config: dict) -> None:
@@ -169,7 +220,20 @@ def _keep_split(data_set: DataSet, config: dict) -> None:
     if pairs:
         given = {key: config.get(key, default) for key, default in SPLIT_DEFAULTS.items()}
         kept = indices_of_split(len(pairs), name=data_set.name, **given)
+        kept = at_indices(kept, config.get('indices'))
         data_set.pairs = [pairs[index] for index in kept]
+
+
+def _name_misfits(data_set: DataSet) -> None:
+    """Take out of the pairs what is an image and a mask at once, and name it and its like."""
+    misfits = list(misfits_of(data_set.pairs))
+    for kind, file, message, _, related in misfits:
+        data_set.add(kind, file, message, related)
+    images = {related[0] if kind == 'mask-is-image' else file
+              for kind, file, _, _, related in misfits}  # fmt: skip
+    data_set.pairs = [pair for pair in data_set.pairs if pair[0] not in images]
+    for kind, file, message, _, related in called_like_masks(stems_of(data_set.pairs)):
+        data_set.add(kind, file, message, related, 'warning')  # a list means what it says
 
 
 def _pair_lmdb(data_set: DataSet, root: str) -> None:
@@ -207,31 +271,23 @@ def _name_shared_stems(data_set: DataSet) -> None:
             data_set.add('stem-shared', first, 'only the suffix differs', tuple(others))
 
 
-def pair_folders(data_set: DataSet, images: str, masks: str | None) -> None:
+def pair_folders(
+    data_set: DataSet, images: str, masks: str | None, suffixes: Suffixes = ANY_SUFFIX
+) -> None:
     """Fill a set from a folder of images and one of masks, paired by path without suffix."""
-    images_by_stem, masks_by_stem = _by_stem(data_set, images), {}
-    if masks is not None:
-        masks_by_stem = _by_stem(data_set, masks)
-    if not images_by_stem and osp.isdir(images):
+    found = pair_in_folders(images, masks, suffixes)
+    for kind, file, message, _, related in found.misfits:
+        data_set.add(kind, file, message, related)
+    for folder, kinds, claims in found.left_out:
+        data_set.add('files-left-out', folder, kinds, level='warning' if claims else None)
+    if not found.pairs and not found.misfits:
         data_set.add('set-missing', images, 'there are no images in the folder')
-    for stem in sorted(set(masks_by_stem) - set(images_by_stem)):
-        for mask in masks_by_stem[stem]:
-            data_set.add('mask-orphan', mask, f'no image in {images} has the stem {stem!r}')
-    for stem, paths in sorted(images_by_stem.items()):
-        masks_of = masks_by_stem.get(stem)
-        data_set.pairs += [(path, masks_of[0] if masks_of else None) for path in paths]
-
-
-def _by_stem(data_set: DataSet, folder: str) -> dict[str, list[str]]:
-    if not osp.isdir(folder):
-        data_set.add('set-missing', folder, 'expected a folder, found none')
-        return {}
-    found = find_by_stem(Path(folder))
-    for stem, paths in found.items():
-        if len(paths) > 1:
-            message = f'{len(paths)} files have the stem {stem!r}'
-            data_set.add('stem-collision', paths[0], message, tuple(paths[1:]))
-    return found
+    name = Path(images).name
+    if found.pairs and name.lower() in MASK_FOLDERS:
+        message = f'a folder called {name}/ is given as images; give the one above it'
+        data_set.add('image-is-mask', images, message)
+    masks_named = {file for kind, file, *_ in found.misfits if kind == 'image-is-mask'}
+    data_set.pairs += [pair for pair in found.pairs if pair[0] not in masks_named]
 
 
 def _make_names_unique(sets: Iterable[DataSet]) -> None:

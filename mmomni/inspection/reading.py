@@ -3,13 +3,15 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmomni.datasets.masks import colours_of, tampered_of
+from mmomni.datasets.mask_rules import GENERAL_RULE, MaskRule
+from mmomni.datasets.masks import IGNORED, mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
 from mmomni.jpeg.codec import UnusualKindError, decode_with_notes
@@ -26,6 +28,8 @@ from .similarity import appearance_of
 JPEG_FORMATS = ('JPEG', 'MPO')
 BITS_PER_SAMPLE_TAG = 258
 EDGE_WIDTH = 2
+DARK, CLEAN_SHARE = 16, 0.95
+"""Of a mask saved as JPEG: nearly black or white are so many grey levels, and so many pixels."""
 
 Facts = TypeVar('Facts', ImageFacts, MaskFacts)
 
@@ -33,7 +37,9 @@ Facts = TypeVar('Facts', ImageFacts, MaskFacts)
 def read_record(sample: ListedImage) -> Record:
     """Open, decode and measure the files of a sample."""
     image = _facts_or_fault(read_image, sample.image)
-    mask = None if sample.mask is None else _facts_or_fault(read_mask, sample.mask)
+    mask = None
+    if sample.mask is not None:
+        mask = _facts_or_fault(partial(read_mask, rule=sample.rule), sample.mask)
     return Record(sample, image, mask)
 
 
@@ -62,21 +68,47 @@ def read_image(path: str) -> ImageFacts:
             jpeg=_jpeg_facts(image),
             assumed=(*(image.info[LAYOUT].notes if LAYOUT in image.info else ()), *assumed),
             oddities=oddities,
+            like_mask=_looks_like_mask(pixels, image.format in JPEG_FORMATS),
         )
 
 
-def read_mask(path: str) -> MaskFacts:
+def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
     """Raises whatever the file makes Pillow or the storage raise."""
-    colours, is_jpeg = colours_of(read_bytes(path), path)
-    tampered = tampered_of(colours, is_jpeg)
+    values = mask_values(read_bytes(path), path, rule)
+    tampered, labels = values.tampered(), values.labels()
     height, width = tampered.shape
     border = np.concatenate(
         (tampered[0], tampered[-1], tampered[1:-1, 0], tampered[1:-1, -1])
     )
-    soft, stray = (0.0, 0.0) if is_jpeg else _soft_shares(colours)
+    soft, stray = 0.0, 0.0
+    if values.threshold == 0:
+        counted = values.colours * (labels != IGNORED)[..., None]
+        soft, stray = _soft_shares(counted if rule.ignore else values.colours)
     return MaskFacts(
-        width, height, is_jpeg, float(tampered.mean()), float(border.mean()), soft, stray
-    )
+        width, height, values.source == 'lossy', float(tampered.mean()), float(border.mean()),
+        soft, stray, values.source, _digest_of(labels),
+    )  # fmt: skip
+
+
+def _digest_of(labels: np.ndarray) -> str:
+    digest = hashlib.blake2b(repr(labels.shape).encode(), digest_size=16)
+    digest.update(labels.tobytes())
+    return digest.hexdigest()
+
+
+def _looks_like_mask(rgb: np.ndarray, jpeg: bool) -> bool:
+    """Of black and one other colour, black the more: a page in black and white has more white."""
+    if jpeg:
+        grey = rgb[..., 1]
+        if np.ptp(rgb[::16, ::16], axis=2).any() or np.ptp(rgb, axis=2).any():
+            return False
+        black, other = float((grey <= DARK).mean()), float((grey >= 255 - DARK).mean())
+        return other > 0 and black > 0.5 and black + other >= CLEAN_SHARE
+    few = rgb[::8, ::8].reshape(-1, 3)
+    if len(np.unique(few, axis=0)) > 2:
+        return False
+    codes, counts = _count_colours(rgb)
+    return np.count_nonzero(counts) == 2 and bool(2 * counts[0] > codes.size)
 
 
 def _facts_or_fault(read: Callable[[str], Facts], path: str) -> Facts | Fault:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mmomni.datasets.mask_rules import GENERAL_RULE, MaskRule
+
 from .kinds import KINDS
 from .similarity import Appearance
 
@@ -50,6 +52,7 @@ class ListedImage(NamedTuple):
     split: str
     image: str
     mask: str | None
+    rule: MaskRule = GENERAL_RULE
 
     @property
     def held_out(self) -> bool:
@@ -67,13 +70,17 @@ class DataSet:
     root: str  # the folder or list file
     pairs: list[tuple[str, str | None]] = field(default_factory=list)  # (image, mask or None)
     findings: list[Finding] = field(default_factory=list)
+    rule: MaskRule = GENERAL_RULE  # how its masks are to be read
 
-    def add(self, kind: str, file: str, message: str, related: tuple[str, ...] = ()) -> None:
-        self.findings.append(Finding.of(self, kind, file, message, related))
+    def add(
+        self, kind: str, file: str, message: str, related: tuple[str, ...] = (),
+        level: str | None = None,
+    ) -> None:
+        self.findings.append(Finding.of(self, kind, file, message, related, level))  # fmt: skip
 
     def samples(self) -> list[ListedImage]:
         about = self.name, self.domain, self.split
-        return [ListedImage(*about, image, mask) for image, mask in self.pairs]
+        return [ListedImage(*about, image, mask, self.rule) for image, mask in self.pairs]
 
 
 class Fault(NamedTuple):
@@ -105,6 +112,7 @@ class ImageFacts(NamedTuple):
     jpeg: JPEGFacts | None  # None for other formats
     assumed: tuple[str, ...] = ()  # what was taken for its picture, or for white
     oddities: tuple[str, ...] = ()  # what is odd in a JPEG and changes no pixel
+    like_mask: bool = False  # whether its pixels are those of a mask
 
 
 class MaskFacts(NamedTuple):
@@ -112,11 +120,13 @@ class MaskFacts(NamedTuple):
 
     width: int  # in pixels
     height: int  # in pixels
-    jpeg: bool  # whether it was saved as JPEG
+    jpeg: bool  # whether it was saved with loss
     tampered: float  # share of tampered pixels
     border: float  # share of tampered pixels in the outermost rows and columns
     soft: float  # share of pixels that are neither 0 nor the most frequent other colour
     stray: float  # share of such pixels more than two pixels away from an edge
+    source: str = 'colours'  # what of the file says it, as MaskValues has it
+    labels: str = ''  # digest of what is tampered, the same for equal masks in other files
 
 
 class Record(NamedTuple):

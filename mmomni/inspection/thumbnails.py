@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmomni.datasets.masks import colours_of, tampered_pixels
+from mmomni.datasets.masks import colours_of, mask_values, tampered_pixels
 from mmomni.datasets.stored_files import read_bytes
-from mmomni.jpeg import decode, open_image
+from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.orientation import orientation_of, upright
 
 SIDE = 168
@@ -43,11 +43,19 @@ def upright_thumbnail(image: str) -> bytes | None:
 def mask_thumbnail(mask: str) -> bytes | None:
     """A mask as it is stored, brightened to full range; ``None`` if it cannot be read."""
     try:
-        small = _shrink(colours_of(read_bytes(mask), mask)[0])
+        small = _shrink(_colours(read_bytes(mask), mask))
     except Exception:  # noqa: BLE001  (what cannot be shown was reported already)
         return None
     peak = int(small.max())
     return _jpeg((small.astype(np.uint32) * 255 // max(peak, 1)).astype(np.uint8))
+
+
+def _colours(data: bytes, mask: str) -> np.ndarray:
+    """Those that say what is tampered, or, where that is not clear, those of the file."""
+    try:
+        return mask_values(data, mask).colours
+    except ImageReadError:
+        return colours_of(data, mask)[0]
 
 
 def _pixels(path: str) -> np.ndarray | None:

@@ -22,8 +22,59 @@ def is_image(path: Path) -> bool:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All image files below a folder, by their names, linked subfolders included, sorted."""
-    return sorted(filter(is_image, _walk(folder, lambda _: None)))
+    """All image files below a folder, by their names, linked subfolders included, sorted.
+
+    Hidden files are none, see :func:`contents_of`.
+
+    Raises:
+        OSError: A folder cannot be entered.
+    """
+    return files_below(folder, is_image).wanted
+
+
+class FilesBelow(NamedTuple):
+    """Every file below a folder, by its name.
+
+    Attributes:
+        wanted: Those looked for, sorted.
+        others: Those that are neither these nor hidden, sorted.
+        hidden: So many are hidden.
+    """
+
+    wanted: list[Path]
+    others: list[Path]
+    hidden: int
+
+
+def files_below(folder: Path, is_wanted: Callable[[Path], bool]) -> FilesBelow:
+    """All files below a folder, linked subfolders included; none of them is opened.
+
+    Raises:
+        OSError: A folder cannot be entered, so that files in it would be passed over.
+    """
+    wanted: list[Path] = []
+    others: list[Path] = []
+    hidden = 0
+
+    def refuse(error: OSError) -> None:
+        path = Path(os.fsdecode(error.filename or folder))
+        if not _is_hidden(path, folder):
+            raise type(error)(
+                f'{path}: this folder cannot be entered ({error.strerror or error}), so that its '
+                'files would be left out; make it readable, or move it away'
+            ) from error
+
+    for path in _walk(folder, refuse):
+        if _is_hidden(path, folder):
+            hidden += 1
+        else:
+            (wanted if is_wanted(path) else others).append(path)
+    return FilesBelow(sorted(wanted), sorted(others), hidden)
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a part of a path below a folder begins with a dot."""
+    return any(part.startswith('.') for part in path.relative_to(folder).parts)
 
 
 class Contents(NamedTuple):
@@ -50,18 +101,15 @@ def contents_of(folder: Path) -> Contents:
     closed: dict[Path, str] = {}
     others: dict[Path, str] = {}
 
-    def is_hidden(path: Path) -> bool:
-        return any(part.startswith('.') for part in path.relative_to(folder).parts)
-
     def note(error: OSError) -> None:
         path = Path(os.fsdecode(error.filename or folder))
-        if is_hidden(path):
+        if _is_hidden(path, folder):
             others[path] = HIDDEN
         else:
             closed[path] = error.strerror or str(error)
 
     for path in _walk(folder, note):
-        if is_hidden(path):
+        if _is_hidden(path, folder):
             others[path] = HIDDEN
         # A name that says so is enough: that file need not be opened here.
         elif claims_image(path) or (kind := kind_of(path)).is_image:
@@ -130,11 +178,23 @@ def missing_text(path: Path) -> str:
     return f'{path}: does not exist{above}{hint}'
 
 
-def find_by_stem(folder: Path) -> dict[str, list[str]]:
-    """Image files below a folder by their path in it without the suffix, as masks are paired."""
+def find_by_stem(
+    folder: Path, paths: Iterable[Path] | None = None, suffix: str = ''
+) -> dict[str, list[str]]:
+    """Image files below a folder by their path in it without the suffix, as masks are paired.
+
+    Args:
+        folder: The paths without suffix are relative to it.
+        paths: Files below it; default: its images.
+        suffix: How their names end; default: each in what follows its last dot.
+
+    Raises:
+        OSError: A folder cannot be entered.
+    """
     found: dict[str, list[str]] = {}
-    for path in find_images(folder):
-        stem = path.relative_to(folder).with_suffix('').as_posix()
+    for path in find_images(folder) if paths is None else paths:
+        below = path.relative_to(folder)
+        stem = below.as_posix()[: -len(suffix)] if suffix else below.with_suffix('').as_posix()
         found.setdefault(stem, []).append(str(path))
     return found
 

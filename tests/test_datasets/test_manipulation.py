@@ -82,7 +82,7 @@ def test_sub_folders_are_part_of_the_stem(touch, tmp_path):
 
 def test_other_files_are_passed_over(touch, tmp_path):
     touch('images/a.jpg', 'images/Thumbs.db', 'images/notes.txt', 'images/.DS_Store')
-    touch('masks/meta.json')
+    touch('masks/Thumbs.db', 'masks/.DS_Store', 'masks/.ipynb_checkpoints/a.png')
     assert pairs(dataset(tmp_path), tmp_path) == {'images/a.jpg': None}
 
 

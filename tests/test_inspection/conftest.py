@@ -1,5 +1,12 @@
 import pytest
-from planting import Builder, make_mask, plant_copies, plant_images, plant_masks
+from planting import (
+    Builder,
+    make_mask,
+    plant_copies,
+    plant_images,
+    plant_masks,
+    plant_strangers,
+)
 
 
 @pytest.fixture
@@ -19,12 +26,15 @@ def planted(tmp_path):
     train, test = Builder(tmp_path / 'planted'), Builder(tmp_path / 'planted_test', 100)
     plant_masks(train)
     plant_images(train)
+    plant_strangers(train)
     plant_copies(train, test)
     files = {
         'mask-size': 'size.png', 'mask-unreadable': 'broken_mask.png', 'mask-empty': 'empty.png',
         'mask-full': 'full.png', 'mask-inverted': 'inverted.png', 'mask-jpeg': 'lossy.jpg',
         'mask-not-binary': 'classes.png', 'mask-soft-edge': 'soft.png',
-        'mask-orphan': 'orphan.png',
+        'mask-orphan': 'orphan.png', 'mask-unrecognised': 'exr.exr', 'mask-is-image': 'own.png',
+        'mask-elsewhere': 'white.png', 'image-is-mask': 'shown_gt.png', 'files-left-out': 'images',
+        'label-contradiction': 'said_a.png',
         'image-unreadable': 'truncated.jpg', 'image-odd': 'followed.jpg', 'image-tiny': 'tiny.png',
         'image-rotated': 'rotated.jpg', 'stem-collision': 'twice.jpg', 'large-steps': 'coarse.jpg',
         'alpha': 'alpha.png', 'deep': 'deep.png', 'cmyk': 'cmyk.jpg',

@@ -70,6 +70,22 @@ def plant_masks(build):
     build.add('classes.png', mask=classes)
     build.add('soft.png', mask=soft)
     save(build.root / 'masks' / 'orphan.png', make_mask())
+    build.add('exr.png', mask=False)
+    (build.root / 'masks' / 'exr.exr').write_bytes(b'v/1\x01 and more')
+    build.add('own.png')
+    own = build.root / 'images' / 'own.png'
+    (build.root / 'masks' / 'own.png').write_bytes(own.read_bytes())
+    build.add('white.png', mask=np.dstack([np.full((*SIZE, 3), 255, np.uint8), make_mask()]))
+
+
+def plant_strangers(build):
+    """Files in ``images/`` that are no samples, and one that is no image."""
+    build.add('shown.jpg', quality=90)
+    save(build.root / 'images' / 'shown_gt.png', make_mask())
+    for name in ('Thumbs.db', '._shown.jpg', '.ipynb_checkpoints/shown-checkpoint.jpg'):
+        path = build.root / 'images' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(make_picture(99)[:2].tobytes())
 
 
 def plant_images(build):
@@ -103,5 +119,8 @@ def plant_copies(train, test):
     train.add('copy_a.png', copy)
     train.add('copy_b.png', copy)
     alike = train.picture()
+    said = train.add('said_a.png')
+    twin = train.add('said_b.png', mask=np.roll(make_mask(), 9))
+    twin.write_bytes(said.read_bytes())
     train.add('alike_a.jpg', alike, quality=95)
     train.add('alike_b.jpg', alike, quality=80)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from markupsafe import escape
 from PIL import Image
-from planting import SIZE, Builder, make_mask, make_picture
+from planting import SIZE, Builder, make_mask, make_picture, save
 
 from mmomni.cli import main
 from mmomni.inspection import check_data, survey
@@ -75,6 +75,67 @@ def test_listed_twice_is_a_duplicate(tmp_path):
     (finding,) = check_data([str(tmp_path / 'list.txt')]).findings
     assert finding.kind == 'duplicate-exact'
     assert 'listed 2 times' in finding.message
+
+
+def labelled_twice(root, second, split='train'):
+    """The findings of one picture under two names, the second with what is given as its mask."""
+    build = Builder(root)
+    first = build.add('a.png')
+    (root / 'images' / 'b.png').write_bytes(first.read_bytes())
+    if second is not None:
+        save(root / 'masks' / 'b.png', second)
+    (root / 'a.txt').write_text('images/a.png masks/a.png\n')
+    (root / 'b.txt').write_text(f'images/b.png {"-" if second is None else "masks/b.png"}\n')
+    lists = [str(root / 'a.txt'), str(root / 'b.txt')]
+    found = check_data(lists[:1], lists[1:]) if split == 'test' else check_data(lists)
+    return [(each.kind, Path(each.file).name) for each in found.findings]
+
+
+OTHER_LABELS = {'authentic': None, 'empty': make_mask() * 0, 'moved': np.roll(make_mask(), 5)}
+
+
+@pytest.mark.parametrize('other', OTHER_LABELS)
+def test_equal_files_with_different_labels_contradict_each_other(other, tmp_path):
+    found = labelled_twice(tmp_path, OTHER_LABELS[other])
+    assert [each for each in found if each[0] != 'mask-empty'] == [('label-contradiction', 'a.png')]
+
+
+def test_equal_labels_in_other_files_are_no_contradiction(tmp_path):
+    assert labelled_twice(tmp_path, make_mask(value=7)) == [('duplicate-exact', 'a.png')]
+
+
+def test_an_empty_mask_says_what_no_mask_does(tmp_path):
+    build = Builder(tmp_path)
+    first = build.add('a.png', mask=make_mask() * 0)
+    (tmp_path / 'images' / 'b.png').write_bytes(first.read_bytes())
+    kinds = {finding.kind for finding in check_data([str(tmp_path)]).findings}
+    assert kinds == {'mask-empty', 'duplicate-exact'}
+
+
+def test_a_contradiction_across_a_split_is_a_leak_too(tmp_path):
+    assert labelled_twice(tmp_path, None, 'test') == [
+        ('label-contradiction', 'b.png'), ('train-test-exact', 'b.png'),
+    ]  # fmt: skip
+
+
+def test_a_mask_that_cannot_be_read_contradicts_nothing(tmp_path):
+    found = labelled_twice(tmp_path, make_mask((50, 128)))
+    assert [kind for kind, _ in found] == ['mask-size', 'duplicate-exact']
+
+
+@pytest.mark.parametrize('name', ['masks', 'Gt'])
+def test_a_folder_of_masks_is_no_test_set(name, clean, tmp_path):
+    (clean[1] / 'masks').rename(tmp_path / name)
+    found = check_data([str(clean[0])], [str(tmp_path / name)]).findings
+    assert {finding.kind for finding in found} == {'image-is-mask'}
+    assert [Path(each.file).name for each in found if each.level == 'error'] == [name]
+    assert len([each for each in found if each.level == 'warning']) == 4
+
+
+def test_masks_in_a_folder_of_another_name_are_not_passed_over(clean):
+    (clean[0] / 'masks').rename(clean[0] / 'gt')
+    (finding,) = check_data([str(clean[0])]).findings
+    assert (finding.kind, Path(finding.file).name) == ('mask-unrecognised', 'gt')
 
 
 def test_report_is_the_same_for_any_number_of_workers(planted, tmp_path):

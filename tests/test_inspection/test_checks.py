@@ -3,6 +3,7 @@
 import hand_made
 import pytest
 
+from mmomni.datasets.mask_rules import mask_rule
 from mmomni.inspection import checks
 from mmomni.inspection.checks import CHECKS, LARGEST_STEP, LEAST_SIDE, check_record
 from mmomni.inspection.records import Fault
@@ -107,7 +108,7 @@ def test_an_inverted_mask_says_how_much_is_tampered():
             dict(soft=0.0123, stray=0.001), 'mask-not-binary',
             '1.23% of the pixels have a third value or more',
         ),
-        (dict(jpeg=True), 'mask-jpeg', 'a JPEG holds no exact values'),
+        (dict(jpeg=True), 'mask-jpeg', 'a file saved with loss holds no exact values'),
     ],
     ids=['grey edges', 'classes', 'JPEG'],
 )  # fmt: skip
@@ -118,6 +119,20 @@ def test_a_mask_of_more_than_two_values(facts, kind, message):
 
 def test_the_values_of_a_jpeg_are_no_second_finding():
     assert kinds_of(mask=hand_made.mask(jpeg=True, soft=0.2, stray=0.1)) == ['mask-jpeg']
+
+
+@pytest.mark.parametrize(
+    ('source', 'message'),
+    [
+        ('alpha', 'what is not transparent counts as tampered, 10.0% of the pixels'),
+        ('indices', 'what has not index 0 counts as tampered, 10.0% of the pixels'),
+    ],
+)
+def test_a_mask_that_is_not_in_the_colours_asks_to_be_looked_at(source, message):
+    found = only(mask=hand_made.mask(source=source))
+    assert (found.kind, found.level, found.message) == ('mask-elsewhere', 'warning', message)
+    assert kinds_of(mask=hand_made.mask(source=source), rule=mask_rule('alpha')) == []
+    assert kinds_of(mask=hand_made.mask(source='array')) == []
 
 
 # ---- images ---------------------------------------------------------------------------------
@@ -178,6 +193,13 @@ def test_the_largest_step_is_that_of_the_network():
     from mmomni.models.values import MAX_STEP
 
     assert LARGEST_STEP == MAX_STEP
+
+
+@pytest.mark.parametrize('mask', [None, hand_made.MASK], ids=['alone', 'with a mask'])
+def test_an_image_with_the_pixels_of_a_mask_is_a_warning(mask):
+    """A scan may look so; a name or a list that says it is an error."""
+    found = only(image=hand_made.image(like_mask=True), mask=mask)
+    assert (found.kind, found.file, found.level) == ('image-is-mask', 'a.jpg', 'warning')
 
 
 def test_findings_come_in_the_order_of_the_checks():

@@ -68,7 +68,7 @@ def all_kinds(planted, tmp_path):
     (listed.root / 'images' / 'dark.png').write_bytes(dark)
     path = listed.root / 'train.txt'
     authentic = [f'images/{name} -' for name in ('a.png', 'a.tif', 'dark.png')]
-    names = (*authentic, 'lost.png -', 'images/b.png lost.png', 'alone')
+    names = (*authentic, 'lost.png -', 'images/b.png gone.png', 'alone')
     names += ('images/b.png -',)
     path.write_text('\n'.join(names))
     config = tmp_path / 'config.json'

@@ -51,13 +51,49 @@ SOUND = {
     'a list file elsewhere': (PAIRED, dict(ann_file='lists/a.txt')),
     'but those held out': ((*TEN, 'masks/3.png'), dict(held_out=3)),
     'those held out': ((*TEN, 'masks/3.png'), dict(held_out=3, split='held_out')),
+    'endings of names': (
+        ('images/a.jpg', 'images/b.png', 'masks/a_gt.png', 'masks/a_edge.png'),
+        dict(img_suffix='.jpg', seg_map_suffix='_gt.png'),
+    ),
+    'masks beside images': (
+        ('a.jpg', 'x/b.png', 'x/b_gt.png'),
+        dict(data_prefix=dict(img_path='', seg_map_path=''), seg_map_suffix='_gt.png'),
+    ),
+    'a list of stems': (('images/a.jpg',), dict(ann_file='stems.txt', img_suffix='.jpg')),
+    'the first': (TEN, dict(indices=3, data_prefix=dict(img_path='images'))),
+    'some held out': (
+        (*TEN, 'masks/3.png'), dict(indices=[1, 0], held_out=3, split='held_out'),
+    ),
     'those held out of a list': (PAIRED, dict(ann_file='train.txt', held_out=1, split='held_out')),
 }  # fmt: skip
 
 REFUSED = {
     'no folder': ((), {}, 'set-missing'),
     'no mask folder': (TEN, {}, 'set-missing'),
-    'no images': (('images/a.txt', 'masks/readme'), {}, 'set-missing'),
+    'no images': (('images/a.txt', 'masks/Thumbs.db'), {}, 'set-missing'),
+    'a mask of no known kind': (('images/a.png', 'masks/a.exr'), {}, 'mask-unrecognised'),
+    'a mask that ends almost so': (
+        ('images/a.png', 'masks/a_gt.PNG'), dict(seg_map_suffix='_gt.png'), 'mask-unrecognised',
+    ),
+    'a mask among the images': (
+        ('images/a.png', 'images/a_gt.png', 'masks/a.png'), {}, 'image-is-mask',
+    ),
+    'images and masks in one folder': (
+        TEN, dict(data_prefix=dict(img_path='images', seg_map_path='images')), 'mask-is-image',
+    ),
+    'a file that is both': (
+        ('a.png', 'b.png'), dict(ann_file='both.txt'), 'image-is-mask',
+    ),
+    'a folder of another name': (TEN, dict(data_prefix=dict(img='images')), 'set-missing'),
+    'a list and an ending': (
+        PAIRED, dict(ann_file='train.txt', seg_map_suffix='.png'), 'set-missing',
+    ),
+    'an ending that is none': (PAIRED, dict(img_suffix=3), 'set-missing'),
+    'a channel that is none': (PAIRED, dict(mask_channel='red'), 'set-missing'),
+    'what has no effect': (PAIRED, dict(reduce_zero_label=True), 'set-missing'),
+    'indices beyond the last': (
+        TEN, dict(indices=[10], data_prefix=dict(img_path='images')), 'set-missing',
+    ),
     'a mask without an image': (('images/a.png', 'masks/b.png'), {}, 'mask-orphan'),
     'images of one stem': (('images/a.png', 'images/a.jpg', 'masks/a.png'), {}, 'stem-collision'),
     'masks of one stem': (('images/a.png', 'masks/a.png', 'masks/a.tif'), {}, 'stem-collision'),
@@ -82,6 +118,7 @@ def root(tmp_path):
     """A folder with list files and no images yet."""
     root = tmp_path / 'root'
     lists = dict(train=LISTED, comments='# nothing\n\n')
+    lists.update(both='a.png b.png\nb.png -\n', stems='a\n\nb\n')
     lists.update(one='a.png -\nb.png\n', three='a.png -\na b c\n')
     (root / 'lists').mkdir(parents=True)
     for name, text in lists.items():
@@ -110,17 +147,17 @@ def test_pairs_are_those_of_the_dataset(layout, root):
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     assert data_set.pairs == [(info['img_path'], info['seg_map_path']) for info in infos]
     assert data_set.pairs != []
-    assert data_set.findings == []
+    assert [each for each in data_set.findings if each.kind != 'files-left-out'] == []
 
 
 @pytest.mark.parametrize('layout', REFUSED)
 def test_what_the_dataset_refuses_is_an_error_here(layout, root):
     files, options, kind = REFUSED[layout]
     touch(root, *files)
-    with pytest.raises((FileNotFoundError, ValueError)):
+    with pytest.raises((FileNotFoundError, IndexError, ValueError)):
         built(root, **options)
     data_set = opened(root, **options)
-    assert set(kinds_of(data_set)) == {kind}
+    assert {each.kind for each in data_set.findings if each.level == 'error'} == {kind}
     assert KINDS[kind].level == 'error'
 
 
@@ -326,6 +363,15 @@ def test_a_list_that_cannot_be_read_is_a_finding(make, reason, tmp_path):
     (finding,) = data_set.findings
     assert finding.kind == 'set-missing'
     assert re.match(rf'the list file cannot be read \((?:/.*: )?{reason}', finding.message)
+
+
+def test_listed_images_that_are_called_like_masks_are_a_warning(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.jpg m.png\na_GT.png -\n')
+    (data_set,) = open_sets([str(tmp_path / 'list.txt')])
+    (finding,) = data_set.findings
+    assert (finding.kind, finding.level) == ('image-is-mask', 'warning')
+    assert (Path(finding.file).name, Path(finding.related[0]).name) == ('a_GT.png', 'a.jpg')
+    assert len(data_set.pairs) == 2
 
 
 def test_stems_shared_in_a_list_are_named_once(tmp_path):

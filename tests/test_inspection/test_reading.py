@@ -33,6 +33,9 @@ def load(image, mask=None):
 
 # ---- masks -----------------------------------------------------------------------------------
 
+LABELS_OF_TRUTH = reading._digest_of(ONE)
+"""Equal masks have equal digests, whatever files they are in."""
+
 
 def agree_on_mask(data, kind, tmp_path):
     """Loader and doctor find the pixels that :func:`tampered_pixels` does."""
@@ -40,20 +43,23 @@ def agree_on_mask(data, kind, tmp_path):
     loaded = load(tmp_path / 'image.png', tmp_path / 'mask')['gt_seg_map']
     np.testing.assert_array_equal(loaded, tampered_pixels(data), err_msg=kind)
     facts = read_mask(str(tmp_path / 'mask'))
-    expected = MaskFacts(40, 24, is_lossy(kind), TRUTH.mean(), border=0, soft=0, stray=0)
+    expected = MaskFacts(
+        40, 24, is_lossy(kind), TRUTH.mean(), border=0, soft=0, stray=0,
+        source='lossy' if is_lossy(kind) else 'colours', labels=LABELS_OF_TRUTH,
+    )  # fmt: skip
     assert facts == expected, kind
 
 
 def test_loader_converters_and_doctor_see_the_same_masks(tmp_path):
     """What they should see is tested with :mod:`mmomni.datasets.masks`."""
-    Image.fromarray(ONE).save(tmp_path / 'image.png')
+    Image.fromarray(ONE * 3).save(tmp_path / 'image.png')  # no mask's bytes
     for kind, write in MASKS.items():
         agree_on_mask(write(), kind, tmp_path)
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
 def test_neither_loader_nor_doctor_turns_a_mask(orientation, tmp_path):
-    Image.fromarray(ONE).save(tmp_path / 'image.png')
+    Image.fromarray(ONE * 3).save(tmp_path / 'image.png')  # no mask's bytes
     for kind, write in TURNED_MASKS.items():
         agree_on_mask(write(orientation), kind, tmp_path)
 
@@ -200,6 +206,33 @@ def test_luma_may_have_any_table(picture, tmp_path):
     with Image.open(tmp_path / 'a.jpg') as image:
         assert [layer[3] for layer in image.layer] == [1, 0, 0]
     assert read_image(str(tmp_path / 'a.jpg')).jpeg == (80, 48)
+
+
+# ---- images that look like masks ------------------------------------------------------------
+
+LIKE_MASKS = {
+    '0/1': lambda: written(ONE, 'PNG'),
+    '0/255': lambda: written(ONE * 255, 'PNG'),
+    'bits': lambda: written(Image.fromarray(ONE * 255).convert('1'), 'TIFF'),
+    'red': lambda: png_bytes(np.dstack([ONE * 255, ONE * 0, ONE * 0])),
+    'JPEG': lambda: jpeg_bytes(cv2.resize(ONE * 255, (160, 96), interpolation=0), quality=95),
+}
+UNLIKE_MASKS = {
+    'a photo': lambda: png_bytes(make_picture(0)),
+    'a JPEG': lambda: jpeg_bytes(make_picture(0)),
+    'black': lambda: written(ONE * 0, 'PNG'),
+    'black JPEG': lambda: jpeg_bytes(ONE * 0),
+    'a page': lambda: written(Image.fromarray(255 - ONE * 255).convert('1'), 'TIFF'),
+    'a page as JPEG': lambda: jpeg_bytes(255 - ONE * 255),
+    'two colours': lambda: png_bytes(np.dstack([ONE * 9 + 1] * 3)),
+    'three greys': lambda: written(np.pad(ONE * 255, ((0, 0), (0, 1)), constant_values=9), 'PNG'),
+}
+
+
+@pytest.mark.parametrize('kind', [*LIKE_MASKS, *UNLIKE_MASKS])
+def test_an_image_of_black_and_one_other_colour_looks_like_a_mask(kind, tmp_path):
+    (tmp_path / 'image').write_bytes((LIKE_MASKS | UNLIKE_MASKS)[kind]())
+    assert read_image(str(tmp_path / 'image')).like_mask == (kind in LIKE_MASKS)
 
 
 # ---- shares of a mask -----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from odd_folders import close_folders
 from mmomni.utils.files import (
     contents_of,
     counted_kinds,
+    files_below,
     find_by_stem,
     find_images,
     is_image,
@@ -130,6 +131,49 @@ def test_stems_are_paths_without_suffix(tmp_path):
         'b/x': [str(tmp_path / 'b/x.jpg'), str(tmp_path / 'b/x.png')],
         'x': [str(tmp_path / 'x.png')],
     }
+
+
+def test_a_given_suffix_may_be_more_than_what_follows_the_dot(tmp_path):
+    paths = [tmp_path / 'b/x_gt.png', tmp_path / 'a.b_gt.png']
+    assert find_by_stem(tmp_path, paths, '_gt.png') == {
+        'b/x': [str(tmp_path / 'b/x_gt.png')],
+        'a.b': [str(tmp_path / 'a.b_gt.png')],
+    }
+
+
+HIDDEN = ('._b.jpg', '.DS_Store', '.ipynb_checkpoints/a-checkpoint.jpg', 'sub/.cache/deep/b.png')
+
+
+@pytest.fixture
+def with_hidden(tmp_path):
+    for name in (*HIDDEN, 'a.jpg', 'sub/b.png', 'sub/Thumbs.db'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_hidden_files_are_counted_and_no_images(with_hidden):
+    images = [with_hidden / 'a.jpg', with_hidden / 'sub/b.png']
+    assert find_images(with_hidden) == images
+    assert sorted(find_by_stem(with_hidden)) == ['a', 'sub/b']
+    others = [with_hidden / 'sub/Thumbs.db']
+    assert files_below(with_hidden, is_image) == (images, others, len(HIDDEN))
+
+
+def test_images_in_a_folder_that_cannot_be_entered_are_not_passed_over(tmp_path, refuse_folders):
+    (tmp_path / 'open' / 'closed').mkdir(parents=True)
+    (tmp_path / 'open' / 'a.jpg').touch()
+    refuse_folders('closed')
+    for find in (find_images, find_by_stem):
+        with pytest.raises(PermissionError, match=r'open/closed: this folder cannot be entered'):
+            find(tmp_path)
+
+
+def test_a_hidden_folder_need_not_be_entered(tmp_path, refuse_folders):
+    (tmp_path / '.Trash').mkdir()
+    (tmp_path / 'a.jpg').touch()
+    refuse_folders('.Trash')
+    assert find_images(tmp_path) == [tmp_path / 'a.jpg']
 
 
 def test_what_is_whole_takes_the_place(tmp_path):

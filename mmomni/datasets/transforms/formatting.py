@@ -50,7 +50,8 @@ class PackManipulationInputs(PackSegInputs):
     @staticmethod
     def _mask(results: dict) -> np.ndarray:
         mask = unmirrored(results['gt_seg_map'])
-        if (mask == 255).any() and not (mask == 1).any():
+        ignores = 'mask_rule' in results and results['mask_rule'].ignore
+        if not ignores and (mask == 255).any() and not (mask == 1).any():
             raise ValueError(
                 f'{results.get("img_path", "image")}: the mask holds 255, which mmseg ignores, and '
                 'no 1, which is "tampered"; load masks with mmomni.LoadManipulationMask'

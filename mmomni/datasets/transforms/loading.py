@@ -3,7 +3,8 @@ import os
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmomni.datasets.masks import tampered_pixels
+from mmomni.datasets.mask_rules import GENERAL_RULE
+from mmomni.datasets.masks import mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.jpeg.arrays import bgr_of
@@ -92,12 +93,13 @@ class LoadOriginalImage(_Loading):
 
 @TRANSFORMS.register_module()
 class LoadManipulationMask(_Loading):
-    """Load a ground-truth mask as 1 = tampered, 0 = authentic.
+    """Load a ground-truth mask as 1 = tampered, 0 = authentic, 255 = not counted.
 
-    :func:`mmomni.datasets.masks.tampered_pixels` says what is tampered in any file. An image whose
+    :func:`mmomni.datasets.masks.mask_values` says what is tampered in any file. An image whose
     ``seg_map_path`` is ``None`` is authentic; without that key (inference) nothing is loaded.
 
-    Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields
+    Required Keys: ori_shape; with a mask or without a forgery: seg_map_path, seg_fields; where the
+    data set has one: mask_rule
 
     Added Keys: gt_seg_map (uint8, (H, W))
 
@@ -106,11 +108,14 @@ class LoadManipulationMask(_Loading):
     """
 
     def transform(self, results: dict) -> dict:
-        """Raises :class:`~mmomni.jpeg.ImageReadError` for a broken or wrongly sized mask."""
+        """Raises :class:`~mmomni.jpeg.ImageReadError` for a mask that is none of this image."""
         if 'seg_map_path' not in results:
             return results
         path = results['seg_map_path']
-        mask = np.zeros(results['ori_shape'], np.uint8) if path is None else self._read(path)
+        if path is None:
+            mask = np.zeros(results['ori_shape'], np.uint8)
+        else:
+            mask = self._read(path, results)
         if mask.shape != tuple(results['ori_shape']):
             raise ImageReadError(
                 f'{path}: expected a mask of (height, width) {tuple(results["ori_shape"])}, the '
@@ -121,5 +126,11 @@ class LoadManipulationMask(_Loading):
         results['seg_fields'].append('gt_seg_map')
         return results
 
-    def _read(self, path: str) -> np.ndarray:
-        return tampered_pixels(self.read(path), path).astype(np.uint8)
+    def _read(self, path: str, results: dict) -> np.ndarray:
+        data = self.read(path)
+        if data == results.get('img_bytes'):
+            raise ImageReadError(
+                f'{path}: expected a mask, got the bytes of {results["img_path"]} itself; check '
+                'the pairing of images and masks'
+            )
+        return mask_values(data, path, results.get('mask_rule', GENERAL_RULE)).labels()
