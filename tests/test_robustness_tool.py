@@ -379,15 +379,19 @@ def test_every_grid_but_one_is_a_kind_of_perturbation(mmseg_scope):
                 assert Perturb(kind, value).kind == kind
 
 
-def test_default_work_dir(tool, monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['robustness.py', 'a/b.py', 'c.pth'])
+@pytest.fixture
+def arguments(tmp_path, monkeypatch):
+    (tmp_path / 'b.py').touch()
+    monkeypatch.setattr(sys, 'argv', ['robustness.py', str(tmp_path / 'b.py'), 'c.pth'])
+
+
+def test_default_work_dir(tool, arguments):
     args = tool.module.parse_args()
     assert tool.module.merge_args(Config({}), args).work_dir == 'work_dirs/b/robustness'
     assert tool.module.merge_args(Config(dict(work_dir='w')), args).work_dir == 'w/robustness'
 
 
-def test_hooks_that_draw_are_left_out_by_name_or_class(tool, monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['robustness.py', 'a/b.py', 'c.pth'])
+def test_hooks_that_draw_are_left_out_by_name_or_class(tool, arguments):
     hooks = [dict(type=kind) for kind in ('mmomni.GalleryHook', ScoreCurvesHook, ModalGateHook)]
     cfg = tool.module.merge_args(Config(dict(custom_hooks=hooks)), tool.module.parse_args())
     assert [hook['type'] for hook in cfg.custom_hooks] == [ModalGateHook]

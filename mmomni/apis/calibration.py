@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmomni.datasets.lists import describe_missing, pairs_of_list
+from mmomni.engine.configs import config_file, open_config
 from mmomni.evaluation.calibration import Threshold, conformal_threshold
 from mmomni.utils.files import (
     Contents,
@@ -23,8 +24,6 @@ from mmomni.utils.files import (
 from .inferencer import ManipulationInferencer
 from .inputs import pictures_as_sources
 from .results import Failure
-
-CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def authentic_images(source: Path) -> list[str]:
@@ -114,7 +113,7 @@ def calibrate(
     """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
 
     Args:
-        config: Config file of the checkpoint.
+        config: Config of the checkpoint, a file or the name of one of the package.
         checkpoint: Its weights.
         source: See :func:`authentic_images`.
         fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
@@ -133,10 +132,7 @@ def calibrate(
         ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; no
             score can be above the threshold; or the checkpoint cannot be used or trusted.
     """
-    files = [Path(checkpoint), source]
-    if Path(config).suffix in CONFIG_SUFFIXES:  # else the name of a model
-        files.insert(0, Path(config))
-    refuse_missing(files)
+    config = _existing_config(config, [Path(checkpoint), source])
     contents = authentic_contents(source)
     paths = [str(path) for path in contents.images]
     conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
@@ -159,6 +155,18 @@ def calibrate(
         checkpoint_sha256=digest,
         **_not_images(contents),
     )
+
+
+def _existing_config(config: str, others: list[Path]) -> str:
+    """The path of a config that can be read; all that is not there is named at once."""
+    try:
+        found = config_file(config)
+    except FileNotFoundError:
+        refuse_missing([Path(config), *others])
+        raise
+    refuse_missing(others)
+    open_config(found)  # which says in one line what is wrong with it
+    return found
 
 
 def _threshold(

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from safetensors.torch import save
 from torch import Tensor
 
-from mmomni.datasets import ManipulationDataset
 from mmomni.datasets.configured import sets_of
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
@@ -227,7 +226,7 @@ def _write(state_dict: Mapping[str, Tensor], text: str, out: Path) -> Path:
             metadata = {'format': 'pt', DESCRIPTION: text}
             path.write_bytes(save(contiguous, metadata))  # save_file makes it private to the user
         else:
-            meta = {DESCRIPTION: text, 'dataset_meta': dict(ManipulationDataset.METAINFO)}
+            meta = {DESCRIPTION: text, 'dataset_meta': dict(METAINFO)}
             torch.save(dict(meta=meta, state_dict=weights), path)
         named = out.with_name(f'{out.stem}-{file_sha256(path)[:8]}{out.suffix}')
         return path.replace(named)

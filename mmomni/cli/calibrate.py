@@ -45,12 +45,10 @@ def add_parser(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from mmomni.apis.calibration import calibrate
-    from mmomni.engine.configs import config_file, open_config
     from mmomni.utils.files import counted_kinds
 
-    open_config(args.config)  # which says in one line what is wrong with it
     found = calibrate(
-        config_file(args.config), args.checkpoint, args.authentic, args.fpr, args.pooling,
+        args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
         progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
     )  # fmt: skip
     out = args.out or Path(f'{args.checkpoint}.calibration.json')

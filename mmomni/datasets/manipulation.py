@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 
 from mmomni.jpeg import ImageReadError
 from mmomni.registry import DATASETS
+from mmomni.utils.classes import METAINFO
 from mmomni.utils.text import read_text, text_lines
 
 from .configured import check_prefix
@@ -69,9 +70,7 @@ class ManipulationDataset(BaseSegDataset):
             refused.
     """
 
-    METAINFO: ClassVar[dict] = dict(
-        classes=('authentic', 'tampered'), palette=[[0, 0, 0], [255, 0, 0]]
-    )
+    METAINFO: ClassVar[dict] = METAINFO
 
     def __init__(
         self,

@@ -160,7 +160,7 @@ def test_counts_are_logged(touch, tmp_path, log):
 @pytest.fixture
 def files_exist(monkeypatch):
     """The list may name files that nobody made."""
-    monkeypatch.setattr('mmomni.datasets.manipulation.osp.isfile', lambda path: True)
+    monkeypatch.setattr('mmomni.datasets.lists.osp.isfile', lambda path: True)
 
 
 def listed(tmp_path, text):

@@ -86,7 +86,9 @@ def test_each_kind_of_damage_has_its_note(kind):
     assert count >= (0 if kind == 'exif_alien' else 2)
 
 
-@pytest.mark.parametrize('kind', set(jpeg_damage.ALL) - {'end_missing', 'stray_marker_in_scan'})
+@pytest.mark.parametrize(
+    'kind', sorted(jpeg_damage.ALL.keys() - {'end_missing', 'stray_marker_in_scan'})
+)
 def test_training_and_doctor_leave_out_whose_pixels_were_made_up_and_no_others(kind):
     for number, name in enumerate(('4:4:4', 'grey', 'progressive', 'restarts')):
         damage = jpeg_damage.ALL[kind](WHOLE[name], np.random.default_rng(number))

@@ -9,6 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from mmomni.utils.classes import METAINFO
+
 from .loading import pretrained_entries
 
 SCHEME = 'package://'
@@ -95,11 +97,9 @@ def load_from_safetensors(filename: str, map_location: Any = None) -> dict:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from mmomni.datasets import ManipulationDataset
-
     device = map_location if isinstance(map_location, str) else 'cpu'
     try:
         weights = load_file(filename, device)
     except SafetensorError as error:
         raise ValueError(f'{filename} is damaged, or no safetensors file: {error}') from error
-    return dict(state_dict=weights, meta=dict(dataset_meta=dict(ManipulationDataset.METAINFO)))
+    return dict(state_dict=weights, meta=dict(dataset_meta=dict(METAINFO)))
