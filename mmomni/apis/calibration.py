@@ -17,6 +17,7 @@ from mmomni.utils.files import (
     closed_text,
     contents_of,
     file_sha256,
+    missing_text,
     no_images_text,
     refuse_missing,
 )
@@ -160,13 +161,12 @@ def calibrate(
 def _existing_config(config: str, others: list[Path]) -> str:
     """The path of a config that can be read; all that is not there is named at once."""
     try:
-        found = config_file(config)
-    except FileNotFoundError:
-        refuse_missing([Path(config), *others])
-        raise
+        open_config(config)  # which says in one line what is wrong with it
+    except FileNotFoundError as error:
+        missing = [missing_text(path) for path in others if not path.exists()]
+        raise FileNotFoundError('\n  '.join((str(error), *missing))) from error
     refuse_missing(others)
-    open_config(found)  # which says in one line what is wrong with it
-    return found
+    return config_file(config)
 
 
 def _threshold(

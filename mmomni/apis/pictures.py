@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmomni.jpeg import ImageReadError, pdf, tiff
-from mmomni.jpeg.pdf_pictures import read_picture
 from mmomni.utils.file_kinds import HEAD_BYTES, is_pdf
 from mmomni.utils.regular_files import open_regular
 
@@ -95,7 +94,7 @@ def content_of(file: Path | bytes, picture: Picture | None, name: str, most: int
 
 
 def _extracted(file: Path | bytes, place: pdf.PdfPicture, most: int) -> tuple[bytes, list[str]]:
-    data, notes = read_picture(file, place, most)
+    data, notes = pdf.read_picture(file, place, most)
     return data, list(notes)
 
 

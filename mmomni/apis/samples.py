@@ -16,16 +16,16 @@ from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
 from mmomni.jpeg.codec import decode_with_notes, undecodable
+from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.guarded import check_image, read_image_file
-from mmomni.jpeg.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.plugins import UnsupportedFormat
-from mmomni.jpeg.tiff_layout import UnreadableTIFFError
-from mmomni.jpeg.tiff_pixels import LAYOUT
+from mmomni.jpeg.tiff.layout import UnreadableTIFFError
+from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
 
 from .inputs import Source

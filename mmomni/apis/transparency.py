@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from mmomni.jpeg import open_image, values_of
-from mmomni.jpeg.tiff_pixels import LAYOUT
+from mmomni.jpeg.tiff.pixels import LAYOUT
 
 _WITH_ALPHA = ('RGBA', 'LA', 'PA', 'RGBa', 'La')
 """Modes of Pillow."""

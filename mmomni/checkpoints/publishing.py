@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mmomni.datasets.configured import sets_of
+from mmomni.utils.classes import METAINFO
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 

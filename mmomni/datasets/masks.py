@@ -8,8 +8,8 @@ from PIL import Image
 
 from mmomni.jpeg import ImageReadError, decode, open_image, values_of
 from mmomni.jpeg.codec import deep_values
-from mmomni.jpeg.tiff_pixels import LAYOUT
-from mmomni.jpeg.tiff_tags import Coding
+from mmomni.jpeg.tiff.pixels import LAYOUT
+from mmomni.jpeg.tiff.tags import Coding
 from mmomni.utils.file_kinds import IMAGE_SUFFIXES
 
 from . import mask_arrays

@@ -15,12 +15,12 @@ from mmomni.datasets.masks import IGNORED, mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
 from mmomni.jpeg.codec import UnusualKindError, decode_with_notes
-from mmomni.jpeg.integrity import BROKEN_EXIF, BROKEN_METADATA, whole_but_odd
+from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, whole_but_odd
 from mmomni.jpeg.luma import NO_LUMA, obstacle_to_luma
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import orientation_of, readable_orientation_of
 from mmomni.jpeg.quality import estimate_quality
-from mmomni.jpeg.tiff_pixels import LAYOUT
+from mmomni.jpeg.tiff.pixels import LAYOUT
 
 from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
 from .similarity import appearance_of

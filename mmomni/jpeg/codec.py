@@ -9,14 +9,14 @@ from PIL import Image, UnidentifiedImageError
 from mmomni.utils.arrays import unmirrored
 
 from . import netpbm
-from .ending import lacks_its_end
+from .damage.ending import lacks_its_end
 from .kinds import unusual_kind
 from .opening import open_image
 from .plugins import UnsupportedFormat
 from .stream import END_OF_IMAGE
-from .tiff_layout import Layout, UnreadableTIFFError
-from .tiff_pixels import LAYOUT, image_of, values_in
-from .tiff_tags import Meaning
+from .tiff.layout import Layout, UnreadableTIFFError
+from .tiff.pixels import LAYOUT, image_of, values_in
+from .tiff.tags import Meaning
 
 LONGEST_SIDE = 65_500
 SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
@@ -55,7 +55,7 @@ def decode(
         name: What an error message calls it, usually the path.
         channel_order: ``'rgb'``, or ``'bgr'`` as the host has it.
         needs_end: Refuse a JPEG without the marker of its end, even if all blocks are decoded
-            (see :func:`mmomni.jpeg.ending.with_its_end`). Otherwise the decoder's word counts.
+            (see :func:`~mmomni.jpeg.damage.ending.with_its_end`). Else the decoder's word counts.
 
     Returns:
         ``uint8`` (H, W, 3).

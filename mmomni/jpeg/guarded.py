@@ -13,7 +13,7 @@ from mmomni.utils.regular_files import NotRegularError, open_regular
 from .codec import ImageReadError
 from .limits import MAX_PIXELS, bomb_text, check_bytes, check_scans, check_size, most_bytes
 from .opening import open_image
-from .tiff_pixels import LAYOUT
+from .tiff.pixels import LAYOUT
 
 PROGRAMS = ('EPS',)
 """Pillow's names of formats that it would have run by another program."""

@@ -13,9 +13,9 @@ import numpy as np
 from .codec import ImageReadError
 from .kinds import has_coarse_luma, has_coefficients, unusual_kind
 from .stream import ADOBE, JFIF, START, BareStream, bare_stream, luma_table
-from .tiff import is_tiff
-from .tiff_jpeg import BLOCK, is_jpeg_inside, obstacle_to_parts, parts_of
-from .tiff_pixels import layout_in
+from .tiff.directories import is_tiff
+from .tiff.jpegs import BLOCK, is_jpeg_inside, obstacle_to_parts, parts_of
+from .tiff.pixels import layout_in
 
 BACKENDS = ('jpeglib', 'jpegio')
 NO_LUMA = 'no JPEG with luma'

@@ -8,10 +8,10 @@ from PIL import Image, UnidentifiedImageError
 
 from mmomni.utils.file_kinds import HEAD_BYTES
 
-from . import tiff_pixels
 from .plugins import add_plugin
 from .stream import START, without_metadata
-from .tiff import is_tiff
+from .tiff import pixels as tiff_pixels
+from .tiff.directories import is_tiff
 
 PASSED_OVER = 'mmomni_passed_over'
 """Key of ``Image.info``: application data of the file that were left out, so that it opens."""
@@ -26,7 +26,7 @@ def open_image(file: bytes | Path) -> Image.Image:
     read by its plugin, where that is installed.
 
     Of a TIFF, the picture that is examined is opened, whatever directory it lies in, and without
-    its pixels: :mod:`.tiff_pixels` has them.
+    its pixels: :mod:`mmomni.jpeg.tiff.pixels` has them.
 
     Args:
         file: The bytes of a file, or its path.

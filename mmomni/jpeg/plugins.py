@@ -4,7 +4,7 @@ from PIL import Image, UnidentifiedImageError, features
 
 from mmomni.utils.file_kinds import is_pdf, magic_of
 
-from .pdf import NEEDED
+from .pdf.finding import NEEDED
 
 
 class UnsupportedFormat(UnidentifiedImageError):  # noqa: N818  (it is Pillow's own error, with a reason)

@@ -150,7 +150,7 @@ def test_without_the_extra_a_named_pdf_says_what_it_needs(tmp_path, monkeypatch)
     def missing():
         raise pdf.PdfError(f'a PDF; {pdf.NEEDED}')
 
-    monkeypatch.setattr(pdf, '_pikepdf', missing)
+    monkeypatch.setattr('mmomni.jpeg.pdf.finding._pikepdf', missing)
     monkeypatch.setattr(pdf, 'is_available', lambda: False)
     saved(tmp_path, a_pdf=CONTRACT, b_jpg=JPEG)
     assert names(tmp_path) == ['b.jpg']

@@ -138,6 +138,7 @@ def test_other_commands_say_what_is_wrong_with_a_config(
 ):
     monkeypatch.chdir(tmp_path)
     Path('broken.py').write_text('a = (')
+    Path('a.pth').touch()
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save('a.png')
     arguments = {
         'calibrate': [config, 'a.pth', '.'],

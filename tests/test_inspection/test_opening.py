@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mmomni.inspection.kinds import KINDS
-from mmomni.inspection.opening import open_config, open_sets, pair_folders, pair_list
+from mmomni.inspection.opening import open_config, open_sets
+from mmomni.inspection.pairing import pair_folders, pair_list
 from mmomni.inspection.records import DataSet
 
 

@@ -4,8 +4,8 @@ import pytest
 from test_metadata import saved
 
 from mmomni.jpeg import ImageReadError, decode
-from mmomni.jpeg.ending import decoded, missing_share, with_its_end
-from mmomni.jpeg.structure import structure_of
+from mmomni.jpeg.damage.ending import decoded, missing_share, with_its_end
+from mmomni.jpeg.damage.structure import structure_of
 
 KINDS = {
     '4:4:4': dict(subsampling=0),

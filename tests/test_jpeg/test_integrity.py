@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from test_metadata import photo, saved
 
-from mmomni.jpeg import ImageReadError, decode, integrity, structure
-from mmomni.jpeg.integrity import check_whole, examined, flaws_of, whole_but_odd
+from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.damage import integrity, structure
+from mmomni.jpeg.damage.integrity import check_whole, examined, flaws_of, whole_but_odd
 
 PHOTO = np.tile(photo(), (2, 2, 1))
 
@@ -206,7 +207,7 @@ def test_training_decodes_a_file_again_once_at_most(kind, decodings, monkeypatch
         return decoded(data)
 
     monkeypatch.setattr(integrity, 'decoded', counted)
-    monkeypatch.setattr('mmomni.jpeg.ending.decoded', counted)
+    monkeypatch.setattr('mmomni.jpeg.damage.ending.decoded', counted)
     monkeypatch.setattr(integrity, '_known_whole', set())
     for _ in range(3):
         check_whole(WHOLE[kind], 'a', decode(WHOLE[kind]))

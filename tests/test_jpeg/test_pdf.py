@@ -8,10 +8,11 @@ from image_bytes import written
 from pdf_files import flate_image, image, jpeg_image, pdf_file, stream
 from PIL import Image
 
-from mmomni.jpeg import decode, pdf
-from mmomni.jpeg.pdf import PdfError, has_streams, pictures_of
-from mmomni.jpeg.pdf_filters import unwrapped
-from mmomni.jpeg.pdf_pictures import read_picture
+from mmomni.jpeg import decode
+from mmomni.jpeg.pdf import finding
+from mmomni.jpeg.pdf.filters import unwrapped
+from mmomni.jpeg.pdf.finding import PdfError, has_streams, pictures_of
+from mmomni.jpeg.pdf.pictures import read_picture
 
 MOST = 1_000_000
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
@@ -86,7 +87,7 @@ def test_a_pdf_without_pictures():
 
 
 def test_more_pictures_than_anybody_has_are_told(monkeypatch):
-    monkeypatch.setattr(pdf, 'MOST_PICTURES', 3)
+    monkeypatch.setattr(finding, 'MOST_PICTURES', 3)
     data = pdf_file([jpeg_image(JPEG)] * 5, pages=[tuple(range(10, 15))])
     *found, rest = pictures_of(data)
     assert len(found) == 3
@@ -95,13 +96,13 @@ def test_more_pictures_than_anybody_has_are_told(monkeypatch):
 
 
 def test_more_objects_than_anybody_has_are_told(monkeypatch):
-    monkeypatch.setattr(pdf, 'MOST_OBJECTS', 3)
+    monkeypatch.setattr(finding, 'MOST_OBJECTS', 3)
     data = pdf_file([jpeg_image(JPEG)] * 5, pages=[tuple(range(10, 15))])
     assert any('objects in a PDF: the rest' in each.obstacle for each in pictures_of(data))
 
 
 def test_a_drawing_that_unpacks_to_too_much_is_told(monkeypatch):
-    monkeypatch.setattr(pdf, 'CONTENT_BYTES', 2**16)
+    monkeypatch.setattr(finding, 'CONTENT_BYTES', 2**16)
     bomb = stream(
         zlib.compress(bytes(2**20)), Subtype='/Form', BBox='[0 0 9 9]', Filter='/FlateDecode'
     )
@@ -111,7 +112,7 @@ def test_a_drawing_that_unpacks_to_too_much_is_told(monkeypatch):
 
 
 def test_a_drawing_of_too_many_pictures_is_told(monkeypatch):
-    monkeypatch.setattr(pdf, 'MOST_INLINE', 2)
+    monkeypatch.setattr(finding, 'MOST_INLINE', 2)
     drawings = {1: inline(JPEG) * 2, 2: inline(JPEG) * 3}
     *found, told = pictures_of(pdf_file(pages=[(), ()], drawings=drawings))
     assert [each.name for each in found] == ['image 1, page 1', 'image 2, page 1']
@@ -120,7 +121,7 @@ def test_a_drawing_of_too_many_pictures_is_told(monkeypatch):
 
 
 def test_a_picture_of_another_page_is_found_beyond_the_visits(monkeypatch):
-    monkeypatch.setattr(pdf, 'MOST_VISITS', 1)
+    monkeypatch.setattr(finding, 'MOST_VISITS', 1)
     data = pdf_file([jpeg_image(JPEG), jpeg_image(JPEG)], pages=[(10,), (11,)])
     assert names(data) == ['image 1, page 1', 'image 2']
 

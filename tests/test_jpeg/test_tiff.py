@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiff_bytes import Page, tiff_bytes
 
-from mmomni.jpeg.tiff import main_pictures, pages_of, with_first
+from mmomni.jpeg.tiff.directories import main_pictures, pages_of, with_first
 
 FORMS = [('<', False), ('>', False), ('<', True), ('>', True)]
 

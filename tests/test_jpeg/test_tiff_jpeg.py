@@ -7,10 +7,11 @@ from image_bytes import written
 from PIL import Image
 from tiff_bytes import Page, tiff_bytes
 
-from mmomni.jpeg import decode, read_luma
+from mmomni.jpeg import ImageReadError, decode, read_luma
+from mmomni.jpeg.damage.integrity import check_whole, examined
 from mmomni.jpeg.luma import NO_LUMA, obstacle_to_luma
 from mmomni.jpeg.stream import segments
-from mmomni.jpeg.tiff_pixels import jpegs_in
+from mmomni.jpeg.tiff.pixels import jpegs_in
 
 GREY, RGB, YCBCR = 1, 2, 6
 
@@ -191,3 +192,16 @@ def test_the_jpegs_of_a_tiff_are_at_hand_for_whoever_looks_for_flaws():
     for stream, expected in zip(found, streams.values(), strict=True):
         np.testing.assert_array_equal(decode(stream), decode(expected))
     assert jpegs_in(streams[0, 0]) == jpegs_in(written(photo(), 'TIFF')) == []
+
+
+def test_a_damaged_jpeg_of_a_tiff_is_named_and_not_trained_on():
+    whole = tiff_bytes(jpeg_tiff(photo(), (16, 64))[0])
+    assert examined(whole) == (whole, [])
+    check_whole(whole, 'a.tif', decode(whole))
+    scan = whole.index(b'\xff\xda', whole.index(b'\xff\xda') + 1) + 14  # of the second of three
+    damaged = whole[: scan + 8] + bytes(64) + whole[scan + 72 :]
+    (note,) = examined(damaged)[1]
+    assert note.startswith('of the JPEGs that it is made of, number 2: ')
+    for _ in range(2):  # what was found once is found again
+        with pytest.raises(ImageReadError, match=r'^a\.tif: expected a whole .* number 2: '):
+            check_whole(damaged, 'a.tif', decode(damaged))

@@ -13,7 +13,7 @@ from mmomni.datasets.masks import colours_of, tampered_pixels
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import decode_with_notes
 from mmomni.jpeg.orientation import orientation_of, stored_size
-from mmomni.jpeg.tiff import directory_at, main_pictures
+from mmomni.jpeg.tiff.directories import directory_at, main_pictures
 
 HEIGHT, WIDTH, PIECE = 24, 37, 16
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5

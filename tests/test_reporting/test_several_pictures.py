@@ -9,7 +9,7 @@ from PIL import Image
 from predicting import SETTINGS
 
 from mmomni.apis import Failure
-from mmomni.jpeg.tiff import directory_at, main_pictures
+from mmomni.jpeg.tiff.directories import directory_at, main_pictures
 from mmomni.reporting import (
     PredictionFolder,
     account_of,

@@ -8,7 +8,7 @@ from mmomni.datasets.masks import mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.jpeg.arrays import bgr_of
-from mmomni.jpeg.integrity import check_whole
+from mmomni.jpeg.damage.integrity import check_whole
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign

@@ -1,6 +1,6 @@
 """Which pictures a PDF holds, and on which pages they are. Needs the extra ``pdf`` (pikepdf).
 
-Nothing is decoded here but what must be looked through: see :mod:`.pdf_pictures` for the pixels.
+Nothing is decoded here but what must be looked through; :mod:`.pictures` has the pixels.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from .pdf_filters import filters_of, unwrapped
+from .filters import filters_of, unwrapped
 
 NEEDED = "its pictures are read by pikepdf: pip install 'mmomni[pdf]'"
 MOST_PICTURES = 10_000

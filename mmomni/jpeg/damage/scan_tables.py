@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .stream import START_OF_SCAN, TABLES, raw_tables
+from mmomni.jpeg.stream import START_OF_SCAN, TABLES, raw_tables
+
 from .structure import HUFFMAN_TABLES, Scan, Structure
 
 _SEQUENTIAL = {b'\xc0', b'\xc1'}

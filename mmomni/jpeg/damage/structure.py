@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kinds import ARITHMETIC, HIERARCHICAL, LOSSLESS
-from .stream import END_OF_IMAGE, FRAMES, START_OF_SCAN, Segment
+from mmomni.jpeg.kinds import ARITHMETIC, HIERARCHICAL, LOSSLESS
+from mmomni.jpeg.stream import END_OF_IMAGE, FRAMES, START_OF_SCAN, Segment
 
 RESTART_INTERVAL, HUFFMAN_TABLES = b'\xdd', b'\xc4'
 _MARKER = re.compile(rb'\xff[^\x00\xff]')

@@ -3,7 +3,8 @@
 import re
 import struct
 
-from .stream import START
+from mmomni.jpeg.stream import START
+
 from .structure import Structure, structure_of
 
 _PADDING = b'\0 \t\r\n'

@@ -8,39 +8,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .codec import ImageReadError
+from mmomni.jpeg.codec import ImageReadError
+from mmomni.jpeg.kinds import unusual_kind
+from mmomni.jpeg.stream import START
+from mmomni.jpeg.tiff.directories import is_tiff
+from mmomni.jpeg.tiff.pixels import jpegs_in
+
 from .ending import (
-    are_read,
     closed,
     decoded,
     ends_grey,
     lacks_its_end,
     left_over,
-    missing_coefficients,
     missing_share,
     with_its_end,
 )
-from .kinds import unusual_kind
-from .restarts import wrong_restarts
+from .false_pixels import and_more, false_pixels, percent
 from .scan_tables import (
-    Tables,
     lacks_codes,
     redefined,
-    scans_with_tables,
-    zero_steps,
-    zeros_are_detail,
 )
-from .stream import START
-from .structure import Scan, Structure, structure_of
-from .tiff import is_tiff
-from .tiff_pixels import jpegs_in
+from .structure import Structure, structure_of
 from .trailing import what_follows
 
 BROKEN_METADATA = 'broken application data (as JFIF, Adobe, profile) in it were passed over'
 BROKEN_EXIF = 'its EXIF cannot be read: how the photo is turned is not known'
-_LOST_SECTORS = (bytes(32), b'\xff' * 32)
-"""The least of them: 256 zero bits are detail of more than a block, and 0xff is no data at all."""
-_NAMES = {0x00: 'zero', 0xFF: '0xff'}
 _MOST_REMEMBERED = 2**20
 _known_whole: set[int] = set()
 
@@ -85,7 +77,7 @@ def flaws_of(data: bytes) -> list[Flaw]:
         ][:1]  # fmt: skip
     structure = structure_of(data)
     pixels = decoded(data)
-    found = [*_of_end(data, structure, pixels), *_of_pixels(data, structure)]
+    found = [*_of_end(data, structure, pixels), *false_pixels(data, structure)]
     return [Flaw(text, True) for text in found] + [
         Flaw(text, False) for text in _harmless(data, structure, pixels, not found)
     ]
@@ -109,7 +101,7 @@ def check_whole(data: bytes, name: str, pixels: np.ndarray) -> None:
     """
     if data.startswith(START):
         structure = structure_of(data)
-        found = next(_of_pixels(data, structure), None)
+        found = next(false_pixels(data, structure), None)
         if found is None and _may_end_early(structure, pixels):
             found = _once(data, lambda: next(_of_end(data, structure, decoded(data)), None))
     elif is_tiff(data):
@@ -149,11 +141,6 @@ def _damaged(name: str, flaw: str) -> str:
     return f'{name}: expected a whole JPEG, got a damaged one: {flaw}; replace or remove the file'
 
 
-def _percent(share: float) -> str:
-    """A share of 0 to 1 for people."""
-    return f'about {share:.0%}'.replace('%', ' %') if share >= 0.01 else 'less than 1 %'
-
-
 def _of_end(data: bytes, structure: Structure, pixels: np.ndarray | None) -> Iterator[str]:
     if pixels is None and structure.is_huffman and structure.scans and not unusual_kind(data):
         yield (
@@ -163,93 +150,9 @@ def _of_end(data: bytes, structure: Structure, pixels: np.ndarray | None) -> Ite
     share = missing_share(data, structure, pixels)
     if share:
         yield (
-            f'its data end before its picture does: {_percent(share)} of its blocks are missing or '
+            f'its data end before its picture does: {percent(share)} of its blocks are missing or '
             'damaged and were made up in decoding, so what is seen there is no evidence'
         )
-
-
-def _of_pixels(data: bytes, structure: Structure) -> Iterator[str]:
-    """What markers and tables tell of false pixels."""
-    if not structure.has_blocks:
-        return
-    yield from _missing_scans(structure)
-    yield from _zero_steps(structure)
-    yield from wrong_restarts(structure)
-    yield from _interruptions(structure)
-    yield from _lost_sectors(data, structure)
-
-
-def _missing_scans(structure: Structure) -> Iterator[str]:
-    missing = missing_coefficients(structure)
-    if not structure.scans or not missing:
-        return
-    components = structure.frame[6::3]
-    gone = [number for number, rest in missing.items() if rest == 64]
-    if gone:
-        names = ', '.join(str(1 + components.index(number)) for number in gone)
-        yield f'no scan holds component {names} of its {len(components)}: colours were made up'
-    elif len(missing) == len(components) and set(missing.values()) == {63}:
-        yield (
-            'its scans hold the mean of each block alone (DC): those of all detail (AC) are '
-            'missing, and what the network looks for is in them'
-        )
-    else:
-        yield (
-            f'scans are missing: {max(missing.values())} of the 64 coefficients of each block are '
-            f'not there, or not in all their bits (in {len(missing)} of {len(components)} '
-            'components), so detail was made up in decoding'
-        )
-
-
-def _zero_steps(structure: Structure) -> Iterator[str]:
-    for component, count in zero_steps(structure).items():
-        number = 1 + structure.frame[6::3].index(component)
-        yield (
-            f'{count} of the 64 quantisation steps of component {number} are 0, which a JPEG must '
-            'not have: that part of the picture was erased in decoding'
-        )
-        return
-
-
-def _interruptions(structure: Structure) -> Iterator[str]:
-    found = [stray for stray in structure.strays if stray.in_scan]
-    for stray in found[:1]:
-        share = _place(structure, stray.position)
-        yield (
-            f'a stray marker (0x{stray.marker:02x} at byte {stray.position:,}) interrupts its '
-            f'coded data at {share} of them{_and_more(found)}: what follows is damaged or made up'
-        )
-
-
-def _lost_sectors(data: bytes, structure: Structure) -> Iterator[str]:
-    scans = structure.scans
-    if not structure.is_huffman or not scans:
-        return
-    for lost in _LOST_SECTORS:
-        if data.find(lost, scans[0].start, scans[-1].end) < 0:  # quick
-            continue
-        for scan, tables in scans_with_tables(structure):
-            start = data.find(lost, scan.start, scan.end)
-            if start < 0:
-                continue
-            length = scan.end - start - len(data[start : scan.end].lstrip(lost[:1]))
-            if lost[0] == 0 and not _zeros_are_damage(data, structure, scan, tables, start, length):
-                continue
-            yield (
-                f'{length:,} bytes of its coded data are {_NAMES[lost[0]]} (from byte {start:,} '
-                f'on, at {_place(structure, start)} of them), as a lost sector leaves: the picture '
-                'is damaged from there on'
-            )
-            return
-
-
-def _zeros_are_damage(
-    data: bytes, structure: Structure, scan: Scan, tables: Tables, start: int, length: int
-) -> bool:
-    """They can be a flat picture, or padding behind its last block."""
-    if not zeros_are_detail(scan, tables, structure.is_progressive):
-        return False
-    return start + length < scan.end or are_read(data, start + 8, scan.end)
 
 
 def _harmless(
@@ -269,7 +172,7 @@ def _harmless(
             if stray.marker is None
             else f'a stray marker (0x{stray.marker:02x}) at byte {stray.position:,}'
         )
-        yield f'{what}{_and_more(between)}; decoders pass over them'
+        yield f'{what}{and_more(between)}; decoders pass over them'
     for table in redefined(structure):
         yield f'its header defines {table} twice and not alike; decoders take the last'
     if lacks_codes(structure):
@@ -277,20 +180,6 @@ def _harmless(
     follows = what_follows(data, structure)
     if follows:
         yield f'{follows}: no part of the picture, and not looked at'
-
-
-def _and_more(found: list) -> str:
-    return f' (and {len(found) - 1:,} more)' if len(found) > 1 else ''
-
-
-def _place(structure: Structure, position: int) -> str:
-    """How far into the coded data a position is."""
-    lengths = [scan.end - scan.start for scan in structure.scans]
-    before = sum(
-        min(max(position - scan.start, 0), length)
-        for scan, length in zip(structure.scans, lengths, strict=True)
-    )
-    return _percent(before / max(sum(lengths), 1))
 
 
 def _may_end_early(structure: Structure, pixels: np.ndarray) -> bool:

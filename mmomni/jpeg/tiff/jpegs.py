@@ -5,9 +5,10 @@ A strip or tile of a TIFF with JPEG compression is a JPEG, but for tables that a
 
 from typing import NamedTuple
 
-from .stream import FRAMES, START, START_OF_SCAN, segments
-from .tiff_layout import Layout, pieces_of
-from .tiff_tags import Coding, Meaning, Tag
+from mmomni.jpeg.stream import FRAMES, START, START_OF_SCAN, segments
+
+from .layout import Layout, pieces_of
+from .tags import Coding, Meaning, Tag
 
 BLOCK = 8
 

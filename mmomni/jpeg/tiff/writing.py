@@ -2,8 +2,8 @@
 
 import struct
 
-from .tiff import SIZES, Directory
-from .tiff_tags import Tag
+from .directories import SIZES, Directory
+from .tags import Tag
 
 PASSED_ON = (
     Tag.WIDTH, Tag.LENGTH, Tag.BITS, Tag.COMPRESSION, Tag.PHOTOMETRIC, Tag.FILL_ORDER, Tag.SAMPLES,

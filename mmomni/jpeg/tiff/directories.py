@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from .tiff_tags import DEPTH, MASK, REDUCED, Tag
+from .tags import DEPTH, MASK, REDUCED, Tag
 
 MUCH_LARGER = 2
 """A picture with sides so many times those of the directory it belongs to is no preview of it."""

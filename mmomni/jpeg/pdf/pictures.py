@@ -5,8 +5,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .pdf import PdfError, PdfPicture, inline_pictures, limited, opened
-from .pdf_filters import LZW_RATIO, filters_of, unwrapped
+from .filters import LZW_RATIO, filters_of, unwrapped
+from .finding import PdfError, PdfPicture, inline_pictures, limited, opened
 
 BYTES_A_PIXEL = 8  # four channels of 16 bits
 _AS_IT_IS = {'/DCTDecode', '/JPXDecode'}

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .tiff import Directory, Pages, main_pictures, pages_of
-from .tiff_tags import (
+from .directories import Directory, Pages, main_pictures, pages_of
+from .tags import (
     ASSOCIATED,
     CODINGS,
     DEPTH,

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from .opening import open_image
-from .stream import END_OF_IMAGE, START, START_OF_SCAN, segments
+from mmomni.jpeg.opening import open_image
+from mmomni.jpeg.stream import END_OF_IMAGE, START, START_OF_SCAN, segments
+
 from .structure import Structure, structure_of
 
 _END = b'\xff' + END_OF_IMAGE

@@ -1,4 +1,4 @@
-"""The pixels of a TIFF as they are stored. Letters as in :mod:`.tiff_layout`.
+"""The pixels of a TIFF as they are stored. Letters as in :mod:`mmomni.jpeg.tiff.layout`.
 
 libtiff, by way of Pillow, unpacks; what plain numbers mean is decided here, because Pillow takes
 separate planes of 16 bits, and white that is zero, for something else. The rest it gets as a file
@@ -13,12 +13,13 @@ from itertools import islice
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .orientation import UPRIGHT, as_stored, orientation_of
-from .tiff import is_tiff, with_first
-from .tiff_jpeg import is_jpeg_inside, obstacle_to_parts, old_stream, parts_of
-from .tiff_layout import Layout, layout_of, pieces_of, row_bytes
-from .tiff_tags import ASSOCIATED, DIFFERENCES, LOSSLESS, REVERSED, Coding, Meaning, Tag
-from .tiff_writing import numbers, passed_on, shorts, written
+from mmomni.jpeg.orientation import UPRIGHT, as_stored, orientation_of
+
+from .directories import is_tiff, with_first
+from .jpegs import is_jpeg_inside, obstacle_to_parts, old_stream, parts_of
+from .layout import Layout, layout_of, pieces_of, row_bytes
+from .tags import ASSOCIATED, DIFFERENCES, LOSSLESS, REVERSED, Coding, Meaning, Tag
+from .writing import numbers, passed_on, shorts, written
 
 LAYOUT = 'mmomni_layout'
 """Key of ``Image.info``: the :class:`Layout` of an opened TIFF."""
