@@ -208,6 +208,11 @@ def test_a_rule_that_is_unknown_for_other_scores_may_be_either(rule):
     assert "rule='greater' or rule='less'" in line
 
 
+@pytest.mark.parametrize('rule', ['greater', 'less'])
+def test_a_score_of_another_metric_in_a_group_may_have_either_rule(rule):
+    check_config(with_best(save_best='calibration/average/ECE', rule=rule))
+
+
 def test_more_words_can_be_given_to_mmengine():
     check_config(with_best(save_best='other/boundary', greater_keys=['boundary']))
 
