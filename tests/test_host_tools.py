@@ -200,6 +200,16 @@ def test_pictures_of_a_config_without_default_hooks(place, monkeypatch, load_too
     assert cfg.default_hooks.visualization.out_dir == 'elsewhere'
 
 
+def test_mixed_precision_of_a_config_without_an_optimiser_is_left_to_the_start(
+    place, monkeypatch, load_tool
+):
+    tool = load_tool('train.py')
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, 'argv', ['train.py', 'tiny.py', '--amp'])
+    cfg = tool.merge_args(Config(dict(optim_wrapper=None)), tool.parse_args())
+    assert cfg.optim_wrapper is None
+
+
 def test_windows_without_a_display(refused, monkeypatch):
     monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'agg')
     assert 'there is no display here; take --show-dir' in refused('--show')
