@@ -48,6 +48,6 @@ def _demand_as_it_is(first: SegDataSample, others: Sequence[SegDataSample]) -> N
     has_no_mask = 'gt_sem_seg' not in first and any('gt_sem_seg' in view for view in others)
     if is_larger or has_no_mask:
         raise ValueError(
-            f'{first.img_path}: expected the picture as it is for the first view; begin the views of '
+            f'{first.img_path}: expected the picture as it is for the first view; begin those of '
             "tta_pipeline with dict(type='mmomni.MirrorBlocks', direction=None)"
         )
