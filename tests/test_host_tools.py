@@ -185,6 +185,31 @@ def test_tta_that_says_nothing_about_a_set(refused):
     assert 'the set pages has a pipeline of its own' in refused('--tta', extra=extra)
 
 
+def test_options_of_a_test_that_nothing_reads(refused):
+    message = refused('--cfg-options', 'test_dataloder.num_workers=0')
+    assert 'nothing reads test_dataloder; is it test_dataloader?' in message
+    message = refused('--cfg-options', 'custom_hooks.99.type=a')
+    assert 'Index 99 exceeds the length of list' in message
+
+
+def test_pictures_of_a_config_without_default_hooks(place, monkeypatch, load_tool):
+    tool = load_tool('test.py')
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, 'argv', ['test.py', 'tiny.py', 'tiny.pth', '--show-dir', 'elsewhere'])
+    cfg = tool.merge_args(Config(dict(model={})), tool.parse_args())
+    assert cfg.default_hooks.visualization.out_dir == 'elsewhere'
+
+
+def test_mixed_precision_of_a_config_without_an_optimiser_is_left_to_the_start(
+    place, monkeypatch, load_tool
+):
+    tool = load_tool('train.py')
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, 'argv', ['train.py', 'tiny.py', '--amp'])
+    cfg = tool.merge_args(Config(dict(optim_wrapper=None)), tool.parse_args())
+    assert cfg.optim_wrapper is None
+
+
 def test_windows_without_a_display(refused, monkeypatch):
     monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'agg')
     assert 'there is no display here; take --show-dir' in refused('--show')

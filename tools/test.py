@@ -7,7 +7,6 @@ figures go to ``results.json``, ``results.csv`` and ``results.md`` in the work d
 import argparse
 import os
 import os.path as osp
-import sys
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -20,7 +19,15 @@ import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.checkpoints import demand_fit
 from mmomni.datasets.configured import drop_absent_sets
 from mmomni.engine.hooks.picture_hooks import FilesHook
-from mmomni.engine.launch import allow_cpu_ranks, config_path, leave_ranks, read_config
+from mmomni.engine.launch import (
+    allow_cpu_ranks,
+    config_path,
+    demand,
+    end_tool,
+    leave_ranks,
+    override,
+    read_config,
+)
 from mmomni.engine.test_time import augment_tests
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
@@ -56,9 +63,8 @@ def parse_args() -> argparse.Namespace:
     # torch.distributed.launch passes --local_rank, torchrun sets the variable
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
-    for path in (args.config, args.checkpoint):
-        if '://' not in path and not osp.isfile(path):
-            parser.error(f'expected a file, found none: {path}')
+    if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
+        parser.error(f'expected a file, found none: {args.checkpoint}')
     if args.show and not has_display():
         parser.error('--show opens windows and there is no display here; take --show-dir FOLDER')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -74,23 +80,23 @@ def has_display() -> bool:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    override(cfg, args.cfg_options)
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir:
-        cfg.default_hooks.visualization = dict(
+        hook = dict(
             type='mmomni.VisualizationHook', draw=True, show=args.show, wait_time=args.wait_time,
             out_dir=args.show_dir,
         )  # fmt: skip
+        cfg.default_hooks = {**(cfg.get('default_hooks') or {}), 'visualization': hook}
     if args.out:
         hook = dict(type='mmomni.SavePredictionsHook', out_dir=args.out)
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
     if args.tta:
-        augment_tests(cfg)
+        demand(augment_tests, cfg)
     return cfg
 
 
@@ -101,7 +107,7 @@ def demand_folders(args: argparse.Namespace) -> None:
             if folder:
                 os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            sys.exit(f'test.py: expected {option} as a folder to write to: {error}')
+            end_tool(f'expected {option} as a folder to write to: {error}')
 
 
 def demand_pictures(runner: Runner) -> None:
@@ -109,7 +115,7 @@ def demand_pictures(runner: Runner) -> None:
     hooks = [hook for hook in runner.hooks if isinstance(hook, FilesHook)]
     lacking = [type(hook).__name__ for hook in hooks if not hook.is_complete]
     if lacking:
-        sys.exit(f'test.py: not all was written by {", ".join(lacking)}; the log says why')
+        end_tool(f'not all was written by {", ".join(lacking)}; the log says why')
 
 
 def segmentor_of(runner: Runner) -> nn.Module:
@@ -120,20 +126,14 @@ def segmentor_of(runner: Runner) -> nn.Module:
 
 def main() -> None:
     args = parse_args()
-    try:
-        cfg = merge_args(read_config(args.config), args)
-    except ValueError as error:
-        sys.exit(f'test.py: {error}')
+    cfg = merge_args(read_config(args.config), args)
     demand_folders(args)
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
     if get_device() == 'cpu':
         keep_freed_memory()
-    allow_cpu_ranks(cfg)
+    demand(allow_cpu_ranks, cfg)
     runner = Runner.from_cfg(cfg)
-    try:
-        demand_fit(segmentor_of(runner), args.checkpoint)
-    except ValueError as error:
-        sys.exit(f'test.py: {error}')
+    demand(demand_fit, segmentor_of(runner), args.checkpoint)
     report.name_absent()
     metrics = runner.test()
     if is_main_process():

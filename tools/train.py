@@ -4,8 +4,6 @@ import argparse
 import logging
 import os
 import os.path as osp
-from collections.abc import Callable
-from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -17,11 +15,12 @@ from mmomni.engine.batches import check_batches
 from mmomni.engine.launch import (
     allow_cpu_ranks,
     config_path,
-    end_tool,
+    demand,
     leave_ranks,
+    override,
     read_config,
 )
-from mmomni.engine.starting import check_config, merge_options, unread_entries
+from mmomni.engine.starting import check_config, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
 from mmomni.utils.allocator import keep_freed_memory
@@ -49,12 +48,12 @@ def parse_args() -> argparse.Namespace:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
-    demand(lambda options: merge_options(cfg, options), args.cfg_options or {})
+    override(cfg, args.cfg_options)
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
-    if args.amp:
+    if args.amp and cfg.get('optim_wrapper'):  # without one the start says so
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume:  # a config's own `resume = True` stays as it is
@@ -74,14 +73,6 @@ def resume_own(cfg: Config) -> None:
     cfg.resume = cfg.get('load_from') is None
 
 
-def demand(check: Callable[[Any], None], subject: Any) -> None:
-    """End in one message where files are absent, or what was asked for cannot be done."""
-    try:
-        check(subject)
-    except (FileNotFoundError, ValueError) as error:
-        end_tool(error)
-
-
 def main() -> None:
     args = parse_args()
     cfg = merge_args(read_config(args.config), args)
@@ -90,7 +81,7 @@ def main() -> None:
     demand(demand_start, cfg)
     if get_device() == 'cpu':
         keep_freed_memory()
-    allow_cpu_ranks(cfg)
+    demand(allow_cpu_ranks, cfg)
     runner = Runner.from_cfg(cfg)
     demand(demand_weights, runner.model)
     demand(check_batches, runner)

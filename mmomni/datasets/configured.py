@@ -131,6 +131,16 @@ def pass_on_pipeline(entry: Any, pipeline: Any = None) -> Any:
     return passed
 
 
+def seen_in_views(entry: Any, views: dict) -> Any:
+    """A copy of the entry of data sets with ``TestTimeAug`` as last step of every pipeline."""
+    if not isinstance(entry, dict):
+        return entry
+    entry = copy.deepcopy(entry)
+    for each in innermost(entry):
+        each['pipeline'] = [*each['pipeline'][:-1], views]
+    return entry
+
+
 def innermost(entry: Any) -> Iterator[dict]:
     """The entries of data sets that wrap no others, wherever wrappers nest them.
 

@@ -15,7 +15,7 @@ from mmengine.dataset import ConcatDataset, InfiniteSampler
 from mmomni.registry import DATA_SAMPLERS, DATASETS
 from mmomni.utils.seeding import seed_all
 
-from .configured import pass_on_pipeline
+from .configured import pass_on_pipeline, seen_in_views, type_name
 
 _present_draw: ContextVar[int] = ContextVar('present_draw')
 
@@ -72,7 +72,9 @@ class ReproducibleConcatDataset(ConcatDataset):
     Args:
         datasets: Data sets or their configs.
         pipeline: That of the configs that name none. Here, too, mmseg's ``MMSegInferencer`` looks
-            for how an image of no data set is read.
+            for how an image of no data set is read, and its ``tools/test.py --tta`` puts
+            ``tta_pipeline``: of one that ends in ``TestTimeAug`` this is the last step of every
+            pipeline, in the place of packing.
         **kwargs: Those of :class:`mmengine.dataset.ConcatDataset`.
 
     Raises:
@@ -84,6 +86,8 @@ class ReproducibleConcatDataset(ConcatDataset):
     ) -> None:
         if pipeline is not None:
             datasets = pass_on_pipeline(dict(datasets=datasets, pipeline=pipeline))['datasets']
+            if pipeline and type_name(pipeline[-1]) == 'TestTimeAug':
+                datasets = [seen_in_views(each, pipeline[-1]) for each in datasets]
         super().__init__(datasets, **kwargs)
         self._refuse_equal_names(self.datasets)
 

@@ -1,11 +1,13 @@
 import os.path as osp
 import sys
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 import torch
 from mmengine.config import Config
 
 from mmomni.engine.configs import config_file, open_config
+from mmomni.engine.starting import merge_options
 
 
 def config_path(name: str) -> str:
@@ -27,7 +29,20 @@ def read_config(path: str) -> Config:
         end_tool(error)
 
 
-def end_tool(error: Exception) -> NoReturn:
+def override(cfg: Config, options: Mapping[str, Any] | None) -> None:
+    """Merge ``--cfg-options``; the tool ends in one line where they would have no effect."""
+    demand(merge_options, cfg, options or {})
+
+
+def demand(check: Callable[..., Any], *subject: Any) -> None:
+    """End a tool in one message where files are absent, or what was asked for cannot be done."""
+    try:
+        check(*subject)
+    except (FileNotFoundError, ValueError) as error:
+        end_tool(error)
+
+
+def end_tool(error: Exception | str) -> NoReturn:
     """End a tool, or a command that runs it, by what a person did wrong."""
     sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
 

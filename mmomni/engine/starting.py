@@ -1,6 +1,7 @@
 """What a config says that would fail late, never end or have no effect, told before it is built."""
 
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
+from mmengine.logging import print_log
 from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
+from mmseg.registry import MODELS
 
 from mmomni.datasets.configured import OUR_DATASETS, sets_of, type_name
 from mmomni.evaluation.metrics.grouped_metric import rule_of
@@ -48,23 +51,38 @@ def check_config(cfg: Config) -> None:
 def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Override entries of a config by ``--cfg-options``.
 
+    Where the config imports code of its own, which may read any entry, the log says what nothing
+    here reads.
+
     Raises:
         ValueError: Nothing would come of one of them: it names no entry; or a variable of the
             config, whose value has gone into entries already; or no place of a list.
     """
     for key in options:
-        entry = key.split('.')[0]
-        if entry not in READ and entry in cfg:
-            raise ValueError(
-                f'--cfg-options {key}: {entry} is a variable of the config, which has been read by '
-                'now; override the entries that it stands in, as in train_dataloader.batch_size=4'
+        if problem := _without_effect(cfg, key.split('.')[0]):
+            line = f'--cfg-options {key}: {problem}'
+            if not cfg.get('custom_imports') or ' is it ' in problem:
+                raise ValueError(line)
+            print_log(
+                f'{line}; unless what custom_imports names does',
+                logger='current',
+                level=logging.WARNING,
             )
-        if entry not in READ:
-            raise ValueError(f'--cfg-options {key}: nothing reads {entry}{_similar(entry)}')
     try:
         cfg.merge_from_dict(dict(options))
     except (KeyError, TypeError) as error:
         raise ValueError(f'--cfg-options: {error.args[0]}') from error
+
+
+def _without_effect(cfg: Config, entry: str) -> str:
+    if entry in READ:
+        return ''
+    if entry in cfg:
+        return (
+            f'{entry} is a variable of the config, which has been read by now; override the '
+            'entries that it stands in, as in train_dataloader.batch_size=4'
+        )
+    return f'nothing reads {entry}{_similar(entry)}'
 
 
 def unread_entries(cfg: Config) -> list[str]:
@@ -105,11 +123,20 @@ def _wrong_classes(cfg: Config) -> Iterator[str]:
     for part in ('decode_head', 'auxiliary_head'):
         heads = model.get(part) or []
         for head in [heads] if isinstance(heads, dict) else heads:
+            if part == 'auxiliary_head' and not _is_of_masks(head):
+                continue
             for key in ('num_classes', 'out_channels'):
                 number = head.get(key) or CLASSES
                 # One channel with a sigmoid is of no use to predict by, but can be learned.
                 if number > CLASSES or (number < CLASSES and part == 'decode_head'):
                     yield _classes(part, key, head)
+
+
+def _is_of_masks(head: dict) -> bool:
+    """Whether an auxiliary head learns what is tampered; those of others may learn anything."""
+    kind = head.get('type')
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    return getattr(found, '__module__', '').startswith(('mmseg.', 'mmomni.'))
 
 
 def _classes(part: str, key: str, entry: dict) -> str:

@@ -1,9 +1,11 @@
 """Test-time augmentation, as a config describes it: ``tta_model`` and ``tta_pipeline``."""
 
 import copy
+import logging
 from collections.abc import Sequence
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmomni.datasets.configured import innermost, pass_on_pipeline, type_name
 
@@ -26,9 +28,22 @@ def augment_tests(cfg: Config) -> None:
     if missing:
         raise ValueError(f'--tta: the config has no {" and no ".join(missing)}; {REMEDY}')
     dataset = cfg.test_dataloader.dataset = pass_on_pipeline(cfg.test_dataloader.dataset)
+    _name_steps_left_out(cfg.get('test_pipeline') or [], cfg.tta_pipeline)
     for entry in innermost(dataset):
         entry['pipeline'] = _augmented(entry, cfg.get('test_pipeline'), cfg.tta_pipeline)
     cfg.model = dict(copy.deepcopy(cfg.tta_model), module=cfg.model)
+
+
+def _name_steps_left_out(plain: Sequence, augmented: Sequence) -> None:
+    """A config that changes ``test_pipeline`` alone has the ``tta_pipeline`` of its base."""
+    views = [step for option in augmented[-1].get('transforms', []) for step in option]
+    if lacking := [type_name(step) for step in plain if step not in [*augmented, *views]]:
+        print_log(
+            f'--tta: tta_pipeline lacks steps of test_pipeline, {", ".join(lacking)}, or has them '
+            'with other arguments',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def _augmented(entry: dict, plain: Sequence | None, augmented: Sequence) -> list:

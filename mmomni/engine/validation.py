@@ -1,5 +1,5 @@
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,9 +118,18 @@ def _demand_tampered(sets: Sequence[Any]) -> None:
         )
 
 
+def _loaders_of(dataset: ManipulationDataset) -> list[Callable[[dict], Any]]:
+    """Those of its pipeline, which know where the files are stored; else ones of local files."""
+    steps = dataset.pipeline.transforms
+    kinds = (LoadOriginalImage, LoadManipulationMask)
+    return [
+        next((step for step in steps if isinstance(step, kind)), None) or kind() for kind in kinds
+    ]
+
+
 def _masks_of(dataset: ManipulationDataset) -> Iterator[bool]:
     """Of each mask that can be read, whether it is not empty."""
-    load_image, load_mask = LoadOriginalImage(), LoadManipulationMask()
+    load_image, load_mask = _loaders_of(dataset)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if info['seg_map_path'] is None:

@@ -453,9 +453,11 @@ def test_resumed_run_validates_nothing_else(options):
 # ---- batches of a resumed run ------------------------------------------------------------------
 
 
-def with_batches(size, processes, iteration=100):
-    loader = DataLoader(range(8), batch_size=size)
-    return SimpleNamespace(train_dataloader=loader, world_size=processes, iter=iteration)
+def with_batches(size, processes, iteration=100, loop_type=IterBasedTrainLoop):
+    loader, loop = DataLoader(range(8), batch_size=size), object.__new__(loop_type)
+    return SimpleNamespace(
+        train_dataloader=loader, world_size=processes, iter=iteration, train_loop=loop
+    )
 
 
 def resumed(before, now, iteration=100):
@@ -465,8 +467,8 @@ def resumed(before, now, iteration=100):
     return going_on(checkpoint, now, iteration)
 
 
-def going_on(checkpoint, now, iteration=100):
-    hook, runner = ResumedBatchHook(), with_batches(*now, iteration)
+def going_on(checkpoint, now, iteration=100, loop_type=IterBasedTrainLoop):
+    hook, runner = ResumedBatchHook(), with_batches(*now, iteration, loop_type)
     hook.after_load_checkpoint(runner, checkpoint)
     hook.before_train(runner)
 
@@ -487,6 +489,12 @@ def test_other_batches_than_the_checkpoints_are_a_warning_with_numbers(now, told
     assert 'the checkpoint was trained with 2 images a batch in each of 2 processes' in line
     assert 'count iterations' in line
     assert told in line
+
+
+def test_an_epoch_loop_starts_an_epoch_anew_and_passes_over_no_sample(log):
+    going_on(dict(meta=dict(batch=dict(batch_size=2))), (4, 1), loop_type=EpochBasedTrainLoop)
+    (line,) = log
+    assert 'goes on at sample' not in line
 
 
 def test_equal_batches_are_no_warning(log):

@@ -41,6 +41,13 @@ def test_sets_have_folders_of_their_own():
     assert found == ['face/one/a', 'face/two/a', 'face/_.._three/a']
 
 
+def test_no_two_names_are_the_same():
+    """Neither of a file called as another's output would be, nor of sets of nearly equal names."""
+    paths = ['d/a.jpg', 'd/a.png', 'd/a.jpg.png', 'd/a.jpg_2.png']
+    images = [ImageOfSet(domain, 'set', path) for domain in ('x/y', 'x_y') for path in paths]
+    assert len(set(output_names(images).values())) == len(images)
+
+
 def test_what_a_foreign_set_does_not_say():
     assert image_of_set(dict(img_path='a.jpg')) == ImageOfSet('all', 'dataset', 'a.jpg')
 

@@ -7,6 +7,8 @@ from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop
+from mmseg.registry import MODELS
+from torch import nn
 
 from mmomni.engine.starting import check_config, merge_options, unread_entries
 
@@ -109,6 +111,18 @@ def test_two_classes_are_accepted(model):
     check_config(config(model=model))
 
 
+@MODELS.register_module(force=True)
+class WhichDomain(nn.Module):
+    """A task beside ours, with classes of its own."""
+
+
+@pytest.mark.parametrize('kind', ['WhichDomain', WhichDomain])
+def test_other_tasks_may_have_other_classes(kind):
+    aux = dict(type=kind, num_classes=3, out_channels=64)
+    head = dict(type='FCNHead', num_classes=2)
+    check_config(config(model=dict(decode_head=head, auxiliary_head=[aux])))
+
+
 def test_other_sets_may_have_other_classes():
     cfg = config(model=dict(decode_head=dict(type='FCNHead', num_classes=19)))
     cfg.train_dataloader.dataset = dict(type='CityscapesDataset')
@@ -208,6 +222,11 @@ def test_a_rule_that_is_unknown_for_other_scores_may_be_either(rule):
     assert "rule='greater' or rule='less'" in line
 
 
+@pytest.mark.parametrize('rule', ['greater', 'less'])
+def test_a_score_of_another_metric_in_a_group_may_have_either_rule(rule):
+    check_config(with_best(save_best='calibration/average/ECE', rule=rule))
+
+
 def test_more_words_can_be_given_to_mmengine():
     check_config(with_best(save_best='other/boundary', greater_keys=['boundary']))
 
@@ -267,6 +286,17 @@ def test_options_without_effect_are_refused(key, told):
     with pytest.raises(ValueError, match='--cfg-options') as error:
         merge_options(cfg, {key: 4})
     assert told in str(error.value)
+
+
+def test_options_that_own_code_may_read_are_merged_with_a_warning(log):
+    cfg = Config(dict(strength=1, custom_imports=dict(imports=['mine'])))
+    merge_options(cfg, {'strength': 2, 'other.one': 3})
+    assert (cfg.strength, cfg.other.one) == (2, 3)
+    first, second = log
+    assert 'strength is a variable of the config' in first
+    assert 'nothing reads other' in second
+    with pytest.raises(ValueError, match=r'is it train_cfg\?'):
+        merge_options(cfg, {'trian_cfg.max_iters': 4})
 
 
 def test_options_with_an_effect_are_merged():

@@ -9,6 +9,7 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from PIL import Image
 
 from mmomni.datasets import ManipulationDataset
+from mmomni.datasets.transforms import LoadManipulationMask
 from mmomni.engine.validation import check_validation
 from mmomni.evaluation.metrics import (
     GateReport,
@@ -18,7 +19,7 @@ from mmomni.evaluation.metrics import (
 )
 
 
-def make_set(root, *highest):
+def make_set(root, *highest, pipeline=()):
     """Images with masks of one value each; ``None`` is an image without a mask."""
     for part in ('images', 'masks'):
         (root / part).mkdir(parents=True)
@@ -28,7 +29,7 @@ def make_set(root, *highest):
             mask = np.zeros((8, 8), np.uint8)
             mask[2, 3] = value
             Image.fromarray(mask).save(root / f'masks/{number}.png')
-    return ManipulationDataset(domain='natural', data_root=str(root))
+    return ManipulationDataset(domain='natural', data_root=str(root), pipeline=list(pipeline))
 
 
 def check(datasets, metrics=(), save_best=None, hooks=()):
@@ -51,6 +52,17 @@ def test_validation_without_tampered_images_is_refused(tmp_path):
 
 def test_one_tampered_image_is_enough(tmp_path):
     check([make_set(tmp_path / 'a', None), make_set(tmp_path / 'b', 0, 255)])
+
+
+def test_masks_are_read_from_where_the_pipeline_does(tmp_path):
+    """As ``s3://`` of somebody's own backend; here by one that knows no file at all."""
+
+    class Elsewhere(LoadManipulationMask):
+        def read(self, path):
+            return (tmp_path / 'a/masks/0.png').read_bytes()
+
+    make_set(tmp_path / 'a', 255)
+    check([make_set(tmp_path / 'b', 0, pipeline=[Elsewhere()])])
 
 
 def test_unreadable_mask_is_no_tampered_image(tmp_path):

@@ -18,7 +18,11 @@ from mmomni.evaluation.metrics import (
     ManipulationMetric,
     SelectionMetric,
 )
-from mmomni.evaluation.metrics.grouped_metric import rule_of
+from mmomni.evaluation.metrics.grouped_metric import (
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    rule_of,
+)
 
 METRICS = [
     SelectionMetric, GateReport, ImageLevelMetric,
@@ -123,10 +127,21 @@ def test_early_stopping_knows_the_rule_of_the_headline(make, expected):
         ('selection/average/threshold', None),
         ('per_image/average/tampered', None),
         ('mAP_like/boundary', None),
+        ('mine/average/ECE', None),  # a group, but no score of ours
     ],
 )
 def test_which_values_are_better(key, rule):
     assert rule_of(key) == rule
+
+
+@CASES
+def test_of_every_score_it_is_said_which_values_are_better(make, expected):
+    """Or that none is: what tells something of the images or of the network."""
+    neither = {
+        'tampered_area', 'frequency_share', 'vision_share', 'label_vision_share', 'threshold',
+        'tampered', 'authentic', 'unreadable', 'skipped',
+    }  # fmt: skip
+    assert make().score_names() <= HIGHER_IS_BETTER | LOWER_IS_BETTER | neither
 
 
 def test_the_headline_of_a_network_without_a_gate_is_what_it_has():

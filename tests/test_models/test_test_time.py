@@ -47,6 +47,15 @@ def test_what_a_view_is_larger_by_is_cut_off():
     torch.testing.assert_close(sample.seg_logits.data.softmax(0), expected)
 
 
+@pytest.mark.parametrize('width', [8, 7])
+def test_a_mirrored_view_is_not_the_first(width):
+    """Which may be larger than the picture, and has no mask."""
+    first, second = view(torch.randn(2, 6, 8), flip=True), view(torch.randn(2, 6, width))
+    second.gt_sem_seg = PixelData(data=torch.zeros(1, 6, width, dtype=torch.long))
+    with pytest.raises(ValueError, match=r'a\.jpg: expected the picture as it is.*direction=None'):
+        merged(first, second)
+
+
 def test_ground_truth_and_gate_of_the_first_view_stay():
     first, second = view(torch.randn(2, 4, 4)), view(torch.randn(2, 4, 4))
     first.gt_sem_seg = PixelData(data=torch.ones(1, 4, 4, dtype=torch.long))

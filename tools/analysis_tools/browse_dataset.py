@@ -26,7 +26,7 @@ from mmomni.datasets.configured import (
     sets_of,
 )
 from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
-from mmomni.engine.launch import config_path, read_config
+from mmomni.engine.launch import config_path, end_tool, override, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.jpeg import ImageReadError
 from mmomni.utils.seeding import seed_all
@@ -135,13 +135,13 @@ def main() -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         cfg = read_config(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
+        override(cfg, args.cfg_options)
         absent = drop_absent_sets(cfg, optional=PAPER_SETS) if args.phase == 'test' else []
         if absent:
             print(describe_absent(absent, len(absent) + len(sets_of(cfg, 'test_dataloader'))))
         number = draw(cfg, args, folder)
     except (OSError, ValueError) as error:
-        sys.exit(f'browse_dataset.py: {error}')
+        end_tool(error)
     print(f'{number} sheets: {folder.resolve()}')
 
 

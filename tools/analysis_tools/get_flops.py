@@ -12,7 +12,7 @@ from mmengine.config import DictAction
 from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
-from mmomni.engine.launch import config_path
+from mmomni.engine.launch import config_path, override, read_config
 from model_profiling.operations import macs_by_module, operations_of
 from model_profiling.subjects import load_subject, parameters_of, random_planes
 
@@ -46,7 +46,9 @@ def main() -> None:
     args = parse_args()
     height, width = args.shape if len(args.shape) == 2 else args.shape * 2
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    subject = load_subject(Path(args.config), device, args.cfg_options)
+    cfg = read_config(args.config)
+    override(cfg, args.cfg_options)
+    subject = load_subject(Path(args.config), device, cfg)
     model = subject.model
     divisor = (model.data_preprocessor.test_cfg or {}).get('size_divisor', 1)
     planes = random_planes(1, max(height, width))[..., :height, :width]

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_of, type_name
-from mmomni.engine.launch import config_path, read_config
+from mmomni.engine.launch import config_path, override, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -73,8 +73,7 @@ def parse_args() -> argparse.Namespace:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """The config without what draws and logs, which would start anew with every test."""
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    override(cfg, args.cfg_options)
     stem = os.path.splitext(os.path.basename(args.config))[0]
     default = os.path.join(cfg.get('work_dir') or os.path.join('work_dirs', stem), 'robustness')
     cfg.work_dir = args.work_dir or default

@@ -3,6 +3,7 @@
 import os.path as osp
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -31,7 +32,15 @@ def output_names(images: Iterable[ImageOfSet]) -> dict[ImageOfSet, str]:
     groups: dict[tuple[str, str], list[ImageOfSet]] = defaultdict(list)
     for image in dict.fromkeys(images):
         groups[image.domain, image.dataset].append(image)
-    return {image: name for group in groups.values() for image, name in _names_of_set(group)}
+    names: dict[ImageOfSet, str] = {}
+    used: set[str] = set()
+    for image, wanted in chain.from_iterable(map(_names_of_set, groups.values())):
+        name = wanted
+        while name.casefold() in used:
+            name = f'{name}_{len(names)}'
+        used.add(name.casefold())
+        names[image] = name
+    return names
 
 
 def names_of(dataset: Any) -> dict[ImageOfSet, str]:
@@ -49,13 +58,9 @@ def _names_of_set(images: list[ImageOfSet]) -> Iterator[tuple[ImageOfSet, str]]:
     stems: dict[str, int] = defaultdict(int)
     for path in paths:
         stems[osp.splitext(path)[0].casefold()] += 1
-    used: set[str] = set()
-    for number, (image, path) in enumerate(zip(images, paths, strict=True)):
+    for image, path in zip(images, paths, strict=True):
         stem = osp.splitext(path)[0]
         name = osp.relpath(stem if stems[stem.casefold()] == 1 else path, root)
-        if name.casefold() in used:
-            name = f'{name}_{number}'
-        used.add(name.casefold())
         yield image, (folder / name).as_posix()
 
 

@@ -75,7 +75,7 @@ class ResumedBatchHook(Hook):
         old, new = (b['batch_size'] * b['processes'] for b in (before, now))
         seen, reached = runner.iter * old, runner.iter * new
         order = 'the order of samples is no longer that of the run'
-        if old != new:
+        if old != new and isinstance(runner.train_loop, IterBasedTrainLoop):
             what = 'left out' if new > old else 'seen again'
             order = f'it goes on at sample {reached:,}, not {seen:,}: those between are {what}'
         print_log(

@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmomni.evaluation.functional.protocols import COUNT_SCORES, RANKING_SCORES
 from mmomni.utils.tables import framed_table
 
 HEADLINES = {
@@ -17,12 +18,12 @@ HEADLINES = {
     'F1': 'mDice', 'F1_best': 'mDice', 'recall': 'mAcc', 'AP': 'mAP',
 }  # fmt: skip
 """What mmengine and mmseg call an average of such scores; the others they know by our names."""
-LOWER_IS_BETTER = frozenset(('false_area', 'false_area_fixed', 'FPR'))
-NO_RANKING = frozenset((
-    'tampered_area', 'frequency_share', 'vision_share', 'label_vision_share', 'threshold',
-    'tampered', 'authentic', 'unreadable', 'skipped',
+HIGHER_IS_BETTER = frozenset((
+    *COUNT_SCORES, *RANKING_SCORES, *HEADLINES.values(), 'IoU_fixed', 'F1_fixed', 'IoU_rgb',
+    'IoU_fused', 'IoU_chosen', 'IoU_best', 'accuracy', 'balanced_accuracy', 'TPR',
 ))  # fmt: skip
-"""What tells something of the images or of the network, of which no value is better."""
+LOWER_IS_BETTER = frozenset(('false_area', 'false_area_fixed', 'FPR'))
+"""Of all other scores here no value is better; of other people's it is not known."""
 
 
 def rule_of(key: str) -> str | None:
@@ -31,9 +32,8 @@ def rule_of(key: str) -> str | None:
     ``None``: it is not one of theirs, or no value of it is better.
     """
     *groups, score = key.split('/')
-    if score in HEADLINES.values():
-        return 'greater'
-    if not {'average', 'domains', 'datasets'} & set(groups) or score in NO_RANKING:
+    is_ours = score in HEADLINES.values() or {'average', 'domains', 'datasets'} & set(groups)
+    if not is_ours or score not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
         return None
     return 'less' if score in LOWER_IS_BETTER else 'greater'
 

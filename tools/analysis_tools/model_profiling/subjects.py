@@ -85,13 +85,12 @@ def short_name(path: Path) -> str:
     return re.sub(r'_\d+xb\d+-.*', '', path.stem)
 
 
-def load_subject(path: Path, device: torch.device, options: dict | None = None) -> Subject:
+def load_subject(path: Path, device: torch.device, cfg: Config | None = None) -> Subject:
     """Build a config's model with random weights: nothing is downloaded or read.
 
-    ``options`` override its entries, by dotted keys.
+    ``cfg`` is what has been read of it, and changed, already.
     """
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options or {})
+    cfg = Config.fromfile(path) if cfg is None else cfg
     _forget_weights(cfg.model)
     with DefaultScope.overwrite_default_scope('mmseg'):
         model = MODELS.build(cfg.model).to(device).eval()
