@@ -19,7 +19,8 @@ class Picture(NamedTuple):
     Attributes:
         name: ``'page 2'``, ``'image 3, page 2'``: unlike that of any other in the file.
         page: From 1; ``None``: not known.
-        place: Of its directory in a TIFF, from the start of the file in bytes; or in a PDF.
+        place: Of the first directory of a page in a TIFF, in bytes from the start of the file; or in
+            a PDF.
     """
 
     name: str
@@ -51,7 +52,7 @@ def _pictures_in(file: Path | bytes) -> list[Picture]:
         return pictures_of_pdf(file)
     if not tiff.is_tiff(head) or _size(file) > LARGEST:
         return []
-    places = tiff.main_pictures(_bytes_of(file))
+    places = tiff.main_pages(_bytes_of(file))
     pages = [Picture(f'page {page}', page, place) for page, place in enumerate(places, 1)]
     return pages if len(pages) > 1 else []
 

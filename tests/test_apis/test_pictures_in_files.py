@@ -77,6 +77,20 @@ def test_a_preview_is_no_page_and_none_of_several_pictures():
     assert FIRST_OF_SEVERAL not in sample.warnings
 
 
+def test_a_page_keeps_what_is_above_its_picture():
+    """As in photos of cameras: the orientation stands beside the preview alone."""
+    tags = {256: 40, 257: 40, 258: 8, 259: 1, 262: 1, 277: 1, 278: 40}
+    raw = {**tags, 258: 32, 339: 3}  # floats
+    pages = [
+        Page(tags | {254: 1, 274: 6}, [bytes([n]) * 1600], [Page(below, [bytes([50 * n]) * size])])
+        for n, (below, size) in enumerate([(tags, 1600), (tags, 1600), (raw, 6400)], 1)
+    ]
+    found = samples(tiff_bytes(*pages))
+    assert [sample.orientation for sample in found] == [6, 6, 6]
+    assert [int(sample.image[0, 0, 0]) for sample in found] == [50, 100, 3]
+    assert 'only a preview' in found[2].warnings[0]
+
+
 def test_a_page_that_is_announced_and_not_there_is_told():
     data = bytearray(tiff())
     place = end_of_last_directory(data)

@@ -30,6 +30,8 @@ from .tags import (
 _COLOURS: dict[int, int] = {
     Meaning.RGB: 3, Meaning.YCBCR: 3, Meaning.LAB: 3, Meaning.CMYK: 4,
 }  # fmt: skip
+MOST_PREVIEWS = 100
+"""So many are tried, the largest first: a file may list thousands, each of which takes time."""
 _PLAIN = (Meaning.WHITE_IS_ZERO, Meaning.BLACK_IS_ZERO, Meaning.RGB, Meaning.CMYK)
 
 
@@ -123,6 +125,16 @@ class Layout(NamedTuple):
             -(-side // part) for side, part in zip(self.size, self.piece, strict=True)
         )
         return across, down
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Of all strips or tiles, whose edges and samples may be far more than the picture needs.
+
+        Raises ``ValueError`` where they have no size.
+        """
+        across, down = self.pieces_across_and_down
+        bits = max(self.directory.numbers(Tag.BITS, (1,))[: self.samples])
+        return across * down * self.piece[0] * self.piece[1] * self.samples * bits // 8
 
     @property
     def is_plain(self) -> bool:
@@ -242,11 +254,11 @@ def _preview_of(
     is_readable: Callable[[Layout], bool],
 ) -> tuple[Layout, str]:  # fmt: skip
     """The largest readable preview, and the note that it is one."""
-    found = [_laid_out(each, group, main.has_more) for each in previews if each.area]
-    found = [each for each in found if each.is_picture and is_readable(each)]
-    if not found:
+    largest = sorted(previews, key=lambda each: each.area, reverse=True)[:MOST_PREVIEWS]
+    found = (_laid_out(each, group, main.has_more) for each in largest if each.area)
+    chosen = next((each for each in found if each.is_picture and is_readable(each)), None)
+    if chosen is None:
         raise UnreadableTIFFError(f'it has {main.kind}')
-    chosen = max(found, key=lambda each: each.directory.area)
     (width, height), whole = chosen.size, main.size
     return chosen, (
         f'only a preview of {width} x {height} in this file was looked at: its picture of '

@@ -80,6 +80,8 @@ def _is_readable(layout: Layout) -> bool:
 def _header_of(layout: Layout) -> Image.Image:
     order, tags = layout.directory.form.order, passed_on(layout.directory)
     if layout.is_plain:
+        if layout.samples > layout.colours + 1:  # of which Pillow complains before it gives up
+            return _nearest_header_of(layout)
         tags = {tag: value for tag, value in tags.items() if tag not in _HOW_THEY_LIE}
         tags |= numbers(order, {Tag.PHOTOMETRIC: _meaning(layout)})
     tags |= _turned(layout, order)
