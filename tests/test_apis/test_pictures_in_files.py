@@ -13,6 +13,7 @@ from mmomni.apis import Failure
 from mmomni.apis.inputs import sources_of
 from mmomni.apis.samples import FIRST_OF_SEVERAL, MAX_PIXELS, read_sample, try_to_read
 from mmomni.jpeg import pdf, read_luma
+from mmomni.jpeg.tiff import directories
 
 PAGES = [
     Image.fromarray(np.random.default_rng(n).integers(0, 256, (40, 40 + 8 * n, 3), dtype=np.uint8))
@@ -62,6 +63,21 @@ def test_pages_are_read_when_they_are_asked_for(tmp_path):
     assert {source.content for source in sources} == {path}
     path.unlink()
     assert all(isinstance(try_to_read(source, MAX_PIXELS), Failure) for source in sources)
+
+
+def test_to_read_a_page_no_other_is_looked_at(monkeypatch):
+    """Else ten thousand of them would take hours."""
+    tags = {256: 40, 257: 40, 258: 8, 259: 1, 262: 1, 277: 1, 278: 40}
+    found = sources_of(tiff_bytes(*[Page(tags, [bytes(1600)]) for _ in range(50)]))
+    visited, directory_at = [], directories.directory_at
+
+    def noting(data, offset, most=None):
+        visited.append(offset)
+        return directory_at(data, offset, most)
+
+    monkeypatch.setattr(directories, 'directory_at', noting)
+    read_sample(found[20], MAX_PIXELS)
+    assert set(visited) == {found[20].picture.place}
 
 
 def test_one_page_has_the_name_of_the_file(tmp_path):
