@@ -12,6 +12,8 @@ from .lists import NOT_A_LIST, is_text_file
 LARGEST = 2**31
 """Bytes; of larger files the pages are not looked for, and reading refuses them."""
 
+MISSING_PAGES = 'the file says that it has more pages, which are not there'
+
 
 class Picture(NamedTuple):
     """One of the pictures in a file.
@@ -19,12 +21,15 @@ class Picture(NamedTuple):
     Attributes:
         name: ``'page 2'``, ``'image 3, page 2'``: unlike that of any other in the file.
         page: From 1; ``None``: not known.
-        place: Of its directory in a TIFF, from the start of the file in bytes; or in a PDF.
+        place: Of the page's first directory in a TIFF, from the start of the file in bytes; or in a
+            PDF.
+        notes: What a person should know of the file; looked for once, not for every page.
     """
 
     name: str
     page: int | None
     place: int | pdf.PdfPicture
+    notes: tuple[str, ...] = ()
 
 
 class Content(NamedTuple):
@@ -51,9 +56,12 @@ def _pictures_in(file: Path | bytes) -> list[Picture]:
         return pictures_of_pdf(file)
     if not tiff.is_tiff(head) or _size(file) > LARGEST:
         return []
-    places = tiff.main_pictures(_bytes_of(file))
-    pages = [Picture(f'page {page}', page, place) for page, place in enumerate(places, 1)]
-    return pages if len(pages) > 1 else []
+    data = _bytes_of(file)
+    places = tiff.main_pages(data)
+    if len(places) < 2:
+        return []
+    notes = (MISSING_PAGES,) if tiff.pages_of(data).is_broken else ()
+    return [Picture(f'page {page}', page, place, notes) for page, place in enumerate(places, 1)]
 
 
 def pictures_of_pdf(file: Path | bytes) -> list[Picture]:
@@ -88,7 +96,7 @@ def content_of(file: Path | bytes, picture: Picture | None, name: str, most: int
             return Content(file, [])
         if isinstance(picture.place, pdf.PdfPicture):
             return Content(*_extracted(file, picture.place, most))
-        return _page_of_tiff(file, picture.place, name)
+        return Content(_page_of_tiff(file, picture.place, name), list(picture.notes))
     except pdf.PdfError as error:
         raise ImageReadError(f'{name}: {error}') from error
 
@@ -98,13 +106,9 @@ def _extracted(file: Path | bytes, place: pdf.PdfPicture, most: int) -> tuple[by
     return data, list(notes)
 
 
-def _page_of_tiff(file: Path | bytes, place: int, name: str) -> Content:
-    data = _bytes_of(file)
+def _page_of_tiff(file: Path | bytes, place: int, name: str) -> bytes:
     try:
-        notes = []
-        if tiff.pages_of(data).is_broken:
-            notes.append('the file says that it has more pages, which are not there')
-        return Content(tiff.with_first(data, place), notes)
+        return tiff.with_first(_bytes_of(file), place)
     except ValueError as error:
         raise ImageReadError(f'{name}: this page is not there any more ({error})') from error
 

@@ -15,15 +15,13 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
-from mmomni.jpeg.codec import decode_with_notes, undecodable
+from mmomni.jpeg.codec import decode_with_notes, not_opened, refusal_of
 from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.guarded import check_image, read_image_file
-from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
-from mmomni.jpeg.plugins import UnsupportedFormat
 from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
@@ -183,20 +181,10 @@ def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
     try:
         with open_image(data) as image:
             if image.format not in FORMATS:
-                raise Image.UnidentifiedImageError(image.format)
+                raise ImageReadError(f'{name}: {not_opened(data, image.format or "")}')
             return _notes_of_header(image)
-    except UnsupportedFormat as error:
-        raise ImageReadError(f'{name}: {error}') from error
-    except UnreadableTIFFError as error:
-        raise ImageReadError(f'{name}: {error.refusal}') from error
-    except Image.UnidentifiedImageError as error:
-        kind = unusual_kind(data)
-        if kind:
-            raise ImageReadError(f'{name}: {undecodable(kind)}') from error
-        raise ImageReadError(
-            f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), its first bytes are '
-            'those of no such format; replace or remove the file'
-        ) from error
+    except (Image.UnidentifiedImageError, UnreadableTIFFError) as error:
+        raise refusal_of(data, name, error) from error
 
 
 def _notes_of_header(image: Image.Image) -> tuple[int, list[str]]:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.utils.arrays import unmirrored
+from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format, other_format
 
 from . import netpbm
 from .damage.ending import lacks_its_end
@@ -26,7 +27,10 @@ SUBSAMPLING = {  # OpenCV 4.7 is the first that can choose
 }
 FULL_BITS = 16
 BITS_IN_USE = (8, 10, 12, 14, FULL_BITS)
+READ_KINDS = ('jpg', 'png', 'gif', 'webp', 'tif', 'jp2')
+"""Those of :func:`~mmomni.utils.file_kinds.certain_image_format` that only damage keeps shut."""
 ChannelOrder = Literal['rgb', 'bgr']
+_EXPECTED = 'expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF)'
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -102,10 +106,11 @@ def _decoded(
         OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError,
         cv2.error,
     ) as error:  # fmt: skip
-        raise _refusal(data, name, error) from error
+        raise refusal_of(data, name, error) from error
 
 
-def _refusal(data: bytes, name: str, error: Exception) -> ImageReadError:
+def refusal_of(data: bytes, name: str, error: Exception) -> ImageReadError:
+    """What to tell a person of an error in opening or decoding a file."""
     if isinstance(error, UnsupportedFormat):
         return ImageReadError(f'{name}: {error}')
     if isinstance(error, UnreadableTIFFError):
@@ -113,12 +118,28 @@ def _refusal(data: bytes, name: str, error: Exception) -> ImageReadError:
     kind = unusual_kind(data)
     if kind and not _is_cut(error):
         return UnusualKindError(f'{name}: {undecodable(kind)}')
-    unknown = isinstance(error, UnidentifiedImageError)
+    if isinstance(error, UnidentifiedImageError):
+        return ImageReadError(f'{name}: {not_opened(data)}')
     return ImageReadError(
-        f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
-        f'{len(data)} bytes that cannot be decoded ('
-        f'{"no known image format" if unknown else error}); replace or remove the file'
+        f'{name}: {_EXPECTED}, got {len(data)} bytes that cannot be decoded ({error}); replace or '
+        'remove the file'
     )
+
+
+def not_opened(data: bytes, format_name: str = '') -> str:
+    """The reason to refuse a file that Pillow does not open, or in a format that is not read here.
+
+    It is named as what it is: by Pillow's name of the format, if there is one, else by its bytes.
+    """
+    head = data[:HEAD_BYTES]
+    kind = format_name or certain_image_format(head)
+    if kind and kind not in READ_KINDS:
+        return (
+            f'{_EXPECTED}, got {kind.upper()}, a format that is not read here; convert it to PNG '
+            'or TIFF with a program that can'
+        )
+    what = f'damaged {kind}' if kind else other_format(head) or 'no known format'
+    return f'{_EXPECTED}, got {len(data)} bytes ({what}); replace or remove the file'
 
 
 def _is_cut(error: Exception) -> bool:

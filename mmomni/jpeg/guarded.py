@@ -40,22 +40,23 @@ def read_image_file(
     name = str(path) if name is None else name
     with _opened(path, name, max_pixels) as file:
         size = os.fstat(file.fileno()).st_size
-        parts = _checked_parts(_same_file(file, path), name, max_pixels)
-        if parts is None and size > LARGEST_UNKNOWN:
+        known = _is_known(_same_file(file, path), name, max_pixels)
+        if not known and size > LARGEST_UNKNOWN:
             raise ImageReadError(
                 f'{name}: expected an image, got {size:,} bytes of no known format; replace or '
                 'remove the file'
             )
         data = file.read(most_bytes(max_pixels) + 1)
     check_bytes(len(data), name, max_pixels)  # it may have grown
-    check_scans(data, name, parts or 1)
+    check_scans(data, name)
     return data
 
 
 def check_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
     """Raises ``ImageReadError`` where :func:`read_image_file` would, of bytes from elsewhere."""
     check_bytes(len(data), name, max_pixels)
-    check_scans(data, name, _checked_parts(data, name, max_pixels) or 1)
+    _is_known(data, name, max_pixels)
+    check_scans(data, name)
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def opened_image_file(path: str | Path, name: str) -> Iterator[Image.Image]:
     """
     with _opened(path, name, MAX_PIXELS) as file:
         same = _same_file(file, path)
-        if _checked_parts(same, name, MAX_PIXELS) is None:
+        if not _is_known(same, name, MAX_PIXELS):
             raise ImageReadError(f'{name}: expected an image, its header cannot be read')
         with open_image(same) as image:
             yield image
@@ -95,31 +96,25 @@ def _same_file(file: BinaryIO, path: str | Path) -> Path:
     return opened if opened.exists() else Path(path)
 
 
-def _checked_parts(file: bytes | Path, name: str, max_pixels: int) -> int | None:
-    """In how many parts an image lies in its file; ``None``: it cannot be opened.
+def _is_known(file: bytes | Path, name: str, max_pixels: int) -> bool:
+    """Whether Pillow can open an image; the limits are checked if so.
 
     Raises ``ImageReadError`` where its header says that it is too large.
     """
     try:
         with open_image(file) as image:
-            size, is_program, parts = image.size, image.format in PROGRAMS, _parts_of(image)
+            size, is_program = image.size, image.format in PROGRAMS
+            layout = image.info.get(LAYOUT)
+            unpacked = 0 if layout is None else layout.unpacked_bytes
     except Image.DecompressionBombError as error:
         raise ImageReadError(bomb_text(name, error, max_pixels)) from error
     except Exception:  # noqa: BLE001  (who decodes it says what is wrong with it)
-        return None
+        return False
     if is_program:
         raise ImageReadError(
             f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), got PostScript, a '
             'program, which is not run; remove the file'
         )
     check_size(size, name, max_pixels)
-    return parts
-
-
-def _parts_of(image: Image.Image) -> int:
-    """Strips or tiles of a TIFF, by its sizes alone; else 1."""
-    if LAYOUT not in image.info:
-        return 1
-    layout = image.info[LAYOUT]
-    across, down = layout.pieces_across_and_down
-    return across * down * layout.planes
+    check_bytes(unpacked, name, max_pixels, 'bytes of unpacked strips or tiles')
+    return True

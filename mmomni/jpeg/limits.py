@@ -3,6 +3,8 @@
 import re
 
 from .codec import ImageReadError
+from .tiff.directories import is_tiff
+from .tiff.pixels import jpegs_in
 
 MAX_PIXELS = 178_956_970
 """Pillow's own limit (89 megapixels, twice), beyond which it refuses to open an image."""
@@ -15,11 +17,11 @@ SMALLEST_SIDE = 32
 BYTES_A_PIXEL = 8  # four channels of 16 bits, not compressed
 
 
-def check_bytes(number: int, name: str, max_pixels: int) -> None:
-    """Raises ``ImageReadError`` for a file far larger than its pixels can be."""
+def check_bytes(number: int, name: str, max_pixels: int, of: str = 'bytes') -> None:
+    """Raises ``ImageReadError`` for a file far larger than its pixels can be, or what is in it."""
     if number > most_bytes(max_pixels):
         raise ImageReadError(
-            f'{name}: expected at most {most_bytes(max_pixels):,} bytes, more than '
+            f'{name}: expected at most {most_bytes(max_pixels):,} {of}, more than '
             f'{max_pixels:,} pixels can take, got {number:,}; remove what is not the image'
         )
 
@@ -29,20 +31,22 @@ def most_bytes(max_pixels: int) -> int:
     return BYTES_A_PIXEL * max_pixels + 2**26
 
 
-def check_scans(data: bytes, name: str, parts: int = 1) -> None:
+def check_scans(data: bytes, name: str) -> None:
     """Raises ``ImageReadError`` for a JPEG of so many scans that decoding would take minutes.
 
-    A TIFF may hold one JPEG for each of its strips or tiles: its ``parts``, each so much smaller.
+    Of a TIFF, that is each of the JPEGs which its picture is made of; those that nobody takes apart
+    libtiff decodes, which has a limit of its own.
     """
-    most = MOST_SCANS * parts
-    if data.count(b'\xff\xda') <= most:  # ten times faster than the rest
-        return
-    scans = len(SCAN_HEADER.findall(data))
-    if scans > most:
-        raise ImageReadError(
-            f'{name}: expected at most {most} scans in a JPEG, got {scans:,}, each of which '
-            'has to be decoded; save the image again if it can be trusted, or remove the file'
-        )
+    for stream in jpegs_in(data) if is_tiff(data) else [data]:
+        if stream.count(b'\xff\xda') <= MOST_SCANS:  # ten times faster than the rest
+            continue
+        scans = len(SCAN_HEADER.findall(stream))
+        if scans > MOST_SCANS:
+            raise ImageReadError(
+                f'{name}: expected at most {MOST_SCANS} scans in a JPEG, got {scans:,}, each of '
+                'which has to be decoded; save the image again if it can be trusted, or remove the '
+                'file'
+            )
 
 
 def check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:

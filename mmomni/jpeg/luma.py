@@ -132,13 +132,11 @@ def _luma_of_tiff(data: bytes, backend: str, name: str) -> Luma:
         parts = parts_of(layout)
     except ValueError as error:
         raise ImageReadError(f'{name}: {error}') from error
-    (width, height), piece = (
-        [-(-side // BLOCK) * BLOCK for side in sides] for sides in (layout.size, layout.piece)
-    )
-    plane = np.zeros((height, width), np.int16)
-    for number, (stream, top, left) in enumerate(parts):
+    plane = np.zeros(_in_blocks(layout.size), np.int16)
+    for number, (stream, top, left, size) in enumerate(parts):
         luma = read_luma(stream, backend, f'{name}, strip or tile {number}')
-        here = plane[top : top + piece[1], left : left + piece[0]]
+        rows, columns = _in_blocks(size)
+        here = plane[top : top + rows, left : left + columns]
         if any(has < needs for has, needs in zip(luma.coefficients.shape, here.shape, strict=True)):
             raise ImageReadError(
                 f'{name}: expected a JPEG of at least {here.shape} in strip or tile {number}, got '
@@ -146,6 +144,12 @@ def _luma_of_tiff(data: bytes, backend: str, name: str) -> Luma:
             )
         here[:] = luma.coefficients[: here.shape[0], : here.shape[1]]
     return Luma(plane, luma.table)
+
+
+def _in_blocks(size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the blocks of a picture, of its width and height."""
+    width, height = (-(-side // BLOCK) * BLOCK for side in size)
+    return height, width
 
 
 @contextmanager

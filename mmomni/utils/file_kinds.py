@@ -103,20 +103,31 @@ def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:
         # Most cameras' own formats are TIFF inside.
         inside = image in ('tif', 'raw') and path.suffix.lower() in OTHER_IMAGE_SUFFIXES
         return Kind(suffix if inside else image, True)
-    if not head:
-        return Kind('empty', claim)
     # A document that is called .jpg is an image that cannot be read to whoever asks for images.
+    if (other := other_format(head)) in ('empty', 'pdf'):
+        return Kind(other, claim)
+    return Kind(suffix or other or 'no suffix', claim)
+
+
+def certain_image_format(head: bytes) -> str:
+    """The format of an image that its first bytes alone tell, as ``'heic'``; empty for none."""
+    return next((name for name in _IMAGES if magic_of(name, head)), '')
+
+
+def other_format(head: bytes) -> str:
+    """What a file is that is no image: ``'empty'``, ``'pdf'``, ``'zip'``; empty: not known."""
+    if not head:
+        return 'empty'
     if is_pdf(head):
-        return Kind('pdf', claim)
-    others = (name for name, magic in _OTHERS.items() if re.match(magic, head, re.DOTALL))
-    return Kind(suffix or next(others, 'no suffix'), claim)
+        return 'pdf'
+    names = (name for name, magic in _OTHERS.items() if re.match(magic, head, re.DOTALL))
+    return next(names, '')
 
 
 def image_format(head: bytes, path: Path) -> str | None:
     """The format of an image by the first bytes of its file, readable or not; ``None``: none."""
-    for name in _IMAGES:
-        if magic_of(name, head):
-            return name
+    if name := certain_image_format(head):
+        return name
     for name, (magic, pillow_name) in _MAYBE_IMAGES.items():
         if head.startswith(magic) and _opens(path, pillow_name):
             return name

@@ -4,6 +4,8 @@ import codecs
 import re
 from pathlib import Path
 
+from .regular_files import NotRegularError, open_regular
+
 _ENCODINGS = {
     codecs.BOM_UTF8: 'utf-8',
     codecs.BOM_UTF32_LE: 'utf-32-le',  # begins like UTF-16's, so it is asked for first
@@ -21,10 +23,14 @@ def read_text(path: Path) -> str:
         OSError: It cannot be read, or is no regular file.
         ValueError: It is no such text.
     """
-    # A pipe would be waited for and a device never ends.
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise OSError(f'{path}: expected a text file, got a pipe or device')
-    return decode_text(path.read_bytes(), str(path))
+    try:
+        with open_regular(path) as file:
+            data = file.read()
+    except NotRegularError:
+        raise NotRegularError(
+            f'{path}: expected a text file, got a folder, pipe or device'
+        ) from None
+    return decode_text(data, str(path))
 
 
 def decode_text(data: bytes, name: str) -> str:

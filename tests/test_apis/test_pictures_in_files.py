@@ -13,6 +13,7 @@ from mmomni.apis import Failure
 from mmomni.apis.inputs import sources_of
 from mmomni.apis.samples import FIRST_OF_SEVERAL, MAX_PIXELS, read_sample, try_to_read
 from mmomni.jpeg import pdf, read_luma
+from mmomni.jpeg.tiff import directories
 
 PAGES = [
     Image.fromarray(np.random.default_rng(n).integers(0, 256, (40, 40 + 8 * n, 3), dtype=np.uint8))
@@ -64,6 +65,21 @@ def test_pages_are_read_when_they_are_asked_for(tmp_path):
     assert all(isinstance(try_to_read(source, MAX_PIXELS), Failure) for source in sources)
 
 
+def test_to_read_a_page_no_other_is_looked_at(monkeypatch):
+    """Else ten thousand of them would take hours."""
+    tags = {256: 40, 257: 40, 258: 8, 259: 1, 262: 1, 277: 1, 278: 40}
+    found = sources_of(tiff_bytes(*[Page(tags, [bytes(1600)]) for _ in range(50)]))
+    visited, directory_at = [], directories.directory_at
+
+    def noting(data, offset, most=None):
+        visited.append(offset)
+        return directory_at(data, offset, most)
+
+    monkeypatch.setattr(directories, 'directory_at', noting)
+    read_sample(found[20], MAX_PIXELS)
+    assert set(visited) == {found[20].picture.place}
+
+
 def test_one_page_has_the_name_of_the_file(tmp_path):
     folder = saved(tmp_path, a_tif=tiff(PAGES[:1]), b_tif=tiff(PAGES[:2]), c_tif=b'II*\0cut')
     assert names(folder) == ['a.tif', 'b.tif (page 1)', 'b.tif (page 2)', 'c.tif']
@@ -75,6 +91,20 @@ def test_a_preview_is_no_page_and_none_of_several_pictures():
     (sample,) = samples(tiff_bytes(preview, whole))
     assert sample.source == 'bytes 0'
     assert FIRST_OF_SEVERAL not in sample.warnings
+
+
+def test_a_page_keeps_what_is_above_its_picture():
+    """As in photos of cameras: the orientation stands beside the preview alone."""
+    tags = {256: 40, 257: 40, 258: 8, 259: 1, 262: 1, 277: 1, 278: 40}
+    raw = {**tags, 258: 32, 339: 3}  # floats
+    pages = [
+        Page(tags | {254: 1, 274: 6}, [bytes([n]) * 1600], [Page(below, [bytes([50 * n]) * size])])
+        for n, (below, size) in enumerate([(tags, 1600), (tags, 1600), (raw, 6400)], 1)
+    ]
+    found = samples(tiff_bytes(*pages))
+    assert [sample.orientation for sample in found] == [6, 6, 6]
+    assert [int(sample.image[0, 0, 0]) for sample in found] == [50, 100, 3]
+    assert 'only a preview' in found[2].warnings[0]
 
 
 def test_a_page_that_is_announced_and_not_there_is_told():

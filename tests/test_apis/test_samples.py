@@ -243,6 +243,24 @@ def test_a_jpeg_that_is_not_decoded_is_named_as_what_it_is(tmp_path, change, kin
     assert 'cannot decode; convert it' in why
 
 
+@pytest.mark.parametrize(
+    ('data', 'told'),
+    [
+        (saved(picture(), 'TGA'), 'got TGA, a format that is not read here; convert it to PNG'),
+        (b'8BPS\0\1' + bytes(200), 'got PSD, a format that is not read here; convert it to PNG'),
+        (b'\xff\x0a' + bytes(200), 'got JXL, a format that is not read here; convert it to PNG'),
+        (b'\0\0\0\x18ftypcrx ' + bytes(200), 'got RAW, a format that is not read here; convert'),
+        (b'GIF89a', 'got 6 bytes (damaged gif); replace or remove'),
+        (b'PK\3\4' + bytes(200), 'got 204 bytes (zip); replace or remove'),
+        (b'', 'got 0 bytes (empty); replace or remove'),
+        (b'no image', 'got 8 bytes (no known format); replace or remove'),
+    ],
+    ids=['TGA', 'PSD', 'JXL', 'raw', 'damaged', 'archive', 'empty', 'text'],
+)
+def test_what_is_not_read_is_named_as_what_it_is(data, told):
+    assert told in reason(data)
+
+
 @pytest.mark.parametrize('image_format', ['GIF', 'PNG'])
 def test_of_several_pictures_the_first_is_read_and_told(image_format):
     data = saved(picture(), image_format, save_all=True, append_images=[picture(seed=1)])
@@ -361,7 +379,7 @@ def test_what_would_hang_or_fill_the_memory_is_refused(kind, no_decoding, tmp_pa
 
 @pytest.mark.parametrize('content', [b'', b'GIF89a', b'no image', bytes(1000)])
 def test_bytes_of_no_image(content):
-    assert reason(content).startswith('expected an image')
+    assert reason(content).startswith('expected a whole image file')
     assert reason(content).endswith('; replace or remove the file')
 
 
@@ -409,7 +427,7 @@ def test_whatever_a_decoder_raises_ends_in_a_reason(monkeypatch):
 
 
 def test_reading_without_trying_raises():
-    with pytest.raises(ImageReadError, match=r'^name: expected an image'):
+    with pytest.raises(ImageReadError, match=r'^name: expected a whole image'):
         read_sample(Source('name', b'no image'), MAX_PIXELS)
 
 

@@ -173,5 +173,5 @@ def test_inference_needs_no_mask(photo, save):
 
 def test_error_of_an_unknown_format_names_no_object(tmp_path):
     (tmp_path / 'a.jpg').write_text('no image')
-    with pytest.raises(ImageReadError, match=r'a\.jpg.*no known image format\); replace'):
+    with pytest.raises(ImageReadError, match=r'a\.jpg.*\(no known format\); replace'):
         load_image(str(tmp_path / 'a.jpg'))

@@ -353,7 +353,7 @@ def test_bad_lines_are_numbered_as_editors_number_them(tmp_path):
     ('make', 'reason'),
     [
         (lambda path: path.write_bytes('Bäume.png -'.encode('latin-1')), 'expected text'),
-        (lambda path: path.mkdir(), 'Is a directory'),
+        (lambda path: path.mkdir(), 'expected a text file, got a folder'),
         (lambda path: None, 'No such file or directory'),
     ],
     ids=['latin-1', 'a folder', 'nothing'],

@@ -1,7 +1,7 @@
 """The reader of image files: what it gives, and what it refuses before that costs anything."""
 
-import struct
 import warnings
+import zlib
 
 import cv2
 import pytest
@@ -9,6 +9,7 @@ from hostile_files import CONTENTS, REASONS, make_hostile, many_scans
 from image_bytes import written
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ROWSPERSTRIP
+from tiff_bytes import Page, tiff_bytes
 
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.guarded import check_image, opened_image_file, read_image_file
@@ -119,10 +120,38 @@ def test_a_tiff_has_a_jpeg_in_each_of_its_strips(strips, tmp_path):
     check_image(strips, 'a.tif')
 
 
-@pytest.mark.parametrize('rows', [0, 2**32 - 1])
-def test_strips_that_a_tiff_cannot_have_allow_for_no_more_scans(rows, strips):
-    entry = struct.pack('<HHII', ROWSPERSTRIP, 3, 1, 8)
-    assert strips.count(entry) == 1
-    changed = strips.replace(entry, struct.pack('<HHII', ROWSPERSTRIP, 4, 1, rows))
-    with pytest.raises(ImageReadError, match='expected at most 500 scans'):
-        check_image(changed, 'a.tif')
+@pytest.mark.parametrize('number', [MOST_SCANS, MOST_SCANS + 1])
+def test_the_scans_of_each_jpeg_in_a_tiff_are_counted(number):
+    """Its strips may all be the same bytes, so that few of these are many scans."""
+    tags = {256: 32, 257: 32 * 9, 258: [8] * 3, 259: 7, 262: 6, 277: 3, 278: 32, 530: [2, 2]}
+    stream = many_scans(number)
+    at = tiff_bytes(Page(tags, [stream])).index(stream)
+    shared = {273: (4, [at] * 9), 279: (4, [len(stream)] * 9)}
+    data = tiff_bytes(Page(tags | {257: 32, 254: 1}, [stream]), Page(tags | shared))
+    assert data.index(stream) == at
+    if number == MOST_SCANS:
+        check_image(data, 'a.tif')
+        return
+    with pytest.raises(ImageReadError, match='at most 500 scans in a JPEG, got 501'):
+        check_image(data, 'a.tif')
+
+
+def bands(samples, width=64):
+    return {
+        256: width, 257: width, 258: [8] * samples, 259: 8, 262: 2, 277: samples, 278: width,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    'tags',
+    [bands(20_000), {**bands(3), 278: None, 322: 5_008, 323: 5_008}],
+    ids=['samples of a pixel', 'tile'],
+)
+def test_what_a_tiff_unpacks_to_is_limited_as_its_pixels_are(tags, no_decoding):
+    """Few pixels may lie among many samples, or in a corner of a large tile."""
+    tags = {tag: value for tag, value in tags.items() if value}
+    packed = zlib.compress(bytes(1 << 20))
+    data = tiff_bytes(Page(tags, [packed], tiled=322 in tags))
+    check_image(data, 'a.tif')
+    with pytest.raises(ImageReadError, match='bytes of unpacked strips or tiles, more than 64,000'):
+        check_image(data, 'a.tif', max_pixels=64_000)

@@ -257,3 +257,13 @@ def test_the_limit_holds_for_each_packing():
     with pytest.raises(ValueError, match='more than 9,999 bytes'):
         unwrapped(data, ['/FlateDecode'] * 2, 9_999)
     assert unwrapped(b'<~87cURD]~>', ['/ASCII85Decode', '/X'], 99) == (b'Hello', ['/X'])
+
+
+def test_what_the_reader_of_pdfs_changes_is_a_note(recwarn):
+    deep = np.arange(40 * 40 * 3, dtype='>u2').reshape(40, 40, 3)
+    packed = image(zlib.compress(deep.tobytes()), Filter='/FlateDecode')
+    data = pdf_file([packed.replace(b'/BitsPerComponent 8', b'/BitsPerComponent 16')], [(10,)])
+    found = read(data)
+    np.testing.assert_array_equal(decode(found.data), deep >> 8)
+    assert any('16-bit' in note for note in found.notes)
+    assert not recwarn.list

@@ -110,6 +110,29 @@ def test_directories_inside_each_other_take_no_time():
     assert sum(len(each.fields) for group in pages.groups for each in group) <= len(data)
 
 
+@pytest.mark.parametrize('tag', [330, 256], ids=['SubIFDs', 'width'])
+def test_directories_that_share_one_long_list_take_no_time(tag, monkeypatch):
+    """Each of them may claim it for its own, though it lies in the file once."""
+    number, step, read = 500, 18, 0
+    data = struct.pack('<4sI', b'II*\0', 8)
+    for index in range(1, number + 1):
+        following = 8 + index * step if index < number else 0
+        data += struct.pack('<HHHIII', 1, tag, 4, number, 8 + number * step, following)
+    data += struct.pack('<I', 8) * number
+    unpacked = struct.unpack_from
+
+    def counting(form, *place):
+        nonlocal read
+        found = unpacked(form, *place)
+        read += len(found)
+        return found
+
+    monkeypatch.setattr(struct, 'unpack_from', counting)
+    assert len(pages_of(data).groups) == number
+    assert main_pictures(data) == []
+    assert 0 < read <= len(data)
+
+
 def test_absurd_counts_are_no_fields():
     page = grey(5)
     page[330] = (4, [1 << 31])

@@ -3,6 +3,7 @@
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from image_bytes import encoded, png_bytes, turned, written
@@ -14,6 +15,7 @@ from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.codec import decode_with_notes
 from mmomni.jpeg.orientation import orientation_of, stored_size
 from mmomni.jpeg.tiff.directories import directory_at, main_pictures
+from mmomni.jpeg.tiff.pixels import LAYOUT
 
 HEIGHT, WIDTH, PIECE = 24, 37, 16
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
@@ -105,6 +107,44 @@ def test_differences_are_added_up(bits, planar, tiled, order):
     page = page_of(values, bits, RGB, order, planar, DEFLATE, tiled, predictor=2)
     found = decode(tiff_bytes(page, order=order))
     np.testing.assert_array_equal(found, seen(values, bits, RGB))
+
+
+@pytest.mark.parametrize('compression', [NONE, PACK_BITS])
+def test_codings_without_differences_have_none_whatever_the_file_says(compression):
+    """As libtiff has it, here by OpenCV."""
+    values = some(8)
+    page = page_of(values, 8, BLACK_IS_ZERO, compression=compression, more={PREDICTOR: 2})
+    data = tiff_bytes(page)
+    np.testing.assert_array_equal(decode(data), seen(values, 8, BLACK_IS_ZERO))
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), 1), decode(data))
+
+
+@pytest.mark.parametrize(
+    ('meaning', 'name'), [(BLACK_IS_ZERO, 'grey'), (RGB, 'RGB')], ids=['grey', 'RGB']
+)
+@pytest.mark.parametrize('bits', [8, 16])
+def test_values_whose_meaning_is_not_said_are_no_negative(meaning, name, bits):
+    values = some(bits, SAMPLES[meaning])
+    page = page_of(values, bits, meaning)
+    del page[262]
+    found, notes = _examined(tiff_bytes(page))
+    np.testing.assert_array_equal(found, seen(values, bits, meaning))
+    assert notes == [f'this TIFF does not say what its values mean: they were taken for {name}']
+
+
+@pytest.mark.parametrize('photometric', [BLACK_IS_ZERO, RGB])
+def test_values_besides_the_colour_are_told(photometric):
+    colours = SAMPLES[photometric]
+    values = some(8, colours + 2)
+    found, notes = _examined(tiff_bytes(page_of(values, 8, photometric, more={338: [0, 0]})))
+    np.testing.assert_array_equal(found, seen(values[..., :colours], 8, photometric))
+    (note,) = notes
+    assert note.startswith(f'2 of the {colours + 2} values of each pixel are neither its colour')
+
+
+def _examined(data):
+    with open_image(data) as image:
+        return decode(data), [*image.info[LAYOUT].notes]
 
 
 @pytest.mark.parametrize('bits', [8, 16])
@@ -316,6 +356,8 @@ UNREADABLE = {
     'signed': (page_of(some(16), 16, 1, more={339: 2}), 'pixels of int16'),
     'JPEG 2000': (page_of(some(8), 8, 1, more={259: 34712}), 'coded as JPEG 2000'),
     'floats': (page_of(some(16), 16, 1, more={258: 32, 339: 3}), 'pixels of float32'),
+    'signed of 8 bits': (page_of(some(8), 8, 1, more={339: 2}), 'pixels of int8'),
+    'spot colours': (page_of(some(8, 4), 8, CMYK, more={332: 2}), 'pixels of inks other than CMYK'),
     'unknown': (page_of(some(8), 8, 999), 'PhotometricInterpretation 999'),
 }  # fmt: skip
 

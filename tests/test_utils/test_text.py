@@ -51,12 +51,12 @@ def test_other_bytes_are_named_with_line_offset_and_remedy(data, line, offset, f
 def test_no_pipe_is_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'list.txt')
 
-    with pytest.raises(OSError, match=r'list\.txt: expected a text file, got a pipe or device'):
+    with pytest.raises(OSError, match=r'list\.txt: expected a text file, got a folder, pipe'):
         read_text(tmp_path / 'list.txt')
 
 
 def test_a_folder_and_nothing_are_no_text(tmp_path):
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(OSError, match='expected a text file, got a folder'):
         read_text(tmp_path)
     with pytest.raises(FileNotFoundError):
         read_text(tmp_path / 'none.txt')

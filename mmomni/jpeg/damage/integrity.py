@@ -4,6 +4,7 @@ Decoders make up what is missing and pass over what they do not understand, and 
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,7 @@ from .ending import (
     with_its_end,
 )
 from .false_pixels import and_more, false_pixels, percent
-from .scan_tables import (
-    lacks_codes,
-    redefined,
-)
+from .scan_tables import lacks_codes, redefined
 from .structure import Structure, structure_of
 from .trailing import what_follows
 
@@ -67,14 +65,15 @@ def examined(data: bytes) -> tuple[bytes, list[str]]:
 def flaws_of(data: bytes) -> list[Flaw]:
     """All that is wrong with a JPEG, which is decoded three times; nothing of other files.
 
-    Of a TIFF made of JPEGs, what falsifies one of them.
+    Of a TIFF made of JPEGs, what falsifies the first of them that is not as it was saved.
     """
     if not data.startswith(START):
-        return [
+        false = (
             Flaw(f'of the JPEGs that it is made of, number {number}: {flaw.text}', True)
             for number, stream in enumerate(jpegs_in(data), 1)
             for flaw in flaws_of(stream) if flaw.falsifies
-        ][:1]  # fmt: skip
+        )  # fmt: skip
+        return [*islice(false, 1)]  # the rest is not decoded
     structure = structure_of(data)
     pixels = decoded(data)
     found = [*_of_end(data, structure, pixels), *false_pixels(data, structure)]

@@ -1,6 +1,7 @@
 """Pictures of a PDF as the files that they were, or else as new ones with the same pixels."""
 
 import re
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,10 +47,14 @@ def read_picture(file: Path | bytes, picture: PdfPicture, max_pixels: int) -> Ex
         if '/LZWDecode' in rest and len(data) * LZW_RATIO > most:
             raise PdfError(f'it could unpack to more than {most:,} bytes; convert it to PNG')
         try:
-            with limited(most):
-                return Extracted(_as_tiff(image), notes)
+            with limited(most), warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter('always', UserWarning)
+                data = _as_tiff(image)
         except Exception as error:  # (pikepdf raises whatever a rare picture makes it)
             raise PdfError(_why_not(filters, error)) from error
+        # What pikepdf says of pixels that it changes, as 16 bits that become 8.
+        changed = dict.fromkeys(str(each.message) for each in told if each.category is UserWarning)
+        return Extracted(data, (*notes, *changed))
 
 
 def _found(pdf: Any, picture: PdfPicture) -> tuple[Any, Any, bytes]:

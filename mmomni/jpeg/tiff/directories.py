@@ -73,8 +73,11 @@ class Directory(NamedTuple):
         return struct.unpack_from(f'{self.form.order}{number}{_INTEGERS[kind]}', self.data, start)
 
     def number(self, tag: int, default: int = 0) -> int:
-        """The first value of a tag."""
-        return self.numbers(tag, (default,))[0]
+        """The first value of a tag, however many a file claims that there are."""
+        kind, number, start = self.fields.get(tag, Field(0, 0, 0))
+        if kind not in _INTEGERS or not number:
+            return default
+        return struct.unpack_from(f'{self.form.order}{_INTEGERS[kind]}', self.data, start)[0]
 
     def content(self, tag: int) -> bytes:
         """All values of a tag as they lie in the file; empty where it is missing."""
@@ -172,8 +175,9 @@ def directory_at(data: bytes, offset: int, most: int | None = None) -> Directory
 def pages_of(data: bytes) -> Pages:
     """Read all directories; damage ends the list and is no error.
 
-    Together they have no more fields than the file has room for, and none is read twice, so that
-    directories which lie in each other, or in a circle, take no time.
+    Together they have no more fields, and list no more directories below them, than the file has
+    room for, and none is read twice, so that directories which lie in each other, in a circle, or
+    share one long list, take no time.
 
     Raises:
         ValueError: It does not begin as a TIFF.
@@ -183,7 +187,7 @@ def pages_of(data: bytes) -> Pages:
     for page in walk.chain(first_offset(data)):
         group = [page]
         for above in group:  # which grows meanwhile
-            for offset in above.numbers(Tag.SUB_IFDS):
+            for offset in walk.below(above):
                 group.extend(walk.chain(offset))
         groups.append(group)
     return Pages(groups, walk.is_broken)
@@ -195,6 +199,7 @@ class _Walk:
         form = form_of(data)
         self.step = form.field.size + form.offset.size
         self.fields_left = len(data) // self.step
+        self.listed_left = len(data) // 4  # bytes of an offset of SubIFDs
         self.seen: set[int] = set()
         self.is_broken = False
 
@@ -213,6 +218,14 @@ class _Walk:
             yield found
             offset = found.next
 
+    def below(self, directory: Directory) -> tuple[int, ...]:
+        """Where the directories below another one begin (SubIFDs)."""
+        self.listed_left -= directory.fields.get(Tag.SUB_IFDS, Field(0, 0, 0)).number
+        if self.listed_left < 0:
+            self.is_broken = True
+            return ()
+        return directory.numbers(Tag.SUB_IFDS)
+
 
 def main_pictures(data: bytes) -> list[int]:
     """Where the directories of all whole pictures begin, in the order of the pages.
@@ -223,14 +236,27 @@ def main_pictures(data: bytes) -> list[int]:
     Args:
         data: A whole file.
     """
+    return [picture.offset for _, picture in _whole_pages(data)]
+
+
+def main_pages(data: bytes) -> list[int]:
+    """Where the pages of :func:`main_pictures` begin: what is above a picture is of its page, too.
+
+    An orientation, and the previews to fall back on, may be found there alone.
+    """
+    return [page.offset for page, _ in _whole_pages(data)]
+
+
+def _whole_pages(data: bytes) -> list[tuple[Directory, Directory]]:
+    """The first directories of pages, each with that of its whole picture."""
     if not is_tiff(data):
         return []
     groups = pages_of(data).groups
-    pictures = [found for group in groups if (found := _picture_of(group)) is not None]
-    if not pictures:
-        every = [each for group in groups for each in group if each.area]
-        pictures = [_largest(every)] if every else []
-    return [each.offset for each in pictures]
+    found = [(group[0], each) for group in groups if (each := _picture_of(group)) is not None]
+    if not found:
+        every = [(group[0], each) for group in groups for each in group if each.area]
+        found = [max(every, key=lambda both: both[1].area)] if every else []
+    return found
 
 
 def _picture_of(group: list[Directory]) -> Directory | None:

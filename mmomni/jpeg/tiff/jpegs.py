@@ -11,14 +11,23 @@ from .layout import Layout, pieces_of
 from .tags import Coding, Meaning, Tag
 
 BLOCK = 8
+_OLD_PLACES = ((Tag.JPEG_STREAM, Tag.JPEG_STREAM_SIZE), (Tag.STRIPS, Tag.STRIP_SIZES))
+"""Where a TIFF of the old style may have a whole JPEG, and how long that is."""
 
 
 class Part(NamedTuple):
-    """A JPEG with all its tables, and the row and column of the picture where it begins."""
+    """A JPEG with all its tables, and which part of the picture it is.
+
+    Attributes:
+        top: The row where it begins.
+        left: The column.
+        size: Width and height, which may reach beyond the edges of the picture.
+    """
 
     stream: bytes
     top: int
     left: int
+    size: tuple[int, int]
 
 
 def is_jpeg_inside(layout: Layout) -> bool:
@@ -33,8 +42,12 @@ def obstacle_to_parts(layout: Layout) -> str:
     luma_first = layout.photometric in (Meaning.BLACK_IS_ZERO, Meaning.YCBCR)
     if layout.compression == Coding.JPEG and not luma_first:
         return 'JPEG in a TIFF without luma, of colours as they are'
-    if layout.compression == Coding.OLD_JPEG and old_stream(layout) is None:
-        return 'JPEG of the old style in a TIFF, not as a whole stream'
+    if layout.compression == Coding.OLD_JPEG:  # whose strips say nothing of a whole stream
+        return (
+            'JPEG of the old style in a TIFF, not as a whole stream'
+            if old_stream(layout) is None
+            else ''
+        )
     across, down = layout.pieces_across_and_down
     if (across > 1 and layout.piece[0] % BLOCK) or (down > 1 and layout.piece[1] % BLOCK):
         size = f'{layout.piece[0]} x {layout.piece[1]}'
@@ -51,7 +64,7 @@ def parts_of(layout: Layout) -> list[Part]:
         ValueError: Some lie beyond the end of the file, or are no JPEGs.
     """
     if layout.compression == Coding.OLD_JPEG:
-        return [Part(old_stream(layout) or b'', 0, 0)]
+        return [Part(old_stream(layout) or b'', 0, 0, layout.size)]
     tables, across = layout.directory.content(Tag.JPEG_TABLES), layout.pieces_across_and_down[0]
     found = []
     for index, piece in enumerate(pieces_of(layout)):
@@ -59,19 +72,21 @@ def parts_of(layout: Layout) -> list[Part]:
             raise ValueError(f'its strip or tile {index} is no JPEG')
         row, column = divmod(index, across)
         stream = tables.removesuffix(b'\xff\xd9') + piece[2:] if tables else piece
-        found.append(Part(stream, row * layout.piece[1], column * layout.piece[0]))
+        found.append(Part(stream, row * layout.piece[1], column * layout.piece[0], layout.piece))
     return found
 
 
 def old_stream(layout: Layout) -> bytes | None:
     """The JPEG of a TIFF of the old style, if it is a whole one of the size of the picture."""
     directory = layout.directory
-    start = directory.number(Tag.JPEG_STREAM)
-    size = directory.number(Tag.JPEG_STREAM_SIZE) or len(directory.data) - start
-    candidates = [directory.data[start : start + size]]
-    if len(directory.numbers(Tag.STRIPS)) == 1:
-        candidates += pieces_of(layout)
-    return next((each for each in candidates if _size_of(each) == layout.size), None)
+    for place, length in _OLD_PLACES:
+        if len(directory.numbers(place)) == 1:
+            start = directory.number(place)
+            size = directory.number(length) or len(directory.data) - start
+            stream = directory.data[start : start + size]
+            if _size_of(stream) == layout.size:
+                return stream
+    return None
 
 
 def _size_of(stream: bytes) -> tuple[int, int] | None:

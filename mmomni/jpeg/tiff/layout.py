@@ -11,9 +11,11 @@ from typing import NamedTuple
 from .directories import Directory, Pages, main_pictures, pages_of
 from .tags import (
     ASSOCIATED,
+    CMYK_INKS,
     CODINGS,
     DEPTH,
     DIFFERENCES,
+    FAX,
     LOSSLESS,
     MASK,
     MEANINGS,
@@ -30,6 +32,8 @@ from .tags import (
 _COLOURS: dict[int, int] = {
     Meaning.RGB: 3, Meaning.YCBCR: 3, Meaning.LAB: 3, Meaning.CMYK: 4,
 }  # fmt: skip
+MOST_PREVIEWS = 100
+"""So many are tried, the largest first: a file may list thousands, each of which takes time."""
 _PLAIN = (Meaning.WHITE_IS_ZERO, Meaning.BLACK_IS_ZERO, Meaning.RGB, Meaning.CMYK)
 
 
@@ -69,7 +73,12 @@ class Layout(NamedTuple):
 
     @property
     def photometric(self) -> int:
-        return self.directory.number(Tag.PHOTOMETRIC, Meaning.WHITE_IS_ZERO)
+        # Of a file that does not say, the same is assumed as by libtiff.
+        if self.samples > 2:
+            unsaid = Meaning.RGB if self.compression in LOSSLESS else Meaning.YCBCR
+        else:
+            unsaid = Meaning.WHITE_IS_ZERO if self.compression in FAX else Meaning.BLACK_IS_ZERO
+        return self.directory.number(Tag.PHOTOMETRIC, unsaid)
 
     @property
     def samples(self) -> int:
@@ -125,17 +134,44 @@ class Layout(NamedTuple):
         return across, down
 
     @property
+    def predictor(self) -> int:
+        """As libtiff does, that of codings alone which have one."""
+        if self.compression in (Coding.NONE, Coding.PACK_BITS):
+            return 1
+        return self.directory.number(Tag.PREDICTOR, 1)
+
+    @property
+    def means_what_it_seems(self) -> bool:
+        """Whether values have no signs (but for Lab), and inks are those of CMYK.
+
+        Pillow opens others as if it were so.
+        """
+        kinds = set(self.directory.numbers(Tag.SAMPLE_FORMAT, (UNSIGNED,)))
+        plain = kinds <= {UNSIGNED, UNDEFINED} or self.photometric == Meaning.LAB
+        inks = self.directory.number(Tag.INKS, CMYK_INKS)
+        return plain and (self.photometric != Meaning.CMYK or inks == CMYK_INKS)
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Of all strips or tiles, whose edges and samples may be far more than the picture needs.
+
+        Raises ``ValueError`` where they have no size.
+        """
+        across, down = self.pieces_across_and_down
+        bits = max(self.directory.numbers(Tag.BITS, (1,))[: self.samples])
+        return across * down * self.piece[0] * self.piece[1] * self.samples * bits // 8
+
+    @property
     def is_plain(self) -> bool:
         """Whether its samples are whole numbers of up to 16 bits that lie as they are, packed."""
-        kinds = set(self.directory.numbers(Tag.SAMPLE_FORMAT, (1,)))
-        predictor = self.directory.number(Tag.PREDICTOR, 1)
+        differences = self.predictor == DIFFERENCES and self.bits in (8, 16)
         return (
             self.photometric in _PLAIN
             and self.samples >= self.colours
             and self.compression in LOSSLESS
-            and kinds <= {UNSIGNED, UNDEFINED}
+            and self.means_what_it_seems
             and 1 <= self.bits <= 16
-            and (predictor == 1 or (predictor == DIFFERENCES and self.bits in (8, 16)))
+            and (self.predictor == 1 or differences)
         )
 
     @property
@@ -160,6 +196,8 @@ class Layout(NamedTuple):
         if self.photometric in _PLAIN and self.bits > 16:
             return f'pixels of uint{bits}, not of 1 to 16 bits'
         meaning = MEANINGS.get(self.photometric, f'PhotometricInterpretation {self.photometric}')
+        if self.photometric == Meaning.CMYK and not self.means_what_it_seems:
+            meaning = 'inks other than CMYK'
         coding = CODINGS.get(self.compression, f'Compression {self.compression}')
         samples = f'{self.samples} x {bits}' if self.samples > 1 else bits
         return f'pixels of {meaning}, {samples} bits, coded as {coding}'
@@ -228,7 +266,7 @@ def layout_of(data: bytes, is_readable: Callable[[Layout], bool]) -> Layout:
         previews = [each for each in every if each in group or each.is_preview]
         chosen, note = _preview_of(chosen, group, previews, is_readable)
         notes.append(note)
-    notes += _left_aside(pages, {chosen.directory.offset, *mains})
+    notes += [*_assumed(chosen), *_left_aside(pages, {chosen.directory.offset, *mains})]
     return chosen._replace(notes=tuple(notes))
 
 
@@ -242,16 +280,31 @@ def _preview_of(
     is_readable: Callable[[Layout], bool],
 ) -> tuple[Layout, str]:  # fmt: skip
     """The largest readable preview, and the note that it is one."""
-    found = [_laid_out(each, group, main.has_more) for each in previews if each.area]
-    found = [each for each in found if each.is_picture and is_readable(each)]
-    if not found:
+    largest = sorted(previews, key=lambda each: each.area, reverse=True)[:MOST_PREVIEWS]
+    found = (_laid_out(each, group, main.has_more) for each in largest if each.area)
+    chosen = next((each for each in found if each.is_picture and is_readable(each)), None)
+    if chosen is None:
         raise UnreadableTIFFError(f'it has {main.kind}')
-    chosen = max(found, key=lambda each: each.directory.area)
     (width, height), whole = chosen.size, main.size
     return chosen, (
         f'only a preview of {width} x {height} in this file was looked at: its picture of '
         f'{whole[0]} x {whole[1]} ({main.kind}) cannot be read'
     )
+
+
+def _assumed(layout: Layout) -> list[str]:
+    """What the picture does not say, or has besides its colours, in words."""
+    notes = []
+    if Tag.PHOTOMETRIC not in layout.directory.fields:
+        meaning = MEANINGS[layout.photometric]
+        notes.append(f'this TIFF does not say what its values mean: they were taken for {meaning}')
+    more = layout.samples - layout.colours - layout.has_alpha
+    if more > 0 and layout.photometric in _PLAIN:
+        notes.append(
+            f'{more} of the {layout.samples} values of each pixel are neither its colour nor its '
+            'transparency: not looked at'
+        )
+    return notes
 
 
 def _left_aside(pages: Pages, looked_at: set[int]) -> list[str]:

@@ -70,7 +70,8 @@ def jpegs_in(data: bytes) -> list[bytes]:
 def _is_readable(layout: Layout) -> bool:
     try:
         with _header_of(layout) as image:
-            return layout.is_plain or not image.mode.startswith(('I', 'F'))
+            known = layout.means_what_it_seems and not image.mode.startswith(('I', 'F'))
+            return layout.is_plain or known
     except Image.DecompressionBombError:
         raise
     except Exception:  # noqa: BLE001  (Pillow raises anything of what it does not know)
@@ -78,8 +79,10 @@ def _is_readable(layout: Layout) -> bool:
 
 
 def _header_of(layout: Layout) -> Image.Image:
-    order, tags = layout.directory.form.order, passed_on(layout.directory)
+    order, tags = layout.directory.form.order, _passed_on(layout)
     if layout.is_plain:
+        if layout.samples > layout.colours + 1:  # of which Pillow complains before it gives up
+            return _nearest_header_of(layout)
         tags = {tag: value for tag, value in tags.items() if tag not in _HOW_THEY_LIE}
         tags |= numbers(order, {Tag.PHOTOMETRIC: _meaning(layout)})
     tags |= _turned(layout, order)
@@ -90,6 +93,12 @@ def _header_of(layout: Layout) -> Image.Image:
         if not layout.is_plain:
             raise
         return _nearest_header_of(layout)
+
+
+def _passed_on(layout: Layout) -> dict[int, tuple[int, bytes]]:
+    """With the meaning of the values, for which Pillow takes another one where it is not said."""
+    said = numbers(layout.directory.form.order, {Tag.PHOTOMETRIC: layout.photometric})
+    return said | passed_on(layout.directory)
 
 
 def _nearest_header_of(layout: Layout) -> Image.Image:
@@ -170,7 +179,7 @@ def _by_pillow(layout: Layout) -> Image.Image:
     if layout.photometric == Meaning.LAB and layout.planes > 1 and layout.compression in LOSSLESS:
         layout = _in_one_plane(layout)  # because Pillow forgets the signs of the others
         directory, order = layout.directory, '<'
-    tags = passed_on(directory)
+    tags = _passed_on(layout)
     pieces = [piece for plane in range(layout.planes) for piece in pieces_of(layout, plane)]
     if layout.compression == Coding.NONE and _has_coarse_chroma(layout, pieces):
         # Pillow reads plain YCbCr itself, as if no chroma were coarser; packed, libtiff does.
@@ -225,7 +234,7 @@ def _plane(layout: Layout, number: int) -> np.ndarray:
     """What lies together in the file: (H, W, all samples) or a single one, (H, W, 1)."""
     pieces = pieces_of(layout, number)
     values = _numbers(layout, np.concatenate([*_unpacked(layout, pieces)]))
-    if layout.directory.number(Tag.PREDICTOR, 1) == DIFFERENCES:
+    if layout.predictor == DIFFERENCES:
         values = values.cumsum(axis=1, dtype=values.dtype)
     if layout.is_tiled:
         across, down = layout.pieces_across_and_down

@@ -61,13 +61,15 @@ class Coding(IntEnum):
     OLD_JPEG = 6
     JPEG = 7
     DEFLATE = 8
+    PACK_BITS = 32773
 
 
 REDUCED, MASK, DEPTH = 1, 4, 8
 """Bits of NewSubfileType: a preview, a transparency mask, a map of depths."""
 LOSSLESS = {Coding.NONE: 'plain', 5: 'LZW', Coding.DEFLATE: 'deflate', 32946: 'deflate',
-            32773: 'PackBits', 34925: 'LZMA', 50000: 'Zstandard'}  # fmt: skip
+            Coding.PACK_BITS: 'PackBits', 34925: 'LZMA', 50000: 'Zstandard'}  # fmt: skip
 """Codings that pack plain bytes, whatever these mean."""
+FAX = (2, 3, 4)
 CODINGS = {2: 'fax', 3: 'fax', 4: 'fax', Coding.OLD_JPEG: 'JPEG (old style)', Coding.JPEG: 'JPEG',
            33003: 'JPEG 2000', 33005: 'JPEG 2000', 34712: 'JPEG 2000', 34661: 'JBIG',
            34676: 'LogLuv', 34713: 'Nikon raw', 34887: 'LERC', 34892: 'lossy JPEG of DNG',
@@ -84,6 +86,8 @@ SEPARATE = 2
 """A PlanarConfiguration."""
 DIFFERENCES = 2
 """A Predictor."""
+CMYK_INKS = 1
+"""An InkSet."""
 REVERSED = 2
 """A FillOrder: the first bit of a byte is its lowest."""
 ASSOCIATED, UNASSOCIATED = 1, 2
