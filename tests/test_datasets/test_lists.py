@@ -410,12 +410,20 @@ def test_check_data_reads_folders_of_tampered_images_masks_and_authentic_ones(ro
 
 
 def test_folders_that_do_not_match_are_named(tmp_path):
-    for name in ('Tp/a.jpg', 'Tp/b.jpg', 'Gt/a_gt.png', 'Gt/c.png'):
+    names = (
+        'Tp/a.jpg', 'Tp/b.jpg', 'Tp/d.heic', 'Tp/e.jpg', 'Gt/a_gt.png', 'Gt/a.png', 'Gt/c.png',
+        'Gt/b.exr', 'Gt/e_gt.npy', 'Gt/Thumbs.db', 'Au/f.jpg', 'Au/g.avif',
+    )  # fmt: skip
+    for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
     (data_set,) = open_sets([str(tmp_path)])
 
-    assert data_set.pairs == [(str(tmp_path / 'Tp/a.jpg'), str(tmp_path / 'Gt/a_gt.png'))]
+    read = (('Tp/a.jpg', 'Gt/a.png'), ('Tp/e.jpg', 'Gt/e_gt.npy'), 'Au/f.jpg')
+    assert data_set.pairs == expected(tmp_path, read)
     found = {(finding.kind, Path(finding.file).name) for finding in data_set.findings}
-    assert found == {('mask-missing', 'b.jpg'), ('mask-orphan', 'c.png')}
+    assert found == {
+        ('mask-missing', 'b.jpg'), ('mask-orphan', 'c.png'), ('mask-orphan', 'a_gt.png'),
+        ('mask-unrecognised', 'b.exr'), ('files-left-out', 'Tp'), ('files-left-out', 'Au'),
+    }  # fmt: skip
