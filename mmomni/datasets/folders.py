@@ -103,6 +103,7 @@ def pair_in_folders(images: str, masks: str | None, suffixes: Suffixes) -> Folde
         _name_orphans(found, image_side, mask_side)
         if not beside:
             _leave_out(found, _name_unrecognised(found, image_side, mask_side))
+        _name_absence(found, image_side, mask_side)
     _name_collisions(found, image_side)
     found.misfits += called_like_masks(image_side.by_stem)
     _leave_out(found, image_side)
@@ -154,6 +155,17 @@ def _name_orphans(found: FolderPairs, images: _Side, masks: _Side) -> None:
         for mask in masks.by_stem[stem]:
             message = f'no image in {images.folder} has the stem {stem!r}'
             found.add('mask-orphan', mask, message, stem)
+
+
+def _name_absence(found: FolderPairs, images: _Side, masks: _Side) -> None:
+    """Of all masks, where nothing else was found that explains it."""
+    if images.files.wanted and not masks.files.wanted and not found.misfits:
+        ending = f' whose names end in {masks.suffix!r}' if masks.suffix else ''
+        message = (
+            f'expected masks{ending} in {masks.folder}, found none, so that every forgery would '
+            "count as authentic; if all images are, set data_prefix=dict(img_path='images')"
+        )
+        found.add('set-missing', masks.folder, message)
 
 
 def _name_unrecognised(found: FolderPairs, images: _Side, masks: _Side) -> _Side:

@@ -8,16 +8,26 @@ from itertools import chain, combinations
 
 from mmomni.utils.file_kinds import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
 
-AUTHENTIC = frozenset(
-    ('', '-', 'negative', 'none', 'null', 'nan', 'n/a', 'authentic', 'real', 'pristine')
-)
+AUTHENTIC = frozenset((
+    '', '-', 'negative', 'none', 'null', 'nan', 'na', 'n/a', '<na>',
+    'authentic', 'real', 'pristine',
+))  # fmt: skip
 """What stands in the place of a mask if there is none, in lower case."""
 LABELS = dict.fromkeys(('0', '0.0', 'false', 'authentic', 'real', 'pristine', 'negative'), False)
 LABELS |= dict.fromkeys(('1', '1.0', 'true', 'tampered', 'fake', 'forged', 'positive'), True)
 """Labels in lower case, and whether they say "tampered"."""
 SUFFIXES = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | {'.npy', '.npz', '.mat', '.hdr'}
 """Of images and masks, readable or not: they show where a name ends that holds blanks or commas."""
-SEPARATORS = {'\t': r' *\t[ \t]*', ',': r'[ \t]*,[ \t]*', ';': r'[ \t]*;[ \t]*', ' ': r'[ \t]+'}
+# Blanks in front of a mark are looked at once, however many there are.
+_BLANKS = r'(?:(?<![ \t])[ \t]+)?'
+SEPARATORS = {
+    '\t': re.compile(r'(?:(?<![ \t]) +)?\t[ \t]*'),
+    ',': re.compile(rf'{_BLANKS},[ \t]*'),
+    ';': re.compile(rf'{_BLANKS};[ \t]*'),
+    ' ': re.compile(r'[ \t]+'),
+}
+NUMBER = re.compile(r'[-+]?\d+(?:\.\d*)?')
+COMMENT = re.compile(r'(?<![ \t])[ \t]+#')
 MOST_COLUMNS = 4
 MOST_SEPARATORS = 40
 """In lines of more, no names are looked for that hold separators."""
@@ -34,7 +44,7 @@ def columns_of(line: str, exists: Exists, single: bool) -> Sequence[str]:
     Raises:
         ValueError: It is no such line, or several at once.
     """
-    comment = re.search(r'[ \t]+#', line)
+    comment = COMMENT.search(line)
     if comment is None:
         return _columns_of(line, exists, single)
     readings = []
@@ -54,12 +64,13 @@ def _columns_of(line: str, exists: Exists, single: bool) -> Sequence[str]:
     for mark, split in splits.items():
         direct += [split] if fits(split, mark, is_path) and split not in direct else []
     tab = splits.get('\t')
-    plain = len(direct) == 1 and (direct[0] == tab or sum(map(len, splits.values())) == 2)
-    if plain or (len(direct) == 1 and _all_exist(direct[0], exists)):
+    if len(direct) == 1 and (direct[0] == tab or len(splits) == 1):
         return direct[0]
     # What is more than columns and separators is part of a name that is on the disk.
     whole = [[line]] if single and (is_path(line) or exists(line)) else []
     ways = [*direct, *(cut for cut in _cuts(line) if cut not in direct), *whole]
+    if len(ways) == 1 and direct:
+        return direct[0]
     there = [way for way in ways if _all_exist(way, exists)]
     chosen = [way for way in there if way in direct] or there or direct or whole
     if not chosen:  # names without a suffix
@@ -68,6 +79,8 @@ def _columns_of(line: str, exists: Exists, single: bool) -> Sequence[str]:
         return tab if tab in chosen else chosen[0]
     if chosen:
         raise ValueError(f'got what can be read as {" or ".join(map(" | ".join, chosen))}')
+    if any(map(_is_out_of_place, splits.values())):
+        raise ValueError('got a number or label in the place of a file')
     count = len(next(iter(splits.values()), [line]))
     raise ValueError(f'got {count} column{"" if count == 1 else "s"}')
 
@@ -82,7 +95,7 @@ def split_columns(line: str, mark: str) -> list[str]:
         except ValueError:
             return []
     else:
-        columns = re.split(SEPARATORS[mark], line)
+        columns = SEPARATORS[mark].split(line)
     if mark not in ',;':  # runs of tabs and blanks are one
         return [column for column in columns if column]
     while len(columns) > 2 and not columns[-1]:
@@ -108,12 +121,30 @@ def fits(columns: Sequence[str], mark: str, is_name: Callable[[str], bool]) -> b
     """
     if not 2 <= len(columns) <= MOST_COLUMNS or not is_name(columns[0]):
         return False
+    if _is_out_of_place(columns):
+        return False
     mask, *others = columns[1:]
     if not others:
-        return is_name(mask) or mask.lower() in AUTHENTIC or mask in ('0', '1')
-    is_label = len(others) == 1 and others[0].lower() in LABELS
+        return is_name(mask) or mask.lower() in AUTHENTIC or is_label(mask)
+    labelled = len(others) == 1 and others[0].lower() in LABELS
     are_files = mark != ' ' and all(is_path(each) or each.lower() in AUTHENTIC for each in others)
-    return (is_label or are_files) and (is_name(mask) or mask.lower() in AUTHENTIC)
+    return (labelled or are_files) and (is_name(mask) or mask.lower() in AUTHENTIC)
+
+
+def is_label(column: str) -> bool:
+    """Whether a column is a label and can be nothing else; the words for no mask can."""
+    return column.lower() in LABELS and column.lower() not in AUTHENTIC
+
+
+def _is_out_of_place(columns: Sequence[str]) -> bool:
+    """Whether a number or label is where a name belongs, like an index, or a label before masks."""
+    if len(columns) < 2:
+        return False
+    image, mask, *others = columns
+    values = [NUMBER.fullmatch(each) is not None or is_label(each) for each in (image, mask)]
+    if values[0] and is_path(mask):
+        return True
+    return values[1] and (bool(others) or (is_path(image) and not is_label(mask)))
 
 
 def is_path(column: str) -> bool:
@@ -129,7 +160,7 @@ def is_name(column: str) -> bool:
 def _cuts(line: str) -> Iterator[list[str]]:
     """All ways to cut a line in two or three at one kind of mark, names that hold it included."""
     for mark, pattern in SEPARATORS.items():
-        spans = [match.span() for match in re.finditer(pattern, line)]
+        spans = [match.span() for match in pattern.finditer(line)]
         if len(spans) > MOST_SEPARATORS:
             continue
         for cuts in chain(combinations(spans, 1), combinations(spans, 2)):
@@ -141,4 +172,4 @@ def _cuts(line: str) -> Iterator[list[str]]:
 
 def _all_exist(columns: Sequence[str], exists: Exists) -> bool:
     mask = columns[1] if len(columns) > 1 else ''
-    return exists(columns[0]) and (mask.lower() in AUTHENTIC or mask in ('0', '1') or exists(mask))
+    return exists(columns[0]) and (mask.lower() in AUTHENTIC or is_label(mask) or exists(mask))

@@ -25,6 +25,7 @@ from .list_columns import (
     quoted_columns,
     split_columns,
 )
+from .pairing import called_mask
 
 HEADERS = {
     'image': 'image images img imgs image_path img_path image_file image_name img_name '
@@ -114,7 +115,9 @@ def _text_rows(text: str, exists: Exists, single: bool) -> Iterator[Row | BadRow
 
 
 def _names_a_file(line: str, exists: Exists, single: bool) -> bool:
-    """Whether the ``#`` at its start belongs to a name."""
+    """Whether the ``#`` at its start belongs to a name; one before a blank never does."""
+    if re.match(r'#+(?:[ \t]|$)', line):
+        return False
     try:
         return exists(columns_of(line, exists, single)[0])
     except ValueError:
@@ -124,10 +127,10 @@ def _names_a_file(line: str, exists: Exists, single: bool) -> bool:
 def _row(place: str, text: str, columns: Sequence[str]) -> Row:
     """A row of columns in the usual order."""
     image, *rest = columns
-    if len(rest) == 1 and rest[0] in ('0', '1'):
-        return Row(place, text, image, None, rest[0])
     mask, third = (*rest, None, None)[:2]
     if third is not None and (len(rest) > 2 or third.lower() not in LABELS):
+        if (later := next(filter(called_mask, rest[1:]), '')) and not called_mask(rest[0]):
+            raise ValueError(f'got {later}, which is called like a mask, behind {rest[0]}')
         return Row(place, text, image, mask, None, (FURTHER,))
     return Row(place, text, image, mask, third)
 
@@ -216,8 +219,9 @@ def _json_entries(text: str, name: str) -> tuple[list[str], list[Any]] | None:
         if PurePath(name).suffix.lower() not in ('.json', '.jsonl'):
             return None
         raise ValueError(f'the JSON cannot be read ({error})') from error
-    if isinstance(entries, dict) and 'image' in _roles_of(list(entries)) and len(entries) < 4:
-        entries = [entries]  # one line of JSON
+    if isinstance(entries, dict):  # perhaps one line of JSON
+        image = entries.get(_roles_of(list(entries)).get('image', ''))
+        entries = [entries] if isinstance(image, str) else entries
     if not isinstance(entries, list):
         raise ValueError(
             'expected a list of [image, mask] or of objects with image, mask and label, got an '

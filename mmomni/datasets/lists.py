@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mmomni.utils.text import read_text
 
-from .list_columns import AUTHENTIC, LABELS
+from .list_columns import AUTHENTIC, LABELS, is_label
 from .list_rows import FURTHER, BadRow, Row, rows_of
 
 EXPECTED = 'expected `image mask` or `image -` (separated by a tab if names hold blanks or commas)'
@@ -94,7 +94,7 @@ def read_list(path: Path, root: str, single: bool = False) -> ListFile:
     repeated: list[str] = []
     unread: dict[str, None] = {}
     try:
-        for row in rows_of(text, str(path), lambda name: osp.exists(below(name)), single):
+        for row in rows_of(text, str(path), lambda name: osp.isfile(below(name)), single):
             try:
                 pair = _pair_of(row, below, single)
                 earlier = seen.setdefault(osp.normpath(pair.image), pair)
@@ -157,6 +157,8 @@ def _pair_of(row: Row | BadRow, below: Callable[[str], str], single: bool) -> Li
     text = repr(row.text[:SHOWN_TEXT])
     if isinstance(row, BadRow):
         raise ValueError(f'{EXPECTED}, {row.reason}: {text}')
+    if row.label is None and row.mask is not None and is_label(row.mask):
+        row = row._replace(mask=None, label=row.mask)
     tampered = LABELS.get((row.label or '').lower())
     if row.label and tampered is None:
         raise ValueError(f'expected a label of 0 or 1, got {row.label!r}: {text}')

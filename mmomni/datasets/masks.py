@@ -25,7 +25,7 @@ LOSSY_CODINGS = (Coding.OLD_JPEG, Coding.JPEG, 50001, 50002)
 MASK_SUFFIXES = IMAGE_SUFFIXES | {'.pgm', '.pbm', '.pnm', '.dib', *mask_arrays.SUFFIXES}
 IGNORED = 255
 """The label of pixels that neither losses nor metrics count."""
-NEARLY_ALL = 0.99
+NEARLY_ALL, MANY_COLOURS = 0.99, 16
 _OPENEXR = b'v/1\x01'
 
 
@@ -169,14 +169,23 @@ def _in_its_channel(
         return plain
     if flat and plain.colours.any() and not alpha.all():
         return MaskValues(_grey(alpha), 0, 'alpha')
-    if flat or plain.tampered().mean() >= NEARLY_ALL:
+    marked = plain.tampered()
+    if flat or marked.mean() >= NEARLY_ALL or _is_cut_out(plain.colours, marked, alpha):
         raise ImageReadError(
-            f'{name}: the colours mark {"nothing" if not plain.tampered().any() else "all"} while '
-            'its alpha channel has several values, so that it is not clear what is tampered; say '
+            f'{name}: the colours mark {marked.mean():.0%} of the pixels while its alpha channel '
+            'has several values too, so that it is not clear what is tampered; say '
             "it with an argument of the dataset: mask_channel='alpha' (what is not transparent), "
             "'transparency' (what is not opaque) or 'colour' (as the colours say)"
         )
     return plain
+
+
+def _is_cut_out(colours: np.ndarray, marked: np.ndarray, alpha: np.ndarray) -> bool:
+    """Whether they are those of a photo, and its alpha says something else than they do."""
+    opaque = np.iinfo(alpha.dtype).max
+    if any(np.array_equal(marked, each) for each in (alpha > 0, alpha < opaque)):
+        return False
+    return len(np.unique(colours[::4, ::4].reshape(-1, 3), axis=0)) > MANY_COLOURS
 
 
 def _alpha_of(image: Image.Image, data: bytes) -> np.ndarray | None:

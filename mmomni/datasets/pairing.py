@@ -16,10 +16,12 @@ Pairs = list[tuple[str, str | None]]
 
 MASK_ENDINGS = ('_gt', '_mask', '_edgemask', '_groundtruth', '-gt', '-mask')
 """By which the field tells a mask from its image, in lower case."""
+MASK_BEGINNINGS = ('mask_', 'gt_')
+"""The same of how names begin."""
 MASK_FOLDERS = frozenset((
     'mask', 'masks', 'gt', 'groundtruth', 'groundtruths', 'ground_truth', 'annotations', 'labels',
 ))  # fmt: skip
-IMAGE_FOLDERS: tuple[list[str], ...] = ([], ['images'], ['image'], ['imgs'], ['img'])
+IMAGE_FOLDERS: tuple[list[str], ...] = ([], ['images'], ['image'], ['imgs'], ['img'], ['Tp'])
 """Where the images of such a folder are: in the one above, or in one beside it."""
 
 
@@ -92,11 +94,24 @@ def refusal(name: str, misfits: Sequence[Misfit]) -> OSError | ValueError:
     return error(f'{name}: {text}')
 
 
-def misfits_of(pairs: Pairs) -> Iterator[Misfit]:
-    """Files that are an image and a mask at once, by their paths or bytes."""
+def misfits_of(pairs: Pairs, most: int | None = None) -> Iterator[Misfit]:
+    """Files that are an image and a mask at once, by their paths or bytes.
+
+    Args:
+        pairs: All of a set.
+        most: Of so many pairs, evenly spaced, the files are looked at; default: of all.
+    """
     masks = {mask: image for image, mask in pairs if mask is not None}
+    step = max(1, -(-len(masks) // (most or len(masks) or 1)))
+    with_mask = 0
     for image, mask in pairs:
-        if mask is not None and is_its_image(image, mask):
+        with_mask += mask is not None
+        if mask is not None and _is_mask_of(image, mask):
+            message = f'it is called like a mask, and its mask {mask} like its image'
+            yield Misfit('image-is-mask', image, message, related=(mask,))
+        elif mask is not None and (
+            image == mask or (with_mask % step == 0 and is_its_image(image, mask))
+        ):
             message = f'the mask {mask} is its image {image} itself'
             yield Misfit('mask-is-image', mask, message, related=(image,))
         elif image in masks:
@@ -114,11 +129,24 @@ def called_like_masks(by_stem: Mapping[str, Sequence[str]]) -> Iterator[Misfit]:
                 yield Misfit('image-is-mask', path, message, stem, tuple(by_stem[shown]))
 
 
+def called_mask(path: str) -> bool:
+    """Whether a file is called as the masks of many sets are."""
+    *folders, name = osp.splitext(path)[0].lower().split('/')
+    called = name.endswith(MASK_ENDINGS) or name.startswith(MASK_BEGINNINGS)
+    return called or not MASK_FOLDERS.isdisjoint(folders)
+
+
+def _is_mask_of(path: str, image: str) -> bool:
+    return called_mask(path) and osp.splitext(image)[0] in _images_of(osp.splitext(path)[0])
+
+
 def _images_of(stem: str) -> Iterator[str]:
     """Stems that the image would have if this were the stem of a mask."""
     lower = stem.lower()
     yield from (stem[: -len(end)] for end in MASK_ENDINGS if lower.endswith(end))
     *folders, name = stem.split('/')
+    begun = [name[len(each) :] for each in MASK_BEGINNINGS if name.lower().startswith(each)]
+    yield from ('/'.join([*folders, each]) for each in begun)
     for place, folder in enumerate(folders):
         if folder.lower() in MASK_FOLDERS:
             above, below = folders[:place], [*folders[place + 1 :], name]

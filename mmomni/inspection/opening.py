@@ -101,6 +101,7 @@ def _open_folder(path: Path, split: str) -> DataSet:
         raise ValueError(f'{path} has a folder masks/ but no images/; expected both')
     if not has_images and (path / 'Tp').is_dir() and (path / 'Gt').is_dir():
         pair_tp_gt(data_set, path)
+        _name_misfits(data_set)
         return data_set
     images = path / 'images' if has_images else path
     pair_folders(data_set, str(images), str(path / 'masks') if has_masks else None)

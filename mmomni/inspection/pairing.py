@@ -3,10 +3,11 @@
 import os.path as osp
 from pathlib import Path
 
-from mmomni.datasets.folders import pair_in_folders
+from mmomni.datasets.folders import SYSTEM_FILES, pair_in_folders
 from mmomni.datasets.lists import read_list
+from mmomni.datasets.masks import is_mask
 from mmomni.datasets.pairing import ANY_SUFFIX, MASK_FOLDERS, Suffixes
-from mmomni.utils.files import find_images
+from mmomni.utils.files import files_below
 
 from .records import DataSet
 
@@ -62,21 +63,35 @@ def pair_tp_gt(data_set: DataSet, path: Path) -> None:
     All images in ``Tp/`` are tampered; their masks in ``Gt/`` have the same name or end in ``_gt``.
     Those in ``Au/``, if there are any, are authentic.
     """
-    masks = {
-        _stem(mask, path / 'Gt').removesuffix('_gt'): str(mask) for mask in find_images(path / 'Gt')
-    }
-    for image in find_images(path / 'Tp'):
-        mask = masks.pop(_stem(image, path / 'Tp'), None)
+    masks = _masks_of_gt(data_set, path / 'Gt')
+    pair_folders(data_set, str(path / 'Tp'), None)
+    tampered, data_set.pairs = data_set.pairs, []
+    for image, _ in tampered:
+        mask = masks.pop(_stem(Path(image), path / 'Tp'), None)
         if mask is None:
-            data_set.add('mask-missing', str(image), f'no mask in {path / "Gt"} has its name')
+            data_set.add('mask-missing', image, f'no mask in {path / "Gt"} has its name')
         else:
-            data_set.pairs.append((str(image), mask))
+            data_set.pairs.append((image, mask))
     for stem, mask in masks.items():
         data_set.add('mask-orphan', mask, f'no image in {path / "Tp"} has the stem {stem!r}')
     if (path / 'Au').is_dir():
-        data_set.pairs += [(str(image), None) for image in find_images(path / 'Au')]
+        pair_folders(data_set, str(path / 'Au'), None)
     if not data_set.pairs:
         data_set.add('set-missing', str(path), 'there are no pairs in Tp/ and Gt/')
+
+
+def _masks_of_gt(data_set: DataSet, folder: Path) -> dict[str, str]:
+    """Masks by the stems of their images; what else is in their folder is named."""
+    found, masks = files_below(folder, is_mask), dict[str, str]()
+    for mask in found.wanted:
+        stem = _stem(mask, folder).removesuffix('_gt')
+        if masks.setdefault(stem, str(mask)) != str(mask):
+            data_set.add('mask-orphan', str(mask), f'{masks[stem]} has the stem {stem!r} already')
+    for other in found.others:
+        if other.name.lower() not in SYSTEM_FILES:
+            message = f'{other.suffix or "a name without suffix"} is not known as that of a mask'
+            data_set.add('mask-unrecognised', str(other), message)
+    return masks
 
 
 def _stem(path: Path, folder: Path) -> str:

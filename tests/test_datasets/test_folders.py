@@ -51,6 +51,22 @@ def test_what_is_no_mask_among_the_masks_is_an_error(name, touch, tmp_path):
         dataset(tmp_path)
 
 
+@pytest.mark.parametrize('name', ['masks/.a.png', 'masks/.ipynb_checkpoints/a.png'])
+def test_a_mask_folder_without_a_mask_is_an_error(name, touch, tmp_path):
+    """All forgeries would count as authentic."""
+    touch('images/a.jpg', name)
+    with pytest.raises(FileNotFoundError, match=r'expected masks in .*/masks, found none.*if all'):
+        dataset(tmp_path)
+    assert pairs(tmp_path, data_prefix=dict(img_path='images')) == {'images/a.jpg': None}
+
+
+def test_an_ending_that_no_mask_has_is_an_error(touch, tmp_path):
+    touch('a.jpg', 'a_mask.png', 'b.jpg')
+    suffixes = dict(img_suffix='.jpg', seg_map_suffix='_gt.png')
+    with pytest.raises(FileNotFoundError, match=r"expected masks whose names end in '_gt\.png'"):
+        dataset(tmp_path, data_prefix=BESIDE, **suffixes)
+
+
 def test_the_first_unrecognised_masks_are_named_and_all_counted(touch, tmp_path):
     touch('images/a.jpg', *(f'masks/{number}.exr' for number in range(5)))
     with pytest.raises(ValueError, match='5 files in the mask folder') as error:
@@ -67,8 +83,8 @@ def test_masks_may_have_any_of_these_suffixes(suffix, touch, tmp_path):
 
 def test_what_is_no_image_is_counted_in_the_log(touch, tmp_path, log):
     touch('images/a.jpg', 'images/b.txt', 'images/c.txt', 'images/Thumbs.db', 'images/._a.jpg')
-    touch('images/.ipynb_checkpoints/a-checkpoint.jpg', 'masks/.DS_Store')
-    assert pairs(tmp_path) == {'images/a.jpg': None}
+    touch('images/.ipynb_checkpoints/a-checkpoint.jpg', 'masks/.DS_Store', 'masks/a.png')
+    assert pairs(tmp_path) == {'images/a.jpg': 'masks/a.png'}
     (images,) = [line for line in log if 'left out of' in line and 'images' in line]
     assert images.endswith('as no samples: 2 hidden, 2 txt, 1 db')
     (masks,) = [line for line in log if 'left out of' in line and 'masks' in line]
@@ -197,7 +213,9 @@ def test_no_data_root_means_the_working_directory(working, touch, tmp_path, monk
 # ---- masks and images that are each other --------------------------------------------------
 
 
-@pytest.mark.parametrize('mask', ['a_gt', 'a_mask', 'a_GT', 'a_edgemask', 'a-mask'])
+@pytest.mark.parametrize(
+    'mask', ['a_gt', 'a_mask', 'a_GT', 'a_edgemask', 'a-mask', 'mask_a', 'GT_a']
+)
 def test_an_image_that_is_called_as_the_mask_of_another_is_refused(mask, touch, tmp_path):
     touch('images/a.jpg', f'images/{mask}.png')
     with pytest.raises(ValueError, match=rf"1 images look like masks: .*images/{mask}\.png'"):
@@ -356,3 +374,15 @@ def test_authentic_pixels_and_ignored_ones_alone_are_packed(save, photo, tmp_pat
     sample = dataset(tmp_path, mask_ignore=128, pipeline=pipeline)[0]['data_samples']
     assert (sample.gt_sem_seg.data[0].numpy() == np.where(mask, 255, 0)).all()
     assert len(sample.gt_instances) == 0
+
+
+def test_no_more_than_a_thousand_pairs_are_compared_at_the_start(touch, tmp_path, monkeypatch):
+    """Folders of a hundred thousand files lie on servers; the loader compares the others."""
+    monkeypatch.setattr('mmomni.datasets.manipulation.MOST_LOOKED_AT', 10)
+    touch(*(f'{kind}/{n}.png' for kind in ('images', 'masks') for n in range(45)))
+    compared = []
+    monkeypatch.setattr('mmomni.datasets.pairing.is_its_image', lambda *pair: compared.append(pair))
+
+    assert len(dataset(tmp_path)) == 45
+
+    assert 5 < len(compared) <= 10

@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,14 @@ FORMS = {
     'dots': ('l.txt', f'./{A[0]} ././{A[1]}\n.//{F} -\n', (A, F)),
     **{
         f'authentic: {word}': ('l.txt', lines(A, (F, word)), (A, F))
-        for word in ('-', 'Negative', 'negative', 'None', 'none', 'NONE', 'null', 'nan', 'real')
+        for word in ('-', 'Negative', 'None', 'NONE', 'null', 'nan', '<NA>', 'real', 'False')
     },
     'label': ('l.txt', lines((*A, '1'), (F, 'None', '0'), (G, '-', '0')), (A, F, G)),
     'label alone': ('l.txt', lines((F, '0'), (G, '0')), (F, G)),
     'label after tabs': ('l.txt', f'{B[0]}\t{B[1]}\t1\n{F}\t\t0\n', (B, F)),
     'CSV': ('l.csv', 'image,mask\n' + lines(A, (F, ''), separator=','), (A, F)),
+    'CSV of pandas': ('l.csv', f',image,mask\n0,{A[0]},{A[1]}\n1,{F},\n', (A, F)),
+    'CSV called as the folders': ('l.csv', f'Gt,Tp\n{A[1]},{A[0]}\n', (A,)),
     'CSV, longer': (
         'l.csv', f'image_path,mask_path,label\n{A[0]},{A[1]},1\n"{D[0]}","{D[1]}",1\n{F},,0\n',
         (A, D, F),
@@ -96,7 +99,7 @@ FORMS = {
     'lines of JSON': (
         'l.jsonl', f'{json.dumps(dict(image=D[0], mask=D[1]))}\n\n["{F}", "Negative"]\n', (D, F),
     ),
-    'one line of JSON': ('l.jsonl', json.dumps(dict(image=D[0], mask=D[1])), (D,)),
+    'one line of JSON': ('l.jsonl', json.dumps(dict(image=D[0], mask=D[1], w=6, h=8)), (D,)),
     'CAT-Net': (
         'CASIA.txt', f'{A[0]},{A[1]},{A[0]}\n{B[0]},{B[1]},Au/f.jpg\n{F},None,{F}\n', (A, B, F),
     ),
@@ -202,6 +205,8 @@ CONTRADICTIONS = {
     'a mask and none': (lines(A, (f'./{A[0]}', '-')), 'line 2', 'no mask here and .*a.png in'),
     'its own mask': (lines((F, '-'), (A[0], f'./{A[0]}')), 'line 2', 'got one file as both'),
     'authentic with label 1': (lines(A, (F, 'Negative', '1')), 'line 2', 'a mask beside the label'),
+    'a word for label 1': (f'{F},real\n{A[0]},fake\n', 'line 2', 'a mask beside the label fake'),
+    'a flag for a mask': (f'image,mask\n{F},0\n{A[0]},1\n', 'line 3', 'a mask beside the label 1'),
     'label 1 alone': (lines((F, '0'), (G, '1')), 'line 2', 'a mask beside the label 1'),
     'tampered with label 0': (lines((*A, '0')), 'line 1', 'no mask beside the label 0'),
     'CSV with label 1': (f'image,mask,label\n{A[0]},,1\n', 'line 2', 'a mask beside the label'),
@@ -213,6 +218,12 @@ UNCLEAR = {
     'four columns': (lines(A, (*A, '1', 'x')), 'line 2', 'got 4 columns'),
     'five columns': (lines((*A, F, F, F), separator=','), 'line 1', 'got 5 columns'),
     'an image and two masks': (lines((*A, B[1].replace(' ', ''))), 'line 1', 'got 3 columns'),
+    'an index': (f'0,{A[0]},{A[1]}\n', 'line 1', 'a number or label in the place of a file'),
+    'a label in front': (f'1 {A[0]} {A[1]}\n', 'line 1', 'a number or label in the place'),
+    'a label before masks': (f'{A[0]},1,{A[1]}\n', 'line 1', 'a number or label in the place'),
+    'a label of -1': (f'{F} -1\n', 'line 1', 'a number or label in the place'),
+    'an index in JSON': ([[0, *A]], 'entry 1', 'got something else'),
+    'the source first': (f'{A[0]},{F},{A[1]}\n', 'line 1', 'called like a mask, behind Au/f.jpg'),
     'a label of 2': (f'image,mask,label\n{A[0]},{A[1]},2\n', 'line 2', 'a label of 0 or 1'),
     'a short row': (f'image,mask\n{F},\n{A[0]}\n', 'line 3', 'got 1 columns, but the header has 2'),
     'an unquoted comma': (f'image,mask\n{D[0]},{D[1]}\n', 'line 2', 'but the header has 2'),
@@ -340,14 +351,55 @@ def test_names_without_a_suffix_are_columns(tmp_path):
     assert [pair[:2] for pair in found.pairs] == [('0001', '0001_mask'), ('0002', None)]
 
 
-def test_files_are_looked_for_once_a_line_at_most(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    'content',
+    [f'{A[1]} {A[0]}\n', f'ground,photo\n{A[1]},{A[0]}\n', f'x/a_gt.png x/a.jpg\n{F} -\n'],
+)
+def test_masks_in_the_place_of_their_images_are_named(content, root):
+    path = write(root, 'turned.txt', content)
+
+    with pytest.raises(ValueError, match=r'1 images look like masks.*a\.jpg like its image'):
+        built(root, 'turned.txt')
+    (data_set,) = open_sets([str(path)])
+    assert [each.kind for each in data_set.findings] == ['image-is-mask']
+
+
+@pytest.mark.parametrize('names', ['image', 'image/x', 'mask'])
+def test_a_header_is_no_folder_of_its_name(names, tmp_path):
+    (tmp_path / names).mkdir(parents=True)
+    path = write(tmp_path, 'l.csv', 'mask,image\na.png,a.jpg\n')
+
+    assert [pair[:2] for pair in read_list(path, str(tmp_path)).pairs] == [
+        (str(tmp_path / 'a.jpg'), str(tmp_path / 'a.png'))
+    ]
+
+
+@pytest.mark.parametrize('middle', [' ', ' ,', ',', '\t ', ' #'])
+def test_a_line_of_blanks_costs_no_more_than_its_length(middle, tmp_path):
+    text = f'a.jpg{" " * 200_000}{middle}b.png'
+    path = write(tmp_path, 'l.txt', '\n'.join([text] * 3))
+    start = time.process_time()
+
+    read_list(path, '')
+
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ('separator', 'more'), [(' ', ()), ('\t', ()), (',', ('x.jpg',)), (' ', ('1',)), (', ', ())]
+)
+def test_no_files_are_looked_for_where_a_line_has_one_reading(
+    separator, more, tmp_path, monkeypatch
+):
     """Lists of millions lie on servers."""
-    path = write(tmp_path, 'l.txt', lines(*[(f'{n}.jpg', f'{n}.png') for n in range(50)]))
+    rows = [(f'{n}.jpg', f'{n}.png', *more) for n in range(50)]
+    comments = ''.join(f'# left out: {n} b.jpg: of 8 px, too small\n' for n in range(50))
+    path = write(tmp_path, 'l.txt', lines(*rows, separator=separator) + comments)
     asked = []
-    monkeypatch.setattr('mmomni.datasets.lists.osp.exists', asked.append)
+    monkeypatch.setattr('mmomni.datasets.lists.osp.isfile', asked.append)
 
     assert len(read_list(path, '').pairs) == 50
-    assert len(asked) <= 1
+    assert asked == []
 
 
 def test_check_data_reads_folders_of_tampered_images_masks_and_authentic_ones(root):
@@ -358,12 +410,20 @@ def test_check_data_reads_folders_of_tampered_images_masks_and_authentic_ones(ro
 
 
 def test_folders_that_do_not_match_are_named(tmp_path):
-    for name in ('Tp/a.jpg', 'Tp/b.jpg', 'Gt/a_gt.png', 'Gt/c.png'):
+    names = (
+        'Tp/a.jpg', 'Tp/b.jpg', 'Tp/d.heic', 'Tp/e.jpg', 'Gt/a_gt.png', 'Gt/a.png', 'Gt/c.png',
+        'Gt/b.exr', 'Gt/e_gt.npy', 'Gt/Thumbs.db', 'Au/f.jpg', 'Au/g.avif',
+    )  # fmt: skip
+    for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
     (data_set,) = open_sets([str(tmp_path)])
 
-    assert data_set.pairs == [(str(tmp_path / 'Tp/a.jpg'), str(tmp_path / 'Gt/a_gt.png'))]
+    read = (('Tp/a.jpg', 'Gt/a.png'), ('Tp/e.jpg', 'Gt/e_gt.npy'), 'Au/f.jpg')
+    assert data_set.pairs == expected(tmp_path, read)
     found = {(finding.kind, Path(finding.file).name) for finding in data_set.findings}
-    assert found == {('mask-missing', 'b.jpg'), ('mask-orphan', 'c.png')}
+    assert found == {
+        ('mask-missing', 'b.jpg'), ('mask-orphan', 'c.png'), ('mask-orphan', 'a_gt.png'),
+        ('mask-unrecognised', 'b.exr'), ('files-left-out', 'Tp'), ('files-left-out', 'Au'),
+    }  # fmt: skip

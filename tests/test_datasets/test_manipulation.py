@@ -81,9 +81,9 @@ def test_sub_folders_are_part_of_the_stem(touch, tmp_path):
 
 
 def test_other_files_are_passed_over(touch, tmp_path):
-    touch('images/a.jpg', 'images/Thumbs.db', 'images/notes.txt', 'images/.DS_Store')
+    touch('images/a.jpg', 'images/Thumbs.db', 'images/notes.txt', 'images/.DS_Store', 'masks/a.png')
     touch('masks/Thumbs.db', 'masks/.DS_Store', 'masks/.ipynb_checkpoints/a.png')
-    assert pairs(dataset(tmp_path), tmp_path) == {'images/a.jpg': None}
+    assert pairs(dataset(tmp_path), tmp_path) == {'images/a.jpg': 'masks/a.png'}
 
 
 def test_other_folder_names(touch, tmp_path):

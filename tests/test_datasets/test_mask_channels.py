@@ -12,6 +12,7 @@ from mmomni.jpeg import ImageReadError
 
 WHITE = ZERO + 255
 PHOTO = np.random.default_rng(0).integers(1, 256, (*TRUTH.shape, 3), np.uint8)
+DARK_ABOVE = PHOTO * (np.arange(len(PHOTO)) > 3)[:, None, None].astype(np.uint8)
 
 
 def palette_of(colours, indices=ONE, **options):
@@ -64,6 +65,7 @@ UNCLEAR = {
     'grey black with alpha': np.dstack([ZERO, ONE * 255]),
     'nothing wholly transparent': np.dstack([WHITE] * 3 + [100 + ONE * 155]),
     'a photo with a hole': np.dstack([PHOTO, 255 - ONE * 255]),
+    'a photo that is dark in places': np.dstack([DARK_ABOVE, ONE * 255]),
     'a photo that is cut out': np.dstack([PHOTO, ONE * 255]),
 }
 
