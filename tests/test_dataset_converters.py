@@ -420,13 +420,20 @@ class TestTpGt(Contract):
     script = 'tp_gt'
     tampered = {'train.txt': ['Tp/a.jpg', 'Tp/b.png']}
     authentic = {'train_authentic.txt': ['Au/c.jpg']}
-    left_out = {'Tp/d.jpg': 'without a mask', 'Gt/e_gt.png': 'without an image'}
+    left_out = {
+        'Tp/d.jpg': 'without a mask', 'Gt/e_gt.png': 'without an image',
+        'Gt/d_gt.exr': 'no image that is read', 'Au/f.heic': 'no image that is read',
+    }  # fmt: skip
 
     def build(self, root):
         for name in ('Tp/a.jpg', 'Tp/b.png', 'Tp/d.jpg', 'Au/c.jpg'):
             photo(root / name)
         for name in ('Gt/a_gt.png', 'Gt/b.png', 'Gt/e_gt.png'):
             mask(root / name)
+        for name in ('Gt/d_gt.exr', 'Au/f.heic'):
+            (root / name).touch()
+        photo(root / 'Au/._c.jpg')  # hidden files are nobody's
+        photo(root / 'Au/.ipynb_checkpoints/c-checkpoint.jpg')
 
 
 class TestMIML(Contract):

@@ -21,7 +21,7 @@ from PIL import Image
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.jpeg.guarded import opened_image_file, read_image_file
 from mmomni.jpeg.orientation import stored_size
-from mmomni.utils.files import is_image, replacing
+from mmomni.utils.files import is_hidden, is_image, replacing
 
 from .masks import tampered_pixels
 
@@ -144,10 +144,10 @@ class Converter:
 
 
 def images_in(folder: Path, pattern: str = '**/*') -> list[Path]:
-    """All image files below ``folder`` (none if there is no such folder), sorted."""
+    """All image files below ``folder`` but hidden ones, sorted; none if there is no folder."""
     return sorted(
         path for path in folder.glob(pattern)
-        if is_image(path) and MASK_FOLDER not in path.parts
+        if is_image(path) and MASK_FOLDER not in path.parts and not is_hidden(path, folder)
     )  # fmt: skip
 
 

@@ -58,21 +58,21 @@ def files_below(folder: Path, is_wanted: Callable[[Path], bool]) -> FilesBelow:
 
     def refuse(error: OSError) -> None:
         path = Path(os.fsdecode(error.filename or folder))
-        if not _is_hidden(path, folder):
+        if not is_hidden(path, folder):
             raise type(error)(
                 f'{path}: this folder cannot be entered ({error.strerror or error}), so that its '
                 'files would be left out; make it readable, or move it away'
             ) from error
 
     for path in _walk(folder, refuse):
-        if _is_hidden(path, folder):
+        if is_hidden(path, folder):
             hidden += 1
         else:
             (wanted if is_wanted(path) else others).append(path)
     return FilesBelow(sorted(wanted), sorted(others), hidden)
 
 
-def _is_hidden(path: Path, folder: Path) -> bool:
+def is_hidden(path: Path, folder: Path) -> bool:
     """Whether a part of a path below a folder begins with a dot."""
     return any(part.startswith('.') for part in path.relative_to(folder).parts)
 
@@ -103,13 +103,13 @@ def contents_of(folder: Path) -> Contents:
 
     def note(error: OSError) -> None:
         path = Path(os.fsdecode(error.filename or folder))
-        if _is_hidden(path, folder):
+        if is_hidden(path, folder):
             others[path] = HIDDEN
         else:
             closed[path] = error.strerror or str(error)
 
     for path in _walk(folder, note):
-        if _is_hidden(path, folder):
+        if is_hidden(path, folder):
             others[path] = HIDDEN
         # A name that says so is enough: that file need not be opened here.
         elif claims_image(path) or (kind := kind_of(path)).is_image:

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from mmomni.datasets.list_files import Converter, Found, images_in, pair, relative
+from mmomni.utils.files import files_below, is_image
 
 
 def mask_key(path: Path) -> str:
@@ -20,6 +21,9 @@ def mask_key(path: Path) -> str:
 def find(root: Path, _: argparse.Namespace) -> dict[str, Found]:
     found = pair(root, images_in(root / 'Tp'), images_in(root / 'Gt'), mask_key=mask_key)
     found.authentic = relative(images_in(root / 'Au'), root)
+    folders = (root / name for name in ('Tp', 'Gt', 'Au') if (root / name).is_dir())
+    others = (path for folder in folders for path in files_below(folder, is_image).others)
+    found.left_out += [(name, 'no image that is read here') for name in relative(others, root)]
     return {'train': found}
 
 
