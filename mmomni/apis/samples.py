@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from mmomni.jpeg.plugins import UnsupportedFormat
 from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
+from mmomni.utils.quiet import without_words_of_libjpeg
 
 from .inputs import Source
 from .pictures import content_of
@@ -103,7 +105,8 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
     start = time.perf_counter()
     results = load(source, max_pixels)
     sign(results)
-    results = ExtractDCT(transcode_unreadable=True).transform(results)
+    with without_words_of_libjpeg() if results['notes'] else nullcontext():
+        results = ExtractDCT(transcode_unreadable=True).transform(results)
     planes = PackManipulationInputs(meta_keys=()).transform(results)['inputs']
     return Sample(
         source=source.name,
@@ -138,8 +141,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
-    are refused before anything is decoded. A damaged JPEG that can be decoded is examined with a
-    note, while training and `check-data` leave it out.
+    are refused before anything is decoded. A damaged JPEG, as one that was cut, of which something
+    can be decoded is examined with a note, while training and `check-data` leave it out.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
@@ -160,7 +163,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     data = _read(content, source.name, max_pixels)
     orientation, notes = _look_at_header(data, source.name)
     data, flaws = examined(data)
-    image, assumed = decode_with_notes(data, source.name, 'bgr', needs_end=False)
+    with without_words_of_libjpeg() if flaws else nullcontext():
+        image, assumed = decode_with_notes(data, source.name, 'bgr')
     notes = [*notes_of_file, *notes, *flaws, *assumed, *note_on_transparency(data, image)]
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
