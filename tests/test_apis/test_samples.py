@@ -183,13 +183,13 @@ def test_what_is_there_of_a_cut_jpeg_is_examined_with_a_note(tmp_path, options, 
     sample = read(cut)
     end, *notes = sample.warnings
     assert end.endswith('are missing; part of the picture may be, too')
-    assert any(re.search(r'blocks are missing|scans are missing|mean of each', n) for n in notes)
+    assert any(re.search('blocks are missing|scans are missing|mean of|no scan', n) for n in notes)
     assert sample.dct_source == 'file'
     assert not np.array_equal(sample.image[:8], np.full_like(sample.image[:8], 128))
     assert capfd.readouterr() == ('', ''), 'a note says it'
     path = tmp_path / 'x.jpg'
     path.write_bytes(cut)
-    with pytest.raises(ImageReadError, match='truncated|damaged'):  # training leaves it out
+    with pytest.raises(ImageReadError, match=r'expected a whole'):  # training leaves it out
         LoadOriginalImage()(dict(img_path=str(path)))
 
 
