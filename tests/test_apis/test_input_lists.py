@@ -87,7 +87,7 @@ def test_the_first_column_of_a_line_is_the_image(listed, line, path):
         ('x.tsv', 'path\tlabel\nimages/a.jpg\t1\nimages/b c.jpg\t0\ngone.jpg\t0\n'),
         ('x.json', '["images/a.jpg", "images/b c.jpg", "gone.jpg"]'),
         ('x.json', '[["images/a.jpg", "m.png"], ["images\\\\b c.jpg", "None"], ["gone.jpg", "-"]]'),
-        ('x.jsonl', '{"image": "images/a.jpg"}\n{"path": "images/b c.jpg"}\n{"image": "gone.jpg"}\n'),
+        ('x.jsonl', '{"image": "images/a.jpg"}\n{"path": "images/b c.jpg"}\n{"img": "gone.jpg"}'),
     ],
 )
 def test_tables_are_lists_too(listed, name, content):
