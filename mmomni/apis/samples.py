@@ -24,7 +24,7 @@ from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
-from mmomni.jpeg.plugins import UnsupportedFormat
+from mmomni.jpeg.plugins import FORMAT_NAMES, UnsupportedFormat
 from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
@@ -178,12 +178,16 @@ def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
         return read_image_file(content, name, max_pixels)
     except FileNotFoundError as error:
         raise ImageReadError(
-            f'{name}: expected an image file, there is none; remove it from the list'
+            f'{name}: expected an image file, there is none'
         ) from error
 
 
 def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
     """Orientation and notes; refuses what is no image."""
+    if not data:
+        raise ImageReadError(
+            f'{name}: expected an image, got an empty file; replace or remove the file'
+        )
     try:
         with open_image(data) as image:
             if image.format not in FORMATS:
@@ -198,8 +202,8 @@ def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
         if kind:
             raise ImageReadError(f'{name}: {undecodable(kind)}') from error
         raise ImageReadError(
-            f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), its first bytes are '
-            'those of no such format; replace or remove the file'
+            f'{name}: expected an image ({FORMAT_NAMES}) or a PDF, its first bytes are those of no '
+            'such format; replace or remove the file'
         ) from error
 
 

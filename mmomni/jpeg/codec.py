@@ -12,7 +12,7 @@ from . import netpbm
 from .damage.ending import lacks_its_end
 from .kinds import unusual_kind
 from .opening import open_image
-from .plugins import UnsupportedFormat
+from .plugins import FORMAT_NAMES, UnsupportedFormat
 from .stream import END_OF_IMAGE
 from .tiff.layout import Layout, UnreadableTIFFError
 from .tiff.pixels import LAYOUT, image_of, values_in
@@ -115,8 +115,8 @@ def _refusal(data: bytes, name: str, error: Exception) -> ImageReadError:
         return UnusualKindError(f'{name}: {undecodable(kind)}')
     unknown = isinstance(error, UnidentifiedImageError)
     return ImageReadError(
-        f'{name}: expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF), got '
-        f'{len(data)} bytes that cannot be decoded ('
+        f'{name}: expected a whole image file ({FORMAT_NAMES}), got {len(data)} bytes that cannot '
+        'be decoded ('
         f'{"no known image format" if unknown else error}); replace or remove the file'
     )
 

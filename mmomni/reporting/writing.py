@@ -69,6 +69,7 @@ def write_predictions(
     try:
         for file, outcome in _results(pending, predict):
             if isinstance(outcome, str):
+                outcome = outcome.removeprefix(f'{file.path}: ')  # which its line names
                 folder.add_failure(file, outcome)
                 failures.append((file, outcome))
             else:

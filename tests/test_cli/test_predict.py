@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -280,3 +281,16 @@ def test_ctrl_c_while_the_model_is_opened_is_no_traceback(predict, monkeypatch, 
     monkeypatch.setattr('mmomni.cli.predict.open_model', interrupted)
     assert predict() == 130
     assert capsys.readouterr().err == 'mmomni predict: stopped\n'
+
+
+def test_a_reason_names_what_it_is_and_not_the_path_once_more(predict, photos, tmp_path):
+    os.mkfifo(photos / 'pipe.jpg')
+    (photos / 'gone.jpg').symlink_to(photos / 'nowhere')
+    (photos / 'empty.jpg').touch()
+    assert predict() == 3
+    found = map(json.loads, (tmp_path / 'out/failures.jsonl').read_text().splitlines())
+    assert {Path(line['path']).name: line['reason'] for line in found} == {
+        'empty.jpg': 'expected an image, got an empty file; replace or remove the file',
+        'gone.jpg': f'a link to {photos}/nowhere, which does not exist',
+        'pipe.jpg': 'expected an image file, got a pipe',
+    }

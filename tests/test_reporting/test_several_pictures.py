@@ -78,6 +78,7 @@ def test_each_page_has_a_line_and_outputs_of_its_own(scans, predict, tmp_path):
     assert [round(line['score'] * 255) for line in found[:3]] == [0, 40, 80]
     report = (tmp_path / 'out/report.html').read_text()
     assert 'a.tif (page 2)' in report
+    assert '6 images of 3 files: each page of a TIFF' in report
 
 
 def test_pages_that_are_done_are_not_predicted_again(scans, predict, predictor, tmp_path):
