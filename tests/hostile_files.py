@@ -12,9 +12,9 @@ from mmomni.jpeg.guarded import LARGEST_UNKNOWN
 from mmomni.jpeg.limits import MAX_PIXELS, MOST_SCANS
 
 REASONS = {
-    'pipe': 'got a folder, pipe or device',
-    'endless': 'got a folder, pipe or device',
-    'folder': 'got a folder, pipe or device',
+    'pipe': 'got a pipe',
+    'endless': 'got a device',
+    'folder': 'got a folder',
     'scans': f'expected at most {MOST_SCANS} scans in a JPEG, got',
     'bomb': f'expected at most {MAX_PIXELS:,} pixels, got',
     'line': f'expected at most {MAX_PIXELS:,} pixels, got 1 x 9000000, padded to 32',

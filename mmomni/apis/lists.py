@@ -2,17 +2,20 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mmomni.datasets.list_columns import image_of
+from mmomni.datasets.list_rows import BadRow, rows_of
 from mmomni.utils.file_kinds import kind_of
 from mmomni.utils.text import decode_text, text_lines
 
 STANDARD_INPUT = '-'
-LIST_SUFFIX = '.txt'
-NO_MASK = frozenset(('-', 'none', 'negative', '0', '1'))
-"""What lists have in place of the mask of an image that is authentic, or its label."""
+TABLES = ('.csv', '.tsv', '.json', '.jsonl')
+"""Suffixes of lists with columns or keys, which the reader of training's lists takes apart."""
+LIST_SUFFIXES = ('.txt', *TABLES)
+SHOWN = 3
 NOT_A_LIST = (
     'expected an image, or a list of images, but no line of it names a file that exists, neither '
     'in its folder nor in the working directory'
@@ -27,9 +30,9 @@ class Listed(NamedTuple):
 
 
 def is_text_file(item: str | Path) -> bool:
-    """Whether an input is a file ``*.txt`` that is no image, and so perhaps a list of some."""
+    """Whether an input is called like a list and is no image, and so perhaps a list of some."""
     path = Path(item)
-    if path.suffix.lower() != LIST_SUFFIX or not os.path.isfile(path):
+    if path.suffix.lower() not in LIST_SUFFIXES or not os.path.isfile(path):
         return False
     kind = kind_of(path)
     return not kind.is_image and kind.name not in ('empty', 'pdf')
@@ -47,18 +50,42 @@ def listed_paths(item: str | Path) -> list[Listed]:
         All of them, also those that do not exist; none of a file if no path in it exists.
 
     Raises:
-        ValueError: Standard input gives no path.
+        ValueError: Standard input gives no path; or rows of CSV or JSON cannot be understood.
     """
     if item != STANDARD_INPUT:
-        found = _found_in(Path(item).read_bytes(), [Path(item).parent, Path()])
+        path, roots = Path(item), [Path(item).parent, Path()]
+        is_table = path.suffix.lower() in TABLES
+        found = (_found_in_table if is_table else _found_in)(path.read_bytes(), roots, path)
         return found if any(os.path.lexists(each.path) for each in found) else []
-    found = _found_in(sys.stdin.buffer.read(), [Path()])
+    found = _found_in(sys.stdin.buffer.read(), [Path()], Path(STANDARD_INPUT))
     if not found:
         raise ValueError('standard input: expected the path of an image in each line, got none')
     return found
 
 
-def _found_in(data: bytes, roots: Sequence[Path]) -> list[Listed]:
+def _found_in_table(data: bytes, roots: Sequence[Path], path: Path) -> list[Listed]:
+    """What a list of CSV or JSON names; nothing of text that is none, or names nothing there."""
+
+    def exists(name: str) -> bool:
+        return _existing(_spellings(name), roots) is not None
+
+    try:
+        rows = list(rows_of(decode_text(data, 'list'), str(path), exists, single=True))
+    except ValueError:
+        return []
+    good = [row.image for row in rows if not isinstance(row, BadRow)]
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    if bad and any(map(exists, good)):
+        told = [f'{row.place}: {row.reason}: {row.text[:200]!r}' for row in bad[:SHOWN]]
+        more = f'\n  ... and {len(bad) - SHOWN} more' if len(bad) > SHOWN else ''
+        raise ValueError(
+            f'{path}: expected the path of an image in each row; mend or remove\n  '
+            + '\n  '.join(told) + more
+        )  # fmt: skip
+    return [_existing(_spellings(name), roots) or _listed(name, roots[0]) for name in good]
+
+
+def _found_in(data: bytes, roots: Sequence[Path], _: Path) -> list[Listed]:
     try:
         text = decode_text(data, 'list')
     except ValueError:
@@ -73,29 +100,25 @@ def _found_in(data: bytes, roots: Sequence[Path]) -> list[Listed]:
 def _of_line(line: str, roots: Sequence[Path]) -> Listed | None:
     """What a line of a list names; ``None``: it is a comment."""
     entry = line.strip()
-    found = _existing([line, *_readings(entry, roots)], roots)
+    # The most literal first: names may hold blanks, commas and quotes.
+    found = _existing([line, *_spellings(entry)], roots)
     if found is not None:
         return found
+    image = image_of(entry, lambda name: _existing(_spellings(name), roots) is not None)
+    if image is not None:
+        return _existing(_spellings(image), roots)
     return None if entry.startswith('#') else _listed(entry.split('\t')[0].strip(), roots[0])
 
 
-def _readings(entry: str, roots: Sequence[Path]) -> Iterator[str]:
-    """What a line may mean, the most literal first: names may hold blanks and commas."""
-    yield entry
-    yield entry.replace('\\', '/')
-    for separator in ('\t', ',', None):
-        first, *others = (part.strip() for part in entry.split(separator))
-        masks = [part.replace('\\', '/') for part in others[:1]]
-        known = masks and (masks[0].lower() in NO_MASK or _existing(masks, roots))
-        if known or (others and separator == '\t'):
-            yield first
-            yield first.replace('\\', '/')
+def _spellings(name: str) -> list[str]:
+    """A name, and as Windows would have meant it."""
+    return [name, name.replace('\\', '/')]
 
 
-def _existing(names: Iterator[str] | Sequence[str], roots: Sequence[Path]) -> Listed | None:
+def _existing(names: Sequence[str], roots: Sequence[Path]) -> Listed | None:
     for name in names:
         for root in roots:
-            if name and os.path.lexists(root / name):
+            if name and '\0' not in name and os.path.lexists(root / name):
                 return _listed(name, root)
     return None
 

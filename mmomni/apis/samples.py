@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
+from mmomni.utils.quiet import without_words_of_libjpeg
 
 from .inputs import Source
 from .pictures import content_of
@@ -101,7 +103,8 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
     start = time.perf_counter()
     results = load(source, max_pixels)
     sign(results)
-    results = ExtractDCT(transcode_unreadable=True).transform(results)
+    with without_words_of_libjpeg() if results['notes'] else nullcontext():
+        results = ExtractDCT(transcode_unreadable=True).transform(results)
     planes = PackManipulationInputs(meta_keys=()).transform(results)['inputs']
     return Sample(
         source=source.name,
@@ -136,8 +139,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
-    are refused before anything is decoded. A damaged JPEG that can be decoded is examined with a
-    note, while training and `check-data` leave it out.
+    are refused before anything is decoded. A damaged JPEG, as one that was cut, of which something
+    can be decoded is examined with a note, while training and `check-data` leave it out.
 
     Returns:
         ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
@@ -158,7 +161,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     data = _read(content, source.name, max_pixels)
     orientation, notes = _look_at_header(data, source.name)
     data, flaws = examined(data)
-    image, assumed = decode_with_notes(data, source.name, 'bgr', needs_end=False)
+    with without_words_of_libjpeg() if flaws else nullcontext():
+        image, assumed = decode_with_notes(data, source.name, 'bgr')
     notes = [*notes_of_file, *notes, *flaws, *assumed, *note_on_transparency(data, image)]
     return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
 
@@ -172,12 +176,16 @@ def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
         return read_image_file(content, name, max_pixels)
     except FileNotFoundError as error:
         raise ImageReadError(
-            f'{name}: expected an image file, there is none; remove it from the list'
+            f'{name}: expected an image file, there is none'
         ) from error
 
 
 def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
     """Orientation and notes; refuses what is no image."""
+    if not data:
+        raise ImageReadError(
+            f'{name}: expected an image, got an empty file; replace or remove the file'
+        )
     try:
         with open_image(data) as image:
             if image.format not in FORMATS:

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
-        found errors, 3 where `predict` met bad files.
+        found errors, 3 where `predict` met bad files; 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in tools.SCRIPTS:  # all that follows is the script's
@@ -24,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         return args.run(args) or 0
+    except KeyboardInterrupt:
+        print(f'mmomni {args.command}: stopped', file=sys.stderr)
+        return predict.STOPPED
     except (ValueError, OSError, ImportError) as error:
         print(f'mmomni {args.command}: {error}', file=sys.stderr)
         return 1

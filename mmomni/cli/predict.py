@@ -8,12 +8,14 @@ from .parser import Commands, checked
 from .progress import counter
 
 if TYPE_CHECKING:
-    from mmomni.reporting import Survey
+    from mmomni.reporting import Account, Summary, Survey
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 FORMATS = ('png', 'npz', 'json')
 BAD_FILES = 3
 """Exit status."""
+STOPPED = 130
+"""Exit status, as shells have it for what Ctrl-C ends."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,7 +26,7 @@ def add_parser(commands: Commands) -> None:
         description='Predict images and write OUT/report.html, OUT/predictions.jsonl and pictures. '
         'What OUT holds already is not predicted again. Exit status: 0, 1 an error, 2 wrong '
         'arguments, 3 some images could not be read, or folders entered (all others were '
-        'predicted).',
+        'predicted), 130 stopped by Ctrl-C (what was done is in the report).',
     )
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT',
@@ -65,27 +67,45 @@ def _formats(text: str) -> tuple[str, ...]:
 def _run(args: argparse.Namespace) -> int:
     from mmomni.reporting import (
         PredictionFolder,
+        StoppedError,
         account_of,
         survey_inputs,
         write_predictions,
         write_report,
     )
-    from mmomni.utils.templates import printable
 
     survey = survey_inputs(args.inputs, args.out)
     _tell_of(survey)
     inferencer, settings, limit = open_model(args)
     options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
     with PredictionFolder(args.out, settings, args.format, limit) as folder:
-        summary = write_predictions(
-            folder,
-            survey.files,
-            lambda sources: inferencer.stream(sources, args.batch_size, args.workers, **options),
-            counter('predict'),
-        )
-        account = account_of(survey, summary.failures)
+        stop: StoppedError | None = None
+        try:
+            summary = write_predictions(
+                folder,
+                survey.files,
+                lambda files: inferencer.stream(files, args.batch_size, args.workers, **options),
+                counter('predict'),
+            )
+        except StoppedError as error:
+            stop, summary = error, error.summary
+        account = account_of(survey, summary.failures, stop.pending if stop else ())
         folder.write_account(account)
         report = write_report(folder)
+    _sum_up(summary, account, report)
+    if stop:
+        done = summary.predicted + summary.skipped
+        print(
+            f'stopped: {done:,} of {_count(len(survey.files), "image")} done; run the same command '
+            'again to go on'
+        )
+        return STOPPED
+    return BAD_FILES if summary.failures else 0
+
+
+def _sum_up(summary: 'Summary', account: 'Account', report: str) -> None:
+    from mmomni.utils.templates import printable
+
     bad = _count(len(summary.failures), 'bad file')
     if summary.failures:
         print(f'{bad}:')
@@ -97,7 +117,6 @@ def _run(args: argparse.Namespace) -> int:
         f'{_count(summary.predicted, "image")} predicted, {summary.skipped} done before, '
         f'{bad}; report: {report}'
     )
-    return BAD_FILES if summary.failures else 0
 
 
 def _tell_of(survey: 'Survey') -> None:

@@ -85,6 +85,26 @@ def _columns_of(line: str, exists: Exists, single: bool) -> Sequence[str]:
     raise ValueError(f'got {count} column{"" if count == 1 else "s"}')
 
 
+def image_of(line: str, exists: Exists) -> str | None:
+    """The image in a line of a list, if that is there; ``None``: none is.
+
+    What else the line names need not exist, but is cut off at a blank only if it holds none itself:
+    names can be long.
+    """
+    try:
+        image = columns_of(line, exists, single=True)[0]
+    except ValueError:
+        image = ''
+    if exists(image):
+        return image
+    splits = ((mark, split_columns(line, mark)[:2]) for mark in SEPARATORS)
+    ways = [split for mark, split in splits if fits(split, mark, is_path)]
+    ways += [cut for cut in _cuts(line) if ' ' not in cut[1]]
+    whole = quoted_columns(line, '\t') if line[:1] == line[-1:] == '"' else []
+    there = [way[0] for way in [*ways, whole] if way and exists(way[0])]
+    return max(there, key=len, default=None)
+
+
 def split_columns(line: str, mark: str) -> list[str]:
     """The columns that a mark sets apart, with quotes as in CSV; none without the mark."""
     if mark not in line:

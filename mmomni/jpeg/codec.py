@@ -13,7 +13,7 @@ from . import netpbm
 from .damage.ending import lacks_its_end
 from .kinds import unusual_kind
 from .opening import open_image
-from .plugins import UnsupportedFormat
+from .plugins import FORMAT_NAMES, UnsupportedFormat
 from .stream import END_OF_IMAGE
 from .tiff.layout import Layout, UnreadableTIFFError
 from .tiff.pixels import LAYOUT, image_of, values_in
@@ -30,7 +30,7 @@ BITS_IN_USE = (8, 10, 12, 14, FULL_BITS)
 READ_KINDS = ('jpg', 'png', 'gif', 'webp', 'tif', 'jp2')
 """Those of :func:`~mmomni.utils.file_kinds.certain_image_format` that only damage keeps shut."""
 ChannelOrder = Literal['rgb', 'bgr']
-_EXPECTED = 'expected a whole image file (JPEG, PNG, TIFF, WebP, BMP or GIF)'
+_EXPECTED = f'expected a whole image file ({FORMAT_NAMES})'
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 

@@ -13,6 +13,7 @@ from mmomni.utils.regular_files import NotRegularError, open_regular
 from .codec import ImageReadError
 from .limits import MAX_PIXELS, bomb_text, check_bytes, check_scans, check_size, most_bytes
 from .opening import open_image
+from .plugins import FORMAT_NAMES
 from .tiff.pixels import LAYOUT
 
 PROGRAMS = ('EPS',)
@@ -81,9 +82,9 @@ def opened_image_file(path: str | Path, name: str) -> Iterator[Image.Image]:
 def _opened(path: str | Path, name: str, max_pixels: int) -> Iterator[BinaryIO]:
     try:
         file = open_regular(path)
-    except NotRegularError:
+    except NotRegularError as error:
         raise ImageReadError(
-            f'{name}: expected an image file, got a folder, pipe or device; remove it'
+            f'{name}: expected an image file, got a {error.kind}; remove it'
         ) from None
     with file:
         check_bytes(os.fstat(file.fileno()).st_size, name, max_pixels)
@@ -112,8 +113,8 @@ def _is_known(file: bytes | Path, name: str, max_pixels: int) -> bool:
         return False
     if is_program:
         raise ImageReadError(
-            f'{name}: expected an image (JPEG, PNG, TIFF, WebP, BMP, GIF), got PostScript, a '
-            'program, which is not run; remove the file'
+            f'{name}: expected an image ({FORMAT_NAMES}), got PostScript, a program, which is not '
+            'run; remove the file'
         )
     check_size(size, name, max_pixels)
     check_bytes(unpacked, name, max_pixels, 'bytes of unpacked strips or tiles')

@@ -6,6 +6,9 @@ from mmomni.utils.file_kinds import is_pdf, magic_of
 
 from .pdf.finding import NEEDED
 
+FORMAT_NAMES = 'JPEG, PNG, TIFF, WebP, BMP, GIF, HEIC, AVIF'
+"""What messages say that is expected."""
+
 
 class UnsupportedFormat(UnidentifiedImageError):  # noqa: N818  (it is Pillow's own error, with a reason)
     """A file whose format is known and cannot be read; the message says what to do."""

@@ -15,7 +15,7 @@ from .image_files import Survey
 
 
 class Account(NamedTuple):
-    """Of the files that a run was given, each in one of three places.
+    """Of the files that a run was given, each in one of three places, if it was not stopped.
 
     Attributes:
         examined: Images that have results, of this run or an earlier one; of files with several
@@ -23,19 +23,26 @@ class Account(NamedTuple):
         unreadable: The kinds of images that could not be examined, or not all of their pictures, of
             folders that could not be entered, and of inputs that do not exist.
         not_images: The kinds of other files.
+        pending: How many files a run that was stopped did not come to.
     """
 
     examined: int
     unreadable: Counter[str]
     not_images: Counter[str]
+    pending: int = 0
 
     def numbers(self) -> dict[str, Any]:
-        """What ``account.json`` holds; ``files`` is the sum of the three numbers behind it."""
+        """What ``account.json`` holds; ``files`` is the sum of the numbers behind it.
+
+        ``pending`` is among them if a run was stopped.
+        """
+        known = self.examined + self.unreadable.total() + self.not_images.total()
         return dict(
-            files=self.examined + self.unreadable.total() + self.not_images.total(),
+            files=known + self.pending,
             examined=self.examined,
             unreadable=self.unreadable.total(),
             not_images=self.not_images.total(),
+            **(dict(pending=self.pending) if self.pending else {}),
             unreadable_kinds=dict(self.unreadable.most_common()),
             not_image_kinds=dict(self.not_images.most_common()),
         )
@@ -48,14 +55,26 @@ class Account(NamedTuple):
             f'{numbers["files"]} file{"" if numbers["files"] == 1 else "s"}: '
             f'{self.examined} examined, {numbers["unreadable"]} unreadable{unreadable}, '
             f'{numbers["not_images"]} not images{others}'
+            + (f', {self.pending} not reached' if self.pending else '')
         )
 
 
-def account_of(survey: Survey, unreadable: Iterable[Path]) -> Account:
-    """The account of a run that had results for all files of the survey but some."""
-    failed = Counter(kind_of(path).name for path in set(unreadable))
+def account_of(
+    survey: Survey, unreadable: Iterable[Path], pending: Iterable[Path] = ()
+) -> Account:
+    """The account of a run that had results for all files of the survey but some.
+
+    Args:
+        survey: All files.
+        unreadable: Those with failures.
+        pending: Those that a run that was stopped did not come to, or not to all their pictures.
+    """
+    failed_paths = set(unreadable)
+    failed = Counter(kind_of(path).name for path in failed_paths)
     files = {file.path for file in survey.files}
-    return Account(len(files) - failed.total(), failed, Counter(survey.others.values()))
+    rest = len(set(pending) - failed_paths)
+    others = Counter(survey.others.values())
+    return Account(len(files) - failed.total() - rest, failed, others, rest)
 
 
 def _in_brackets(kinds: Counter[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mmomni.apis.results import Prediction
 from mmomni.utils.files import missing_text
+from mmomni.utils.regular_files import kind_of_mode
 
 from .verdict import ImageThreshold
 
@@ -45,7 +46,7 @@ def file_state(path: Path) -> FileState:
     if stat.S_ISDIR(status.st_mode):
         _check_folder(path)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(f'{path}: expected an image file, got a folder, pipe or device')
+        raise OSError(f'{path}: expected an image file, got a {kind_of_mode(status.st_mode)}')
     return FileState(status.st_size, status.st_mtime_ns)
 
 

@@ -51,6 +51,7 @@ def _page(folder: PredictionFolder) -> Iterator[str]:
         ],
         account='' if folder.account is None else folder.account.text(),
         rows=[_row(folder, number, record) for number, record in enumerate(records)],
+        files=len({record['path'] for record in records}),
         embedded=embedded,
         views=(
             [_embedded(folder, file) for file in _view_files(record)]

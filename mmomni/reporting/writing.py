@@ -30,6 +30,20 @@ class Summary(NamedTuple):
     failures: dict[Path, str]
 
 
+class StoppedError(KeyboardInterrupt):
+    """A run was stopped by Ctrl-C.
+
+    Attributes:
+        summary: What it did.
+        pending: Files of images that it did not come to.
+    """
+
+    def __init__(self, summary: Summary, pending: Sequence[Path]) -> None:
+        super().__init__('stopped')
+        self.summary = summary
+        self.pending = pending
+
+
 def write_predictions(
     folder: PredictionFolder,
     files: Sequence[ImageFile],
@@ -40,6 +54,9 @@ def write_predictions(
 
     ``predict`` gives one result for each source, in order, when it is asked for the next;
     ``progress`` is called with (files done, all files).
+
+    Raises:
+        StoppedError: A ``KeyboardInterrupt`` came; the folder is whole.
     """
     pending = [file for file in files if not folder.is_done(file)]
     taken = {Path(key): record['name'] for key, record in folder.records.items()}
@@ -47,14 +64,24 @@ def write_predictions(
     folder.begin(pending, files)
     done = len(files) - len(pending)
     progress(done, len(files))
-    failures = []
-    for number, (file, outcome) in enumerate(_results(pending, predict), done + 1):
-        if isinstance(outcome, str):
-            folder.add_failure(file, outcome)
-            failures.append((file, outcome))
-        else:
-            folder.add(file, names[file.key], *outcome)
-        progress(number, len(files))
+    failures: list[tuple[ImageFile, str]] = []
+    number = done
+    try:
+        for file, outcome in _results(pending, predict):
+            if isinstance(outcome, str):
+                outcome = outcome.removeprefix(f'{file.path}: ')  # which its line names
+                folder.add_failure(file, outcome)
+                failures.append((file, outcome))
+            else:
+                folder.add(file, names[file.key], *outcome)
+            number += 1
+            progress(number, len(files))
+    except KeyboardInterrupt as error:
+        bad = {file.key for file, _ in failures}
+        rest = [f for f in pending if f.key not in bad and str(f.key) not in folder.records]
+        predicted = len(pending) - len(rest) - len(failures)
+        summary = Summary(predicted, done, _by_file(failures))
+        raise StoppedError(summary, list(dict.fromkeys(file.path for file in rest))) from error
     return Summary(len(pending) - len(failures), done, _by_file(failures))
 
 

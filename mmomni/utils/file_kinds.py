@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from .regular_files import open_regular
+from .regular_files import kind_of_mode, open_regular
 
 IMAGE_SUFFIXES = frozenset((
     '.jpg', '.jpeg', '.jpe', '.jfif', '.mpo',
@@ -158,10 +158,8 @@ def _opens(path: Path, pillow_name: str) -> bool:
 
 
 def _no_file(mode: int, claim: bool) -> Kind:
-    if stat.S_ISDIR(mode):
-        return Kind('folder', True)  # asked for one only if it could not be entered
-    names = {stat.S_IFIFO: 'pipe', stat.S_IFSOCK: 'socket'}
-    return Kind(names.get(stat.S_IFMT(mode), 'device'), claim)
+    # One is asked for a folder only if it could not be entered.
+    return Kind(kind_of_mode(mode), claim or stat.S_ISDIR(mode))
 
 
 def _suffix_name(path: Path) -> str:

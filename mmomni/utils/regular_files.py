@@ -10,7 +10,11 @@ _AT_ONCE = getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0)
 
 
 class NotRegularError(OSError):
-    """A folder, pipe, socket or device, or a link to one."""
+    """A folder, pipe, socket or device, or a link to one; ``kind`` is the word for it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f'expected a file, got a {kind}')
+        self.kind = kind
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -39,4 +43,10 @@ def _opener(path: str, flags: int) -> int:
 
 def _check(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise NotRegularError('expected a file, got a folder, pipe or device')
+        raise NotRegularError(kind_of_mode(status.st_mode))
+
+
+def kind_of_mode(mode: int) -> str:
+    """What it is that is no regular file."""
+    names = {stat.S_IFDIR: 'folder', stat.S_IFIFO: 'pipe', stat.S_IFSOCK: 'socket'}
+    return names.get(stat.S_IFMT(mode), 'device')

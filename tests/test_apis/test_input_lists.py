@@ -58,10 +58,53 @@ def standard_input(monkeypatch):
         ('#1.jpg', '#1.jpg'),
         ('images/a.jpg of last year.jpg', 'images/a.jpg of last year.jpg'),
         ('gone.jpg\tmasks/gone.png', 'gone.jpg'),
+        ('images/a.jpg,/elsewhere/m.png', 'images/a.jpg'),
+        ('images/a.jpg, mask.png', 'images/a.jpg'),
+        ('images/a.jpg;mask.png', 'images/a.jpg'),
+        ('images/a.jpg mask.png', 'images/a.jpg'),
+        ('images/a.jpg,mask.png,1', 'images/a.jpg'),
+        ('images/b c.jpg, the mask.png', 'images/b c.jpg'),
+        ('images/b c.jpg masks/gone.png', 'images/b c.jpg'),
+        ('images/b c.jpg None', 'images/b c.jpg'),
+        ('images/b c.jpg Negative', 'images/b c.jpg'),
+        ('"images/b c.jpg"', 'images/b c.jpg'),
+        ('"images/b c.jpg","the mask.png"', 'images/b c.jpg'),
+        ('"images/b c.jpg" None', 'images/b c.jpg'),
+        ('"images\\b c.jpg"\t-', 'images/b c.jpg'),
+        ('images/a.jpg # good', 'images/a.jpg'),
+        ('images/a.jpg of this year.jpg', 'images/a.jpg of this year.jpg'),
     ],
 )
 def test_the_first_column_of_a_line_is_the_image(listed, line, path):
     assert listed(f'images/ü.jpg\n{line}\n') == ['images/ü.jpg', path]
+
+
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('x.csv', 'image,mask\nimages/a.jpg,/elsewhere/m.png\nimages/b c.jpg,\ngone.jpg,x.png\n'),
+        ('x.CSV', 'images/a.jpg,/elsewhere/m.png\nimages/b c.jpg,None\ngone.jpg,x.png\n'),
+        ('x.tsv', 'path\tlabel\nimages/a.jpg\t1\nimages/b c.jpg\t0\ngone.jpg\t0\n'),
+        ('x.json', '["images/a.jpg", "images/b c.jpg", "gone.jpg"]'),
+        ('x.json', '[["images/a.jpg", "m.png"], ["images\\\\b c.jpg", "None"], ["gone.jpg", "-"]]'),
+        ('x.jsonl', '{"image": "images/a.jpg"}\n{"path": "images/b c.jpg"}\n{"img": "gone.jpg"}'),
+    ],
+)
+def test_tables_are_lists_too(listed, name, content):
+    assert listed(content, name) == ['images/a.jpg', 'images/b c.jpg', 'gone.jpg']
+
+
+def test_rows_of_a_table_that_cannot_be_understood_are_named(listed):
+    with pytest.raises(ValueError, match=r'x\.csv: expected .*\n  line 3: got 1 columns, but'):
+        listed('image,mask\nimages/a.jpg,-\nimages/b.jpg\n', 'x.csv')
+
+
+@pytest.mark.parametrize('name', ['facts.json', 'table.csv', 'lines.jsonl'])
+@pytest.mark.parametrize('content', ['{}', 'a,b\n1,2\n', '[', '["gone.jpg"]', '[1, 2]'])
+def test_a_table_that_names_no_file_is_no_list(folder, name, content):
+    (folder / name).write_text(content)
+    (source,) = sources_of(folder / name)
+    assert NOT_A_LIST in try_to_read(source, MAX_PIXELS).reason
 
 
 @pytest.mark.parametrize(

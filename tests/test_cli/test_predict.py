@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -239,3 +240,57 @@ def test_the_package_is_a_program():
     command = [sys.executable, '-m', 'mmomni.cli', 'predict', '--help']
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert '--checkpoint FILE' in done.stdout
+
+
+@pytest.mark.parametrize('after', [0, 1])
+def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
+    predict, photos, tmp_path, capsys, monkeypatch, after
+):
+    (photos / '0.jpg').write_text('no image')
+    stream = ManipulationInferencer.stream
+
+    def stopped(self, *args, **options):
+        results = stream(self, *args, **options)
+        for _ in range(1 + after):
+            yield next(results)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ManipulationInferencer, 'stream', stopped)
+        assert predict() == 130
+    *_, account, summary, last = capsys.readouterr().out.splitlines()
+    assert account == (
+        f'3 files: {after} examined, 1 unreadable (1 jpg), 0 not images, {2 - after} not reached'
+    )
+    assert summary.startswith(f'{_count(after, "image")} predicted, 0 done before, 1 bad file')
+    assert last == f'stopped: {after} of 3 images done; run the same command again to go on'
+    page = (tmp_path / 'out/report.html').read_text()
+    assert account in page
+    numbers = json.loads((tmp_path / 'out/account.json').read_text())
+    assert (numbers['files'], numbers['examined'], numbers['pending']) == (3, after, 2 - after)
+    assert len(lines(tmp_path)) == after
+    assert predict() == 3
+    assert f'{2 - after} image' in capsys.readouterr().out.splitlines()[-1]
+    assert 'pending' not in json.loads((tmp_path / 'out/account.json').read_text())
+
+
+def test_ctrl_c_while_the_model_is_opened_is_no_traceback(predict, monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mmomni.cli.predict.open_model', interrupted)
+    assert predict() == 130
+    assert capsys.readouterr().err == 'mmomni predict: stopped\n'
+
+
+def test_a_reason_names_what_it_is_and_not_the_path_once_more(predict, photos, tmp_path):
+    os.mkfifo(photos / 'pipe.jpg')
+    (photos / 'gone.jpg').symlink_to(photos / 'nowhere')
+    (photos / 'empty.jpg').touch()
+    assert predict() == 3
+    found = map(json.loads, (tmp_path / 'out/failures.jsonl').read_text().splitlines())
+    assert {Path(line['path']).name: line['reason'] for line in found} == {
+        'empty.jpg': 'expected an image, got an empty file; replace or remove the file',
+        'gone.jpg': f'a link to {photos}/nowhere, which does not exist',
+        'pipe.jpg': 'expected an image file, got a pipe',
+    }

@@ -240,7 +240,7 @@ def test_all_else_in_the_folder_is_accounted_for(checkpoint, tmp_path, capsys, m
     printed = capsys.readouterr().out
     assert '3 unreadable images, not used:' in printed
     assert 'closed: a folder that cannot be entered (Permission denied)' in printed
-    assert 'pipe.png: expected an image file, got a folder, pipe or device' in printed
+    assert 'pipe.png: expected an image file, got a pipe' in printed
     assert '\nnot images: 2 hidden, 1 pdf, 1 pipe, 1 txt\n' in printed
 
 

@@ -383,7 +383,7 @@ def test_what_is_odd_in_a_whole_jpeg_is_a_note(words, tmp_path):
 def test_a_missing_file_is_told_from_a_broken_one(tmp_path):
     missing = Fault(True, 'no such file (No such file or directory)')
     assert record_of(tmp_path / 'missing.png').image == missing
-    reason = 'expected an image file, got a folder, pipe or device; remove it'
+    reason = 'expected an image file, got a folder; remove it'
     assert record_of(tmp_path).image == Fault(False, reason)
 
 

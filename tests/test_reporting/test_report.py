@@ -91,6 +91,8 @@ def test_rows_and_bad_files(page, photos):
     assert rows.keys() == {'a.png', NUMBERED, 'sub/c.png', ATTACK, OTHER_ATTACK}
     assert (rows['a.png']['verdict'], rows[NUMBERED]['verdict']) == ('tampered', 'authentic')
     assert '5 images, 4 called tampered, 1 could not be read' in page.read_text()
+    assert 'each page of a TIFF' not in page.read_text()
+    assert "? 'not above the threshold' :" in page.read_text()
     assert '&lt;svg onload=alert(2)&gt;.png' in page.read_text()
 
 

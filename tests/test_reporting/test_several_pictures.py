@@ -64,7 +64,7 @@ NAMES = ['a_page-1.png', 'a_page-2.png', 'a_page-3.png', 'one.png', 'sub/a_page-
 def test_each_page_has_a_line_and_outputs_of_its_own(scans, predict, tmp_path):
     summary, account = predict(scans)
     assert summary == (6, 0, {})
-    assert account == (3, Counter(), Counter())
+    assert account == (3, Counter(), Counter(), 0)
     assert outputs(tmp_path) == NAMES
     found = lines(tmp_path)
     assert [line['image'] for line in found] == [
@@ -78,6 +78,7 @@ def test_each_page_has_a_line_and_outputs_of_its_own(scans, predict, tmp_path):
     assert [round(line['score'] * 255) for line in found[:3]] == [0, 40, 80]
     report = (tmp_path / 'out/report.html').read_text()
     assert 'a.tif (page 2)' in report
+    assert '6 images of 3 files: each page of a TIFF' in report
 
 
 def test_pages_that_are_done_are_not_predicted_again(scans, predict, predictor, tmp_path):
@@ -145,7 +146,7 @@ def test_a_file_is_unreadable_if_any_of_its_pictures_is(bad_pages, predict, tmp_
     for predicted, before in ((7, 0), (0, 7)):
         summary, account = predict(bad_pages)
         assert (summary.predicted, summary.skipped) == (predicted, before)
-        assert account == (2, Counter(tif=1), Counter())
+        assert account == (2, Counter(tif=1), Counter(), 0)
         ((path, reason),) = summary.failures.items()
         assert path == bad_pages / 'a.tif'
         assert reason.startswith('page 2: ')

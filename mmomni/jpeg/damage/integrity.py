@@ -51,15 +51,35 @@ class Flaw(NamedTuple):
 def examined(data: bytes) -> tuple[bytes, list[str]]:
     """What to decode of a file, and notes for whoever looks at the result; none of no JPEG.
 
-    A JPEG that lacks nothing but its last two bytes gets them.
+    A JPEG without the marker of its end gets it, be its picture whole or cut, unless nothing of the
+    picture is there: then it stays what no decoder takes.
     """
     if not lacks_its_end(data):
         return data, [flaw.text for flaw in flaws_of(data)]
     whole = with_its_end(data)
     lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
     notes = [f'its last two bytes, the end of a JPEG, are missing; {lacking}']
-    notes += [flaw.text for flaw in flaws_of(whole or closed(data))]
-    return whole or data, notes
+    ended = whole or closed(_without_torn_segment(data))
+    notes += [flaw.text for flaw in flaws_of(ended)]
+    return ended if whole or _holds_part(ended) else data, notes
+
+
+def _without_torn_segment(data: bytes) -> bytes:
+    """Without the start of a segment behind a scan, which decoders would wait for."""
+    structure = structure_of(data)
+    if not structure.scans:
+        return data
+    end = max(structure.scans[-1].end, structure.segments[-1].end)
+    return data[:end] if data[end : end + 1] == b'\xff' else data
+
+
+def _holds_part(data: bytes) -> bool:
+    """Whether at least a unit (MCU) of a JPEG that ends early is there."""
+    structure, pixels = structure_of(data), decoded(data)
+    if pixels is None or not any(scan.end > scan.start for scan in structure.scans):
+        return False
+    # A scan that ends at once leaves what those before it made.
+    return len(structure.scans) > 1 or missing_share(data, structure, pixels) < 1
 
 
 def flaws_of(data: bytes) -> list[Flaw]:

@@ -7,12 +7,16 @@ const percent = (share) => (share > 0 && share < 0.001 ? '< 0.1' : (100 * share)
 const COLUMNS = [
   { title: 'image', key: (row) => row.name.toLowerCase(), word: true },
   { title: 'score', key: (row) => row.score },
-  { title: 'verdict', key: (row) => row.verdict || '', word: true, absent: !data.verdicts },
+  { title: 'verdict', key: (row) => verdictOf(row), word: true, absent: !data.verdicts },
   { title: 'tampered area', key: (row) => row.tampered_share },
   { title: 'regions', key: (row) => row.num_regions },
   { title: 'gate', key: (row) => (row.gate ? row.gate.modality : ''), word: true },
   { title: 'size', key: (row) => row.width * row.height },
 ].filter((column) => !column.absent);
+// Below a threshold nothing is known to be authentic.
+function verdictOf(row) {
+  return row.verdict === 'authentic' ? 'not above the threshold' : row.verdict || '';
+}
 let shown = data.rows.slice();
 let order = { column: 1, direction: -1 };
 let page = 0;
@@ -57,7 +61,7 @@ function compare(a, b) {
 }
 
 const searchable = (row) =>
-  [row.name, row.path, row.verdict, row.gate && row.gate.modality, row.dct_source,
+  [row.name, row.path, verdictOf(row), row.gate && row.gate.modality, row.dct_source,
     `${row.width}x${row.height}`, ...row.warnings].join('\n').toLowerCase();
 
 function update() {
@@ -103,7 +107,7 @@ function drawRow(row) {
   bar.append(filled);
   score.append(bar, row.score.toFixed(3));
   line.append(preview, name, score);
-  if (data.verdicts) line.append(element('td', row.verdict, `word ${row.verdict}`));
+  if (data.verdicts) line.append(element('td', verdictOf(row), `word ${row.verdict}`));
   line.append(
     element('td', percent(row.tampered_share)), element('td', row.num_regions),
     element('td', gate(row), 'word'), element('td', `${row.width} \u00d7 ${row.height}`));
@@ -149,7 +153,7 @@ function open(row) {
 function drawFacts(row) {
   const facts = {
     score: `${row.score.toFixed(4)} (${row.pooling})`,
-    verdict: row.verdict || 'none: no calibrated threshold was given',
+    verdict: verdictOf(row) || 'none: no calibrated threshold was given',
     'tampered area': percent(row.tampered_share),
     gate: gate(row),
     coefficients: row.dct_source,

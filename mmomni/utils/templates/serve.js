@@ -148,7 +148,8 @@ function showVerdict({ score, verdict, image_threshold: limit }) {
   let text = `Score ${score.toFixed(3)}. No verdict: no calibrated threshold was given.`;
   if (limit) {
     const where = verdict === 'tampered' ? 'above' : 'not above';
-    text = `Called ${verdict}: score ${score.toFixed(3)} is ${where} ${limit.value.toFixed(3)}, `
+    const called = verdict === 'tampered' ? 'Called' : 'Not called';
+    text = `${called} tampered: score ${score.toFixed(3)} is ${where} ${limit.value.toFixed(3)}, `
       + `the threshold for ${percent(limit.fpr)} of false alarms.`;
   }
   element('verdict').textContent = text;
