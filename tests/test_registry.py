@@ -92,3 +92,21 @@ def test_not_found_without_the_prefix(name):
     for key in TYPES[name]:
         found = registry.get(key)
         assert found is None or not found.__module__.startswith('mmomni.')
+
+
+def test_no_scope_of_ours_is_warned_of_in_a_fresh_process():
+    """mmengine gives it to all that configs of the package say, as ``_base_``."""
+    names = {*vars(mmengine.registry)} & {*REGISTRIES}
+    assert {'LOOPS', 'VISUALIZERS', 'VISBACKENDS', 'OPTIM_WRAPPERS', 'PARAM_SCHEDULERS'} <= names
+    code = [
+        'import mmengine.registry',
+        f'for name in {sorted(names)!r}:',
+        '    registry = getattr(mmengine.registry, name)',
+        "    with registry.switch_scope_and_registry('mmomni') as found:",
+        "        assert found.scope == 'mmomni', name",
+    ]
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', '\n'.join(code)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert 'Failed to search' not in done.stdout + done.stderr
