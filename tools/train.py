@@ -12,6 +12,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmomni.datasets.configured import demand_known, demand_sets
 from mmomni.engine.batches import check_batches
+from mmomni.engine.building import check_names
 from mmomni.engine.launch import (
     allow_cpu_ranks,
     config_at_fault,
@@ -88,6 +89,7 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(read_config(args.config), args)
     demand(check_config, cfg)
+    demand(check_names, cfg)
     demand(demand_known, cfg, 'train', 'val')
     demand(demand_sets, cfg)
     demand(demand_start, cfg)

@@ -262,7 +262,7 @@ def tp_gt(folder: str) -> str:
         return ''
     return (
         f'; there are Tp/ and Gt/: `python tools/dataset_converters/tp_gt.py {folder}` writes '
-        "train.txt, to be named in ann_file"
+        'train.txt, to be named in ann_file'
     )
 
 

@@ -124,8 +124,8 @@ def _look(
     if not osp.isdir(folder):
         message = (
             f'expected a folder at {folder}, found none; check data_root, or, if all images are '
-            "authentic, set data_prefix=dict(img_path='images'); data_prefix names other folders, "
-            'img_suffix and seg_map_suffix how names end' + tp_gt(osp.dirname(folder))
+            "authentic, set data_prefix=dict(img_path='images'); data_prefix names other folders"
+            + tp_gt(osp.dirname(folder))
         )
         found.add('set-missing', folder, message)
         return None

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from mmengine.registry import Registry
+from mmengine.registry import HOOKS, LOOPS, OPTIMIZERS, Registry
 
 from mmomni.registry import similar_type
 
@@ -20,6 +20,10 @@ UNTYPED = {
 """Methods of mmengine's runner that call a class themselves, and what of the config they build."""
 
 
+BESIDE = {'type', '_scope_', 'by_epoch', 'priority'}
+"""Keys that mmengine takes out of loops and hooks before it builds them."""
+
+
 class _Call(NamedTuple):
     """The innermost call of a class by an entry of the config."""
 
@@ -28,6 +32,62 @@ class _Call(NamedTuple):
     given: Mapping[str, Any]
     is_last: bool
     """Whether the error was raised by the call, and not in what was called."""
+
+
+def check_names(cfg: Config) -> None:
+    """Refuse arguments that the class of a loop, hook or optimiser does not take.
+
+    Those are built last, after the model and the data sets. What a class hands on (``**kwargs``)
+    and what cannot be found is left to whoever builds it, see :func:`fault_of_config`.
+
+    Raises:
+        ValueError: There are some; a line for each.
+    """
+    faults = [
+        f'{place}: {_unknown_argument(key, kind)}'
+        for registry, place, entry in _late_entries(cfg)
+        if (kind := _closed_class(registry, entry, cfg)) is not None
+        for key in entry
+        if key not in BESIDE and key not in _arguments(kind)
+    ]
+    if faults:
+        raise ValueError('\n  '.join(faults))
+
+
+def _late_entries(cfg: Config) -> Iterator[tuple[Registry, str, Mapping]]:
+    loops = {f'{split}_cfg': cfg.get(f'{split}_cfg') for split in ('train', 'val', 'test')}
+    optimizer = {'optim_wrapper.optimizer': (cfg.get('optim_wrapper') or {}).get('optimizer')}
+    hooks = {f'default_hooks.{key}': each for key, each in (cfg.get('default_hooks') or {}).items()}
+    own = enumerate(cfg.get('custom_hooks') or [])
+    hooks |= {f'custom_hooks.{index}': each for index, each in own}
+    for registry, entries in ((LOOPS, loops), (OPTIMIZERS, optimizer), (HOOKS, hooks)):
+        for place, entry in entries.items():
+            if isinstance(entry, Mapping):
+                yield registry, place, entry
+
+
+def _closed_class(registry: Registry, entry: Mapping, cfg: Config) -> type | None:
+    """The class of an entry, if it is found and takes nothing but what it names."""
+    kind = entry.get('type')
+    if isinstance(kind, str):
+        scope = entry.get('_scope_') or cfg.get('default_scope') or 'mmseg'
+        try:
+            with registry.switch_scope_and_registry(scope) as found:
+                kind = found.get(kind)
+        except Exception:  # noqa: BLE001  (whoever builds it says what is wrong)
+            return None
+    if not isinstance(kind, type):
+        return None
+    parameters = inspect.signature(kind).parameters.values()
+    is_open = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
+    return None if is_open else kind
+
+
+def _unknown_argument(key: str, kind: Any) -> str:
+    known = _arguments(kind)
+    close = get_close_matches(key, known, n=1)
+    meant = f'is it {close[0]}?' if close else f'expected some of {", ".join(known)}'
+    return f'{getattr(kind, "__name__", kind)} takes no argument {key}; {meant}'
 
 
 def fault_of_config(error: Exception, cfg: Config) -> str:
@@ -82,12 +142,9 @@ def _fault_of_arguments(message: str, call: _Call) -> str:
     start = f'{call.place}: ' if call.place else ''
     if found := re.search(r"unexpected keyword argument '(\w+)'", message):
         key = found[1]
-        known = _arguments(call.kind)
-        if key not in call.given or key in known:  # the class passes on what it should not
-            return ''
-        close = get_close_matches(key, known, n=1)
-        meant = f'is it {close[0]}?' if close else f'expected some of {", ".join(known)}'
-        return f'{start}{name} takes no argument {key}; {meant}'
+        # What the class itself takes, it passed on where it should not.
+        is_of_config = key in call.given and key not in _arguments(call.kind)
+        return f'{start}{_unknown_argument(key, call.kind)}' if is_of_config else ''
     if call.is_last and (found := re.search(r'missing \d+ required .*', message)):
         return f'{start}{name} is {found[0]}'
     return ''
