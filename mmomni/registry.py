@@ -4,6 +4,9 @@ Configs name our types with their scope, ``type='mmomni.ModalGateEncoder'``; no 
 is needed because every registry knows where its modules live.
 """
 
+import io
+from collections.abc import Iterator
+from contextlib import redirect_stdout
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -73,24 +76,33 @@ def is_registered(registry: Registry, kind: str) -> bool:
             return True
     except Exception:  # noqa: BLE001  (packages that cannot be imported may raise anything)
         return False
-    return '.' not in kind and kind in _scoped_names(registry)
+    return '.' not in kind and any(kind in names for _, names in _types_by_scope(registry))
 
 
 def similar_type(registry: Registry, kind: str) -> str:
     """The registered type that a name may have been meant for, as the end of a sentence."""
-    names = _scoped_names(registry)
-    close = get_close_matches(kind.rpartition('.')[2], names, n=1, cutoff=0.75)
-    return f'; is it {names[close[0]]}?' if close else ''
+    scoped: dict[str, str] = {}
+    for scope, names in _types_by_scope(registry):
+        for name in names:
+            scoped.setdefault(name, f'{scope}.{name}' if scope else name)
+    close = get_close_matches(kind.rpartition('.')[2], scoped, n=1, cutoff=0.75)
+    return f'; is it {scoped[close[0]]}?' if close else ''
 
 
-def _scoped_names(registry: Registry) -> dict[str, str]:
-    """All types of the tree of a registry by their names without scope, ours before others."""
+def _types_by_scope(registry: Registry) -> Iterator[tuple[str, list[str]]]:
+    """Names of types without scope, ours first; mmengine's have the scope ``''``.
+
+    Others' packages are imported one by one, as far as is asked, and what they print at that is
+    of no use here.
+    """
     root = registry
     while root.parent is not None:
         root = root.parent
     import_module('mmseg.registry')  # whose types configs name without a scope
-    names = {name: name for name in root.module_dict}
-    for scope, child in sorted(root.children.items(), key=lambda item: item[0] == 'mmomni'):
-        child.import_from_location()
-        names |= {name: f'{scope}.{name}' for name in child.module_dict}
-    return names
+    own = [scope for scope in ('mmomni', 'mmseg') if scope in root.children]
+    others = [scope for scope in root.children if scope not in own]
+    for scope in [*own, '', *others]:
+        child = root.children[scope] if scope else root
+        with redirect_stdout(io.StringIO()):
+            child.import_from_location()
+        yield scope, list(child.module_dict)

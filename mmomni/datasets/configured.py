@@ -3,6 +3,8 @@
 import copy
 import os.path as osp
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +72,7 @@ def demand_known(cfg: Config, *splits: str) -> None:
     Raises:
         ValueError: There are such sets. Arguments of other packages' sets are not looked at.
     """
+    import_scope(cfg)
     entries = [(split, each) for split in splits for each in sets_of(cfg, f'{split}_dataloader')]
     lines = [f'{split}_dataloader: {fault}' for split, each in entries if (fault := _fault(each))]
     if lines:
@@ -84,6 +87,14 @@ def _fault(entry: dict) -> str:
     except ValueError as error:
         return str(error)
     return ''
+
+
+def import_scope(cfg: Mapping) -> None:
+    """Let the default scope of a config join the registries, in which its types are looked for."""
+    scope = cfg.get('default_scope')
+    if isinstance(scope, str) and scope not in ('mmomni', 'mmseg', 'mmengine'):
+        with suppress(ImportError):
+            import_module(f'{scope}.registry')
 
 
 def unknown_type(entry: dict) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmomni.datasets.configured import check_prefix, sets_of, type_name, unknown_type
+from mmomni.datasets.configured import check_prefix, import_scope, sets_of, type_name, unknown_type
 from mmomni.datasets.host_options import (
     ARGUMENTS,
     DEFAULT_PREFIX,
@@ -129,6 +129,7 @@ def open_config(path: Path) -> list[DataSet]:
         config = Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is a program and may raise anything
         raise ValueError(f'{path}: cannot be read as a config ({error})') from error
+    import_scope(config)
     imports = bool(config.get('custom_imports'))
     described: dict[tuple[str, bool], tuple[dict, list[str]]] = {}
     for split in SPLITS:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
 from mmomni.datasets.configured import (
     demand_known,
@@ -266,6 +267,22 @@ def test_names_that_nobody_knows_are_named_before_files_are_looked_for(wrong, to
         demand_known(cfg, 'train', 'val')
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_types_of_the_default_scope_are_known(tmp_path, monkeypatch):
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'elsewhere/__init__.py').touch()
+    (tmp_path / 'elsewhere/registry.py').write_text(
+        'from mmengine.registry import DATASETS, Registry\n'
+        "OWN = Registry('dataset', parent=DATASETS, scope='elsewhere')\n"
+        "OWN.register_module('SetOfElsewhere', module=dict)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(DATASETS, '_children', dict(DATASETS.children))
+    train = dict(dataset=dict(type='SetOfElsewhere'))
+    with pytest.raises(ValueError, match='is in no registry'):
+        demand_known(Config(dict(default_scope='absent', train_dataloader=train)), 'train')
+    demand_known(Config(dict(default_scope='elsewhere', train_dataloader=train)), 'train')
 
 
 def test_wrappers_of_any_depth_are_entered():
