@@ -221,6 +221,20 @@ def test_folders_that_cannot_be_made(option, refused):
     assert f'expected {option} as a folder to write to' in message
 
 
+@pytest.mark.parametrize('option', ['--out', '--show-dir'])
+@pytest.mark.parametrize('name', ['pred.pkl', 'results.JSON'])
+def test_the_name_of_a_file_is_no_folder(option, name, refused, place):
+    message = refused(option, name)
+    assert f'expected {option} as a folder' in message
+    assert name in message
+    assert not (place / name).exists()
+
+
+def test_where_the_pictures_are_is_said(tested, place):
+    assert f'--out: {place.resolve() / "out"}' in tested
+    assert f'--show-dir: {place.resolve() / "shown"}' in tested
+
+
 # ---- looking at data, counting operations ------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import pytest
 from mmengine.registry import Registry
 
 from mmomni import registry as ours
+from mmomni.registry import is_registered, similar_type
 
 REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) is Registry
               and value.scope == 'mmomni'}  # fmt: skip
@@ -92,3 +93,42 @@ def test_not_found_without_the_prefix(name):
     for key in TYPES[name]:
         found = registry.get(key)
         assert found is None or not found.__module__.startswith('mmomni.')
+
+
+def test_no_scope_of_ours_is_warned_of_in_a_fresh_process():
+    """mmengine gives it to all that configs of the package say, as ``_base_``."""
+    names = {*vars(mmengine.registry)} & {*REGISTRIES}
+    assert {'LOOPS', 'VISUALIZERS', 'VISBACKENDS', 'OPTIM_WRAPPERS', 'PARAM_SCHEDULERS'} <= names
+    code = [
+        'import mmengine.registry',
+        f'for name in {sorted(names)!r}:',
+        '    registry = getattr(mmengine.registry, name)',
+        "    with registry.switch_scope_and_registry('mmomni') as found:",
+        "        assert found.scope == 'mmomni', name",
+    ]
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', '\n'.join(code)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert 'Failed to search' not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ('kind', 'known', 'similar'),
+    [
+        ('mmomni.ManipulationDataset', True, '; is it mmomni.ManipulationDataset?'),
+        ('ManipulationDataset', True, '; is it mmomni.ManipulationDataset?'),
+        ('ADE20KDataset', True, '; is it mmseg.ADE20KDataset?'),
+        ('ConcatDataset', True, '; is it ConcatDataset?'),
+        ('CocoDataset', True, '; is it mmdet.CocoDataset?'),
+        ('mmseg.datasets.ADE20KDataset', True, '; is it mmseg.ADE20KDataset?'),
+        ('absent.ADE20KDataset', False, '; is it mmseg.ADE20KDataset?'),
+        ('Q', False, ''),
+    ],
+)
+def test_types_are_known_in_any_scope(kind, known, similar, capsys):
+    pytest.importorskip('mmdet.registry')  # whose registries are children then
+    registry = mmengine.registry.DATASETS
+    assert is_registered(registry, kind) is known
+    assert similar_type(registry, kind) == similar
+    assert capsys.readouterr().out == ''

@@ -7,6 +7,7 @@ figures go to ``results.json``, ``results.csv`` and ``results.md`` in the work d
 import argparse
 import os
 import os.path as osp
+from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -17,10 +18,11 @@ from torch import nn
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.checkpoints import demand_fit
-from mmomni.datasets.configured import drop_absent_sets
+from mmomni.datasets.configured import demand_known, drop_absent_sets
 from mmomni.engine.hooks.picture_hooks import FilesHook
 from mmomni.engine.launch import (
     allow_cpu_ranks,
+    config_at_fault,
     config_path,
     demand,
     end_tool,
@@ -32,6 +34,9 @@ from mmomni.engine.test_time import augment_tests
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
 from mmomni.utils.allocator import keep_freed_memory
+
+FILES = frozenset(('.pkl', '.pickle', '.json', '.csv', '.txt', '.npy', '.npz', '.png', '.jpg'))
+"""Ends of names that ask for a file, as mmseg's own ``--out`` writes one."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -103,6 +108,11 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def demand_folders(args: argparse.Namespace) -> None:
     """Make the folders of pictures before the work."""
     for option, folder in (('--out', args.out), ('--show-dir', args.show_dir)):
+        if folder and Path(folder).suffix.lower() in FILES and not osp.isdir(folder):
+            end_tool(
+                f'expected {option} as a folder to write pictures to, got the name of a file, '
+                f'{folder}; scores are in results.json in the work dir'
+            )
         try:
             if folder:
                 os.makedirs(folder, exist_ok=True)
@@ -128,16 +138,21 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(read_config(args.config), args)
     demand_folders(args)
+    demand(demand_known, cfg, 'test')
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)
-    runner = Runner.from_cfg(cfg)
-    demand(demand_fit, segmentor_of(runner), args.checkpoint)
-    report.name_absent()
-    metrics = runner.test()
+    with config_at_fault(cfg):
+        runner = Runner.from_cfg(cfg)
+        demand(demand_fit, segmentor_of(runner), args.checkpoint)
+        report.name_absent()
+        metrics = runner.test()
     if is_main_process():
         report.write(metrics)
+        for option, folder in (('--out', args.out), ('--show-dir', args.show_dir)):
+            if folder:
+                print(f'{option}: {osp.abspath(folder)}')
     leave_ranks()
     demand_pictures(runner)
 

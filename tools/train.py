@@ -10,10 +10,12 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from mmomni.datasets.configured import demand_sets
+from mmomni.datasets.configured import demand_known, demand_sets
 from mmomni.engine.batches import check_batches
+from mmomni.engine.building import check_names
 from mmomni.engine.launch import (
     allow_cpu_ranks,
+    config_at_fault,
     config_path,
     demand,
     leave_ranks,
@@ -73,15 +75,7 @@ def resume_own(cfg: Config) -> None:
     cfg.resume = cfg.get('load_from') is None
 
 
-def main() -> None:
-    args = parse_args()
-    cfg = merge_args(read_config(args.config), args)
-    demand(check_config, cfg)
-    demand(demand_sets, cfg)
-    demand(demand_start, cfg)
-    if get_device() == 'cpu':
-        keep_freed_memory()
-    demand(allow_cpu_ranks, cfg)
+def train(cfg: Config) -> None:
     runner = Runner.from_cfg(cfg)
     demand(demand_weights, runner.model)
     demand(check_batches, runner)
@@ -89,6 +83,21 @@ def main() -> None:
     for line in unread_entries(cfg):
         print_log(line, logger='current', level=logging.WARNING)
     runner.train()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = merge_args(read_config(args.config), args)
+    demand(check_config, cfg)
+    demand(check_names, cfg)
+    demand(demand_known, cfg, 'train', 'val')
+    demand(demand_sets, cfg)
+    demand(demand_start, cfg)
+    if get_device() == 'cpu':
+        keep_freed_memory()
+    demand(allow_cpu_ranks, cfg)
+    with config_at_fault(cfg):
+        train(cfg)
     leave_ranks()
 
 

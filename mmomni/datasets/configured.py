@@ -3,15 +3,24 @@
 import copy
 import os.path as osp
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from .host_options import check_arguments
+
 DEFAULT_IMAGES = 'images'
 OUR_DATASETS = ('ManipulationDataset', 'DocTamperDataset')
 WRAPPED = ('dataset', 'datasets')
 """Keys by which wrappers name the sets in them."""
+OWN_DATA = (
+    'images of your own: a set has images/ and, paired by name, masks/ below data_root; other '
+    'folders are named by data_prefix=dict(img_path=..., seg_map_path=...), endings of names by '
+    'img_suffix and seg_map_suffix, a list file by ann_file (docs/data.md)'
+)
 
 
 class AbsentSet(NamedTuple):
@@ -57,6 +66,52 @@ def _may_be_dropped(entry: dict, optional: Collection[tuple[str, str]]) -> bool:
     return _key(entry) in optional and bool(_absent(entry))
 
 
+def demand_known(cfg: Config, *splits: str) -> None:
+    """Name every set of some splits whose type, or an argument of it, is not known.
+
+    Raises:
+        ValueError: There are such sets. Arguments of other packages' sets are not looked at.
+    """
+    import_scope(cfg)
+    entries = [(split, each) for split in splits for each in sets_of(cfg, f'{split}_dataloader')]
+    lines = [f'{split}_dataloader: {fault}' for split, each in entries if (fault := _fault(each))]
+    if lines:
+        raise ValueError('\n  '.join(dict.fromkeys(lines)))
+
+
+def _fault(entry: dict) -> str:
+    if (unknown := unknown_type(entry)) or type_name(entry) not in OUR_DATASETS:
+        return unknown
+    try:
+        check_arguments(_key(entry)[1], entry)
+    except ValueError as error:
+        return str(error)
+    return ''
+
+
+def import_scope(cfg: Mapping) -> None:
+    """Let the default scope of a config join the registries, in which its types are looked for."""
+    scope = cfg.get('default_scope')
+    if isinstance(scope, str) and scope not in ('mmomni', 'mmseg', 'mmengine'):
+        with suppress(ImportError):
+            import_module(f'{scope}.registry')
+
+
+def unknown_type(entry: dict) -> str:
+    """Says that the type of a set is in no registry, and which may be meant; empty if it is."""
+    kind = entry.get('type')
+    if not isinstance(kind, str) or kind.removeprefix('mmomni.') in OUR_DATASETS:
+        return ''
+    from mmengine.registry import DATASETS
+
+    from mmomni.datasets import host  # noqa: F401  (mmseg's sets are imported without a word)
+    from mmomni.registry import is_registered, similar_type
+
+    if is_registered(DATASETS, kind):
+        return ''
+    return f'the dataset type {kind} is in no registry{similar_type(DATASETS, kind)}'
+
+
 def demand_sets(cfg: Config) -> None:
     """Name every set to train or validate on that is not on this machine, before one is built.
 
@@ -73,7 +128,7 @@ def demand_sets(cfg: Config) -> None:
         if absent:
             lines += [f'{len(absent)} of {len(entries)} {kind} sets are absent:', *_lines(absent)]
     if lines:
-        raise FileNotFoundError('\n  '.join(lines))
+        raise FileNotFoundError('\n  '.join([*lines, OWN_DATA]))
 
 
 def describe_absent(absent: Collection[AbsentSet], total: int) -> str:
@@ -201,9 +256,25 @@ def _needed_files(entry: dict) -> Iterator[str]:
 
 
 def _lines(absent: Collection[AbsentSet]) -> list[str]:
-    named = [f'{each.domain}/{each.name}: expected {each.expected}' for each in absent]
-    remedy = 'docs/datasets.md says where each set is asked for and which command prepares it'
+    named = [
+        f'{each.domain}/{each.name}: expected {each.expected}{tp_gt(osp.dirname(each.expected))}'
+        for each in absent
+    ]
+    remedy = (
+        'sets of the paper: docs/datasets.md says where each is asked for and which command '
+        'prepares it'
+    )
     return [*named, remedy]
+
+
+def tp_gt(folder: str) -> str:
+    """What to do with a folder of CASIA's kind, as the end of a sentence; else empty."""
+    if not all(osp.isdir(osp.join(folder, part)) for part in ('Tp', 'Gt')):
+        return ''
+    return (
+        f'; there are Tp/ and Gt/: `python tools/dataset_converters/tp_gt.py {folder}` writes '
+        'train.txt, to be named in ann_file'
+    )
 
 
 def _test_input(pipeline: list[dict]) -> str:

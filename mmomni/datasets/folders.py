@@ -17,6 +17,7 @@ from mmomni.utils.files import (
     is_image,
 )
 
+from .configured import tp_gt
 from .masks import is_mask
 from .pairing import ANY_SUFFIX, Misfit, Pairs, Suffixes, called_like_masks
 
@@ -124,7 +125,8 @@ def _look(
     if not osp.isdir(folder):
         message = (
             f'expected a folder at {folder}, found none; check data_root, or, if all images are '
-            "authentic, set data_prefix=dict(img_path='images')"
+            "authentic, set data_prefix=dict(img_path='images'); data_prefix names other folders"
+            + tp_gt(osp.dirname(folder))
         )
         found.add('set-missing', folder, message)
         return None

@@ -1,11 +1,35 @@
 """Arguments of mmseg's ``BaseSegDataset`` that mean nothing here: refused, never ignored."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 IGNORED = 255
 PREFIXES = ('img_path', 'seg_map_path')
 DEFAULT_PREFIX = dict(img_path='images', seg_map_path='masks')
+ARGUMENTS = (
+    'domain', 'name', 'held_out', 'split', 'mask_channel', 'mask_ignore', 'ann_file', 'img_suffix',
+    'seg_map_suffix', 'metainfo', 'data_root', 'data_prefix', 'filter_cfg', 'indices',
+    'serialize_data', 'pipeline', 'test_mode', 'lazy_init', 'max_refetch', 'ignore_index',
+    'reduce_zero_label', 'backend_args',
+)  # fmt: skip
+"""All arguments of our data sets, for those who read configs without importing the classes."""
+
+
+def check_arguments(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what a data set of that ``name`` takes no argument for.
+
+    Raises:
+        ValueError: Some are unknown; the message names the closest that are not.
+    """
+    unknown = sorted(set(options) - {*ARGUMENTS, 'type', '_scope_'})
+    if unknown:
+        raise ValueError(f'{name}: {"; ".join(map(_unknown, unknown))}')
+
+
+def _unknown(key: str) -> str:
+    close = get_close_matches(key, ARGUMENTS, n=1)
+    return f'there is no argument {key}{f", is it {close[0]}?" if close else ""}'
 
 
 def check_host_options(name: str, options: Mapping[str, Any]) -> None:

@@ -183,7 +183,7 @@ class ManipulationDataset(BaseSegDataset):
             message = f'{self.name}: left out of {folder}, as no samples: {kinds}'
             print_log(message, logger='current', level=level)
         if found.misfits:
-            raise refusal(self.name, found.misfits)
+            raise refusal(self.name, [*found.misfits, *misfits_of(found.pairs)])
         return found.pairs
 
     def prepare_data(self, idx: int) -> dict | None:

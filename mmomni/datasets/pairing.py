@@ -79,9 +79,16 @@ REFUSALS = {
 
 
 def refusal(name: str, misfits: Sequence[Misfit]) -> OSError | ValueError:
-    """The error that ends the start of a training, about all misfits of the first one's kind."""
-    alike = [misfit for misfit in misfits if misfit.kind == misfits[0].kind]
-    text = REFUSALS[alike[0].kind].format(
+    """The error that ends the start of a training, about all misfits, a line for each kind."""
+    kinds = list(dict.fromkeys(misfit.kind for misfit in misfits))
+    lines = [_refused([misfit for misfit in misfits if misfit.kind == kind]) for kind in kinds]
+    error = FileNotFoundError if kinds[0] == 'set-missing' else ValueError
+    return error('\n  '.join([f'{name}: {lines[0]}', *lines[1:]]))
+
+
+def _refused(alike: Sequence[Misfit]) -> str:
+    """What is said of all misfits of one kind."""
+    return REFUSALS[alike[0].kind].format(
         count=len(alike),
         names=[misfit.file for misfit in alike[:3]],
         stems=[misfit.stem for misfit in alike[:3]],
@@ -90,8 +97,6 @@ def refusal(name: str, misfits: Sequence[Misfit]) -> OSError | ValueError:
         files=' and '.join((alike[0].file, *alike[0].related[:1])),
         stem=alike[0].stem,
     )
-    error = FileNotFoundError if alike[0].kind == 'set-missing' else ValueError
-    return error(f'{name}: {text}')
 
 
 def misfits_of(pairs: Pairs, most: int | None = None) -> Iterator[Misfit]:

@@ -1,11 +1,13 @@
 import os.path as osp
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import torch
 from mmengine.config import Config
 
+from mmomni.engine.building import fault_of_config
 from mmomni.engine.configs import config_file, open_config
 from mmomni.engine.starting import merge_options
 
@@ -40,6 +42,20 @@ def demand(check: Callable[..., Any], *subject: Any) -> None:
         check(*subject)
     except (FileNotFoundError, ValueError) as error:
         end_tool(error)
+
+
+@contextmanager
+def config_at_fault(cfg: Config) -> Iterator[None]:
+    """End a tool in one line where a name in the config is why something could not be built.
+
+    Whatever the code that the config names raises by itself goes on, with its traceback.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, RuntimeError) as error:
+        if fault := fault_of_config(error, cfg):
+            end_tool(fault)
+        raise
 
 
 def end_tool(error: Exception | str) -> NoReturn:

@@ -57,7 +57,7 @@ def check_mask_area(record: Record) -> list[Finding]:
     if not isinstance(mask, MaskFacts):
         return []
     if mask.tampered == 0:
-        return [_of_mask(record, 'mask-empty', 'every pixel is 0')]
+        return [_of_mask(record, 'mask-empty', mask.why_nothing or 'every pixel is 0')]
     if mask.tampered == 1:
         return [_of_mask(record, 'mask-full', 'no pixel is 0')]
     inverted = (

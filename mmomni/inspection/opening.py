@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmomni.datasets.configured import check_prefix, sets_of, type_name
+from mmomni.datasets.configured import check_prefix, import_scope, sets_of, type_name, unknown_type
 from mmomni.datasets.host_options import (
+    ARGUMENTS,
     DEFAULT_PREFIX,
+    check_arguments,
     check_host_options,
     check_prefix_keys,
     check_suffixes,
@@ -128,29 +130,34 @@ def open_config(path: Path) -> list[DataSet]:
         config = Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is a program and may raise anything
         raise ValueError(f'{path}: cannot be read as a config ({error})') from error
+    import_scope(config)
+    imports = bool(config.get('custom_imports'))
     described: dict[tuple[str, bool], tuple[dict, list[str]]] = {}
     for split in SPLITS:
         for leaf in sets_of(config, f'{split}_dataloader'):
             if 'type' not in leaf:
                 continue
             files = {key: leaf.get(key, SPLIT_DEFAULTS.get(key)) for key in FILE_KEYS + LABEL_KEYS}
+            files |= {key: leaf[key] for key in leaf if key not in ARGUMENTS}
             _, splits = described.setdefault((repr(files), split == 'train'), (leaf, []))
             if split not in splits:
                 splits.append(split)
     if not described:
         raise ValueError(f'{path}: has no dataset in train_, val_ or test_dataloader')
-    return [_open_described(leaf, '/'.join(splits)) for leaf, splits in described.values()]
+    sets = described.values()
+    return [_open_described(leaf, '/'.join(splits), imports) for leaf, splits in sets]
 
 
-def _open_described(config: dict, split: str) -> DataSet:
+def _open_described(config: dict, split: str, imports: bool) -> DataSet:
     root, domain = config.get('data_root') or '', config.get('domain') or UNKNOWN_DOMAIN
     kind = type_name(config)
     name = config.get('name') or Path(root or (domain if domain != UNKNOWN_DOMAIN else kind)).name
     data_set = DataSet(name, domain, split, root or name)
     try:
-        if kind not in FOLDER_TYPES + LMDB_TYPES:
-            data_set.add('set-unchecked', data_set.root, f'its type is {kind}')
+        if kind not in FOLDER_TYPES + LMDB_TYPES or unknown_type(config):
+            _name_type(data_set, config, imports)
             return data_set
+        check_arguments(name, config)
         check_host_options(name, config)
         channel = config.get('mask_channel', GENERAL_RULE.channel)
         data_set.rule = mask_rule(channel, config.get('mask_ignore'))
@@ -163,6 +170,20 @@ def _open_described(config: dict, split: str) -> DataSet:
     except (OSError, LookupError, ImportError, TypeError, ValueError) as error:
         data_set.add('set-missing', data_set.root, str(error))
     return data_set
+
+
+def _name_type(data_set: DataSet, config: dict, imports: bool) -> None:
+    """A set of somebody else's type is a note; a type that nobody knows an error.
+
+    Where the config imports code, which nothing here runs, that may register any type.
+    """
+    unknown = unknown_type(config)
+    if unknown and not imports:
+        data_set.add('set-missing', data_set.root, unknown)
+        return
+    _, mark, similar = unknown.partition('; ')
+    message = f'its type is {type_name(config)}{mark}{similar}'
+    data_set.add('set-unchecked', data_set.root, message)
 
 
 def _pair_files(data_set: DataSet, config: dict, root: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmomni.datasets.mask_rules import GENERAL_RULE, MaskRule
-from mmomni.datasets.masks import IGNORED, mask_values
+from mmomni.datasets.masks import IGNORED, MaskValues, mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
 from mmomni.jpeg.codec import UnusualKindError, decode_with_notes
@@ -86,8 +86,20 @@ def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
         soft, stray = _soft_shares(counted if rule.ignore else values.colours)
     return MaskFacts(
         width, height, values.source == 'lossy', float(tampered.mean()), float(border.mean()),
-        soft, stray, values.source, _digest_of(labels),
+        soft, stray, values.source, _digest_of(labels), _why_nothing(values),
     )  # fmt: skip
+
+
+def _why_nothing(values: MaskValues) -> str:
+    """Why not one pixel is tampered; empty where some are, or all are 0."""
+    peak = int(values.colours.max())
+    if peak == 0 or values.tampered().any():
+        return ''
+    if values.threshold == 0:
+        return 'all that is not 0 is of values that do not count (mask_ignore)'
+    if values.source == 'array':
+        return f'no share reaches one half, the highest is {peak / 255:.3f}'
+    return f'no pixel is above {values.threshold}, the highest is {peak}'
 
 
 def _digest_of(labels: np.ndarray) -> str:

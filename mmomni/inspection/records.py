@@ -127,6 +127,7 @@ class MaskFacts(NamedTuple):
     stray: float  # share of such pixels more than two pixels away from an edge
     source: str = 'colours'  # what of the file says it, as MaskValues has it
     labels: str = ''  # digest of what is tampered, the same for equal masks in other files
+    why_nothing: str = ''  # why no pixel is tampered though not all are 0
 
 
 class Record(NamedTuple):

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
 from mmomni.datasets.configured import (
+    demand_known,
     demand_sets,
     describe_absent,
     drop_absent_sets,
@@ -229,6 +231,58 @@ def test_absent_validation_sets_are_named_and_none_twice(there, tmp_path):
 def test_training_sets_that_are_there_are_let_through(there):
     demand_sets(Config(dict(train_dataloader=dict(dataset=there[1]))))
     demand_sets(Config({}))
+
+
+def test_images_of_ones_own_are_spoken_of_and_folders_of_another_kind(tmp_path):
+    for part in ('Tp', 'Gt'):
+        (tmp_path / 'C' / part).mkdir(parents=True)
+    sets = [entry(tmp_path / 'A'), entry(tmp_path / 'C')]
+    with pytest.raises(FileNotFoundError) as caught:
+        demand_sets(Config(dict(train_dataloader=dict(dataset=dict(datasets=sets)))))
+    message = str(caught.value)
+    for word in ('img_suffix', 'seg_map_suffix', 'data_prefix', 'images/', 'masks/'):
+        assert word in message
+    assert message.count('tp_gt.py') == 1
+    assert f'tp_gt.py {tmp_path}/C' in message
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'told'),
+    [
+        (dict(type='ManipulationDataSet'), 'no registry; is it mmomni.ManipulationDataset?'),
+        (dict(type='mmomni.ManipulationDataSet'), 'is it mmomni.ManipulationDataset?'),
+        (dict(type='momni.DocTamperDataset'), 'is it mmomni.DocTamperDataset?'),
+        (dict(type='ADE20kDataset'), 'is it mmseg.ADE20KDataset?'),
+        (dict(type='Q'), 'the dataset type Q is in no registry'),
+        (dict(type='mmomni.ManipulationDataset', data_rot='x'),
+         'there is no argument data_rot, is it data_root?'),
+        (dict(type='mmomni.DocTamperDataset', zzz='x'), 'there is no argument zzz'),
+    ],
+)
+def test_names_that_nobody_knows_are_named_before_files_are_looked_for(wrong, told):
+    sets = dict(type='Concat', datasets=[dict(type='ADE20KDataset', any=1), wrong])
+    cfg = Config(dict(val_dataloader=dict(dataset=sets)))
+    demand_known(cfg, 'train', 'test')
+    with pytest.raises(ValueError, match=r'^val_dataloader: ') as caught:
+        demand_known(cfg, 'train', 'val')
+    assert told in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_types_of_the_default_scope_are_known(tmp_path, monkeypatch):
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'elsewhere/__init__.py').touch()
+    (tmp_path / 'elsewhere/registry.py').write_text(
+        'from mmengine.registry import DATASETS, Registry\n'
+        "OWN = Registry('dataset', parent=DATASETS, scope='elsewhere')\n"
+        "OWN.register_module('SetOfElsewhere', module=dict)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(DATASETS, '_children', dict(DATASETS.children))
+    train = dict(dataset=dict(type='SetOfElsewhere'))
+    with pytest.raises(ValueError, match='is in no registry'):
+        demand_known(Config(dict(default_scope='absent', train_dataloader=train)), 'train')
+    demand_known(Config(dict(default_scope='elsewhere', train_dataloader=train)), 'train')
 
 
 def test_wrappers_of_any_depth_are_entered():

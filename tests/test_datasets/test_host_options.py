@@ -119,3 +119,11 @@ def test_a_database_has_no_folders(option, tmp_path):
 def test_an_unknown_argument_is_an_error(root):
     with pytest.raises(TypeError, match='mask_suffix'):
         dataset(root, mask_suffix='.png')
+
+
+def test_all_arguments_are_known_without_the_classes():
+    from mmomni.datasets.host_options import ARGUMENTS
+
+    classes = (BaseSegDataset, ManipulationDataset, DocTamperDataset)
+    taken = {name for each in classes for name in inspect.signature(each).parameters}
+    assert set(ARGUMENTS) == taken - {'kwargs'}

@@ -104,6 +104,19 @@ def test_masks_without_an_image_are_named(touch, tmp_path):
         dataset(tmp_path)
 
 
+def test_all_kinds_of_what_does_not_fit_are_named_at_once(touch, tmp_path):
+    touch('images/a.jpg', 'images/b.png', 'images/c.jpg', 'masks/c.exr', 'masks/lost.png')
+    for folder in ('images', 'masks'):
+        (tmp_path / folder / 'b.png').write_bytes(b'one file')
+    with pytest.raises(ValueError, match='masks have no image') as caught:
+        dataset(tmp_path)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 3
+    assert "['lost']" in message
+    assert 'c.exr' in message
+    assert 'b.png itself' in message
+
+
 @pytest.mark.parametrize('folder', ['images', 'masks'])
 def test_two_files_of_one_stem_are_named(folder, touch, tmp_path):
     touch('images/a.jpg', 'masks/a.png', f'{folder}/a.bmp', f'{folder}/a.tif')

@@ -309,6 +309,35 @@ def test_a_set_of_another_package_is_named_not_opened(tmp_path):
     assert finding.message == 'its type is CityscapesDataset'
 
 
+@pytest.mark.parametrize('kind', ['ManipulationDataSet', 'mmomni.ManipulationDataSet'])
+def test_a_type_that_nobody_knows_is_an_error(kind, tmp_path):
+    entry = dict(type=kind, data_root=str(tmp_path))
+    (data_set,) = open_config(write_config(tmp_path / 'c.json', train=entry))
+    (finding,) = data_set.findings
+    assert (finding.kind, finding.level) == ('set-missing', 'error')
+    assert f'{kind} is in no registry; is it mmomni.ManipulationDataset?' in finding.message
+
+
+def test_a_type_that_imported_code_may_know_is_a_note(tmp_path):
+    entry = dict(type='ManipulationDataSet', data_root=str(tmp_path))
+    config = dict(custom_imports=dict(imports=['own']), train_dataloader=dict(dataset=entry))
+    path = tmp_path / 'c.json'
+    path.write_text(json.dumps(config))
+    (finding,) = open_config(path)[0].findings
+    assert (finding.kind, finding.level) == ('set-unchecked', 'note')
+    assert finding.message.endswith('is it mmomni.ManipulationDataset?')
+
+
+def test_an_argument_that_nobody_knows_is_named_wherever_it_stands(tmp_path):
+    touch(tmp_path, *PAIRED)
+    entry = dict(type='mmomni.ManipulationDataset', data_root=str(tmp_path))
+    wrong = dict(entry, seg_map_sufix='.png')
+    _, data_set = open_config(write_config(tmp_path / 'c.json', val=entry, test=wrong))
+    (finding,) = data_set.findings
+    assert (finding.kind, finding.level) == ('set-missing', 'error')
+    assert 'no argument seg_map_sufix, is it seg_map_suffix?' in finding.message
+
+
 def test_a_prefix_without_images_is_a_finding(tmp_path):
     entry = dict(type='ManipulationDataset', data_root=str(tmp_path))
     entry['data_prefix'] = dict(seg_map_path='masks')

@@ -13,6 +13,7 @@ from PIL import Image
 from planting import jpeg_bytes, make_picture
 
 from mmomni.datasets.list_files import size_of
+from mmomni.datasets.mask_rules import GENERAL_RULE, mask_rule
 from mmomni.datasets.masks import tampered_pixels
 from mmomni.inspection import reading
 from mmomni.inspection.checks import check_record
@@ -432,3 +433,33 @@ def test_records_of_a_database_are_files(picture, tmp_path):
     assert record.image.format == 'PNG'
     assert record.mask.missing
     assert "no key 'label'" in record.mask.reason
+
+
+# ---- masks that mark nothing -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('values', 'rule', 'told'),
+    [
+        (np.array([[0, 0.4]]), GENERAL_RULE, 'no share reaches one half, the highest is 0.400'),
+        (np.array([[0, 0.498]]), GENERAL_RULE, 'no share reaches one half, the highest is 0.498'),
+        (np.zeros((1, 2)), GENERAL_RULE, 'every pixel is 0'),
+        (np.array([[0, 7]]), mask_rule(ignore=7), 'values that do not count (mask_ignore)'),
+    ],
+)  # fmt: skip
+def test_it_is_said_why_a_mask_marks_nothing(values, rule, told, tmp_path):
+    path = tmp_path / 'mask.npy'
+    np.save(path, values)
+    record = read_record(ListedImage('set', '-', 'train', 'absent.png', str(path), rule))
+    (message,) = [each.message for each in check_record(record) if each.kind == 'mask-empty']
+    assert message.endswith(told)
+
+
+@pytest.mark.parametrize('shape', [(2, 3), (1, 2, 3), (2, 3, 1)])
+@pytest.mark.parametrize('highest', [1.0, 255.0])
+def test_floats_of_whole_numbers_and_one_channel_are_masks(shape, highest, tmp_path):
+    values = np.zeros(6)
+    values[1] = highest
+    np.save(tmp_path / 'a.npy', values.reshape(shape))
+    facts = read_mask(str(tmp_path / 'a.npy'))
+    assert (facts.width, facts.height, facts.tampered) == (3, 2, 1 / 6)

@@ -21,12 +21,13 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, DefaultScope
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import (
+    demand_known,
     describe_absent,
     drop_absent_sets,
     sets_of,
 )
 from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
-from mmomni.engine.launch import config_path, end_tool, override, read_config
+from mmomni.engine.launch import config_at_fault, config_path, end_tool, override, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.jpeg import ImageReadError
 from mmomni.utils.seeding import seed_all
@@ -136,10 +137,12 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         cfg = read_config(args.config)
         override(cfg, args.cfg_options)
+        demand_known(cfg, args.phase)
         absent = drop_absent_sets(cfg, optional=PAPER_SETS) if args.phase == 'test' else []
         if absent:
             print(describe_absent(absent, len(absent) + len(sets_of(cfg, 'test_dataloader'))))
-        number = draw(cfg, args, folder)
+        with config_at_fault(cfg):
+            number = draw(cfg, args, folder)
     except (OSError, ValueError) as error:
         end_tool(error)
     print(f'{number} sheets: {folder.resolve()}')
