@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mmomni.jpeg import pdf
-from mmomni.utils.files import Contents, contents_of, counted_kinds
+from mmomni.utils.files import Contents, contents_of, counted_kinds, url_in
 
 from .lists import STANDARD_INPUT, is_text_file, listed_paths
 from .pictures import Picture, pictures_in, pictures_of_pdf
@@ -56,14 +56,16 @@ def sources_of(inputs: Input | Iterable[Input]) -> list[Source]:
     That are folders (all images below), globs (as ``str``), lists of files (``*.txt``, and ``-``
     for standard input), and files of several pictures. Which files of a folder are images, their
     content decides. Folders that cannot be entered are sources too, of which reading tells why.
-    Open files are read at once, from where they stand.
+    Open files are read at once, from where they stand. What a list, glob or folder holds several
+    times is one source.
 
     Raises:
         ValueError: A folder, glob or list holds no image.
         TypeError: Something that is none of these, or a file opened as text.
     """
     # None is what OpenCV makes of a file that it cannot read.
-    several = [inputs] if _is_one(inputs) else list(cast('Iterable[Input]', inputs))
+    is_one = _is_one(inputs) or not isinstance(inputs, Iterable)
+    several = cast('list[Input]', [inputs] if is_one else list(cast('Iterable[Input]', inputs)))
     return [source for number, item in enumerate(several) for source in _sources(item, number)]
 
 
@@ -82,8 +84,7 @@ def _sources(item: Input, number: int) -> Iterator[Source]:
     elif isinstance(item, Image.Image):
         yield Source(f'Pillow image {number}', item)
     elif isinstance(item, str | Path):
-        for opened in opened_up(item):
-            yield from opened.sources
+        yield from _each_once(source for opened in opened_up(item) for source in opened.sources)
     elif hasattr(item, 'read'):
         yield from _sources_of_open_file(item, number)
     else:
@@ -91,6 +92,17 @@ def _sources(item: Input, number: int) -> Iterator[Source]:
             f'input {number}: expected a path, a folder, a glob, the bytes of a file, a file '
             f"opened with 'rb', an array (BGR uint8) or Pillow image, got {type(item).__name__}"
         )
+
+
+def _each_once(sources: Iterable[Source]) -> Iterator[Source]:
+    """Each picture of each path; a link to a file is a file of its own."""
+    seen = set()
+    for source in sources:
+        folder, name = os.path.split(str(source.content))
+        key = os.path.realpath(folder), name, source.picture and source.picture.name
+        if key not in seen:
+            seen.add(key)
+            yield source
 
 
 def pictures_as_sources(file: Path | bytes, name: str) -> list[Source]:
@@ -137,10 +149,14 @@ def opened_up(item: str | Path) -> Iterator[Opened]:
             return
     if os.path.isdir(item):
         yield _required(_opened_folder(Path(item)), f'{item}: expected images in this folder')
-    elif isinstance(item, str) and not os.path.exists(item) and glob.has_magic(item):
+    elif isinstance(item, str) and _is_glob(item):
         yield _required(_opened_glob(item), f'{item}: expected images there')
     else:
         yield _opened_files(Path(item).parent, [Path(item)])
+
+
+def _is_glob(item: str) -> bool:
+    return glob.has_magic(item) and not os.path.exists(item) and not url_in(item)
 
 
 def _required(opened: Opened, expected: str) -> Opened:

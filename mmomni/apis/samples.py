@@ -26,6 +26,7 @@ from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.models.values import MAX_STEP
+from mmomni.utils.files import url_in
 from mmomni.utils.quiet import without_words_of_libjpeg
 
 from .inputs import Source
@@ -175,9 +176,8 @@ def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
     try:
         return read_image_file(content, name, max_pixels)
     except FileNotFoundError as error:
-        raise ImageReadError(
-            f'{name}: expected an image file, there is none'
-        ) from error
+        none = 'URLs are not fetched; load it down' if url_in(content) else 'there is none'
+        raise ImageReadError(f'{name}: expected an image file, {none}') from error
 
 
 def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:

@@ -25,7 +25,8 @@ TRAINING_ONLY = 'auxiliary_head.'
 """Prefix of the weights of heads that run in training only."""
 REMEDY = (
     'publish it with tools/model_converters/publish_model.py, or, if you trust whoever made it '
-    '(reading it can run any program hidden inside), say --trust-checkpoint (trust=True)'
+    '(reading it can run any program hidden inside), allow it: --trust-checkpoint in a command, '
+    'trust=True (of an inferencer: trust_checkpoint=True) in Python'
 )
 
 

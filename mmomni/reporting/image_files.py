@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from mmomni.apis.inputs import Source, opened_up
+from mmomni.apis.inputs import Opened, Source, opened_up
 from mmomni.apis.pictures import Picture
 from mmomni.utils.files import missing_text
 
@@ -84,14 +84,15 @@ def survey_inputs(inputs: Sequence[str], out: Path) -> Survey:
     What lies in the results folder ``out`` is no input, but is counted.
 
     Raises:
-        ValueError: There is no image; or none of the inputs exists.
+        ValueError: There is no image; or none of the inputs exists; or some cannot be opened up,
+            which names all that are wrong.
     """
     found: dict[Path, ImageFile] = {}
     others: dict[Path, str] = {}
     paths: set[Path] = set()
     repeated: set[Path] = set()
     inside = os.path.realpath(out)
-    for opened in (opened for item in inputs for opened in opened_up(item)):
+    for opened in _all_opened(inputs):
         new = set()
         for source in opened.sources:
             path = Path(str(source.content))
@@ -113,6 +114,26 @@ def survey_inputs(inputs: Sequence[str], out: Path) -> Survey:
     # A file that one input names is examined, whatever another input takes it for.
     others = {path: kind for path, kind in others.items() if path not in paths}
     return Survey(files, others, len(repeated))
+
+
+def _all_opened(inputs: Sequence[str]) -> list[Opened]:
+    found: list[Opened] = []
+    wrong: list[str] = []
+    is_refused = False
+    for item in inputs:
+        try:
+            opened = list(opened_up(item))
+        except ValueError as error:
+            wrong.append(str(error))
+            is_refused = True
+            continue
+        found += opened
+        paths = [source.content for each in opened for source in each.sources]
+        if paths == [Path(item)] and not os.path.exists(item):  # alone, it ends no run
+            wrong.append(missing_text(Path(item)))
+    if is_refused:
+        raise ValueError('\n  '.join(wrong))
+    return found
 
 
 def _check_any(files: Sequence[ImageFile], inputs: Sequence[str], out: Path) -> None:

@@ -69,9 +69,9 @@ def write_predictions(
     try:
         for file, outcome in _results(pending, predict):
             if isinstance(outcome, str):
-                outcome = outcome.removeprefix(f'{file.path}: ')  # which its line names
-                folder.add_failure(file, outcome)
-                failures.append((file, outcome))
+                reason = outcome.removeprefix(f'{file.path}: ')  # its line names the path
+                folder.add_failure(file, reason)
+                failures.append((file, reason))
             else:
                 folder.add(file, names[file.key], *outcome)
             number += 1

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -161,6 +162,8 @@ def refuse_missing(paths: Iterable[Path]) -> None:
 
 def missing_text(path: Path) -> str:
     """That a path does not exist, from where on, and what is called almost so."""
+    if url := url_in(path):
+        return f'{url}: a URL, and URLs are not fetched; load it down and give the file'
     if os.path.islink(path):
         return f'{path}: a link to {os.path.realpath(path)}, which does not exist'
     gone = path
@@ -176,6 +179,12 @@ def missing_text(path: Path) -> str:
     close = difflib.get_close_matches(gone.name, names, n=1)
     hint = f'; the closest name there is {close[0]!r}' if close else ''
     return f'{path}: does not exist{above}{hint}'
+
+
+def url_in(path: str | Path) -> str:
+    """The URL that somebody took for a path, perhaps made absolute; empty where there is none."""
+    found = re.search(r'(?:^|[/\\])((?:https?|ftp|s3|gs):)/+(.+)$', str(path), re.IGNORECASE)
+    return f'{found[1]}//{found[2]}' if found else ''
 
 
 def find_by_stem(

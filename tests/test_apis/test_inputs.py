@@ -1,11 +1,14 @@
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mmomni.apis.inputs import Source, sources_of
+from mmomni.apis.samples import MAX_PIXELS, try_to_read
+from mmomni.utils.files import missing_text
 
 
 @pytest.fixture
@@ -174,3 +177,24 @@ def test_an_image_of_pillow_is_one_input():
 @pytest.mark.parametrize('kind', [bytearray, memoryview])
 def test_bytes_in_other_containers(kind):
     assert sources_of(kind(b'abc')) == [Source('bytes 0', b'abc')]
+
+
+def test_what_a_list_names_twice_is_one_source(tmp_path, monkeypatch):
+    (tmp_path / 'a.jpg').touch()
+    (tmp_path / 'x.txt').write_text(f'a.jpg\n./a.jpg\n{tmp_path}/a.jpg\na.jpg\t-\n')
+    assert [source.content for source in sources_of(tmp_path / 'x.txt')] == [tmp_path / 'a.jpg']
+    twice = [tmp_path / 'a.jpg', tmp_path / 'a.jpg']
+    assert [source.content for source in sources_of(twice)] == twice, 'one result for each input'
+
+
+@pytest.mark.parametrize('wrong', [3, 0.5, True, object()])
+def test_what_cannot_be_iterated_is_named(wrong):
+    with pytest.raises(TypeError, match=f'input 0: expected a path.*, got {type(wrong).__name__}'):
+        sources_of(wrong)
+
+
+@pytest.mark.parametrize('url', ['http://127.0.0.1/a.jpg', 'https://x.org/a.jpg?size=[1]'])
+def test_a_url_is_not_fetched(url):
+    (source,) = sources_of(url)
+    assert 'URLs are not fetched' in try_to_read(source, MAX_PIXELS).reason
+    assert missing_text(Path('/work', url)).startswith(f'{url}: a URL, and URLs are not fetched')

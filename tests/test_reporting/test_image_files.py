@@ -167,3 +167,15 @@ def test_long_names_that_differ_late_stay_different():
     first, second = named('n' * 240 + 'a.jpg', 'n' * 240 + 'b.jpg')
     assert first != second
     assert len(first) <= 120
+
+
+def test_all_inputs_that_are_wrong_are_named(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'a.jpg').touch()
+    inputs = [tmp_path / name for name in ('nope', '*.png', 'empty', 'a.jpg')]
+    with pytest.raises(ValueError, match='nope: does not exist') as error:
+        survey_inputs([str(path) for path in inputs], tmp_path / 'out')
+    first, second, third = str(error.value).splitlines()
+    assert '*.png: expected images there, no file matches' in second
+    assert 'empty: expected images in this folder, got no file' in third
+    assert first.endswith('does not exist')

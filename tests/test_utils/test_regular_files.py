@@ -31,7 +31,7 @@ def odd_things(tmp_path, monkeypatch):
 @pytest.mark.parametrize('kind', ['pipe', 'zero', 'folder', 'socket'])
 def test_all_else_is_refused_and_not_even_opened(kind, odd_things, monkeypatch):
     monkeypatch.setattr(os, 'open', lambda *_, **__: pytest.fail('it was opened'))
-    with pytest.raises(NotRegularError, match='got a (folder|pipe|device|socket)'):
+    with pytest.raises(NotRegularError, match=r'got a (folder|pipe|device|socket)'):
         open_regular(odd_things[kind])
 
 
