@@ -15,9 +15,10 @@ from PIL import Image, UnidentifiedImageError
 
 from mmomni.jpeg.orientation import UPRIGHT, as_stored, orientation_of
 
+from .choosing import layout_of
 from .directories import is_tiff, with_first
 from .jpegs import is_jpeg_inside, obstacle_to_parts, old_stream, parts_of
-from .layout import Layout, layout_of, pieces_of, row_bytes
+from .layout import Layout, pieces_of, row_bytes
 from .tags import ASSOCIATED, DIFFERENCES, LOSSLESS, REVERSED, Coding, Meaning, Tag
 from .writing import numbers, passed_on, shorts, written
 
