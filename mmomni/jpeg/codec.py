@@ -46,7 +46,6 @@ def decode(
     data: bytes,
     name: str = 'image',
     channel_order: ChannelOrder = 'rgb',
-    needs_end: bool = True,
 ) -> np.ndarray:
     """Decode an image file of any common format to RGB, ignoring its orientation.
 
@@ -58,8 +57,6 @@ def decode(
         data: The whole file.
         name: What an error message calls it, usually the path.
         channel_order: ``'rgb'``, or ``'bgr'`` as the host has it.
-        needs_end: Refuse a JPEG without the marker of its end, even if all blocks are decoded
-            (see :func:`~mmomni.jpeg.damage.ending.with_its_end`). Else the decoder's word counts.
 
     Returns:
         ``uint8`` (H, W, 3).
@@ -68,22 +65,21 @@ def decode(
         ImageReadError: The bytes are no image, are not whole, exceed Pillow's pixel limit, or
             (:class:`UnusualKindError`) are of a kind that is not decoded, which is named.
     """
-    return decode_with_notes(data, name, channel_order, needs_end)[0]
+    return decode_with_notes(data, name, channel_order)[0]
 
 
 def decode_with_notes(
     data: bytes,
     name: str = 'image',
     channel_order: ChannelOrder = 'rgb',
-    needs_end: bool = True,
 ) -> tuple[np.ndarray, list[str]]:
     """:func:`decode`, and what was assumed of the pixels, for a person to know."""
     notes: list[str] = []
-    return _decoded(data, name, channel_order, needs_end, notes), notes
+    return _decoded(data, name, channel_order, notes), notes
 
 
 def _decoded(
-    data: bytes, name: str, channel_order: ChannelOrder, needs_end: bool, notes: list[str]
+    data: bytes, name: str, channel_order: ChannelOrder, notes: list[str]
 ) -> np.ndarray:
     try:
         with open_image(data) as image:
@@ -97,7 +93,7 @@ def _decoded(
                 if pixels is not None:
                     return pixels if channel_order == 'bgr' else _swapped(pixels)
             # Of which Pillow says nothing where restart markers divide the scan.
-            if needs_end and lacks_its_end(data):
+            if lacks_its_end(data):
                 raise ValueError('image file is truncated: it has no end')
             rgb = values_of(image, 'RGB')
             return rgb if channel_order == 'rgb' else _swapped(rgb)

@@ -26,10 +26,8 @@ def read_text(path: Path) -> str:
     try:
         with open_regular(path) as file:
             data = file.read()
-    except NotRegularError:
-        raise NotRegularError(
-            f'{path}: expected a text file, got a folder, pipe or device'
-        ) from None
+    except NotRegularError as error:
+        raise OSError(f'{path}: expected a text file, got a {error.kind}') from None
     return decode_text(data, str(path))
 
 

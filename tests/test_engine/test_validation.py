@@ -29,7 +29,10 @@ def make_set(root, *highest, pipeline=()):
             mask = np.zeros((8, 8), np.uint8)
             mask[2, 3] = value
             Image.fromarray(mask).save(root / f'masks/{number}.png')
-    return ManipulationDataset(domain='natural', data_root=str(root), pipeline=list(pipeline))
+    prefix = None if any(value is not None for value in highest) else dict(img_path='images')
+    return ManipulationDataset(
+        domain='natural', data_root=str(root), data_prefix=prefix, pipeline=list(pipeline)
+    )
 
 
 def check(datasets, metrics=(), save_best=None, hooks=()):

@@ -22,7 +22,7 @@ PAGES = {
         settings=dict(
             checkpoint='a.pth', checkpoint_sha256='0', threshold=0.5, image_threshold=None
         ),
-        failures={}, account='', rows=[], embedded=True, views=[],
+        failures={}, account='', files=0, rows=[], embedded=True, views=[],
     ),
     'serve.html.jinja': {},
 }  # fmt: skip

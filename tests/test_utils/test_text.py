@@ -51,7 +51,7 @@ def test_other_bytes_are_named_with_line_offset_and_remedy(data, line, offset, f
 def test_no_pipe_is_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'list.txt')
 
-    with pytest.raises(OSError, match=r'list\.txt: expected a text file, got a folder, pipe'):
+    with pytest.raises(OSError, match=r'list\.txt: expected a text file, got a pipe'):
         read_text(tmp_path / 'list.txt')
 
 
