@@ -51,7 +51,7 @@ def decode(
 
     Grey, palette, alpha (dropped), CMYK and 16-bit images (:func:`to_eight_bits`) all become RGB;
     pixels of floats or of 32 bits are refused, because nothing says what their white is. Of a TIFF
-    it is the picture of :func:`.tiff_layout.layout_of`.
+    it is the picture of :func:`.tiff.choosing.layout_of`.
 
     Args:
         data: The whole file.

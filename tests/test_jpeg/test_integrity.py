@@ -87,6 +87,13 @@ def test_each_kind_of_damage_has_its_note(kind):
     assert count >= (0 if kind == 'exif_alien' else 2)
 
 
+def test_coefficients_that_came_in_few_bits_are_not_said_to_be_in_no_scan():
+    parts, tail = jpeg_damage.parts_of(WHOLE['progressive'])
+    first = [part for part in parts if part[0] != jpeg_damage.SOS or part[1][-1] % 16]
+    (note,) = texts(jpeg_damage.put_together(first, tail))
+    assert note.startswith('scans are missing: 64 of the 64 coefficients of each block are not')
+
+
 @pytest.mark.parametrize(
     'kind', sorted(jpeg_damage.ALL.keys() - {'end_missing', 'stray_marker_in_scan'})
 )

@@ -28,7 +28,8 @@ def _missing_scans(structure: Structure) -> Iterator[str]:
     if not structure.scans or not missing:
         return
     components = structure.frame[6::3]
-    gone = [number for number, rest in missing.items() if rest == 64]
+    held = {number for scan in structure.scans for number in scan.components}
+    gone = [number for number in missing if number not in held]
     if gone:
         names = ', '.join(str(1 + components.index(number)) for number in gone)
         yield f'no scan holds component {names} of its {len(components)}: colours were made up'
