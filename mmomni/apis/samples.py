@@ -176,7 +176,7 @@ def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
     try:
         return read_image_file(content, name, max_pixels)
     except FileNotFoundError as error:
-        none = 'URLs are not fetched; load it down' if url_in(content) else 'there is none'
+        none = 'URLs are not fetched; download it first' if url_in(content) else 'there is none'
         raise ImageReadError(f'{name}: expected an image file, {none}') from error
 
 

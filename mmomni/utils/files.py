@@ -163,7 +163,7 @@ def refuse_missing(paths: Iterable[Path]) -> None:
 def missing_text(path: Path) -> str:
     """That a path does not exist, from where on, and what is called almost so."""
     if url := url_in(path):
-        return f'{url}: a URL, and URLs are not fetched; load it down and give the file'
+        return f'{url}: a URL, and URLs are not fetched; download it first and give the file'
     if os.path.islink(path):
         return f'{path}: a link to {os.path.realpath(path)}, which does not exist'
     gone = path
