@@ -1,5 +1,9 @@
 # The whole method, small enough for two CPU cores and a few minutes (`make demo`).
-_base_ = ['../_base_/models/omni-iml_convnext.py', '../_base_/default_runtime.py']
+_base_ = [
+    '../_base_/models/omni-iml_convnext.py',
+    '../_base_/datasets/test_pipelines.py',
+    '../_base_/default_runtime.py',
+]
 
 data_root = 'work_dirs/demo/data/'
 domains = ['natural', 'document', 'face']
@@ -42,28 +46,6 @@ train_pipeline = [
     dict(type='mmomni.MaskToBoxes'),
     dict(type='mmomni.PackManipulationInputs'),
 ]
-test_pipeline = [
-    dict(type='mmomni.LoadOriginalImage', _scope_='mmomni'),  # where mmseg.apis finds its own names
-    dict(type='mmomni.LoadManipulationMask'),
-    dict(type='mmomni.ExtractDCT'),
-    dict(type='mmomni.PackManipulationInputs'),
-]
-# For images of no data set: mmseg's MMSegInferencer looks for a loader of this name.
-single_image_pipeline = [dict(type='LoadImageFromFile', _scope_='mmomni'), *test_pipeline[1:]]
-# For --tta of tools/test.py: the picture, and its mirror image with its own coefficients.
-tta_pipeline = [
-    *test_pipeline[:-1],
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='mmomni.MirrorBlocks', direction=None),
-                dict(type='mmomni.MirrorBlocks', direction='horizontal'),
-            ],
-            [dict(type='mmomni.PackManipulationInputs')],
-        ],
-    ),
-]
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
@@ -87,11 +69,12 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
-        pipeline=single_image_pipeline,
+        pipeline=_base_.single_image_pipeline,
         datasets=[
             dict(
                 type='mmomni.ManipulationDataset', domain=domain,
-                data_root=data_root + 'test/' + domain, pipeline=test_pipeline, test_mode=True,
+                data_root=data_root + 'test/' + domain, pipeline=_base_.test_pipeline,
+                test_mode=True,
             )
             for domain in domains
         ],

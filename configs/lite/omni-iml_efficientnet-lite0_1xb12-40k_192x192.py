@@ -1,7 +1,11 @@
 # A small model that finds real forgeries: EfficientNet-Lite with ImageNet weights in the encoder,
 # all of Omni-IML on top, trained on synthesised histories of high quality beside real forgeries.
 # Not of the paper. What it finds is in docs/benchmarks.md, how to train it in docs/training.md.
-_base_ = ['../_base_/models/omni-iml_convnext.py', '../_base_/default_runtime.py']
+_base_ = [
+    '../_base_/models/omni-iml_convnext.py',
+    '../_base_/datasets/test_pipelines.py',
+    '../_base_/default_runtime.py',
+]
 
 data_root = 'data/lite/'  # made by tools/lite_data.py
 # Of forged_dev, each scored for itself: names of files begin with one of these. The best checkpoint
@@ -76,10 +80,6 @@ model = dict(
     test_cfg=dict(_delete_=True, mode='whole'),
 )
 
-load = [
-    dict(type='mmomni.LoadOriginalImage', _scope_='mmomni'),  # where mmseg.apis finds its own names
-    dict(type='mmomni.LoadManipulationMask'),
-]
 crop = dict(crop_size=crop_size, tampered_prob=tampered_prob)
 kept_history = [
     dict(type='mmomni.ExtractDCT'),
@@ -100,7 +100,7 @@ new_history = [*distort, *save_again, dict(type='mmomni.ExtractDCT')]
 no_history = [*distort, *save_lossless, dict(type='mmomni.ExtractDCT')]
 pack = [dict(type='mmomni.MaskToBoxes'), dict(type='mmomni.PackManipulationInputs')]
 train_pipeline = [
-    *load,
+    *_base_.load,
     dict(
         type='RandomChoice', transforms=[kept_history, new_history, no_history],
         prob=list(histories.values()),
@@ -108,14 +108,14 @@ train_pipeline = [
     *pack,
 ]
 history_pipeline = [
-    *load,
+    *_base_.load,
     *distort,
     dict(type='mmomni.RandomLocalHistory'),
     dict(type='mmomni.ExtractDCT'),
     *pack,
 ]
 sensor_pipeline = [
-    *load,
+    *_base_.load,
     dict(type='mmomni.FreeRandomCrop', crop_size=tuple(2 * side for side in crop_size)),
     dict(type='mmomni.RandomLocalSensor'),
     dict(type='mmomni.FreeRandomCrop', **crop),
@@ -123,27 +123,6 @@ sensor_pipeline = [
     dict(type='RandomChoice', transforms=[save_again, save_lossless], prob=[0.5, 0.5]),
     dict(type='mmomni.ExtractDCT'),
     *pack,
-]
-test_pipeline = [
-    *load,
-    dict(type='mmomni.ExtractDCT'),
-    dict(type='mmomni.PackManipulationInputs'),
-]
-# For images of no data set: mmseg's MMSegInferencer looks for a loader of this name.
-single_image_pipeline = [dict(type='LoadImageFromFile', _scope_='mmomni'), *test_pipeline[1:]]
-# For --tta of tools/test.py: the picture, and its mirror image with its own coefficients.
-tta_pipeline = [
-    *test_pipeline[:-1],
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='mmomni.MirrorBlocks', direction=None),
-                dict(type='mmomni.MirrorBlocks', direction='horizontal'),
-            ],
-            [dict(type='mmomni.PackManipulationInputs')],
-        ],
-    ),
 ]
 synthesised = ['natural', 'document', 'face']
 train_sets = dict(
@@ -185,7 +164,7 @@ train_dataloader = dict(
 )
 
 
-held_out = dict(type='mmomni.ManipulationDataset', pipeline=test_pipeline, test_mode=True)
+held_out = dict(type='mmomni.ManipulationDataset', pipeline=_base_.test_pipeline, test_mode=True)
 real = [
     dict(
         **held_out, domain='real', name=name, ann_file=f'{name}.txt',
@@ -220,7 +199,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
-        pipeline=single_image_pipeline,
+        pipeline=_base_.single_image_pipeline,
         datasets=[
             *(
                 dict(**held_out, domain=domain, data_root=f'{data_root}test/{domain}')

@@ -104,11 +104,6 @@ def mask_values(data: bytes, name: str = 'mask', rule: MaskRule = GENERAL_RULE) 
     return found._replace(ignored=_ignored(found, name, rule)) if rule.ignore else found
 
 
-def tampered_of(colours: np.ndarray, lossy: bool) -> np.ndarray:
-    """Which pixels are tampered by the colours alone, as :func:`colours_of` has them."""
-    return colours.max(axis=2) > (LOSSY_THRESHOLD if lossy else 0)
-
-
 def colours_of(data: bytes, name: str = 'mask') -> tuple[np.ndarray, bool]:
     """A mask's colours as stored, in all the bits of the file.
 

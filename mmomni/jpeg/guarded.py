@@ -41,15 +41,14 @@ def read_image_file(
     name = str(path) if name is None else name
     with _opened(path, name, max_pixels) as file:
         size = os.fstat(file.fileno()).st_size
-        known = _is_known(_same_file(file, path), name, max_pixels)
-        if not known and size > LARGEST_UNKNOWN:
+        # A header is looked at in front of all else where that saves memory.
+        if size > LARGEST_UNKNOWN and not _is_known(_same_file(file, path), name, max_pixels):
             raise ImageReadError(
                 f'{name}: expected an image, got {size:,} bytes of no known format; replace or '
                 'remove the file'
             )
         data = file.read(most_bytes(max_pixels) + 1)
-    check_bytes(len(data), name, max_pixels)  # it may have grown
-    check_scans(data, name)
+    check_image(data, name, max_pixels)  # of bytes, too: it may have grown
     return data
 
 

@@ -1,6 +1,8 @@
 # The paper's training and test sets (section 4.1). docs/datasets.md says where they are asked for
 # and which command writes the list files; DocTamper is read from its LMDBs as they are.
 # tools/test.py leaves out test sets that are not there, and names them.
+_base_ = './test_pipelines.py'
+
 data_root = 'data/'
 crop_size = (512, 512)
 # How DocTamper is compressed before it is tested, and from which lowest quality: see
@@ -37,44 +39,19 @@ doctamper_history = [  # free augmentation, then a history as in its test
         min_quality=doctamper_min_quality,
     ),
 ]
-load = [
-    dict(type='mmomni.LoadOriginalImage', _scope_='mmomni'),  # where mmseg.apis finds its own names
-    dict(type='mmomni.LoadManipulationMask'),
-]
 pack_boxes = [dict(type='mmomni.MaskToBoxes'), dict(type='mmomni.PackManipulationInputs')]
 train_pipeline = [
-    *load,
+    *_base_.load,
     dict(type='RandomChoice', transforms=[keep_history, new_history], prob=[0.5, 0.5]),
     *pack_boxes,
 ]
 doctamper_train_pipeline = [
-    *load,
+    *_base_.load,
     dict(type='RandomChoice', transforms=[new_history, doctamper_history], prob=[0.5, 0.5]),
     *pack_boxes,
 ]
-val_pipeline = test_pipeline = [
-    *load,
-    dict(type='mmomni.ExtractDCT'),
-    dict(type='mmomni.PackManipulationInputs'),
-]
-# For images of no data set: mmseg's MMSegInferencer looks for a loader of this name.
-single_image_pipeline = [dict(type='LoadImageFromFile', _scope_='mmomni'), *test_pipeline[1:]]
-# For --tta of tools/test.py: the picture, and its mirror image with its own coefficients.
-tta_pipeline = [
-    *test_pipeline[:-1],
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='mmomni.MirrorBlocks', direction=None),
-                dict(type='mmomni.MirrorBlocks', direction='horizontal'),
-            ],
-            [dict(type='mmomni.PackManipulationInputs')],
-        ],
-    ),
-]
 doctamper_val_pipeline = [  # one save of the unaltered tile, the same each time
-    *load,
+    *_base_.load,
     dict(
         type='mmomni.RandomJPEGCompress', quality=(85, 85), times=(1, 1), subsampling=['4:2:0']
     ),
@@ -128,7 +105,9 @@ val_dataloader = dict(
         datasets=[
             dict(
                 each, split='held_out', test_mode=True,
-                pipeline=doctamper_val_pipeline if each['name'] == 'DocTamper' else val_pipeline,
+                pipeline=(
+                    doctamper_val_pipeline if each['name'] == 'DocTamper' else _base_.val_pipeline
+                ),
             )
             for each in train_dataloader['dataset']['datasets']
         ],
@@ -142,12 +121,12 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmomni.ReproducibleConcatDataset',
-        pipeline=single_image_pipeline,
+        pipeline=_base_.single_image_pipeline,
         datasets=[
             *(
                 dict(
                     type='mmomni.ManipulationDataset', domain=domain, name=name,
-                    data_root=data_root + name, ann_file='test.txt', pipeline=test_pipeline,
+                    data_root=data_root + name, ann_file='test.txt', pipeline=_base_.test_pipeline,
                     test_mode=True,
                 )
                 for domain, names in test_sets.items() for name in names
@@ -157,7 +136,7 @@ test_dataloader = dict(
                     type='mmomni.DocTamperDataset', domain='document', name=f'DocTamper-{subset}',
                     data_root=f'{data_root}DocTamper/DocTamperV1-{subset}',
                     pipeline=[
-                        *load,
+                        *_base_.load,
                         dict(
                             type='mmomni.DocTamperJPEG', schedule=doctamper_schedule,
                             factors=f'{data_root}DocTamper/pks/DocTamperV1-{subset}'
