@@ -5,6 +5,7 @@ import numpy as np
 from mmengine.dataset import ConcatDataset
 
 from mmomni.registry import DATA_SAMPLERS
+from mmomni.utils.seeding import Stream, generator
 
 from .reproducible import ReproducibleSampler
 
@@ -73,7 +74,7 @@ class DomainBalancedSampler(ReproducibleSampler):
             yield next(streams[chosen])
 
     def _stream(self, indices: np.ndarray, number: int) -> Iterator[int]:
-        rng = np.random.default_rng([self.seed, number])
+        rng = generator(Stream.ORDER, self.seed, number)
         while True:
             yield from (rng.permutation(indices) if self.shuffle else indices).tolist()
 

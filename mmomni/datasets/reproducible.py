@@ -13,7 +13,7 @@ from typing import Any
 from mmengine.dataset import ConcatDataset, InfiniteSampler
 
 from mmomni.registry import DATA_SAMPLERS, DATASETS
-from mmomni.utils.seeding import seed_all
+from mmomni.utils.seeding import Stream, seed_all
 
 from .configured import pass_on_pipeline, seen_in_views, type_name
 
@@ -40,7 +40,12 @@ def present_draw() -> int:
 
 
 class SeededIndex(int):
-    """A dataset index with its number in the run and the entropy that seeds its transforms."""
+    """A dataset index with its number in the run and the place in it that seeds its transforms.
+
+    Attributes:
+        entropy: (seed, rank, draw of the rank), see :attr:`mmomni.utils.seeding.Stream.SAMPLE`.
+        draw: Its number, counted over all ranks.
+    """
 
     entropy: tuple[int, ...]
     draw: int
@@ -104,7 +109,7 @@ class ReproducibleConcatDataset(ConcatDataset):
     def __getitem__(self, idx: int) -> Any:
         if not isinstance(idx, SeededIndex):
             return super().__getitem__(idx)
-        seed_all(*idx.entropy)
+        seed_all(Stream.SAMPLE, *idx.entropy)
         token = _present_draw.set(idx.draw)
         try:
             return super().__getitem__(int(idx))

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from mmomni.datasets import ReproducibleConcatDataset, ReproducibleSampler
 from mmomni.datasets.reproducible import SeededIndex
-from mmomni.utils.seeding import seed_all
+from mmomni.utils.seeding import Stream, seed_all
 
 DRAWS = 12
 
@@ -54,13 +54,13 @@ def run(workers=0, skip=0, seed=5, batch_size=2, draws=DRAWS, shuffle=True):
 @pytest.fixture
 def unseeded():
     """Another state of the generators than any run before."""
-    seed_all(random.SystemRandom().getrandbits(32))
+    seed_all(Stream.TOOL, random.SystemRandom().getrandbits(32))
 
 
 @pytest.mark.parametrize('workers', [0, 1, 2])
 def test_number_of_workers_does_not_matter(workers, unseeded):
     expected = run()
-    seed_all(99)
+    seed_all(Stream.TOOL, 99)
     assert run(workers) == expected
 
 
@@ -134,19 +134,19 @@ def test_samples_are_numbered_over_all_ranks(monkeypatch):
 
 
 def test_plain_index_leaves_the_generators_alone():
-    seed_all(1)
+    seed_all(Stream.TOOL, 1)
     expected = random.random()
-    seed_all(1)
+    seed_all(Stream.TOOL, 1)
     assert concatenated()[4][:2] == (4, expected)
 
 
 def test_seeding_covers_all_generators_and_takes_large_numbers():
     drawn = []
     for _ in range(2):
-        seed_all(2**40, 0, 3)
+        seed_all(Stream.SAMPLE, 2**40, 0, 3)
         drawn.append((random.random(), np.random.rand(), float(torch.rand(()))))
     assert drawn[0] == drawn[1]
-    seed_all(2**40, 0, 4)
+    seed_all(Stream.SAMPLE, 2**40, 0, 4)
     assert random.random() != drawn[0][0]
 
 

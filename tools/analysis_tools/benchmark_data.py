@@ -131,12 +131,12 @@ def entropy_decoding(data: bytes) -> float:
 
 def one_pass(steps: list[Step], images: list[str], draws: int) -> tuple[list, list]:
     """Seconds of every stage and the limit, and a checksum, of every sample."""
-    from mmomni.utils.seeding import seed_all
+    from mmomni.utils.seeding import Stream, seed_all
 
     times: list[list[float]] = []
     samples: list[int] = []
     for draw, path in itertools.product(range(draws), images):
-        seed_all(draw, len(samples))
+        seed_all(Stream.TOOL, draw, len(samples))
         seconds = dict.fromkeys(STAGES, 0.0)
         results: dict = dict(img_path=path, seg_map_path=None, seg_fields=[])
         for stage, step in steps:

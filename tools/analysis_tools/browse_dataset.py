@@ -30,7 +30,7 @@ from mmomni.datasets.transforms import LoadManipulationMask, LoadOriginalImage
 from mmomni.engine.launch import config_at_fault, config_path, end_tool, override, read_config
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.jpeg import ImageReadError
-from mmomni.utils.seeding import seed_all
+from mmomni.utils.seeding import Stream, seed_all
 from mmomni.visualization.samples import Drawn, draw_sample, sheets
 
 MODES = ('transformed', 'original')
@@ -73,7 +73,7 @@ def drawn_samples(cfg: Config, phase: str, mode: str) -> Iterator[Drawn]:
     if not loader:
         raise ValueError(f'the config has no {phase}_dataloader; choose another --phase')
     seed = (cfg.get('randomness') or {}).get('seed') or 0
-    seed_all(seed)
+    seed_all(Stream.TOOL, seed)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')):
         dataset = DATASETS.build(loader.dataset)
         options = dict(dataset=dataset, seed=seed)

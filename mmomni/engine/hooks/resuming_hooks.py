@@ -12,7 +12,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmomni.engine.batches import batch_size
 from mmomni.registry import HOOKS
-from mmomni.utils.seeding import seed_all
+from mmomni.utils.seeding import Stream, seed_all
 
 
 @HOOKS.register_module()
@@ -41,7 +41,7 @@ class StepSeedHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Stateless: depends on the place in the run alone."""
-        seed_all(runner.seed, get_rank(), runner.iter)
+        seed_all(Stream.STEP, runner.seed, get_rank(), runner.iter)
 
 
 @HOOKS.register_module()
