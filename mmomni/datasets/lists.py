@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.dist import is_main_process
+
 from mmomni.utils.text import read_text
 
 from .list_columns import AUTHENTIC, LABELS, is_label
 from .list_rows import FURTHER, BadRow, Row, rows_of
+from .presence import absent_files, any_exists
 
 EXPECTED = 'expected `image mask` or `image -` (separated by a tab if names hold blanks or commas)'
 SHOWN = 3
@@ -132,6 +135,9 @@ def pairs_of_list(path: Path, root: str, single: bool = False) -> ListFile:
 def describe_missing(path: Path, root: str, pairs: Sequence[tuple]) -> str:
     """How many files of a list are not there, and which; nothing if all are.
 
+    Of several processes the first one looks at all of them. The others look at a few, and at all if
+    none of these exists: so that each of them raises, or none does.
+
     Args:
         path: The list.
         root: What its paths are relative to.
@@ -141,7 +147,10 @@ def describe_missing(path: Path, root: str, pairs: Sequence[tuple]) -> str:
         FileNotFoundError: Not one is there.
     """
     files = [file for pair in pairs for file in pair[:2] if file is not None]
-    missing = [file for file in files if not osp.isfile(file)]
+    if not is_main_process() and any_exists(files):
+        return ''
+    absent = absent_files(files)
+    missing = [file for file in files if file in absent]
     if not missing:
         return ''
     message = f'{len(missing)} files of {path} do not exist: {missing[:3]}...'

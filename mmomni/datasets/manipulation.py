@@ -129,6 +129,7 @@ class ManipulationDataset(BaseSegDataset):
             )
         kept = indices_of_split(len(pairs), self.held_out, self.split, self.name)
         pairs = [pairs[index] for index in kept]
+        self._name_missing(pairs)
         tampered = sum(mask is not None for _, mask in pairs)
         print_log(
             f'{self.name} ({self.domain}): {tampered} images with a mask, '
@@ -160,21 +161,21 @@ class ManipulationDataset(BaseSegDataset):
         found = pairs_of_list(path, self.data_root or '')
         for note in found.notes:
             print_log(f'{self.name}: {note}', logger='current')
-        return self._existing([(pair.image, pair.mask) for pair in found.pairs], path)
+        return [(pair.image, pair.mask) for pair in found.pairs]
 
-    def _existing(self, pairs: Pairs, path: Path) -> Pairs:
-        missing = describe_missing(path, self.data_root or '', pairs)
-        if missing:
+    def _name_missing(self, pairs: Pairs) -> None:
+        """Of a list file, what is not there; folders name what they hold."""
+        if self.ann_file and (
+            missing := describe_missing(Path(self.ann_file), self.data_root or '', pairs)
+        ):
             print_log(f'{self.name}: {missing}', logger='current', level=logging.ERROR)
-        return pairs
 
     def _pairs_of_stems(self) -> Pairs:
         path = Path(self.ann_file)
         if not path.is_file():
             raise FileNotFoundError(f'{self.name}: expected a list file at {path}, found none')
         lines = text_lines(read_text(path))
-        pairs = pairs_of_stems(lines, *folders_of(self.name, self.data_prefix), self._suffixes)
-        return self._existing(pairs, path)
+        return pairs_of_stems(lines, *folders_of(self.name, self.data_prefix), self._suffixes)
 
     def _pairs_of_folders(self) -> Pairs:
         found = pair_in_folders(*folders_of(self.name, self.data_prefix), self._suffixes)

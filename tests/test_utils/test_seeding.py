@@ -80,7 +80,7 @@ def test_the_step_and_the_sample_of_equal_numbers_draw_differently():
 
     hook, sampler = StepSeedHook(), ReproducibleSampler(range(5), seed=3)
     of_steps, of_samples = [], []
-    for number, index in zip(range(20), sampler):
+    for number, index in zip(range(20), sampler, strict=False):
         hook.before_train_iter(SimpleNamespace(seed=3, iter=number), batch_idx=0)
         of_steps.append(drawn())
         assert index.entropy == (3, 0, number)
