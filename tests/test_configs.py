@@ -160,23 +160,80 @@ def test_optimizer_builds(cfg, model):
     assert sum(len(g['params']) for g in optimizer.param_groups) == len(list(model.parameters()))
 
 
+NORMS = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.modules.batchnorm._BatchNorm)
+ALL_DECAYS = {'demo', 'mini'}  # minutes of training
+RATES = {'backbone.backbone.': 0.3, 'backbone.fph.': 0.3, 'auxiliary_head.': 0.1}
+"""Of ``configs/lite``, by the beginning of a name."""
+
+
+def is_free(module, name):
+    """Whether weight decay has nothing to do there: norms, biases, layer scale, what is looked up.
+
+    ``filters`` of the decoder are convolutions; ``queries`` and embeddings are not multiplied onto
+    features that a norm rescales, so that decay would only pull them to zero.
+    """
+    called_so = name in ('gamma', 'queries') or 'bias' in name
+    return called_so or isinstance(module, (*NORMS, torch.nn.Embedding))
+
+
+@pytest.fixture(scope='module')
+def optimised(cfg, model):
+    """Learning rate and weight decay of every parameter by its name."""
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        optimizer = build_optim_wrapper(model, dict(cfg.optim_wrapper, type='OptimWrapper'))
+    groups = optimizer.optimizer.param_groups
+    of = {id(p): (g['lr'], g['weight_decay']) for g in groups for p in g['params']}
+    return {name: of[id(p)] for name, p in model.named_parameters()}
+
+
+def test_what_decays(cfg, model, optimised):
+    folder = Path(cfg.filename).parent.name
+    expected = {
+        f'{prefix}.{name}'.lstrip('.'): folder in ALL_DECAYS or not is_free(module, name)
+        for prefix, module in model.named_modules()
+        for name, _ in module.named_parameters(recurse=False)
+    }
+    found = {name: decay for name, (_, decay) in optimised.items()}
+    wrong = [name for name, decays in expected.items() if found[name] != 0.05 * decays]
+    assert wrong == []
+    assert {name.split('.')[-1] for name, decays in expected.items() if decays} >= {'weight'}
+
+
+def test_learning_rates_of_parts_stay(cfg, optimised):
+    """Whatever decays, and whatever keys are longer."""
+    folder = Path(cfg.filename).parent.name
+    rates = RATES if folder == 'lite' else {}
+    if folder in ALL_DECAYS:
+        rates = {'auxiliary_head.': 0.1}
+    if cfg.optim_wrapper.paramwise_cfg.custom_keys.keys() == {'table_embedding'}:
+        rates = {}  # frequency-head_*: the head alone
+    base = cfg.optim_wrapper.optimizer.lr
+    for name, (rate, _) in optimised.items():
+        mult = next((mult for start, mult in rates.items() if name.startswith(start)), 1.0)
+        assert rate == pytest.approx(base * mult), name
+
+
+def test_custom_keys_match_what_they_are_for(cfg, model):
+    """A key that matches nothing changes nothing, and nobody is told; here: only of what an
+    ablation has taken out."""
+    names = [name for name, _ in model.named_parameters()]
+    kinds = {type(module).__name__ for module in model.modules()}
+    absent = {
+        'gamma': 'ConvNeXtBlock' not in kinds,
+        'queries': 'QueryAttention' not in kinds,
+        'table_embedding': 'FrequencyPerceptionHead' not in kinds,
+        'auxiliary_head': 'BoxSupervisionHead' not in kinds,  # the other has no parameters
+    }
+    for key in cfg.optim_wrapper.paramwise_cfg.custom_keys:
+        matched = [name for name in names if key in name]
+        assert bool(matched) is not absent.get(key, False), key
+        whole = [f'.{name}.' for name in matched]
+        assert all(f'.{key}.' in name for name in whole), key
+
+
 @pytest.fixture(scope='module')
 def paper():
     return Config.fromfile(ROOT / f'configs/omni_iml/{PAPER.format("base")}.py')
-
-
-def test_no_decay_on_norms_biases_and_layer_scale(paper):
-    """On a small model with every kind of layer the large ones have."""
-    demo = Config.fromfile(next((ROOT / 'configs/demo').glob('*.py')))
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        model = MODELS.build(demo.model)
-        optimizer = build_optim_wrapper(model, paper.optim_wrapper).optimizer
-    decay = {id(p): g['weight_decay'] for g in optimizer.param_groups for p in g['params']}
-    norms = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.modules.batchnorm._BatchNorm)
-    free = {id(p) for m in model.modules() if isinstance(m, norms) for p in m.parameters()}
-    free |= {id(p) for n, p in model.named_parameters() if n.endswith(('.bias', '.gamma'))}
-    wrong = [n for n, p in model.named_parameters() if decay[id(p)] != 0.05 * (id(p) not in free)]
-    assert wrong == []
 
 
 @pytest.mark.parametrize('size', ['small', 'base', 'large'])

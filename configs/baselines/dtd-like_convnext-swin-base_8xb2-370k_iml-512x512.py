@@ -12,3 +12,7 @@ model = dict(
     decode_head=dict(_delete_=True, **_base_.upernet_head),
     auxiliary_head=[_base_.modal_gate_head],
 )
+# a bias by another name, without weight decay as all others
+optim_wrapper = dict(
+    paramwise_cfg=dict(custom_keys=dict(relative_position_bias_table=dict(decay_mult=0.0)))
+)

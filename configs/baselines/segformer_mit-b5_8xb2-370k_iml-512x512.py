@@ -24,3 +24,7 @@ model = dict(
     ),
     auxiliary_head=None,
 )
+# a bias by another name, without weight decay as all others
+optim_wrapper = dict(
+    paramwise_cfg=dict(custom_keys=dict(in_proj_bias=dict(decay_mult=0.0)))
+)

@@ -36,4 +36,8 @@ param_scheduler = [
 ]
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters)
 default_hooks = dict(checkpoint=dict(save_best=None))
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(_delete_=True)))
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys=dict(_delete_=True, table_embedding=dict(decay_mult=0.0))
+    )
+)

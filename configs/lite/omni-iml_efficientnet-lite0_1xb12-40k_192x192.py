@@ -223,11 +223,14 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5),
     paramwise_cfg=dict(
         norm_decay_mult=0.0, bias_decay_mult=0.0,
+        combine_keys=True,  # these rules in parts with a learning rate of their own, too
         custom_keys={
             'backbone.backbone': dict(lr_mult=0.3),  # pretrained, both
             'backbone.fph': dict(lr_mult=0.3),
             # RPN and RoI head have no norm layers: such a learning rate is too high for them.
             'auxiliary_head': dict(lr_mult=0.1),
+            'queries': dict(decay_mult=0.0),
+            'table_embedding': dict(decay_mult=0.0),
         },
     ),
 )

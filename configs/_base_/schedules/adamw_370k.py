@@ -1,6 +1,6 @@
 # Paper, section 4.1: AdamW, 370k iterations, learning rate 1e-4 falling linearly to 1e-6.
-# Ours: weight decay 0.05 (none on norms, biases, layer scale), 1,500 iterations of warm-up,
-# validation on held-out training images.
+# Ours: weight decay 0.05 (none on norms, biases, layer scale, learnable queries and the embedding of
+# the quantisation table), 1,500 iterations of warm-up, validation on held-out training images.
 max_iters = 370_000
 warmup_iters = 1_500
 
@@ -8,7 +8,13 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),
     paramwise_cfg=dict(
-        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys={'gamma': dict(decay_mult=0.0)}
+        norm_decay_mult=0.0, bias_decay_mult=0.0,
+        custom_keys={
+            # parts of names; a longer key takes its parameters from the shorter ones and the rules
+            'gamma': dict(decay_mult=0.0),
+            'queries': dict(decay_mult=0.0),
+            'table_embedding': dict(decay_mult=0.0),
+        },
     ),
 )
 param_scheduler = [
