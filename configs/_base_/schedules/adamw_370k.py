@@ -1,6 +1,6 @@
 # Paper, section 4.1: AdamW, 370k iterations, learning rate 1e-4 falling linearly to 1e-6.
-# Ours: weight decay 0.05 (none on norms, biases, layer scale, learnable queries and the embedding of
-# the quantisation table), 1,500 iterations of warm-up, validation on held-out training images.
+# Ours: weight decay 0.05 (none on norms, biases, layer scale, learnable queries and the embedding
+# of the quantisation table), 1,500 iterations of warm-up, validation on held-out training images.
 max_iters = 370_000
 warmup_iters = 1_500
 

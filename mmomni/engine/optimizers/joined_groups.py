@@ -28,8 +28,8 @@ class JoinedGroups(DefaultOptimWrapperConstructor):
     ``decay_mult``.
 
     Checkpoints of an optimiser hold its groups: those of mmengine's constructor, or of other rules,
-    cannot be resumed with this one, nor the other way round. They hold ``fused``, too: resumed under a torch that has
-    no fused ones on a CPU, the first step ends with an error of torch.
+    cannot be resumed with this one, nor the other way round. They hold ``fused``, too: resumed
+    under a torch that has no fused ones on a CPU, the first step ends with an error of torch.
     """
 
     optimizer_cfg: dict
