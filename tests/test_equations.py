@@ -1,12 +1,17 @@
 """The table of equations in ``docs/model.md`` points at the code, and counts its lines."""
 
 import ast
+import inspect
 import io
 import re
 import tokenize
 from pathlib import Path
 
 import pytest
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+
+from mmomni.models.decode_heads import DynamicWeightDecoder
+from mmomni.models.layers import DynamicFilter
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(
@@ -51,6 +56,20 @@ def test_rows_say_where_the_equation_is_and_how_long(row):
     node = definition(ast.parse(source), row['name'])
     found = (int(row['line']), int(row['lines']))
     assert found == (node.lineno, lines_of_code(source, node))
+
+
+def test_choices_of_ours_are_those_of_the_code():
+    """Where the paper names no number, the page names the one that the code has."""
+    text = re.sub(r'\s+', ' ', (ROOT / 'docs/model.md').read_text(encoding='utf-8'))
+    arguments = inspect.signature(DynamicWeightDecoder).parameters
+    dropout = inspect.signature(BaseDecodeHead).parameters['dropout_ratio'].default
+    assert f'`C` = {arguments["channels"].default} in the decoder' in text
+    assert f"Dropout {dropout} before the decoder's last convolution" in text
+    filters = DynamicFilter(8, 4, 2, dict(type='BN'))
+    assert (filters.attention.out_features, len(filters.filters)) == (4, 4)
+    assert 'four scalars per sample, one for each `W_i`' in text
+    assert 'rounded to the nearest' in text
+    assert 'hard in training' in text
 
 
 @pytest.mark.parametrize('equation', EQUATIONS)

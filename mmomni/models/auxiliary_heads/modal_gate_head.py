@@ -21,8 +21,8 @@ class ModalGateHead(BaseModule):
 
     ``L_MG = CE(P_rgb, L) + CE(P_fused, L) + CE(P_cls, L_c)``. Without a learned gate
     (``P_cls`` is ``None``), or without frequency features (``P_fused`` is ``None``), the terms
-    that remain. Samples without a tampered pixel have no ``L_c`` and are left out of the gate's
-    term; a batch of nothing else has 0 there.
+    that remain. Ours: samples without a tampered pixel have no ``L_c`` (see :func:`gate_label`) and
+    are left out of the gate's term; a batch of nothing else has 0 there.
 
     Args:
         in_index: Places of ``P_rgb``, ``P_fused``, ``P_cls`` among the inputs.

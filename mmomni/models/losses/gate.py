@@ -22,8 +22,8 @@ def tampered_iou(logits: Tensor, labels: Tensor) -> Tensor:
 def gate_label(p_rgb: Tensor, p_fused: Tensor, labels: Tensor, margin: float = 0.1) -> Tensor:
     """``L_c`` (B,): 1 (vision) where ``IoU(P_rgb, L) > IoU(P_fused, L) + margin``, else 0.
 
-    NaN for samples without a tampered pixel. They say nothing about the modality: there any IoU is
-    1 or 0, and a single false pixel would decide.
+    NaN for samples without a tampered pixel, of which the paper says nothing (ours). They say
+    nothing about the modality: any IoU is 1 or 0 there, and a single false pixel would decide.
     """
     label = (tampered_iou(p_rgb, labels) > tampered_iou(p_fused, labels) + margin).float()
     return label.masked_fill(~(labels == 1).flatten(1).any(dim=1), torch.nan)

@@ -184,6 +184,57 @@ def test_batch_without_tampering_is_no_loss_of_the_gate(predictions, make_sample
     assert torch.autograd.grad(losses['loss_gate'], predictions[2])[0].count_nonzero() == 0
 
 
+def gate_step(maps, masks, logits, make_sample):
+    """The gate's loss, and its gradient, of coarse predictions and masks (H, W) of 0 and 1."""
+    p_cls = torch.tensor(logits, requires_grad=True)
+    p_rgb, p_fused = (8 * as_logits(*each).float() for each in maps)
+    losses = loss_of([p_rgb, p_fused, p_cls], [make_sample(mask) for mask in masks])
+    (gradient,) = torch.autograd.grad(losses['loss_gate'], p_cls)
+    return losses['loss_gate'].item(), gradient.tolist()
+
+
+@pytest.mark.parametrize('modality', ['rgb', 'fused'])
+@pytest.mark.parametrize('others', ['authentic', 'ignored'])
+def test_one_false_pixel_changes_nothing_for_the_gate(modality, others, make_sample):
+    """With "an empty union scores 1" it turned the label, for every crop beside the forgery."""
+    untouched = np.zeros((8, 16))
+    masks = [np.full((8, 16), 255.0 * (others == 'ignored')), untouched.copy()]
+    masks[1][:, :8] = 1
+    found = []
+    for false_pixels in (0, 1, 40):
+        maps = dict(rgb=[untouched.copy(), masks[1]], fused=[untouched.copy(), untouched])
+        maps[modality][0].flat[:false_pixels] = 1
+        found.append(gate_step(maps.values(), masks, [0.3, -0.4], make_sample))
+    assert found[0] == found[1] == found[2]
+    assert found[0][1][0] == 0
+
+
+@pytest.mark.parametrize('authentic', [0, 1, 3])
+def test_samples_with_tampering_teach_as_if_they_were_alone(authentic, make_sample):
+    """Mean over those alone, in float64 by hand: vision is right for the first, not the second."""
+    empty, full = np.zeros((8, 16)), np.ones((8, 16))
+    maps = [[*part, *[empty] * authentic] for part in ((full, empty), (empty, full))]
+    logits, labels = np.array([0.3, -0.4]), np.array([1.0, 0.0])
+    probability = 1 / (1 + np.exp(-logits))
+    loss = -np.log(np.where(labels == 1, probability, 1 - probability)).mean()
+    gradient = (probability - labels) / 2
+    found = gate_step(
+        maps, [full, full] + [empty] * authentic, [*logits] + [5.0] * authentic, make_sample
+    )
+    assert found[0] == pytest.approx(loss, rel=1e-6)
+    assert found[1] == pytest.approx([*gradient] + [0.0] * authentic, rel=1e-6)
+
+
+def test_authentic_batch_leaves_the_gate_a_gradient_of_zero_not_none(make_sample):
+    """DDP waits for the gradient of every parameter."""
+    gate = torch.nn.Linear(4, 1)
+    empty = 8 * as_logits(*[np.zeros((8, 16))] * 3).float()
+    p_cls = gate(torch.randn(3, 4)).squeeze(1)
+    samples = [make_sample(np.zeros((8, 16)))] * 3
+    loss_of([empty, empty.clone(), p_cls], samples)['loss_gate'].backward()
+    assert all(p.grad is not None and not p.grad.any() for p in gate.parameters())
+
+
 CE = dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True)
 DICE = dict(type='mmomni.RegionLoss', loss_name='loss_dice')
 
