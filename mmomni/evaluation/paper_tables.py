@@ -1,103 +1,24 @@
-"""The figures of the paper, and tables that set one's own beside them.
-
-Sets are keyed by ``(domain, name)``; figures by the name of a set or of an average.
-"""
+"""Tables that set one's own figures beside those of the paper."""
 
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+
+from .published import (
+    PAPER_AVERAGES,
+    PAPER_READINGS,
+    PAPER_SETS,
+    TOTAL,
+    Figures,
+    Key,
+    paper_figures,
+)
 
 SCORES = ('IoU', 'F1', 'precision', 'recall')
 COUNTS = ('tampered', 'authentic', 'unreadable', 'skipped')
-TOTAL = 'average'
+READING_NOTE = "as the paper's table fits; its text, and the averages: "
 PLUS = ' + '  # joins the protocols of an average
-Key = tuple[str, str]
-
-# ---- the paper ---------------------------------------------------------------------------------
-
-PAPER_SETS: dict[Key, str] = {
-    ('natural', 'CASIAv1'): 'per_image',
-    ('natural', 'Coverage'): 'per_image',
-    ('natural', 'CocoGlide'): 'per_image',
-    ('natural', 'NIST16'): 'per_image',
-    ('natural', 'IMD20'): 'per_image',
-    ('document', 'SACP'): 'per_image',
-    ('document', 'DocTamper-TestingSet'): 'doctamper',
-    ('document', 'DocTamper-FCD'): 'doctamper',
-    ('document', 'DocTamper-SCD'): 'doctamper',
-    ('face', 'FaceShifter'): 'per_image',
-}
-"""The test sets (section 4.1), in the order of its tables, and the protocol each is scored by."""
-
-PAPER_AVERAGES: dict[str, tuple[Key, ...]] = {
-    'natural without IMD20': tuple(PAPER_SETS)[:4],
-    'natural': tuple(PAPER_SETS)[:5],
-    'document': tuple(PAPER_SETS)[5:9],
-    'face': tuple(PAPER_SETS)[9:],
-}
-"""Means over sets; the total is the mean of the three domains."""
-
-
-class Figures(NamedTuple):
-    """What the paper reports of one set or average: in which table, and scores in [0, 1]."""
-
-    table: int
-    scores: dict[str, float]
-
-
-def _averages(table: int, *figures: float) -> dict[str, Figures]:
-    """IoU and F1 of natural, document, face and of their average, as Tables 5 and 6 list them."""
-    names = ('natural', 'document', 'face', TOTAL)
-    return {
-        name: Figures(table, dict(IoU=iou, F1=f1))
-        for name, iou, f1 in zip(names, figures[::2], figures[1::2], strict=True)
-    }
-
-
-PAPER_ROWS: dict[str, dict[str, Figures]] = {
-    'Omni-IML': {
-        'CASIAv1': Figures(1, dict(IoU=0.798, F1=0.834)),
-        'Coverage': Figures(1, dict(IoU=0.524, F1=0.576)),
-        'CocoGlide': Figures(1, dict(IoU=0.448, F1=0.505)),
-        'NIST16': Figures(1, dict(IoU=0.556, F1=0.630)),
-        'IMD20': Figures(1, dict(IoU=0.662, F1=0.740)),
-        'natural without IMD20': Figures(1, dict(IoU=0.582, F1=0.636)),
-        'natural': Figures(1, dict(IoU=0.598, F1=0.657)),
-        'SACP': Figures(2, dict(IoU=0.714, F1=0.820)),
-        'DocTamper-TestingSet': Figures(
-            2, dict(IoU=0.842, precision=0.837, recall=0.802, F1=0.819)
-        ),
-        'DocTamper-FCD': Figures(2, dict(IoU=0.750, precision=0.901, recall=0.760, F1=0.824)),
-        'DocTamper-SCD': Figures(2, dict(IoU=0.685, precision=0.760, recall=0.786, F1=0.773)),
-        'document': Figures(3, dict(IoU=0.748, F1=0.809)),
-        'FaceShifter': Figures(4, dict(IoU=0.822, precision=0.993, recall=0.826, F1=0.902)),
-        'face': Figures(3, dict(IoU=0.822, F1=0.902)),
-        TOTAL: Figures(3, dict(IoU=0.723, F1=0.789)),
-    },
-    'Baseline': _averages(5, 0.451, 0.544, 0.509, 0.580, 0.809, 0.888, 0.589, 0.670),
-    'w.o. MG': _averages(5, 0.500, 0.552, 0.609, 0.672, 0.810, 0.890, 0.639, 0.704),
-    'w.o. MG*': _averages(5, 0.568, 0.632, 0.625, 0.673, 0.811, 0.889, 0.668, 0.731),
-    'w.o. DWD': _averages(5, 0.477, 0.567, 0.515, 0.580, 0.815, 0.894, 0.602, 0.680),
-    'w.o. DW': _averages(5, 0.562, 0.625, 0.692, 0.765, 0.820, 0.901, 0.691, 0.763),
-    'w.o. AE': _averages(5, 0.547, 0.601, 0.662, 0.726, 0.819, 0.900, 0.676, 0.742),
-    'ConvNeXt-Small': _averages(6, 0.588, 0.648, 0.736, 0.793, 0.821, 0.901, 0.715, 0.781),
-    'ConvNeXt-Large': _averages(6, 0.605, 0.665, 0.770, 0.829, 0.836, 0.910, 0.737, 0.801),
-}
-"""Rows that a config can be compared with (its ``paper_row``): Tables 1 to 4, 5 and 6."""
-
-
-def paper_figures(row: str | None) -> dict[str, Figures]:
-    """The figures of a row by set and average, of ``None`` none; ``ValueError`` for no such row."""
-    if row is None:
-        return {}
-    if row not in PAPER_ROWS:
-        raise ValueError(f'paper_row must be one of {tuple(PAPER_ROWS)}, got {row!r}')
-    return PAPER_ROWS[row]
-
-
-# ---- tables ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -157,15 +78,21 @@ def build_tables(
         paper_row: See :func:`paper_figures`.
     """
     figures = paper_figures(paper_row)
+    found = _by_set(metrics)
     rows = {
         key: _set_row(key, by_protocol, (test_inputs or {}).get(key, ''), figures)
-        for key, by_protocol in _by_set(metrics).items()
+        for key, by_protocol in found.items()
     }
     papers = {key: rows.pop(key) for key in PAPER_SETS if key in rows}
+    readings = {
+        key: _reading_row(papers[key], {protocol: found[key][protocol]}, figures)
+        for key, protocol in PAPER_READINGS.items()
+        if key in papers and protocol in found[key] and papers[key].protocol != protocol
+    }
     tables = []
     if papers:
         title = f'paper: {paper_row}' if paper_row else 'sets of the paper'
-        tables.append(Table(title, _paper_rows(papers, missing, figures)))
+        tables.append(Table(title, _paper_rows(papers, readings, missing, figures)))
     if rows:
         tables.append(Table('other sets' if papers else 'results', _other_rows(rows)))
     return tables
@@ -190,9 +117,10 @@ def _set_row(
     by_protocol: Mapping[str, Mapping[str, float]],
     test_input: str,
     figures: Mapping[str, Figures],
+    wanted: str | None = None,
 ) -> Row:
     domain, name = key
-    wanted = PAPER_SETS.get(key, 'per_image')
+    wanted = wanted or PAPER_SETS.get(key, 'per_image')
     choices = [each for each in (wanted, 'per_image') if each in by_protocol]
     protocol = (choices or list(by_protocol))[0]
     values = by_protocol[protocol]
@@ -213,14 +141,34 @@ def _set_row(
     return row
 
 
+def _reading_row(
+    row: Row, by_protocol: Mapping[str, Mapping[str, float]], figures: Mapping[str, Figures]
+) -> Row:
+    """The set of a row by its other protocol."""
+    (protocol,) = by_protocol
+    key = row.domain, row.name
+    reading = _set_row(key, by_protocol, row.test_input, figures, protocol)
+    note = READING_NOTE + PAPER_SETS[key]
+    return replace(
+        reading,
+        name=f'{row.name} ({protocol})',
+        note=f'{note}, {reading.note}' if reading.note else note,
+    )
+
+
 def _paper_rows(
-    found: Mapping[Key, Row], missing: Collection[Key], figures: Mapping[str, Figures]
+    found: Mapping[Key, Row],
+    readings: Mapping[Key, Row],
+    missing: Collection[Key],
+    figures: Mapping[str, Figures],
 ) -> list[Row]:
     rows: list[Row] = []
     domains: list[Row] = []
     for domain in dict.fromkeys(domain for domain, _ in PAPER_SETS):
         keys = [key for key in PAPER_SETS if key[0] == domain and key in {*found, *missing}]
-        rows += [found.get(key) or _missing(key, figures) for key in keys]
+        for key in keys:
+            rows.append(found.get(key) or _missing(key, figures))
+            rows += [readings[key]] if key in readings else []
         for name, members in PAPER_AVERAGES.items():
             present = [found[key] for key in members if key in found]
             if members[0][0] == domain and any(row.scores for row in present):

@@ -181,10 +181,30 @@ def doctamper_set(images, batch_size=None):
     }
 
 
+def pooled_set(images):
+    """All pixels that count as one image."""
+    called, real = (
+        np.concatenate([each[target != 255] for each, target in maps])
+        for maps in (
+            [(probability > 0.5, target) for probability, target in images],
+            [(target == 1, target) for _, target in images],
+        )
+    )
+    i = (called & real).sum()
+    precision, recall = (i / each.sum() if each.any() else 0.0 for each in (called, real))
+    return {
+        'IoU': i / (called | real).sum(),
+        'precision': precision,
+        'recall': recall,
+        'F1': 2 * i / (called.sum() + real.sum()),
+    }
+
+
 SETS = {
     'per_image': lambda images: average(images, per_image),
     'doctamper': doctamper_set,
     'doctamper_batch6': lambda images: doctamper_set(images, batch_size=6),
+    'pooled': pooled_set,
     'imdlbenco': lambda images: average(images, imdlbenco),
     'imdlbenco_permuted': lambda images: average(images, imdlbenco_permuted),
     'trufor': lambda images: average(images, trufor),

@@ -1,16 +1,15 @@
 """Tables beside the paper's figures: which protocol, which average, what compares."""
 
 import math
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
-from mmomni.evaluation.paper_tables import (
-    PAPER_AVERAGES,
-    PAPER_ROWS,
-    PAPER_SETS,
-    build_tables,
-)
+from mmomni.evaluation.paper_tables import build_tables
+from mmomni.evaluation.published import PAPER_AVERAGES, PAPER_READINGS, PAPER_ROWS, PAPER_SETS
 
+ROOT = Path(__file__).resolve().parents[2]
 NATURAL = [key for key in PAPER_SETS if key[0] == 'natural']
 DOCTAMPER = [key for key in PAPER_SETS if key[1].startswith('DocTamper')]
 
@@ -68,6 +67,123 @@ def test_doctamper_f1_of_the_paper_is_that_of_its_mean_precision_and_recall():
         scores = PAPER_ROWS['Omni-IML'][name].scores
         p, r = scores['precision'], scores['recall']
         assert scores['F1'] == pytest.approx(2 * p * r / (p + r), abs=1e-3)
+
+
+TABLE_4 = {
+    'TruFor (official)': (0.631, 0.984, 0.638, 0.774),
+    'TruFor (face re-trained)': (0.814, 0.990, 0.819, 0.896),
+    'HiFi-Net (natural)': (0.255, 0.439, 0.379, 0.407),
+    'HiFi-Net (face)': (0.784, 0.866, 0.800, 0.815),
+    'Omni-IML': (0.822, 0.993, 0.826, 0.902),
+}
+"""IoU, precision, recall, F1 of FaceShifter in the paper."""
+HALF = 0.0005  # all are rounded to three digits
+
+
+def f1_of(precision, recall):
+    return 2 * precision * recall / (precision + recall)
+
+
+def iou_of(f1):
+    return f1 / (2 - f1)
+
+
+def meets(value, function, *arguments):
+    """Whether rounded numbers may obey a growing function."""
+    low, high = (function(*(x + d for x in arguments)) for d in (-HALF, HALF))
+    return low <= value + HALF and value - HALF <= high
+
+
+@pytest.mark.parametrize(
+    ('row', 'of_precision_and_recall', 'of_f1'),
+    [
+        ('TruFor (official)', True, True), ('TruFor (face re-trained)', True, False),
+        ('HiFi-Net (natural)', True, True), ('HiFi-Net (face)', False, False),
+        ('Omni-IML', True, True),
+    ],
+)  # fmt: skip
+def test_which_rows_of_the_face_table_fit_pooled_counts(row, of_precision_and_recall, of_f1):
+    """Three of five, the paper's own among them; the IoU of others is above ``F1 / (2 - F1)``, as
+    means over images are."""
+    iou, precision, recall, f1 = TABLE_4[row]
+    assert meets(f1, f1_of, precision, recall) is of_precision_and_recall
+    assert meets(iou, iou_of, f1) is of_f1
+    assert of_f1 or iou > iou_of(f1)
+
+
+def test_the_face_row_of_the_paper_is_in_its_table():
+    scores = PAPER_ROWS['Omni-IML']['FaceShifter'].scores
+    names = ('IoU', 'precision', 'recall', 'F1')
+    assert tuple(scores[name] for name in names) == TABLE_4['Omni-IML']
+
+
+def test_face_rows_of_the_ablations_that_do_not_fit_are_means_over_images():
+    """So that not one reading fits all of the paper."""
+    fits = {}
+    for row, figures in PAPER_ROWS.items():
+        iou, f1 = (figures['face'].scores[name] for name in ('IoU', 'F1'))
+        fits[row] = meets(iou, iou_of, f1)
+        assert fits[row] or iou > iou_of(f1)
+    assert [row for row in fits if not fits[row]] == ['Baseline', 'w.o. MG', 'w.o. MG*', 'w.o. DWD']
+
+
+def test_no_natural_set_of_the_paper_fits_pooled_counts():
+    figures = PAPER_ROWS['Omni-IML']
+    for _, name in NATURAL:
+        scores = figures[name].scores
+        assert not meets(scores['IoU'], iou_of, scores['F1'])
+        assert scores['IoU'] > iou_of(scores['F1'])
+
+
+# ---- two readings of one set -------------------------------------------------------------------
+
+FACE = ('face', 'FaceShifter')
+
+
+def with_reading(**counts):
+    return all_sets() | metrics_of(FACE, 'pooled', iou=0.25, f1=0.4, **counts)
+
+
+def test_both_readings_of_the_face_set_are_rows_by_name():
+    rows = rows_of(with_reading())
+    assert list(rows)[-4:] == ['FaceShifter', 'FaceShifter (pooled)', 'face', 'average']
+    mean, pooled = rows['FaceShifter'], rows['FaceShifter (pooled)']
+    assert (mean.protocol, pooled.protocol) == ('per_image', 'pooled')
+    assert (mean.scores['IoU'], pooled.scores['IoU']) == (1.0, 0.25)
+    assert mean.paper == pooled.paper == PAPER_ROWS['Omni-IML']['FaceShifter'].scores
+    assert mean.table == pooled.table == 4
+    assert (mean.note, pooled.note) == (
+        '', "as the paper's table fits; its text, and the averages: per_image"
+    )
+
+
+def test_averages_take_one_reading_and_count_its_images_once():
+    rows, other = rows_of(with_reading()), rows_of(all_sets())
+    for name in ('face', 'average'):
+        assert rows[name] == other[name]
+
+
+def test_notes_of_the_other_reading_are_its_own():
+    note = rows_of(with_reading(authentic=5))['FaceShifter (pooled)'].note
+    assert note == "as the paper's table fits; its text, and the averages: per_image, 5 authentic"
+
+
+def test_another_set_has_no_second_reading():
+    rows = rows_of(all_sets() | metrics_of(('natural', 'CASIAv1'), 'pooled'))
+    assert 'CASIAv1 (pooled)' not in rows
+
+
+def test_pooled_alone_is_named_and_not_compared():
+    rows = rows_of(metrics_of(FACE, 'pooled'))
+    assert list(rows) == ['FaceShifter', 'face', 'average']
+    row = rows['FaceShifter']
+    assert (row.protocol, row.paper, row.note) == ('pooled', {}, 'the paper: per_image')
+
+
+def test_the_configs_of_the_paper_score_all_that_its_tables_take():
+    cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/omni-iml.py')
+    scored = {m.protocol for m in cfg.test_evaluator if m.type == 'mmomni.ManipulationMetric'}
+    assert scored == {*PAPER_SETS.values(), *PAPER_READINGS.values()}
 
 
 # ---- everything is there -----------------------------------------------------------------------

@@ -5,8 +5,8 @@ from mmomni.evaluation.functional import PROTOCOLS, Eps, build_protocol
 
 def test_protocols_of_the_field():
     assert list(PROTOCOLS) == [
-        'per_image', 'doctamper', 'doctamper_batch6', 'imdlbenco', 'imdlbenco_permuted', 'trufor',
-        'catnet',
+        'per_image', 'doctamper', 'doctamper_batch6', 'pooled', 'imdlbenco', 'imdlbenco_permuted',
+        'trufor', 'catnet',
     ]  # fmt: skip
     assert all(protocol.name == name for name, protocol in PROTOCOLS.items())
 
@@ -33,7 +33,8 @@ def test_base_is_per_image_unless_given():
 
 @pytest.mark.parametrize(
     ('protocol', 'expected'),
-    [('per_image', False), ('doctamper', False), ('catnet', False), ('imdlbenco', True),
+    [('per_image', False), ('doctamper', False), ('pooled', False), ('catnet', False),
+     ('imdlbenco', True),
      ('trufor', True), (dict(name='mine', threshold=0.4), True),
      (dict(name='mine', threshold='best'), True)],
 )  # fmt: skip

@@ -135,6 +135,7 @@ _TABLE = (
     ),
     _DOCTAMPER,
     replace(_DOCTAMPER, name='doctamper_batch6', batch_size=6),
+    Protocol('pooled', _REGION, 'pooled', empty_gt='skip', eps=Eps()),
     _IMDLBENCO,
     replace(_IMDLBENCO, name='imdlbenco_permuted', permute=True),
     Protocol(
