@@ -34,7 +34,8 @@ METRICS = [
 HEADLINES = [
     'selection/mIoU', 'gate/mIoU', 'image_level/max/AUC', 'image_level/top_k_mean/AUC', 'mine/mIoU',
     'per_image/mIoU', 'doctamper/mIoU', 'doctamper_batch6/mIoU', 'pooled/mIoU',
-    'imdlbenco/mIoU', 'imdlbenco_permuted/mIoU', 'trufor/mDice', 'catnet/mIoU', 'own/mAcc', 'own/mAP',
+    'imdlbenco/mIoU', 'imdlbenco_permuted/mIoU', 'trufor/mDice', 'catnet/mIoU', 'own/mAcc',
+    'own/mAP',
 ]  # fmt: skip
 AVERAGES = {'mIoU': ('IoU_chosen', 'IoU', 'mIoU'), 'mDice': ('F1',), 'mAcc': ('recall',),
             'mAP': ('AP',), 'AUC': ('AUC',)}  # fmt: skip
