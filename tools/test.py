@@ -29,7 +29,9 @@ from mmomni.engine.launch import (
     leave_ranks,
     override,
     read_config,
+    run_at_fault,
 )
+from mmomni.engine.outputs import guard_outputs
 from mmomni.engine.test_time import augment_tests
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
@@ -147,12 +149,13 @@ def main() -> None:
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)
-    with config_at_fault(cfg):
+    with config_at_fault(cfg), run_at_fault(cfg):
         runner = Runner.from_cfg(cfg)
         demand(demand_fit, segmentor_of(runner), args.checkpoint)
         report.name_absent()
         results = ResultsHook(report)
         runner.register_hook(results)
+        guard_outputs(runner)
         metrics = runner.test()
         leave_ranks()
         results.demand()
