@@ -29,7 +29,7 @@ from mmomni.engine.hooks import (
 from mmomni.engine.hooks.results_hook import ResultsHook
 from mmomni.evaluation.metrics import ManipulationMetric, SelectionMetric
 
-GUARD = 100
+GUARD = 400
 """Seconds after which processes that wait for ever are ended."""
 IMAGES = 6
 BAD = 3  # of rank 1
