@@ -130,8 +130,8 @@ def demand_complete(runner: Runner, metrics: dict) -> None:
     scored = [f'{failed} images were not scored'] * bool(failed)
     drawn = [f'not all was drawn by {", ".join(lacking)}'] * bool(lacking)
     if scored or drawn:
-        results = osp.join(runner.work_dir, 'results.json')
-        end_tool(f'{" and ".join([*scored, *drawn])}; the log says why. All other scores: {results}')
+        what, results = ' and '.join([*scored, *drawn]), osp.join(runner.work_dir, 'results.json')
+        end_tool(f'{what}; the log says why. All other scores: {results}')
 
 
 def segmentor_of(runner: Runner) -> nn.Module:

@@ -22,7 +22,7 @@ DEAD_WORKER = re.compile(
     r'DataLoader worker \(pid\(?s?\)? (?P<pid>[\d, ]+)\) '
     r'(is killed by signal: (?P<signal>[\w ]+)|exited unexpectedly)'
 )
-SHARED_MEMORY = re.compile(r'shared memory|/torch_\d+')
+NO_SHARED = re.compile(r'unable to (write|mmap|resize|allocate).*(/torch_|shared memory)')
 LOST_RANK = re.compile(
     r'Connection (closed|reset) by (remote )?peer|Broken pipe|Socket Timeout|remote process exited|'
     r'ncclRemoteError|Timed out (waiting|after)|Wait timeout|timed out in [\d.]+ms',
@@ -130,7 +130,8 @@ def _target(error: BaseException) -> str | os.PathLike | None:
     for known in reversed(places):
         for name in TARGETS:
             value = known.get(name)
-            if isinstance(value, str | os.PathLike) and os.path.isdir(os.path.dirname(value) or '.'):
+            is_path = isinstance(value, str | os.PathLike)
+            if is_path and os.path.isdir(os.path.dirname(value) or '.'):
                 return value
     return None
 
@@ -152,9 +153,8 @@ def _dead_worker(chain: list[BaseException], cfg: Config) -> str:
     by_signal = next((match for match in found if match['signal']), None)
     if by_signal is not None and by_signal['signal'].startswith('Bus error'):
         return _bus_error(by_signal['pid'], cfg)
-    if any(isinstance(e, RuntimeError) and SHARED_MEMORY.search(str(e)) for e in chain):
-        if found or any('No space left' in text or 'unable to' in text for text in texts):
-            return f'shared memory (/dev/shm) is full: {_less_shared(cfg)}'
+    if any(isinstance(error, RuntimeError) and NO_SHARED.search(str(error)) for error in chain):
+        return f'shared memory (/dev/shm) is full: {_less_shared(cfg)}'
     if not found:
         return ''
     match = by_signal or found[0]
@@ -179,8 +179,8 @@ def _bus_error(pid: str, cfg: Config) -> str:
             return str(error)
     whole = f', nor an LMDB that is cut (looked at: {", ".join(roots)})' if roots else ''
     return (
-        f'a process that loads data ({pid}) met a bus error. Where no file was cut or changed while '
-        f'it was read{whole}, shared memory (/dev/shm) is full: {_less_shared(cfg)}'
+        f'a process that loads data ({pid}) met a bus error. Where no file was cut or changed '
+        f'while it was read{whole}, shared memory (/dev/shm) is full: {_less_shared(cfg)}'
     )
 
 

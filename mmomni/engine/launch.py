@@ -97,7 +97,8 @@ def _leave_at_once(line: str) -> NoReturn:
     """
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         end_tool(line)
-    print(f'{_name()}: rank {torch.distributed.get_rank()}: {line}', file=sys.stderr, flush=True)
+    sys.stderr.write(f'{_name()}: rank {torch.distributed.get_rank()}: {line}\n')
+    sys.stderr.flush()
     sys.stdout.flush()
     os._exit(1)
 
@@ -135,7 +136,7 @@ def allow_cpu_ranks(cfg: Config) -> None:
         raise ValueError(
             f'env_cfg.dist_cfg.timeout: expected a number of seconds, got {timeout!r}'
         )
-    limit = {} if timeout is None else dict(timeout=timedelta(seconds=timeout))
+    limit: dict[str, Any] = {} if timeout is None else dict(timeout=timedelta(seconds=timeout))
     torch.distributed.init_process_group(backend, **limit)
     wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
     wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)

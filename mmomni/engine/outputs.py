@@ -100,7 +100,7 @@ def keep_traceback(text: str) -> str:
         return ''
     own = [each for each in logger.handlers if isinstance(each, logging.FileHandler)]
     try:
-        if own:
+        if own and own[0].stream is not None:
             own[0].stream.write(f'{text}\n')
             own[0].flush()
             return own[0].baseFilename

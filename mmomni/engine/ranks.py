@@ -16,7 +16,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 WHY = {
     'SIGKILL': 'by the system for want of memory (dmesg tells), by a scheduler or by hand',
     'SIGBUS': 'a file that was cut while it was read (an LMDB), or /dev/shm is full (--shm-size)',
-    'SIGABRT': 'mostly because another process was waited for too long, or the GPU failed; see above',
+    'SIGABRT': 'mostly as another process was waited for too long, or the GPU failed; see above',
     'SIGSEGV': 'a crash of a library; see above',
     'SIGTERM': 'from outside, as schedulers do when the time is over',
 }
@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         torchrun.run(options)
     except ChildFailedError as error:
-        print(f'{how_it_ended(error.failures)}; {_go_on(options)}', file=sys.stderr)
+        sys.stderr.write(f'{how_it_ended(error.failures)}; {_go_on(options)}\n')
         return 1
     except SignalException as error:
-        print(f'ended by {error.sigval.name}; {_go_on(options)}', file=sys.stderr)
+        sys.stderr.write(f'ended by {error.sigval.name}; {_go_on(options)}\n')
         return 128 + error.sigval
     return 0
 
@@ -54,7 +54,7 @@ def how_it_ended(failures: dict[int, Any]) -> str:
         how = f'was ended by {name} ({WHY.get(name, "a signal")})'
     else:
         how = f'ended with exit status {first.exitcode}, for the reason above'
-    return f'rank {rank} (process {first.pid}) {how}, and so all other processes were ended'
+    return f'rank {rank} (process {first.pid}) {how}, and no other goes on'
 
 
 def _go_on(options: Any) -> str:

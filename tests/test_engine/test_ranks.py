@@ -14,7 +14,7 @@ from mmomni.engine.ranks import how_it_ended
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = 500
 
-SCRIPT = '''
+SCRIPT = """
 import os, signal, sys
 import torch
 from mmengine.config import Config
@@ -28,7 +28,7 @@ with run_at_fault(cfg, is_training=True):
         if step == 3 and os.environ['RANK'] == '1':
             os.kill(os.getpid(), signal.SIGKILL)
         torch.distributed.all_reduce(torch.ones(3))
-'''
+"""
 
 
 def failure(exitcode, timestamp=0):

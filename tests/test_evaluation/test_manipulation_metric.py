@@ -298,7 +298,7 @@ def test_an_undefined_prediction_is_counted_and_named_and_never_a_score(pixel, p
     expected = evaluate(samples[:1], protocol=protocol)
     found = evaluate(samples, protocol=protocol)
     groups = ('datasets/natural/a', 'domains/natural', 'average')
-    assert {key: found.pop(f'{protocol}/{key}/failed') for key in groups} == dict.fromkeys(groups, 1)
+    assert [found.pop(f'{protocol}/{key}/failed') for key in groups] == [1, 1, 1]
     assert found == pytest.approx(expected, nan_ok=True)
     (line,) = [line for line in log if 'bad.jpg' in line]
     assert 'rank 0, bad.jpg: expected finite logits' in line
@@ -328,7 +328,7 @@ def test_an_error_of_one_image_costs_only_its_score(log):
     assert found['per_image/average/tampered'] == 2
     assert found['per_image/average/failed'] == 1
     assert any('rank 0, wrong.jpg: ValueError: ' in line for line in log)
-    with pytest.raises(ValueError, match='differ in size|size'):
+    with pytest.raises(ValueError, match='size'):
         evaluate([wrong, iou(1, 2)])
 
 
