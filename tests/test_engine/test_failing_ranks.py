@@ -5,6 +5,8 @@ All cases share the same two processes, as each start costs seconds of imports.
 
 import json
 import os
+import re
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -264,6 +266,32 @@ def test_a_metric_names_rank_and_file(two):
     _, logs, folder = two
     line = f'rank 1, {folder}/images/{BAD}.png: ValueError: '
     assert line in logs['AreaPlotHook-metric']
+
+
+@pytest.mark.parametrize(
+    ('failed', 'complete', 'expected'),
+    [
+        (2, True, 'test.py: 2 images were not scored; the log says why'),
+        (0, False, 'not all was drawn by AreaPlotHook; the log says why'),
+        (1, False, '1 images were not scored and not all was drawn by AreaPlotHook; the log'),
+    ],
+)
+def test_the_tool_ends_by_what_is_not_complete(failed, complete, expected, load_tool, monkeypatch):
+    tool, hook = load_tool('test.py'), AreaPlotHook()
+    monkeypatch.setattr(sys, 'argv', ['test.py'])
+    if not complete:
+        with hook.noting_failure('no picture'):
+            raise ValueError('why')
+    runner = SimpleNamespace(hooks=[hook], work_dir='work')
+    metrics = {'per_image/average/failed': failed} if failed else {}
+    with pytest.raises(SystemExit, match=re.escape(expected)) as ended:
+        tool.demand_complete(runner, metrics)
+    assert ended.value.code.endswith('work/results.json')
+
+
+def test_the_tool_ends_well_where_all_is_complete(load_tool):
+    runner = SimpleNamespace(hooks=[AreaPlotHook()], work_dir='work')
+    load_tool('test.py').demand_complete(runner, {'per_image/average/IoU': 1.0})
 
 
 def test_results_that_cannot_be_written_wait_for_the_end(two):
