@@ -61,7 +61,7 @@ def image(number, folder):
 
 
 class Report:
-    """Writes the scores, as those of tools/test.py does."""
+    """Writes the scores."""
 
     def __init__(self, path):
         self.path = path
@@ -169,8 +169,7 @@ def run_case(rank, folder, name, fault, report=Report):
     hook = build(name, folder)
     fault(rank, hook, samples)
     results = ResultsHook(report(folder / 'results.json'))
-    # Before the others by its priority, which a list does not know.
-    hooks = [results, hook]
+    hooks = [results, hook]  # by its priority
     evaluator = Evaluator([ManipulationMetric(), SelectionMetric()])
     run_test(runner_of(rank, folder, samples), hooks, samples, evaluator)
     return dict(complete=hook.is_complete, results=repr(results.error))
