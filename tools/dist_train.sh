@@ -4,7 +4,7 @@ set -euo pipefail
 CONFIG=$1
 GPUS=$2
 
-python -m torch.distributed.run \
+python -m mmomni.engine.ranks \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
     --nproc_per_node="$GPUS" \

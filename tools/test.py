@@ -11,7 +11,6 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
@@ -19,7 +18,8 @@ from torch import nn
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.checkpoints import demand_fit
 from mmomni.datasets.configured import demand_known, drop_absent_sets
-from mmomni.engine.hooks.picture_hooks import FilesHook
+from mmomni.engine.hooks.every_image_hook import EveryImageHook
+from mmomni.engine.hooks.results_hook import ResultsHook
 from mmomni.engine.launch import (
     allow_cpu_ranks,
     config_at_fault,
@@ -29,7 +29,9 @@ from mmomni.engine.launch import (
     leave_ranks,
     override,
     read_config,
+    run_at_fault,
 )
+from mmomni.engine.outputs import guard_outputs
 from mmomni.engine.test_time import augment_tests
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
@@ -120,12 +122,16 @@ def demand_folders(args: argparse.Namespace) -> None:
             end_tool(f'expected {option} as a folder to write to: {error}')
 
 
-def demand_pictures(runner: Runner) -> None:
-    """End with a message where not everything was written; the log says why."""
-    hooks = [hook for hook in runner.hooks if isinstance(hook, FilesHook)]
+def demand_complete(runner: Runner, metrics: dict) -> None:
+    """End with a message where not everything was scored and drawn; the log says why."""
+    failed = max((metrics[key] for key in metrics if key.endswith('/average/failed')), default=0)
+    hooks = [hook for hook in runner.hooks if isinstance(hook, EveryImageHook)]
     lacking = [type(hook).__name__ for hook in hooks if not hook.is_complete]
-    if lacking:
-        end_tool(f'not all was written by {", ".join(lacking)}; the log says why')
+    scored = [f'{failed} images were not scored'] * bool(failed)
+    drawn = [f'not all was drawn by {", ".join(lacking)}'] * bool(lacking)
+    if scored or drawn:
+        what, results = ' and '.join([*scored, *drawn]), osp.join(runner.work_dir, 'results.json')
+        end_tool(f'{what}; the log says why. All other scores: {results}')
 
 
 def segmentor_of(runner: Runner) -> nn.Module:
@@ -143,18 +149,21 @@ def main() -> None:
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)
-    with config_at_fault(cfg):
+    with config_at_fault(cfg), run_at_fault(cfg):
         runner = Runner.from_cfg(cfg)
         demand(demand_fit, segmentor_of(runner), args.checkpoint)
         report.name_absent()
+        results = ResultsHook(report)
+        runner.register_hook(results)
+        guard_outputs(runner)
         metrics = runner.test()
-    if is_main_process():
-        report.write(metrics)
+        leave_ranks()
+        results.demand()
+    if runner.rank == 0:
         for option, folder in (('--out', args.out), ('--show-dir', args.show_dir)):
             if folder:
                 print(f'{option}: {osp.abspath(folder)}')
-    leave_ranks()
-    demand_pictures(runner)
+        demand_complete(runner, metrics)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,9 @@ from mmomni.engine.launch import (
     leave_ranks,
     override,
     read_config,
+    run_at_fault,
 )
+from mmomni.engine.outputs import guard_outputs
 from mmomni.engine.starting import check_config, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
@@ -82,6 +84,7 @@ def train(cfg: Config) -> None:
     demand(check_validation, runner)
     for line in unread_entries(cfg):
         print_log(line, logger='current', level=logging.WARNING)
+    guard_outputs(runner)
     runner.train()
 
 
@@ -96,9 +99,9 @@ def main() -> None:
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)
-    with config_at_fault(cfg):
+    with config_at_fault(cfg), run_at_fault(cfg, is_training=True):
         train(cfg)
-    leave_ranks()
+        leave_ranks()
 
 
 if __name__ == '__main__':

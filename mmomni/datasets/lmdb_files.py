@@ -30,6 +30,10 @@ _MAGIC = 0xBEEFC0DE
 _PAGE_SIZES = frozenset(1 << bits for bits in range(8, 17))
 
 
+class DatabaseError(OSError):
+    """An LMDB of which a part is gone: no bad file among others, but the end of a run."""
+
+
 @register_backend('mmomni.lmdb', prefixes='lmdb', force=True)
 class LMDBFiles(BaseStorageBackend):
     """Files inside an LMDB environment, named ``lmdb://<folder of data.mdb>/<key>``.
@@ -134,7 +138,9 @@ def _reading(folder: str) -> Iterator[Any]:
     """A transaction; what liblmdb says of a broken file is an error of the system."""
     lmdb = _imported(folder)
     try:
-        with _environment(os.path.realpath(folder)).begin() as transaction:
+        opened = _opened(os.path.realpath(folder))
+        opened.demand_whole()
+        with opened.environment.begin() as transaction:
             yield transaction
     except lmdb.Error as error:
         raise OSError(
@@ -143,8 +149,22 @@ def _reading(folder: str) -> Iterator[Any]:
         ) from error
 
 
+class _Opened(NamedTuple):
+    """An environment, and the file that it has mapped into memory."""
+
+    environment: Any
+    file: BinaryIO
+    size: int
+    """Bytes that the file needs to have."""
+
+    def demand_whole(self) -> None:
+        """Raises ``DatabaseError`` where the file was cut since; its pages would be a SIGBUS."""
+        if (size := os.fstat(self.file.fileno()).st_size) < self.size:
+            raise DatabaseError(_is_cut(Path(self.file.name), self.size, size))
+
+
 @cache
-def _environment(folder: str) -> Any:
+def _opened(folder: str) -> _Opened:
     lmdb = _imported(folder)
     file = Path(folder, 'data.mdb')
     if not file.is_file():
@@ -152,8 +172,9 @@ def _environment(folder: str) -> Any:
             f'expected an LMDB (data.mdb) in the folder {folder}, found none; data_root is one '
             'unpacked subset of DocTamper, for instance data/DocTamper/DocTamperV1-TrainingSet'
         )
-    _check_whole(file)
-    return lmdb.open(folder, readonly=True, lock=False, readahead=False, meminit=False)
+    size = _check_whole(file)
+    environment = lmdb.open(folder, readonly=True, lock=False, readahead=False, meminit=False)
+    return _Opened(environment, file.open('rb'), size)
 
 
 def _imported(folder: str) -> Any:
@@ -179,28 +200,39 @@ class _Meta(NamedTuple):
     transaction: int
 
 
-def _check_whole(path: Path) -> None:
-    """Raises ``OSError`` if pages are missing at the end, which would end the process.
+def check_database(folder: str) -> None:
+    """Raises ``OSError`` for an LMDB that is not there or not whole; none is opened."""
+    _check_whole(Path(folder, 'data.mdb'))
 
-    The file is mapped into memory, where touching a page behind its end is a SIGBUS.
+
+def _check_whole(path: Path) -> int:
+    """The bytes that an LMDB needs to have.
+
+    Raises ``DatabaseError`` if pages are missing at the end, which would end the process: the file
+    is mapped into memory, where touching a page behind its end is a SIGBUS.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         first = _meta_at(file, 0)
         second = first and _meta_at(file, first.page_size)
     if first is None or second is None:
-        raise OSError(
+        raise DatabaseError(
             f'{path}: expected an LMDB, got {size:,} bytes that do not begin as those of one do '
             'on this kind of machine; copy or unpack it again'
         )
     newer = max(first, second, key=lambda meta: meta.transaction)
     expected = (newer.last_page + 1) * newer.page_size
     if size < expected:
-        raise OSError(
-            f'{path}: expected {expected:,} bytes, by what the file says of itself, got {size:,}: '
-            'it is cut; copy or unpack it again (one that its writer left so short, `mdb_copy -c` '
-            'rewrites)'
-        )
+        raise DatabaseError(_is_cut(path, expected, size))
+    return expected
+
+
+def _is_cut(path: Path, expected: int, size: int) -> str:
+    return (
+        f'{path}: expected {expected:,} bytes, by what the file says of itself, got {size:,}: it '
+        'is cut; copy or unpack it again (one that its writer left so short, `mdb_copy -c` '
+        'rewrites)'
+    )
 
 
 def _meta_at(file: BinaryIO, position: int) -> _Meta | None:
@@ -213,4 +245,4 @@ def _meta_at(file: BinaryIO, position: int) -> _Meta | None:
 
 
 if hasattr(os, 'register_at_fork'):  # a fork may neither use its parent's nor open it twice
-    os.register_at_fork(after_in_child=_environment.cache_clear)
+    os.register_at_fork(after_in_child=_opened.cache_clear)

@@ -1,7 +1,11 @@
+import os
 import os.path as osp
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import torch
@@ -9,7 +13,14 @@ from mmengine.config import Config
 
 from mmomni.engine.building import fault_of_config
 from mmomni.engine.configs import config_file, open_config
+from mmomni.engine.faults import fault_of_run
+from mmomni.engine.outputs import keep_traceback
 from mmomni.engine.starting import merge_options
+
+LAUNCHED = {'TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'}
+"""Of the environment: whoever sets one of these ends all processes where one has ended."""
+PATIENCE = 20.0
+"""Seconds for that. So the process that failed is named once, and not by all others as well."""
 
 
 def config_path(name: str) -> str:
@@ -58,9 +69,47 @@ def config_at_fault(cfg: Config) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def run_at_fault(cfg: Config, is_training: bool = False) -> Iterator[None]:
+    """End a tool in one line where the machine ended the run, see :func:`fault_of_run`.
+
+    The traceback goes to the log in the work dir. All other errors go on, with theirs.
+    """
+    try:
+        yield
+    except Exception as error:
+        fault = fault_of_run(error, cfg, is_training)
+        if fault is None:
+            raise
+        kept = keep_traceback(traceback.format_exc())
+        if fault.is_elsewhere and LAUNCHED & set(os.environ):
+            time.sleep(PATIENCE)
+        line = f'{fault.text}{f" (traceback: {kept})" if kept else ""}'
+    else:
+        return
+    _leave_at_once(line)
+
+
+def _leave_at_once(line: str) -> NoReturn:
+    """End in one line; with other processes without waiting for what they still hold of this one.
+
+    While the interpreter shuts down, threads of gloo or NCCL may wait for a process that has gone.
+    """
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        end_tool(line)
+    sys.stderr.write(f'{_name()}: rank {torch.distributed.get_rank()}: {line}\n')
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(1)
+
+
 def end_tool(error: Exception | str) -> NoReturn:
     """End a tool, or a command that runs it, by what a person did wrong."""
-    sys.exit(f'{osp.basename(sys.argv[0])}: {error}')
+    sys.exit(f'{_name()}: {error}')
+
+
+def _name() -> str:
+    return osp.basename(sys.argv[0])
 
 
 def allow_cpu_ranks(cfg: Config) -> None:
@@ -71,7 +120,7 @@ def allow_cpu_ranks(cfg: Config) -> None:
     ``env_cfg.dist_cfg.backend=gloo``.
 
     Raises:
-        ValueError: The config names a backend for GPUs.
+        ValueError: The config names a backend for GPUs, or its ``timeout`` is no number of seconds.
     """
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return
@@ -81,7 +130,14 @@ def allow_cpu_ranks(cfg: Config) -> None:
             "backend 'nccl' needs GPUs and there are none here; on CPUs add --cfg-options "
             'env_cfg.dist_cfg.backend=gloo'
         )
-    torch.distributed.init_process_group(backend)
+    # as mmengine's own start does, which comes too late
+    timeout = cfg.env_cfg.dist_cfg.get('timeout')
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+        raise ValueError(
+            f'env_cfg.dist_cfg.timeout: expected a number of seconds, got {timeout!r}'
+        )
+    limit: dict[str, Any] = {} if timeout is None else dict(timeout=timedelta(seconds=timeout))
+    torch.distributed.init_process_group(backend, **limit)
     wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
     wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
     cfg.model_wrapper_cfg = {**wrapper, **cfg.get('model_wrapper_cfg', {}), 'device_ids': None}

@@ -133,6 +133,8 @@ def _set_row(
         },
     )  # fmt: skip
     notes = [f'{counts[kind]} {kind}' for kind in COUNTS[1:] if counts.get(kind)]
+    if failed := int(values.get('failed', 0)):
+        notes.append(f'{failed} failed')
     if key in PAPER_SETS and protocol != wanted:
         notes.insert(0, f'the paper: {wanted}')
     elif key in PAPER_SETS and name in figures:

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmomni.datasets.configured import AbsentSet, describe_absent, inputs_of_sets
+from mmomni.utils.files import replacing
 from mmomni.utils.tables import framed_table, markdown_table
 
 from .paper_tables import COUNTS, SCORES, Row, Table, build_tables, paper_figures
@@ -61,7 +62,11 @@ class Report:
             print_log(self._absent(), logger='current', level=logging.WARNING)
 
     def write(self, metrics: Mapping[str, Any]) -> None:
-        """Log the tables; write ``results.json`` and, if there are any, ``.csv`` and ``.md``."""
+        """Log the tables; write ``results.json`` and, if there are any, ``.csv`` and ``.md``.
+
+        Raises:
+            OSError: A file cannot be written; an earlier one of that name is left as it was.
+        """
         missing = {(each.domain, each.name) for each in self.absent}
         tables = build_tables(metrics, missing, self.inputs, self.paper_row)
         for table in tables:
@@ -69,12 +74,16 @@ class Report:
         if self.absent:  # not as a warning, of which mmengine's logger shows no second one
             print_log(self._absent(), logger='current')
         paths = [osp.join(self.work_dir, f'results.{kind}') for kind in ('json', 'csv', 'md')]
-        mmengine.dump(self._content(metrics, tables), paths[0], indent=2)
+        with replacing(Path(paths[0])) as unfinished:
+            content = self._content(metrics, tables)
+            mmengine.dump(content, str(unfinished), file_format='json', indent=2)
         if not tables:
             print_log(f'no table: none of {SCORES} among the metrics', logger='current')
         else:
-            _write_csv(paths[1], tables)
-            Path(paths[2]).write_text(self._markdown(tables), encoding='utf-8')
+            with replacing(Path(paths[1])) as unfinished:
+                _write_csv(unfinished, tables)
+            with replacing(Path(paths[2])) as unfinished:
+                unfinished.write_text(self._markdown(tables), encoding='utf-8')
         print_log(f'results: {", ".join(paths if tables else paths[:1])}', logger='current')
 
     def _absent(self) -> str:
@@ -164,9 +173,9 @@ def _as_dict(table: Table) -> dict:
     return dict(title=table.title, rows=rows)
 
 
-def _write_csv(path: str, tables: Sequence[Table]) -> None:
+def _write_csv(path: Path, tables: Sequence[Table]) -> None:
     """One line a row; scores as three columns each: ours, the paper's, difference."""
-    with open(path, 'w', newline='', encoding='utf-8') as file:
+    with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
         scores = [f'{score}{part}' for score in SCORES for part in ('', '_paper', '_difference')]
         texts = ['title', 'table', 'domain', 'name', 'is_average', 'protocol', 'test_input']

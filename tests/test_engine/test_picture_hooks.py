@@ -153,7 +153,24 @@ def test_a_failure_is_logged_and_remembered(sample, runner, tmp_path, log):
     (tmp_path / 'out').write_text('a file')
     hook = run_test(SavePredictionsHook(str(tmp_path / 'out')), runner, sample)
     assert not hook.is_complete
-    assert 'SavePredictionsHook: no picture' in log[-1]
+    assert f'SavePredictionsHook: not complete, rank 0, {sample.img_path}: ' in log[-1]
+
+
+def test_what_follows_a_failure_is_written(sample, runner, tmp_path, log):
+    """A bad image costs its own files and no other's."""
+    bad = sample.clone()
+    bad.set_metainfo(dict(img_path='bad.png'))
+    bad.seg_logits = PixelData(data=sample.seg_logits.data * torch.nan)
+    hook = run_test(SavePredictionsHook(str(tmp_path / 'out')), runner, bad, sample)
+    assert not hook.is_complete
+    assert 'rank 0, bad.png: ' in log[-1]
+    assert [path.name for path in (tmp_path / 'out/masks').iterdir()] == ['000001_photo.png']
+
+
+def test_what_does_not_draw_does_not_fail(sample, runner, log):
+    sample.seg_logits.data[0, 0, 0] = torch.nan
+    assert run_test(VisualizationHook(), runner, sample).is_complete
+    assert log == []
 
 
 def test_merged_decisions_have_no_probabilities(sample, runner, tmp_path):

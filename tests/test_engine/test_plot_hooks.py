@@ -15,6 +15,7 @@ from mmomni.engine.hooks import (
     AreaPlotHook,
     ExtremesHook,
     ScoreCurvesHook,
+    every_image_hook,
     gallery_hooks,
     plot_hooks,
 )
@@ -149,8 +150,7 @@ def test_a_curve_needs_two_thresholds():
 @pytest.mark.parametrize('hook', HOOKS)
 def test_shares_of_all_ranks_are_drawn(hook, images, tmp_path, drawn, monkeypatch):
     """Two ranks that saw the same."""
-    for module in (gallery_hooks, plot_hooks):
-        monkeypatch.setattr(module, 'all_gather_object', lambda share: [share, share])
+    monkeypatch.setattr(every_image_hook, 'all_gather_object', lambda share: [share, share])
     show(hook(), images, make_runner(tmp_path, images))
     seen = drawn[0][0]
     if hook is ScoreCurvesHook:
@@ -240,7 +240,7 @@ def test_the_gates_choice_of_the_test_is_told(images, tmp_path, drawn):
 def test_another_order_of_testing_is_an_error_that_ends_no_test(images, tmp_path, drawn, log):
     show(ExtremesHook(), images, make_runner(tmp_path, images[::-1]))
     assert drawn == []
-    assert 'ExtremesHook: no picture' in log[-1]
+    assert 'ExtremesHook: not complete, rank 0, no picture of natural_a: ValueError' in log[-1]
     assert 'shuffle=False' in log[-1]
 
 
@@ -250,11 +250,27 @@ class Broken(ScoreCurvesHook):
 
 
 def test_a_picture_that_fails_costs_only_itself(images, tmp_path, drawn, log):
-    show(Broken(), images, make_runner(tmp_path, images))
+    hook = Broken()
+    show(hook, images * 2, make_runner(tmp_path, length=10))
     assert drawn == []
-    lines = [line for line in log if 'Broken: no picture' in line]
-    assert len(lines) == 1
-    assert 'IndexError: boolean index did not match' in lines[0]
+    assert not hook.is_complete
+    (line,) = [line for line in log if 'Broken: not complete' in line]
+    assert f'rank 0, {images[0].img_path}: IndexError: boolean index did not match' in line
+    assert line.endswith('and 5 others')
+
+
+@pytest.mark.parametrize('hook', HOOKS)
+def test_an_undefined_prediction_is_left_out_and_named(hook, images, tmp_path, drawn, log):
+    images[1].seg_logits.data[:, 0, 0] = torch.nan
+    broken, whole = hook(), hook()
+    show(broken, images, make_runner(tmp_path, images))
+    assert not broken.is_complete
+    (line,) = [line for line in log if str(images[1].img_path) in line]
+    assert 'expected finite logits' in line
+    images[1].set_metainfo(dict(unreadable='left out'))
+    show(whole, images, make_runner(tmp_path, images))
+    assert whole.is_complete
+    assert repr(drawn[0]) == repr(drawn[1])
 
 
 @pytest.mark.parametrize(('hook', 'pictures'), [(ScoreCurvesHook, 0), (AreaPlotHook, 1)])

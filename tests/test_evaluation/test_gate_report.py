@@ -31,7 +31,7 @@ def strip(number):
 
 def sample(target, rgb, fused=None, p_modal=None, dataset='a', domain='natural', **meta):
     """A tested image; ``target``, ``rgb`` and ``fused`` say how many pixels are tampered."""
-    data = SegDataSample(metainfo=dict(img_path='x', dataset_name=dataset, domain=domain, **meta))
+    data = SegDataSample(metainfo=dict(img_path='x', dataset_name=dataset, domain=domain) | meta)
     data.gt_sem_seg = PixelData(data=strip(target).to(torch.uint8))
     data.coarse_rgb = PixelData(data=strip(rgb))
     if fused is not None:
@@ -54,6 +54,12 @@ def scores(found, group='average'):
 
 
 # ---- one image -------------------------------------------------------------------------------
+
+
+def test_a_choice_that_is_nan_is_no_choice(log):
+    found = scores(evaluate([sample(10, 10, 8, VISION), sample(10, 8, 10, math.nan, img_path='y')]))
+    assert (found['vision_share'], found['failed']) == (1, 1)
+    assert 'rank 0, y: ' in log[-1]
 
 
 @pytest.mark.parametrize(

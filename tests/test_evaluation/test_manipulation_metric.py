@@ -253,14 +253,14 @@ def test_several_protocols_in_one_evaluation():
 def test_decision_is_enough_where_nothing_else_is_asked_for(protocol):
     """Test-time augmentation of mmseg merges predictions, but leaves the logits of one view."""
     data = iou(1, 1)
-    data.seg_logits = PixelData(data=-data.seg_logits.data)
+    data.seg_logits = PixelData(data=data.seg_logits.data.flip(0))
     found = evaluate([data], protocol=protocol)
     assert found[f'{protocol}/average/{PROTOCOLS[protocol].scores[0]}'] == pytest.approx(1)
 
 
 def test_logits_of_another_prediction_are_an_error():
     data = iou(1, 1)
-    data.seg_logits = PixelData(data=-data.seg_logits.data)
+    data.seg_logits = PixelData(data=data.seg_logits.data.flip(0))
     with pytest.raises(ValueError, match=r'x\.jpg: .*Test-time augmentation'):
         evaluate([data], protocol='imdlbenco')
 
@@ -277,6 +277,59 @@ def test_logits_of_one_channel_are_an_error():
     data.seg_logits = PixelData(data=data.seg_logits.data[1:])
     with pytest.raises(ValueError, match=r'got the shape \(1, 1, 12\).*out_channels=2'):
         evaluate([data], protocol='imdlbenco')
+
+
+# ---- what cannot be scored -----------------------------------------------------------------
+
+NAN, INF = math.nan, math.inf
+
+
+def undefined(pixel, **options):
+    """A sample of which the first pixel has these logits."""
+    data = iou(1, 1, **options)
+    data.seg_logits.data[:, 0, 0] = torch.tensor(pixel, dtype=torch.float64)
+    return data
+
+
+@pytest.mark.parametrize('pixel', [(NAN, NAN), (0, NAN), (0, INF), (-INF, -INF)])
+@pytest.mark.parametrize('protocol', sorted(PROTOCOLS))
+def test_an_undefined_prediction_is_counted_and_named_and_never_a_score(pixel, protocol, log):
+    samples = [iou(1, 2, sample_idx=0), undefined(pixel, img_path='bad.jpg', sample_idx=1)]
+    expected = evaluate(samples[:1], protocol=protocol)
+    found = evaluate(samples, protocol=protocol)
+    groups = ('datasets/natural/a', 'domains/natural', 'average')
+    assert [found.pop(f'{protocol}/{key}/failed') for key in groups] == [1, 1, 1]
+    assert found == pytest.approx(expected, nan_ok=True)
+    (line,) = [line for line in log if 'bad.jpg' in line]
+    assert 'rank 0, bad.jpg: expected finite logits' in line
+    assert '1 of 12 pixels' in line
+
+
+def test_where_nothing_is_defined_nothing_is_scored():
+    found = evaluate([undefined((NAN, NAN))])
+    assert math.isnan(found['per_image/average/IoU'])
+    assert found['per_image/average/failed'] == 1
+
+
+def test_a_probability_of_zero_or_of_one_channel_is_defined():
+    data = iou(1, 1)
+    assert data.seg_logits.data.isinf().any()
+    data.pred_sem_seg = PixelData(data=data.seg_logits.data.argmax(dim=0, keepdim=True))
+    data.seg_logits = PixelData(data=data.seg_logits.data[1:])
+    assert evaluate([data])['per_image/average/IoU'] == pytest.approx(1)
+
+
+def test_an_error_of_one_image_costs_only_its_score(log):
+    """Of all of them, the first would raise it, and the run ends before it has cost anything."""
+    wrong = sample([[1, 0]], [[0, 1]], img_path='wrong.jpg')
+    wrong.gt_sem_seg = PixelData(data=torch.zeros(1, 3, 3))
+    found = evaluate([iou(1, 2), wrong, iou(1, 2)])
+    assert found['per_image/average/IoU'] == pytest.approx(1 / 2)
+    assert found['per_image/average/tampered'] == 2
+    assert found['per_image/average/failed'] == 1
+    assert any('rank 0, wrong.jpg: ValueError: ' in line for line in log)
+    with pytest.raises(ValueError, match='size'):
+        evaluate([wrong, iou(1, 2)])
 
 
 # ---- contract with mmengine ----------------------------------------------------------------

@@ -1,5 +1,7 @@
 import csv
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -87,6 +89,30 @@ def test_json_holds_the_metrics_as_before_and_the_tables(write):
         ('natural', 'over 1 of 5 sets'),
         ('average', 'over 1 of 10 sets'),
     ]
+
+
+def test_images_that_were_not_scored_are_noted(write):
+    failed = {'per_image/datasets/natural/CASIAv1/failed': 3}
+    content = json.loads((write(PAPER | failed) / 'results.json').read_text())
+    assert content['tables'][0]['rows'][0]['note'].endswith('3 failed')
+
+
+@pytest.mark.parametrize('broken', ['json', 'csv', 'md'])
+def test_files_that_cannot_be_written_are_left_as_they_were(broken, write, tmp_path, monkeypatch):
+    write(PAPER)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    usual = os.replace
+
+    def full(source, target):
+        if str(target).endswith(broken):
+            raise OSError(errno.ENOSPC, 'No space left on device', str(target))
+        usual(source, target)
+
+    monkeypatch.setattr(os, 'replace', full)
+    with pytest.raises(OSError, match='No space left'):
+        write(metrics_of('natural', 'CASIAv1', iou=0.1))
+    assert {path.name for path in tmp_path.iterdir()} == set(before)
+    assert (tmp_path / f'results.{broken}').read_bytes() == before[f'results.{broken}']
 
 
 def test_csv_has_one_line_a_row(write):

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_of, type_name
-from mmomni.engine.launch import config_path, override, read_config
+from mmomni.engine.launch import config_path, override, read_config, run_at_fault
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -179,12 +179,14 @@ def main() -> None:
         todo = [point for point in points if point not in done]
         print(f'{len(points)} tests, {len(points) - len(todo)} of them finished before')
         if todo:
-            run_tests(cfg, todo, inputs, folder)
+            with run_at_fault(cfg):
+                run_tests(cfg, todo, inputs, folder)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'robustness.py: {error}')
     results = read_results(folder, inputs)
     write_table(results, work_dir / 'robustness.csv')
-    for path in (work_dir / 'robustness.csv', *draw(results, work_dir)):
+    print(work_dir / 'robustness.csv')
+    for path in draw(results, work_dir):
         print(path)
 
 

@@ -3,6 +3,7 @@ import os
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmomni.datasets.lmdb_files import DatabaseError
 from mmomni.datasets.mask_rules import GENERAL_RULE
 from mmomni.datasets.masks import mask_values
 from mmomni.datasets.stored_files import read_bytes
@@ -45,9 +46,12 @@ class _Loading(BaseTransform):
         Raises:
             ImageReadError: There is no such file, it cannot be read or is beyond a limit of
                 :mod:`mmomni.jpeg.limits`.
+            DatabaseError: It is in an LMDB that is cut, of which no other can be relied on.
         """
         try:
             return read_bytes(path, self.backend_args)
+        except DatabaseError:
+            raise
         except OSError as error:
             raise ImageReadError(
                 f'{path}: expected an image file, got {type(error).__name__} ({error}); check '

@@ -3,11 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import torch
-from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.runner import Runner, autocast
 from mmengine.structures import BaseDataElement
@@ -45,10 +44,10 @@ class GalleryHook(EveryImageHook):
             iou = per_image_scores(counts_of(sample))['IoU']
             rows.append(_row(sample, meta.get('domain', ''), iou, sample.get('p_modal')))
 
-    def draw(self, runner: Runner) -> None:
-        """Draw the picture (rank 0, from its own share of the images)."""
+    def draw(self, runner: Runner, shares: Sequence[Any]) -> None:
+        """Draw the picture, from the images that rank 0 itself has seen."""
         rows = [row for group in self._rows.values() for row in group]
-        if rows and runner.rank == 0:
+        if rows:
             path = Path(runner.work_dir) / 'gallery.png'
             draw_gallery(rows, path)
             print_log(f'gallery: {path}', logger='current')
@@ -85,22 +84,26 @@ class ExtremesHook(EveryImageHook):
             iou, p_modal = per_image_scores(counts)['IoU'], sample.get('p_modal')
             self._tested.append(Tested(iou, meta['img_path'], index, dataset, p_modal))
 
-    def draw(self, runner: Runner) -> None:
-        """Gather the images of all ranks, choose and draw (rank 0)."""
+    def share(self) -> list[Tested]:
+        """The images of this rank."""
+        return self._tested
+
+    def draw(self, runner: Runner, shares: Sequence[Sequence[Tested]]) -> None:
+        """Choose among the images of all ranks and draw; one set that fails costs no other's."""
         groups = defaultdict(list)
-        for share in all_gather_object(self._tested):
+        for share in shares:
             for tested in share:
                 groups[tested.dataset].append(tested)
-        if not groups or runner.rank:
-            return
         folder = Path(runner.work_dir) / 'extremes'
         for dataset, group in groups.items():
-            rows = [
-                _row(_predicted_again(runner, tested), rank, tested.iou, tested.p_modal)
-                for rank, tested in choose(group).items()
-            ]
-            draw_gallery(rows, folder / f'{dataset.replace("/", "_")}.png')
-        print_log(f'best, median and worst of each dataset: {folder}', logger='current')
+            with self.noting_failure(f'no picture of {dataset}'):
+                rows = [
+                    _row(_predicted_again(runner, tested), rank, tested.iou, tested.p_modal)
+                    for rank, tested in choose(group).items()
+                ]
+                draw_gallery(rows, folder / f'{dataset.replace("/", "_")}.png')
+        if groups:
+            print_log(f'best, median and worst of each dataset: {folder}', logger='current')
 
 
 def choose(group: Sequence[Tested]) -> dict[str, Tested]:

@@ -1,5 +1,6 @@
 """Predictions of a test as files: pictures for people, masks and probabilities for programs."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from mmengine import fileio
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from PIL import Image
@@ -33,15 +35,10 @@ class FilesHook(EveryImageHook):
         self._names: dict[ImageOfSet, str] | None = None
         super().before_test(runner)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether the last test has written all that it should have, on this rank."""
-        return self._is_active
-
     def start(self) -> None:
         """There is nothing to forget."""
 
-    def draw(self, runner: Runner) -> None:
+    def draw(self, runner: Runner, shares: Sequence[Any]) -> None:
         """Everything is written at once."""
 
     def _path(self, folder: Path, sample: BaseDataElement, index: int) -> Path:
@@ -90,10 +87,13 @@ class VisualizationHook(FilesHook):
         self.out_dir = None if out_dir is None else Path(out_dir)
         self.backend_args = backend_args
 
+    def before_test(self, runner: Runner) -> None:
+        """Rest, where nothing is drawn."""
+        super().before_test(runner)
+        self._is_active = self._is_active and self.enabled
+
     def look(self, sample: BaseDataElement, index: int) -> None:
         """Draw an image of a test."""
-        if not self.enabled:
-            return
         picture = self._picture(sample)
         name = f'test_{Path(sample.metainfo["img_path"]).name}'
         if self.out_dir is not None:
@@ -115,8 +115,15 @@ class VisualizationHook(FilesHook):
         if not self.enabled or step % self.interval or 'unreadable' in outputs[0].metainfo:
             return
         name = f'val_{Path(outputs[0].metainfo["img_path"]).name}'
-        with self._given_up_on_failure():
+        try:
             runner.visualizer.add_image(name, self._picture(outputs[0]), step=step)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the training goes on)
+            print_log(
+                f'{type(self).__name__}: no picture {name}, because of '
+                f'{type(error).__name__}: {error}',
+                logger='current',
+                level=logging.ERROR,
+            )
 
     def _picture(self, sample: BaseDataElement) -> np.ndarray:
         path = sample.metainfo['img_path']

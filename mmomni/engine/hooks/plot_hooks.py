@@ -1,10 +1,10 @@
 """Plots of the scores of all tested images."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -39,10 +39,14 @@ class AreaPlotHook(EveryImageHook):
             area = counts.tampered / counts.scored
             self._images.append((domain, area, per_image_scores(counts)['IoU']))
 
-    def draw(self, runner: Runner) -> None:
-        """Gather the images of all ranks and draw (rank 0)."""
-        images = [image for share in all_gather_object(self._images) for image in share]
-        if images and runner.rank == 0:
+    def share(self) -> list[tuple[str, float, float]]:
+        """The images of this rank."""
+        return self._images
+
+    def draw(self, runner: Runner, shares: Sequence[Sequence[tuple[str, float, float]]]) -> None:
+        """Draw the images of all ranks."""
+        images = [image for share in shares for image in share]
+        if images:
             path = Path(runner.work_dir) / 'iou_by_area.png'
             points = defaultdict(list)
             for domain, area, iou in sorted(images):
@@ -86,13 +90,17 @@ class ScoreCurvesHook(EveryImageHook):
         empty = torch.zeros(2, self.bins, dtype=torch.int64)
         self._histograms[domain] = self._histograms.get(domain, empty) + torch.stack(counts).cpu()
 
-    def draw(self, runner: Runner) -> None:
-        """Add the histograms of all ranks and draw (rank 0)."""
+    def share(self) -> dict[str, Tensor]:
+        """The histograms of this rank."""
+        return self._histograms
+
+    def draw(self, runner: Runner, shares: Sequence[Mapping[str, Tensor]]) -> None:
+        """Add the histograms of all ranks and draw."""
         total: dict[str, Tensor] = {}
-        for histograms in all_gather_object(self._histograms):
+        for histograms in shares:
             for domain, counts in histograms.items():
                 total[domain] = total.get(domain, 0) + counts
-        if total and runner.rank == 0:
+        if total:
             path = Path(runner.work_dir) / 'pr_roc.png'
             draw_score_curves({domain: total[domain] for domain in sorted(total)}, path)
             print_log(f'precision-recall and ROC curves: {path}', logger='current')

@@ -1,3 +1,4 @@
+from .defined import UndefinedPredictionError, demand_defined
 from .image_level import IMAGE_POOLINGS, image_level_scores, image_score
 from .pixel import PixelCounts, ignore_band, pixel_counts, threshold_counts
 from .protocols import PROTOCOLS, Eps, Protocol, build_protocol
@@ -6,7 +7,8 @@ from .scoring import ImageResult, count_scores, dataset_scores, per_image_scores
 
 __all__ = [
     'IMAGE_POOLINGS', 'PROTOCOLS', 'Eps', 'ImageResult', 'PixelCounts', 'Protocol',
-    'average_precision', 'best_counts', 'build_protocol', 'count_scores', 'dataset_scores',
-    'ignore_band', 'image_level_scores', 'image_score', 'per_image_scores', 'pixel_counts',
-    'roc_auc', 'score_groups', 'score_histogram', 'score_image', 'threshold_counts',
+    'UndefinedPredictionError', 'average_precision', 'best_counts', 'build_protocol',
+    'count_scores', 'dataset_scores', 'demand_defined', 'ignore_band', 'image_level_scores',
+    'image_score', 'per_image_scores', 'pixel_counts', 'roc_auc', 'score_groups',
+    'score_histogram', 'score_image', 'threshold_counts',
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmomni.evaluation.functional import UndefinedPredictionError
 from mmomni.models.losses import gate_label, tampered_iou
 from mmomni.registry import METRICS
 
@@ -60,6 +61,8 @@ class GateReport(GroupedMetric):
 
     def score_sample(self, sample: dict) -> dict[str, Any]:
         """IoU of the coarse predictions of one image, and its choice."""
+        if math.isnan(sample.get('p_modal', 0)):
+            raise UndefinedPredictionError('expected 0 or 1 as the choice of the gate, got NaN')
         target = sample['gt_sem_seg']['data']
         entry: dict[str, Any] = {'is_tampered': bool((target == 1).any())}
         maps = {

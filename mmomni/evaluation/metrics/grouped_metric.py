@@ -1,4 +1,6 @@
+import logging
 import math
+import traceback
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,10 +8,12 @@ from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
+from mmengine.dist import get_rank
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmomni.evaluation.functional import UndefinedPredictionError, demand_defined
 from mmomni.evaluation.functional.protocols import COUNT_SCORES, RANKING_SCORES
 from mmomni.utils.tables import framed_table
 
@@ -24,6 +28,8 @@ HIGHER_IS_BETTER = frozenset((
 ))  # fmt: skip
 LOWER_IS_BETTER = frozenset(('false_area', 'false_area_fixed', 'FPR'))
 """Of all other scores here no value is better; of other people's it is not known."""
+FAILED = 'failed'
+"""The count of images that could be read and not be scored, and in their entries the reason."""
 
 
 def rule_of(key: str) -> str | None:
@@ -44,6 +50,10 @@ class GroupedMetric(BaseMetric):
     One entry of numbers is kept for each sample. A domain is the mean of its datasets and
     ``average`` the mean of the domains; counts are summed. Keys, after the prefix:
     ``datasets/<domain>/<name>/<score>``, ``domains/<domain>/<score>``, ``average/<score>``.
+
+    An image without a defined prediction (NaN), or one that raises an error after others were
+    scored, is not scored: the log names it with its rank and the reason, and it is counted as
+    ``failed``, a key that is there only then.
 
     Before all these comes the headline, one of the averages by a name of which mmengine knows that
     more is better, ``mIoU`` for instance: ``save_best='auto'`` takes the first key, and neither it
@@ -93,7 +103,8 @@ class GroupedMetric(BaseMetric):
     def _mean(self, rows: Sequence[dict]) -> dict[str, float]:
         """The mean of each score that all ``rows`` have."""
         mean = mean_of_defined if self.skips_undefined else np.mean
-        keys = [key for key in rows[0] if key not in self.counts and all(key in r for r in rows)]
+        counts = (*self.counts, FAILED)
+        keys = [key for key in rows[0] if key not in counts and all(key in r for r in rows)]
         return {key: float(mean([row[key] for row in rows])) for key in keys}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -107,8 +118,27 @@ class GroupedMetric(BaseMetric):
             if 'unreadable' in sample:
                 entry['unreadable'] = True
             else:
-                entry.update(self.score_sample(sample))
+                entry.update(self._scored(sample))
             self.results.append(entry)
+
+    def _scored(self, sample: dict) -> dict[str, Any]:
+        """The numbers of a sample, or why there are none.
+
+        What raises an error before any image was scored is taken to raise it for all of them.
+        """
+        try:
+            if 'seg_logits' in sample:
+                demand_defined(sample['seg_logits']['data'])
+            return self.score_sample(sample)
+        except UndefinedPredictionError as error:
+            reason = str(error)
+        except Exception as error:
+            if not _readable(self.results):
+                raise
+            if not any(FAILED in entry for entry in self.results):  # where it is, of the first
+                print_log(traceback.format_exc(), logger='current', level=logging.ERROR)
+            reason = f'{type(error).__name__}: {error}'
+        return {FAILED: f'rank {get_rank()}, {sample["img_path"]}: {reason}'}
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score the entries of all ranks and print one table."""
@@ -130,6 +160,7 @@ class GroupedMetric(BaseMetric):
         average = self.score_average(list(domains.values())) | self.count(results)
         self._print(datasets, domains, average)
         _name_unreadable(results)
+        self._name_failed(results)
         rows = {f'datasets/{d}/{name}': datasets[d][name] for d in datasets for name in datasets[d]}
         rows |= {f'domains/{d}': row for d, row in domains.items()} | {'average': average}
         headline = next(key for key in (*self.headline, *average) if key in average)
@@ -140,11 +171,19 @@ class GroupedMetric(BaseMetric):
         """How many entries are what, by the names in ``counts``."""
         readable = _readable(entries)
         tampered = sum(entry['is_tampered'] for entry in readable)
-        return {
+        failed = sum(FAILED in entry for entry in entries)
+        counts = {
             'tampered': tampered,
             'authentic': len(readable) - tampered,
-            'unreadable': len(entries) - len(readable),
+            'unreadable': len(entries) - len(readable) - failed,
         }
+        return counts | ({FAILED: failed} if failed else {})
+
+    def _name_failed(self, results: Sequence[dict]) -> None:
+        failed = [entry[FAILED] for entry in results if FAILED in entry]
+        if failed:
+            lines = [f'{self.prefix}: {len(failed)} images failed, not scored:', *failed]
+            print_log('\n  '.join(lines), logger='current', level=logging.ERROR)
 
     def _print(self, datasets: dict, domains: dict, average: dict) -> None:
         columns = list(average)
@@ -160,9 +199,11 @@ class GroupedMetric(BaseMetric):
 
     def _cells(self, row: dict, columns: Sequence[str]) -> list[str]:
         return [
-            '' if key not in row else str(row[key]) if key in self.counts else f'{row[key]:.3f}'
+            '' if key not in row
+            else str(row[key]) if key in (*self.counts, FAILED)
+            else f'{row[key]:.3f}'
             for key in columns
-        ]
+        ]  # fmt: skip
 
 
 def mean_of_defined(values: Iterable[float]) -> float:
@@ -197,7 +238,7 @@ def tampered_probability(sample: dict) -> Tensor:
 
 
 def _readable(entries: Sequence[dict]) -> list[dict]:
-    return [entry for entry in entries if 'unreadable' not in entry]
+    return [entry for entry in entries if 'unreadable' not in entry and FAILED not in entry]
 
 
 def _name_unreadable(results: Sequence[dict]) -> None:
