@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .progress import counter
+from .stopping import ending_at_once, status_of
 
 if TYPE_CHECKING:
     from mmomni.reporting import Account, Summary, Survey
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 FORMATS = ('png', 'npz', 'json')
 BAD_FILES = 3
 """Exit status."""
-STOPPED = 130
-"""Exit status, as shells have it for what Ctrl-C ends."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -26,7 +25,8 @@ def add_parser(commands: Commands) -> None:
         description='Predict images and write OUT/report.html, OUT/predictions.jsonl and pictures. '
         'What OUT holds already is not predicted again. Exit status: 0, 1 an error, 2 wrong '
         'arguments, 3 some images could not be read, or folders entered (all others were '
-        'predicted), 130 stopped by Ctrl-C (what was done is in the report).',
+        'predicted), 130 stopped by Ctrl-C and 143 by SIGTERM (what was done is in the report, and '
+        'the same command goes on).',
     )
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT',
@@ -52,7 +52,9 @@ def add_parser(commands: Commands) -> None:
         help='processes that read files beside this one (default: %(default)s, it reads them '
         'itself)',
     )  # fmt: skip
-    parser.set_defaults(run=_run)
+    parser.set_defaults(
+        run=_run, after_stop='what was done is in {out}; run the same command again to go on'
+    )
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -74,9 +76,10 @@ def _run(args: argparse.Namespace) -> int:
         write_report,
     )
 
-    survey = survey_inputs(args.inputs, args.out)
-    _tell_of(survey)
-    inferencer, settings, limit = open_model(args)
+    with ending_at_once('mmomni predict: stopped before the first image; nothing was written'):
+        survey = survey_inputs(args.inputs, args.out)
+        _tell_of(survey)
+        inferencer, settings, limit = open_model(args)
     options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
     with PredictionFolder(args.out, settings, args.format, limit) as folder:
         stop: StoppedError | None = None
@@ -96,10 +99,10 @@ def _run(args: argparse.Namespace) -> int:
     if stop:
         done = summary.predicted + summary.skipped
         print(
-            f'stopped: {done:,} of {_count(len(survey.files), "image")} done; run the same command '
-            'again to go on'
+            f'stopped: {done:,} of {_count(len(survey.files), "image")} done, in {args.out}; run '
+            'the same command again to go on'
         )
-        return STOPPED
+        return status_of(stop)
     return BAD_FILES if summary.failures else 0
 
 

@@ -178,8 +178,8 @@ def _samples(
             'expected all workers to live, but one was killed (out of memory?); start again with '
             'fewer workers, and with --resume to keep what is made'
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    finally:  # an interrupted run does not wait for what is being made
+        pool.leave()
 
 
 def _make(make: Synthesizer, index: int) -> _ImageAndFaults:

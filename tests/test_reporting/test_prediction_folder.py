@@ -204,7 +204,7 @@ def test_settings_that_are_broken_are_named(photos, tmp_path, run, content):
 
 
 def test_predictions_in_memory_are_those_of_a_folder(photos, tmp_path, run):
-    _, folder = run(photos / 'a.png', report=True)
+    run(photos / 'a.png', report=True)
     (line,) = lines(tmp_path / 'out')
     source = ImageFile(photos / 'a.png', PurePath('a.png'))
     memory = PredictionsInMemory(SETTINGS, ('png', 'json'))
