@@ -1,12 +1,13 @@
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .progress import counter
-from .stopping import ending_at_once, status_of
+from .stopping import ending_at_once, status_of, until_stopped
 
 if TYPE_CHECKING:
     from mmomni.reporting import Account, Summary, Survey
@@ -67,27 +68,29 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mmomni.reporting import (
-        PredictionFolder,
-        StoppedError,
-        account_of,
-        survey_inputs,
-        write_predictions,
-        write_report,
-    )
-
     with ending_at_once('mmomni predict: stopped before the first image; nothing was written'):
+        from mmomni.reporting import (
+            PredictionFolder,
+            StoppedError,
+            account_of,
+            survey_inputs,
+            write_predictions,
+            write_report,
+        )
+
         survey = survey_inputs(args.inputs, args.out)
         _tell_of(survey)
         inferencer, settings, limit = open_model(args)
-    options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
+    stream = partial(
+        inferencer.stream, threshold=settings['threshold'], pooling=settings['pooling']
+    )
     with PredictionFolder(args.out, settings, args.format, limit) as folder:
         stop: StoppedError | None = None
         try:
             summary = write_predictions(
                 folder,
                 survey.files,
-                lambda files: inferencer.stream(files, args.batch_size, args.workers, **options),
+                lambda files: until_stopped(stream(files, args.batch_size, args.workers)),
                 counter('predict'),
             )
         except StoppedError as error:
@@ -96,10 +99,10 @@ def _run(args: argparse.Namespace) -> int:
         folder.write_account(account)
         report = write_report(folder)
     _sum_up(summary, account, report)
-    if stop:
-        done = summary.predicted + summary.skipped
+    if stop is not None:
+        done = _count(len(survey.files), 'image')
         print(
-            f'stopped: {done:,} of {_count(len(survey.files), "image")} done, in {args.out}; run '
+            f'stopped: {summary.predicted + summary.skipped:,} of {done} done, in {args.out}; run '
             'the same command again to go on'
         )
         return status_of(stop)

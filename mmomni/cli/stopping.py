@@ -3,12 +3,13 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Item = TypeVar('Item')
 _Handler = Callable[[int, FrameType | None], object]
 _noted: list[int] = []
 """The signals that have come, whether or not a library has swallowed what was raised then."""
@@ -66,6 +67,20 @@ def check() -> None:
     """
     if _noted:
         raise StopRequest(_noted[0])
+
+
+def until_stopped(results: Iterable[Item]) -> Iterator[Item]:
+    """What there is until a signal comes.
+
+    Raises:
+        StopRequest: It has; also where something else was raised because of it: processes that
+            read files are killed by it, too.
+    """
+    try:
+        yield from results
+    except Exception:
+        check()
+        raise
 
 
 def status_of(stop: BaseException) -> int:

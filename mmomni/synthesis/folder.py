@@ -167,8 +167,8 @@ def _samples(
         yield from (_make(make, index) for index in indices)
         return
     pool = worker_pool(workers, _start_worker, (make,))
-    pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
     try:
+        pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
         for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
             yield pending.popleft().result()
             if index is not None:

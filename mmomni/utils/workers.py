@@ -4,11 +4,16 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.synchronize import Event
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Any
 
 import cv2
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkerPool(ProcessPoolExecutor):
@@ -18,15 +23,36 @@ class WorkerPool(ProcessPoolExecutor):
         self, workers: int, method: str, prepare: Callable[..., None] | None, arguments: tuple
     ) -> None:
         context = multiprocessing.get_context(method)
-        self._is_left = context.Event()
+        # Not an event: setting one waits for ever where a worker that waits for it was killed.
+        words, self._words = context.Pipe(duplex=False)
         super().__init__(
-            workers, context, initializer=_start, initargs=(self._is_left, prepare, arguments)
+            workers, context, initializer=_start, initargs=(words, prepare, arguments)
         )
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future:
+        """As that of the standard library, which may start processes now."""
+        with _signals_held():
+            return super().submit(*args, **kwargs)
 
     def leave(self) -> None:
         """End all processes now, whatever they are working on: nobody wants the rest."""
-        self._is_left.set()
+        self._words.send_bytes(b'leave')
         self.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """A process that is started here gets no signal before it knows what to do with one."""
+    if not hasattr(signal, 'pthread_sigmask'):
+        yield
+        return
+    # It would let the signals through again, were it started in here.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def worker_pool(
@@ -48,24 +74,22 @@ def worker_pool(
     return WorkerPool(workers, method, prepare, arguments)
 
 
-def _start(is_left: Event, prepare: Callable[..., None] | None, arguments: tuple) -> None:
+def _start(words: Connection, prepare: Callable[..., None] | None, arguments: tuple) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # with `fork` it was that of this process
+    if hasattr(signal, 'pthread_sigmask'):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     cv2.setNumThreads(0)  # the cores are busy with processes
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    threading.Thread(target=_end_when_left, args=(is_left,), daemon=True).start()
+    threading.Thread(target=_end_in_time, args=(words,), daemon=True).start()
     if prepare is not None:
         prepare(*arguments)
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that gives it work was killed, which it would not notice."""
+def _end_in_time(words: Connection) -> None:
+    """End this process when nobody wants its work any more.
+
+    Or when the one that gives it work was killed, which it would not notice.
+    """
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _end_when_left(is_left: Event) -> None:
-    is_left.wait()
-    os._exit(0)
+    wait([words, *([parent.sentinel] if parent is not None else [])])
+    os._exit(1)

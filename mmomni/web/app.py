@@ -237,6 +237,10 @@ class Page:
 class _Handler(WSGIRequestHandler):
     timeout = 60  # seconds without a byte, after which a connection is given up
 
+    def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
+        if self.path != '/status':  # asked for each second
+            super().log_request(code, size)
+
 
 def open_server(page: Page, host: str, port: int) -> BaseWSGIServer:
     """Listen; ``serve_forever()`` answers, one thread a request, until interrupted.

@@ -131,7 +131,7 @@ class ExaminerProcess:
             child.send(json.dumps([name, *which]).encode(), data, self.timeout)
             kind, content = child.receive(self.timeout, is_wanted)
         except (TimeoutError, ClientDisconnected) as error:
-            self._start_anew(error)
+            self._start_anew(getattr(error, 'description', error))
             if isinstance(error, ClientDisconnected):
                 raise
             raise GatewayTimeout(
@@ -171,9 +171,9 @@ class ExaminerProcess:
         child.was_waited_for = True
 
     def _start_anew(self, reason: object) -> None:
-        logger.warning('an examination was ended (%s); the model is loaded again', reason)
         with suppress(ServiceUnavailable):  # which the next one is told
             self.start()
+            logger.warning('an examination was ended (%s); the model is loaded again', reason)
 
 
 class _Child:
