@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -274,6 +275,44 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
     assert predict() == 3
     assert f'{2 - after} image' in capsys.readouterr().out.splitlines()[-1]
     assert 'pending' not in json.loads((tmp_path / 'out/account.json').read_text())
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('how', ['raised', 'swallowed', 'another error'])
+def test_a_signal_in_the_middle_of_an_image_leaves_all_whole(
+    predict, tmp_path, capsys, monkeypatch, number, how
+):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background of a shell
+    stream = ManipulationInferencer.stream
+
+    def signalled(self, *args, **options):
+        results = stream(self, *args, **options)
+        yield next(results)
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            if how == 'raised':
+                raise
+            if how == 'another error':
+                raise RuntimeError('DataLoader worker is killed') from None
+        yield from results
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(ManipulationInferencer, 'stream', signalled)
+            assert predict() == 128 + number
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    captured = capsys.readouterr()
+    done = 2 if how == 'swallowed' else 1
+    assert captured.out.splitlines()[-1].startswith(f'stopped: {done} of 2 images done')
+    assert 'Traceback' not in captured.err
+    assert len(lines(tmp_path)) == done
+    assert not (tmp_path / 'out/.unfinished').exists()
+    assert predict() == 0
+    assert f'{2 - done} image' in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_ctrl_c_while_the_model_is_opened_is_no_traceback(predict, monkeypatch, capsys):
