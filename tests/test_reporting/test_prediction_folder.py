@@ -147,7 +147,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize('damage', DAMAGES)
 @pytest.mark.parametrize('sizes', ['sizes', 'no sizes'])
-@pytest.mark.parametrize('number', range(7))
+@pytest.mark.parametrize('number', [0, 2, 3, 4])  # PNG, JPEG, NPZ, and one of the report
 def test_an_output_that_is_not_as_it_was_written_is_not_done(
     photos, tmp_path, run, predictor, caplog, number, damage, sizes
 ):
