@@ -19,6 +19,7 @@ from mmomni.cli.predict import _count
 from mmomni.registry import MODELS
 from mmomni.utils.files import file_sha256
 
+TOUCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
 
 
@@ -282,7 +283,7 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
 def test_a_signal_in_the_middle_of_an_image_leaves_all_whole(
     predict, tmp_path, capsys, monkeypatch, number, how
 ):
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in TOUCHED}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background of a shell
     stream = ManipulationInferencer.stream
 
