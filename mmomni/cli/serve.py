@@ -30,7 +30,6 @@ def add_parser(commands: Commands) -> None:
         'memory, with all that is made of them; they are examined in a second process, which is '
         'ended when an image takes too long. Ends with Ctrl+C or SIGTERM, exit status 0.',
     )
-    positive = checked(float, lambda number: 0 < number < float('inf'), 'a number above 0')
     add_model_options(parser)
     parser.add_argument(
         '--host', default='127.0.0.1',
@@ -40,6 +39,13 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         '--port', type=int, default=7860, help='0: any that is free (default: %(default)s)'
     )
+    _add_limits(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """What an upload may be and take."""
+    positive = checked(float, lambda number: 0 < number < float('inf'), 'a number above 0')
     parser.add_argument(
         '--max-upload-mb', type=positive, default=50.0, metavar='MB',
         help='larger files are refused before they are read (default: %(default)g)',
@@ -60,7 +66,6 @@ def add_parser(commands: Commands) -> None:
         help='an image that takes longer is given up, and the next one waits until the model is '
         'loaded again (default: %(default)g)',
     )  # fmt: skip
-    parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> None:
