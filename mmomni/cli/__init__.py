@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from . import calibrate, check_data, predict, serve, synthesize, tools
 from .parser import Parser
+from .stopping import check, status_of, stoppable
 
 COMMANDS = (predict, serve, synthesize, check_data, calibrate)
 """In the order of ``mmomni --help``. They import what is heavy only when they run."""
@@ -16,20 +17,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
-        found errors, 3 where `predict` met bad files; 130 after Ctrl-C.
+        found errors, 3 where `predict` met bad files; 130 after Ctrl-C, 143 after SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in tools.SCRIPTS:  # all that follows is the script's
-        return tools.run(argv[0], argv[1:])
+        try:
+            return tools.run(argv[0], argv[1:])
+        except KeyboardInterrupt as stop:
+            return _stopped(argv[0], tools.AFTER_STOP.get(argv[0], ''), stop)
     args = parse_args(argv)
     try:
-        return args.run(args) or 0
-    except KeyboardInterrupt:
-        print(f'mmomni {args.command}: stopped', file=sys.stderr)
-        return predict.STOPPED
+        with stoppable():
+            return _run(args)
+    except KeyboardInterrupt as stop:
+        return _stopped(args.command, getattr(args, 'after_stop', '').format(**vars(args)), stop)
     except (ValueError, OSError, ImportError) as error:
         print(f'mmomni {args.command}: {error}', file=sys.stderr)
         return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        return args.run(args) or 0
+    except Exception:
+        check()  # a library may have made it of the exception that a signal raised
+        raise
+
+
+def _stopped(command: str, what_now: str, stop: KeyboardInterrupt) -> int:
+    if sys.stderr.isatty():  # progress left its line open
+        print(file=sys.stderr)
+    print(f'mmomni {command}: stopped{what_now and "; "}{what_now}', file=sys.stderr)
+    return status_of(stop)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

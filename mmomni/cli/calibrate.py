@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .parser import RATE, Commands
 from .progress import counter
+from .stopping import ending_at_once
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 POOLINGS = ('max', 'top_k_mean')
@@ -44,16 +45,18 @@ def add_parser(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from mmomni.apis.calibration import calibrate
-    from mmomni.utils.files import counted_kinds
+    with ending_at_once('mmomni calibrate: stopped; nothing was written'):
+        from mmomni.apis.calibration import calibrate
+        from mmomni.utils.files import counted_kinds, replacing
 
-    found = calibrate(
-        args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
-        progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
-    )  # fmt: skip
+        found = calibrate(
+            args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
+            progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
+        )  # fmt: skip
     out = args.out or Path(f'{args.checkpoint}.calibration.json')
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
+    with replacing(out) as unfinished:
+        unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
     rate, deviation = found['expected_fpr'], found['expected_fpr_std']
     print(f'tampered if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
     print(f'rests on {found["num_images"]} authentic images')

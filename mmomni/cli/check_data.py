@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument('--strict', action='store_true', help='warnings count as errors')
     parser.usage_status = 1  # 2 says that the data are bad
-    parser.set_defaults(run=_run, parser=parser)
+    parser.set_defaults(run=_run, parser=parser, after_stop='run the same command again')
 
 
 def _run(args: argparse.Namespace) -> int:

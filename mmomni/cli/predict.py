@@ -1,11 +1,13 @@
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .progress import counter
+from .stopping import ending_at_once, status_of, until_stopped
 
 if TYPE_CHECKING:
     from mmomni.reporting import Account, Summary, Survey
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 FORMATS = ('png', 'npz', 'json')
 BAD_FILES = 3
 """Exit status."""
-STOPPED = 130
-"""Exit status, as shells have it for what Ctrl-C ends."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -26,7 +26,8 @@ def add_parser(commands: Commands) -> None:
         description='Predict images and write OUT/report.html, OUT/predictions.jsonl and pictures. '
         'What OUT holds already is not predicted again. Exit status: 0, 1 an error, 2 wrong '
         'arguments, 3 some images could not be read, or folders entered (all others were '
-        'predicted), 130 stopped by Ctrl-C (what was done is in the report).',
+        'predicted), 130 stopped by Ctrl-C and 143 by SIGTERM (what was done is in the report, and '
+        'the same command goes on).',
     )
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT',
@@ -52,7 +53,9 @@ def add_parser(commands: Commands) -> None:
         help='processes that read files beside this one (default: %(default)s, it reads them '
         'itself)',
     )  # fmt: skip
-    parser.set_defaults(run=_run)
+    parser.set_defaults(
+        run=_run, after_stop='what was done is in {out}; run the same command again to go on'
+    )
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -65,26 +68,29 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mmomni.reporting import (
-        PredictionFolder,
-        StoppedError,
-        account_of,
-        survey_inputs,
-        write_predictions,
-        write_report,
-    )
+    with ending_at_once('mmomni predict: stopped before the first image; nothing was written'):
+        from mmomni.reporting import (
+            PredictionFolder,
+            StoppedError,
+            account_of,
+            survey_inputs,
+            write_predictions,
+            write_report,
+        )
 
-    survey = survey_inputs(args.inputs, args.out)
-    _tell_of(survey)
-    inferencer, settings, limit = open_model(args)
-    options = dict(threshold=settings['threshold'], pooling=settings['pooling'])
+        survey = survey_inputs(args.inputs, args.out)
+        _tell_of(survey)
+        inferencer, settings, limit = open_model(args)
+    stream = partial(
+        inferencer.stream, threshold=settings['threshold'], pooling=settings['pooling']
+    )
     with PredictionFolder(args.out, settings, args.format, limit) as folder:
         stop: StoppedError | None = None
         try:
             summary = write_predictions(
                 folder,
                 survey.files,
-                lambda files: inferencer.stream(files, args.batch_size, args.workers, **options),
+                lambda files: until_stopped(stream(files, args.batch_size, args.workers)),
                 counter('predict'),
             )
         except StoppedError as error:
@@ -93,13 +99,13 @@ def _run(args: argparse.Namespace) -> int:
         folder.write_account(account)
         report = write_report(folder)
     _sum_up(summary, account, report)
-    if stop:
-        done = summary.predicted + summary.skipped
+    if stop is not None:
+        done = _count(len(survey.files), 'image')
         print(
-            f'stopped: {done:,} of {_count(len(survey.files), "image")} done; run the same command '
-            'again to go on'
+            f'stopped: {summary.predicted + summary.skipped:,} of {done} done, in {args.out}; run '
+            'the same command again to go on'
         )
-        return STOPPED
+        return status_of(stop)
     return BAD_FILES if summary.failures else 0
 
 

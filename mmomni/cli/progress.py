@@ -2,12 +2,18 @@ import sys
 import time
 from collections.abc import Callable
 
+from .stopping import check
+
 
 def counter(label: str) -> Callable[[int, int], None]:
-    """Show done, total, speed and time left on stderr: on a terminal in place, else each tenth."""
+    """Show done, total, speed and time left on stderr: on a terminal in place, else each tenth.
+
+    Raises, when it is called, ``StopRequest`` if Ctrl+C has come and a library has swallowed it.
+    """
     start: list[tuple[int, float]] = []
 
     def show(done: int, total: int) -> None:
+        check()
         # A resumed run does not begin at 0, and the first image comes with the start of workers.
         if not start:
             start.append((done, time.monotonic()))

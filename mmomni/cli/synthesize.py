@@ -43,7 +43,9 @@ def add_parser(commands: Commands) -> None:
     )
     _add_history_options(parser)
     _add_shares(parser)
-    parser.set_defaults(run=_run)
+    parser.set_defaults(
+        run=_run, after_stop='what was made is in {out}; the same command with --resume goes on'
+    )
 
 
 def _add_history_options(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,8 @@ SCRIPTS = {
     ),
 }
 """By command: the script below ``tools/``, and what it does."""
+AFTER_STOP = {'train': 'the same command with --resume goes on from the last checkpoint'}
+"""By command: what to do when it was stopped by Ctrl-C."""
 
 
 def add_parsers(commands: Commands) -> None:

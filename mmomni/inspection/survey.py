@@ -2,10 +2,10 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from mmomni.utils.workers import worker_pool
+from mmomni.utils.workers import WorkerPool, worker_pool
 
 from .reading import read_record
 from .records import Fault, ListedImage, Record
@@ -58,7 +58,7 @@ def _read_in_processes(
             except BrokenProcessPool:
                 crashed.append(chunks[future])
     finally:  # an interrupted run does not wait for all the rest
-        pool.shutdown(cancel_futures=True)
+        pool.leave()
     for start in sorted(crashed):
         for index in range(start, min(start + CHUNK, len(samples))):
             yield index, _read_alone(samples[index])
@@ -78,7 +78,7 @@ def _read_alone(sample: ListedImage) -> Record:
         return Record(sample, fault, None)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _pool(workers: int) -> WorkerPool:
     # As the host starts processes: a crash costs one for each sample, which a fork makes cheap.
     # Workers use none of OpenCV's threads, which would not survive it.
     return worker_pool(workers, method=multiprocessing.get_start_method())

@@ -3,12 +3,14 @@
 from .account import Account, account_of
 from .folder import FORMATS, PredictionFolder
 from .image_files import ImageFile, Survey, assign_names, survey_inputs
-from .report import write_report
+from .predictions import Predictions, PredictionsInMemory
+from .report import report_page, write_report
 from .verdict import ImageThreshold, carried_threshold, threshold_from_file
 from .writing import StoppedError, Summary, write_predictions
 
 __all__ = [
-    'FORMATS', 'Account', 'ImageFile', 'ImageThreshold', 'PredictionFolder', 'StoppedError',
-    'Summary', 'Survey', 'account_of', 'assign_names', 'carried_threshold', 'survey_inputs',
-    'threshold_from_file', 'write_predictions', 'write_report',
+    'FORMATS', 'Account', 'ImageFile', 'ImageThreshold', 'PredictionFolder', 'Predictions',
+    'PredictionsInMemory', 'StoppedError', 'Summary', 'Survey', 'account_of', 'assign_names',
+    'carried_threshold', 'report_page', 'survey_inputs', 'threshold_from_file',
+    'write_predictions', 'write_report',
 ]  # fmt: skip

@@ -9,32 +9,32 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmomni.apis.results import Prediction
 from mmomni.utils.files import file_sha256, replacing
 from mmomni.version import __version__
 
-from . import pictures
 from .account import Account
-from .image_files import ImageFile, key_of, shown_name
+from .image_files import ImageFile, key_of
 from .json_lines import json_line, read_lines
-from .record import RECORD_KEYS, FileState, file_state, make_record
+from .outputs import fault_of
+from .predictions import FORMATS, Predictions, files_of, place_of
+from .record import RECORD_KEYS, file_state
 from .verdict import ImageThreshold
+
+__all__ = ['FORMATS', 'UNFINISHED', 'PredictionFolder']
 
 SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'
 ACCOUNT = 'account.json'
-REPORT_FILES = 'report_files'
 UNFINISHED = '.unfinished'
 NOT_COMPARED = ('checkpoint',)  # its path; its SHA-256 is
-FORMATS = ('png', 'npz', 'json')
 
 logger = logging.getLogger(__name__)
 
 
-class PredictionFolder:
+class PredictionFolder(Predictions):
     """Results of one checkpoint with one set of options.
 
     Holds ``settings.json``, ``predictions.jsonl`` (a line for each image), ``failures.jsonl`` (a
@@ -43,17 +43,14 @@ class PredictionFolder:
 
     Args:
         root: A new or empty folder, or one of an earlier run with the same settings.
-        settings: All that results depend on, besides the files; values that JSON can hold.
-            ``checkpoint``, ``checkpoint_sha256`` and ``threshold`` are among them.
-        formats: ``'png'``: mask, heat map and overlay; ``'npz'``: the probability; ``'json'``: no
-            file more than there is anyway.
-        image_threshold: For the verdict; ``None``: there is none.
+        settings: As the other arguments: see :class:`~mmomni.reporting.predictions.Predictions`.
+        formats: Likewise.
+        image_threshold: Likewise.
 
     Attributes:
-        records: The lines of ``predictions.jsonl``, by the key of the image, which is its path
-            where it is the only one of its file.
+        records: The lines of ``predictions.jsonl``, by the key of the image.
         failures: The lines of ``failures.jsonl`` of this run and earlier ones, likewise.
-        account: What became of every file of this run, once that is known.
+        damaged: Of images that were asked for and are in a line, what is wrong with their outputs.
 
     Raises:
         FileExistsError: The folder holds something else.
@@ -68,12 +65,9 @@ class PredictionFolder:
         formats: Collection[str],
         image_threshold: ImageThreshold | None = None,
     ) -> None:
+        super().__init__(settings, formats, image_threshold)
         self.root = Path(os.path.realpath(root))
-        self.formats = formats
-        self.image_threshold = image_threshold
-        limit = None if image_threshold is None else image_threshold._asdict()
-        self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
-        self.account: Account | None = None
+        self.damaged: dict[str, str] = {}
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.root)
         try:
@@ -116,7 +110,7 @@ class PredictionFolder:
 
     def _check_files(self, record: Mapping[str, Any]) -> None:
         """What a line names is removed and shown later: it must not be a file of somebody else."""
-        for file in _files_of(record):
+        for file in files_of(record):
             if not (isinstance(file, str) and '\0' not in file and self._is_inside(file)):
                 raise ValueError(
                     f'{self.root / PREDICTIONS}: expected outputs inside of the folder, got '
@@ -131,7 +125,7 @@ class PredictionFolder:
                 f'expected a new folder at {self.root}, or one of an earlier run, got one that '
                 'holds other files; choose another with --out'
             )
-        before = json.loads((self.root / SETTINGS).read_text(encoding='utf-8'))
+        before = self._settings_before()
         if (version := before.pop('mmomni', None)) != __version__:
             logger.warning('going on with %s with a run of %s', __version__, version)
         for name, value in json.loads(json.dumps(self.settings)).items():
@@ -141,12 +135,31 @@ class PredictionFolder:
                     'give the same options, or choose another folder with --out'
                 )
 
+    def _settings_before(self) -> dict[str, Any]:
+        path = self.root / SETTINGS
+        try:
+            before = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(
+                f'{path}: expected the settings of an earlier run, got no JSON ({error}); choose '
+                'another folder with --out'
+            ) from error
+        if not isinstance(before, dict):
+            raise ValueError(f'{path}: expected the settings of an earlier run, got {before!r}')
+        return before
+
     # ---- what is there ----------------------------------------------------------------------
 
     def is_done(self, image: ImageFile) -> bool:
-        """Whether the image was predicted, has not changed since, and its outputs are there."""
+        """Whether the image was predicted, and neither it nor its outputs have changed since.
+
+        Outputs that are gone or not whole are noted in ``damaged``.
+        """
         path, record = image.path, self.records.get(str(image.key))
-        if record is None or not all((self.root / file).is_file() for file in _files_of(record)):
+        if record is None:
+            return False
+        if fault := fault_of(self.root, record):
+            self.damaged[str(image.key)] = fault
             return False
         try:
             state = file_state(path)
@@ -180,41 +193,20 @@ class PredictionFolder:
         self._write(PREDICTIONS, ''.join(map(json_line, self.records.values())).encode())
         self._write(FAILURES, ''.join(map(json_line, self.failures.values())).encode())
         for record in removed:
-            for file in _files_of(record):
+            for file in files_of(record):
                 (self.root / file).unlink(missing_ok=True)
 
     # ---- what is new ------------------------------------------------------------------------
 
-    def add(
-        self, file: ImageFile, name: str, state: FileState, sha256: str, prediction: Prediction
-    ) -> None:
-        """Write the outputs of an image under a name of :func:`assign_names`, its line last.
-
-        The state is that before the file was read: if it changes meanwhile, the next run sees that.
-        """
-        files = {}
-        for kind, output, content in self._outputs(name, prediction):
-            self._write(output, content)
-            files[kind] = output
-        for folder, content in pictures.report_pictures(prediction):
-            self._write(report_file(folder, name), content)
-        record = dict(
-            make_record(prediction, name, self.image_threshold),
-            image=shown_name(str(file.relative), file.picture_name),
-            path=str(file.path),
-            **_place(file),
-            **state._asdict(),
-            sha256=sha256,
-            files=files,
-        )
+    def _keep(self, file: ImageFile, record: dict[str, Any]) -> None:
         self._append(PREDICTIONS, record)
-        self.records[str(file.key)] = record
+        super()._keep(file, record)
 
     def add_failure(self, image: ImageFile, reason: str) -> None:
         """Note an image that could not be predicted; the next run tries it again."""
         line = dict(path=str(image.path), reason=reason)
         if image.picture is not None:
-            line.update(_place(image))
+            line.update(place_of(image))
         self._append(FAILURES, line)
         self.failures[str(image.key)] = line
 
@@ -223,14 +215,13 @@ class PredictionFolder:
         self.account = account
         self._write(ACCOUNT, f'{json.dumps(account.numbers(), indent=2)}\n'.encode())
 
-    def _outputs(self, name: str, prediction: Prediction) -> Iterator[tuple[str, str, bytes]]:
-        """Kind, relative path and content of each file."""
-        if 'png' in self.formats:
-            yield 'mask', f'masks/{name}.png', pictures.mask_png(prediction)
-            yield 'heat_map', f'heat_maps/{name}.png', pictures.heat_map_png(prediction)
-            yield 'overlay', f'overlays/{name}.jpg', pictures.overlay_jpeg(prediction)
-        if 'npz' in self.formats:
-            yield 'probability', f'probabilities/{name}.npz', pictures.probability_npz(prediction)
+    def read(self, file: str) -> bytes | None:
+        path = self.root / file
+        return path.read_bytes() if path.is_file() else None
+
+    def size(self, file: str) -> int | None:
+        path = self.root / file
+        return path.stat().st_size if path.is_file() else None
 
     def _write(self, file: str, content: bytes) -> None:
         target = self.root / file
@@ -249,24 +240,8 @@ class PredictionFolder:
             lines.write(json_line(line).encode())
 
 
-def report_file(folder: str, name: str) -> str:
-    """A picture of ``report.html``, relative to the results folder."""
-    return f'{REPORT_FILES}/{folder}/{name}.jpg'
-
-
-def _place(image: ImageFile) -> dict[str, Any]:
-    page = None if image.picture is None else image.picture.page
-    return dict(picture=image.picture_name, page=page)
-
-
 def _key(line: Mapping[str, Any]) -> str:
     return str(key_of(line['path'], line.get('picture')))
-
-
-def _files_of(record: Mapping[str, Any]) -> Iterator[str]:
-    yield from record['files'].values()
-    for folder in ('images', 'heat_maps', 'thumbnails'):
-        yield report_file(folder, record['name'])
 
 
 def _locked(root: Path) -> int:

@@ -7,7 +7,9 @@ from typing import Any
 
 from mmomni.utils.files import whole_lines
 
-from .record import PICTURE_KEYS
+from .record import PICTURE_KEYS, SIZE_KEYS
+
+LATER_KEYS = PICTURE_KEYS | SIZE_KEYS
 
 
 def read_lines(path: Path, keys: dict[str, Any]) -> list[dict[str, Any]]:
@@ -19,8 +21,8 @@ def read_lines(path: Path, keys: dict[str, Any]) -> list[dict[str, Any]]:
             f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'
         ) from error
     for number, line in enumerate(whole, 1):
-        for key, kind in (keys | PICTURE_KEYS).items():
-            has = isinstance(line, dict) and (key in line or key in PICTURE_KEYS)
+        for key, kind in (keys | LATER_KEYS).items():
+            has = isinstance(line, dict) and (key in line or key in LATER_KEYS)
             if not (has and isinstance(line.get(key), kind)):
                 raise ValueError(
                     f'{path}, line {number}: expected {key!r} as `mmomni predict` writes it, got '

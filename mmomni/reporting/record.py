@@ -24,6 +24,8 @@ RECORD_KEYS: dict[str, Any] = dict(
 """A line of ``predictions.jsonl``: keys and types of their values."""
 PICTURE_KEYS: dict[str, Any] = dict(picture=(str, NoneType), page=(int, NoneType))
 """Which of several pictures of a file it is; lines of earlier versions lack them."""
+SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
+"""How many bytes were written into each output, by its path; lines of earlier versions lack it."""
 
 
 class FileState(NamedTuple):

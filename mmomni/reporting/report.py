@@ -1,4 +1,4 @@
-"""The folder as one HTML file that loads nothing from anywhere."""
+"""Predictions as one HTML file that loads nothing from anywhere."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,8 +8,9 @@ from mmomni.jpeg.orientation import upright_box
 from mmomni.utils.files import replacing
 from mmomni.utils.templates import data_uri, printable, render_pieces
 
-from .folder import UNFINISHED, PredictionFolder, report_file
+from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
+from .predictions import Predictions, report_file
 
 REPORT = 'report.html'
 EMBEDDED_BYTES = 60_000_000
@@ -24,22 +25,22 @@ ROW_KEYS = (
 
 
 def write_report(folder: PredictionFolder) -> str:
-    """Write ``report.html`` of everything that the folder holds, and tell its path.
-
-    Every name that comes from outside is escaped, and the page forbids itself any script but its
-    own and any address but the folder's.
-    """
+    """Write ``report.html`` of everything that the folder holds, and tell its path."""
     target = folder.root / REPORT
     with (
         replacing(target, folder.root / UNFINISHED / REPORT) as unfinished,
         unfinished.open('w', encoding='utf-8') as page,
     ):
-        page.writelines(_page(folder))
+        page.writelines(report_page(folder))
     return str(target)
 
 
-def _page(folder: PredictionFolder) -> Iterator[str]:
-    """The page in pieces: the pictures of an image are read when they are to be written."""
+def report_page(folder: Predictions) -> Iterator[str]:
+    """The page in pieces: the pictures of an image are read when they are to be written.
+
+    Every name that comes from outside is escaped, and the page forbids itself any script but its
+    own and any address but that of its folder.
+    """
     records = folder.records.values()
     embedded = _view_bytes(folder) * 4 / 3 <= EMBEDDED_BYTES  # base64
     return render_pieces(
@@ -60,7 +61,7 @@ def _page(folder: PredictionFolder) -> Iterator[str]:
     )
 
 
-def _row(folder: PredictionFolder, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
+def _row(folder: Predictions, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
     regions = record['regions'][:SHOWN_REGIONS]
     shape, orientation = (record['height'], record['width']), record['orientation']
     return dict(
@@ -80,12 +81,12 @@ def _view_files(record: Mapping[str, Any]) -> Iterator[str]:
         yield report_file(kind, record['name'])
 
 
-def _view_bytes(folder: PredictionFolder) -> int:
-    paths = (folder.root / file for line in folder.records.values() for file in _view_files(line))
-    return sum(path.stat().st_size for path in paths if path.is_file())
+def _view_bytes(folder: Predictions) -> int:
+    files = (file for record in folder.records.values() for file in _view_files(record))
+    return sum(folder.size(file) or 0 for file in files)
 
 
-def _embedded(folder: PredictionFolder, file: str) -> str:
+def _embedded(folder: Predictions, file: str) -> str:
     """A data URI; empty where the file was removed."""
-    path = folder.root / file
-    return data_uri(path.read_bytes()) if path.is_file() else ''
+    content = folder.read(file)
+    return '' if content is None else data_uri(content)

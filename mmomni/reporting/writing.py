@@ -1,4 +1,5 @@
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -6,6 +7,7 @@ from typing import NamedTuple
 from mmomni.apis.inputs import Source
 from mmomni.apis.results import Failure, Prediction
 from mmomni.utils.files import file_sha256
+from mmomni.utils.templates import printable
 
 from .folder import PredictionFolder
 from .image_files import ImageFile, assign_names
@@ -14,6 +16,9 @@ from .record import FileState, file_state
 Predict = Callable[[Sequence[Source]], Iterable[Prediction | Failure]]
 LISTED_PICTURES = 3
 """So many bad pictures of a file are named with their reasons; ``failures.jsonl`` has all."""
+LISTED_FAULTS = 3
+
+logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
@@ -59,6 +64,7 @@ def write_predictions(
         StoppedError: A ``KeyboardInterrupt`` came; the folder is whole.
     """
     pending = [file for file in files if not folder.is_done(file)]
+    _tell_of(folder.damaged)
     taken = {Path(key): record['name'] for key, record in folder.records.items()}
     names = assign_names(pending, taken)
     folder.begin(pending, files)
@@ -83,6 +89,18 @@ def write_predictions(
         summary = Summary(predicted, done, _by_file(failures))
         raise StoppedError(summary, list(dict.fromkeys(file.path for file in rest))) from error
     return Summary(len(pending) - len(failures), done, _by_file(failures))
+
+
+def _tell_of(damaged: Mapping[str, str]) -> None:
+    """That images are examined again, and why."""
+    if damaged:
+        several = f'{len(damaged):,} images are' if len(damaged) > 1 else '1 image is'
+        first = '; '.join(list(damaged.values())[:LISTED_FAULTS])
+        more = f'; {len(damaged) - LISTED_FAULTS:,} more' if len(damaged) > LISTED_FAULTS else ''
+        logger.warning(
+            '%s examined again, because outputs are not as they were written: %s%s',
+            several, printable(first), more,
+        )  # fmt: skip
 
 
 def _by_file(failures: Sequence[tuple[ImageFile, str]]) -> dict[Path, str]:

@@ -167,8 +167,8 @@ def _samples(
         yield from (_make(make, index) for index in indices)
         return
     pool = worker_pool(workers, _start_worker, (make,))
-    pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
     try:
+        pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
         for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
             yield pending.popleft().result()
             if index is not None:
@@ -178,8 +178,8 @@ def _samples(
             'expected all workers to live, but one was killed (out of memory?); start again with '
             'fewer workers, and with --resume to keep what is made'
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    finally:  # an interrupted run does not wait for what is being made
+        pool.leave()
 
 
 def _make(make: Synthesizer, index: int) -> _ImageAndFaults:

@@ -8,11 +8,25 @@ this field knows, was tried and passes an upload's bytes on unchanged, too, but 
 - keeps every upload and every result in a folder on disk, removes them by a timer, and leaves
   them there when the process ends.
 
-Here an upload stays in memory; only the pictures of its report are made in a temporary folder,
-which is removed before the answer, with everything that the page shows and saves, is sent.
+Here an upload stays in memory, with everything that the page shows and saves. It is examined in a
+process of its own, which can be ended whatever it does; the one that answers loads no torch.
 """
 
-from .app import Page, open_server
-from .examiner import Examiner
+from typing import TYPE_CHECKING, Any
 
-__all__ = ['Examiner', 'Page', 'open_server']
+from .app import Page, open_server
+from .process import ExaminerProcess
+
+if TYPE_CHECKING:
+    from .examiner import Examiner
+
+__all__ = ['Examiner', 'ExaminerProcess', 'Page', 'open_server']
+
+
+def __getattr__(name: str) -> Any:
+    """``Examiner``, when it is asked for: it is what loads torch."""
+    if name == 'Examiner':
+        from .examiner import Examiner
+
+        return Examiner
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -3,9 +3,10 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ from werkzeug.wrappers import Request, Response
 from mmomni.jpeg import ImageReadError
 from mmomni.utils.templates import asset, render
 
+from .clients import POLL_SECONDS, is_connected
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -48,6 +51,7 @@ HEADERS = {
     'Cache-Control': 'no-store',
 }
 LONGEST_NAME = 255
+RETRY_SECONDS = 30
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +62,8 @@ class Page:
     ===========================  ==================================================================
     ``GET /``                    the page, with ``/page.css`` and ``/page.js``
     ``GET /about``               ``about`` and the limits, JSON
+    ``GET /status``              ``images``: how many are here, one of them being examined;
+                                 ``loading``: whether they wait for the model; JSON
     ``POST /examine?name=NAME``  the file's bytes, unpacked and unchanged, as
                                  ``application/octet-stream``; the answer of ``examine`` as JSON;
                                  with ``&picture=2`` of another picture of the file
@@ -66,9 +72,9 @@ class Page:
     Whatever goes wrong is answered as JSON, ``{"error": reason}``, with a status of 4xx or 5xx.
 
     Args:
-        examine: (bytes of a file, its name, which of its pictures) to what the page shows; the
-            last only where it is asked for. Called for one image at a time. Raises
-            ``ImageReadError`` for a file that cannot be used.
+        examine: (bytes of a file, its name, which of its pictures) to what the page shows, or to
+            that as JSON; the last only where it is asked for. Called for one image at a time.
+            Raises ``ImageReadError`` for a file that cannot be used.
         about: Shown on the page.
         max_upload: Bytes; more are refused before they are read.
         max_waiting: Uploads that wait, in memory, while one is examined; more are sent away.
@@ -76,23 +82,32 @@ class Page:
             by any. A page that only this machine may reach needs them: else a site could let its
             own name point to this machine and read the answers (DNS rebinding).
         upload_seconds: In which an upload must have arrived as a whole; it holds a place.
+        stoppable: ``examine`` takes ``is_wanted``, too, and ends when that is ``False``: nobody
+            waits for the answer any more.
+        is_loading: Tells whether a model has to be loaded before ``examine`` can begin.
     """
 
     def __init__(
         self,
-        examine: Callable[..., Mapping[str, Any]],
+        examine: Callable[..., Mapping[str, Any] | bytes],
         about: Mapping[str, Any],
         max_upload: int,
         max_waiting: int = 4,
         hosts: Collection[str] = (),
         upload_seconds: float = 120,
+        stoppable: bool = False,
+        is_loading: Callable[[], bool] = lambda: False,
     ) -> None:
         self.examine = examine
         self.about = {**about, 'max_upload': max_upload}
         self.max_upload = max_upload
         self.hosts = hosts
         self.upload_seconds = upload_seconds
-        self._places = threading.BoundedSemaphore(1 + max_waiting)
+        self.stoppable = stoppable
+        self.is_loading = is_loading
+        self._most = 1 + max_waiting
+        self._here = 0
+        self._lock = threading.Lock()
         # One image at a time, and always in the same thread: each new one would make torch start
         # its own pool of threads.
         self._examiner = ThreadPoolExecutor(1, 'examiner')
@@ -119,13 +134,20 @@ class Page:
         if request.path == '/examine':
             _check_method(request, 'POST')
             return _with_json(Response(), self._examine(request))
-        if request.path != '/about' and request.path not in PARTS:
+        facts = {'/about': self._facts, '/status': self._status}.get(request.path)
+        if facts is None and request.path not in PARTS:
             raise NotFound(f'there is no {request.path} here; the page is at /')
         _check_method(request, 'GET', 'HEAD')
-        if request.path == '/about':
-            return _with_json(Response(), self.about)
+        if facts is not None:
+            return _with_json(Response(), facts())
         make, name, kind = PARTS[request.path]
         return Response(make(name), content_type=f'{kind}; charset=utf-8')
+
+    def _facts(self) -> Mapping[str, Any]:
+        return self.about
+
+    def _status(self) -> Mapping[str, Any]:
+        return dict(images=self._here, loading=self.is_loading())
 
     def _check_caller(self, request: Request) -> None:
         host = request.headers.get('Host', '')
@@ -136,20 +158,41 @@ class Page:
         if origin is not None and _netloc(origin) != host.lower():
             raise Forbidden(f'expected a request of the page at {host}, got one of {origin!r}')
 
-    def _examine(self, request: Request) -> Mapping[str, Any]:
+    def _examine(self, request: Request) -> Mapping[str, Any] | bytes:
         if request.mimetype != UPLOAD_TYPE:
             raise UnsupportedMediaType(f'expected {UPLOAD_TYPE}, got {request.mimetype!r}')
         which = _number_of_picture(request)
-        if not self._places.acquire(blocking=False):
-            raise ServiceUnavailable(
-                'other images are waiting already and memory is finite; try again in a minute'
-            )
-        try:
-            data = self._read(request)
+        with self._place():
+            upload = [self._read(request)]
             name = _file_name(request.args.get('name', ''))
-            return self._examiner.submit(self.examine, data, name, *which).result()
+            return self._in_turn(upload, name, which, partial(is_connected, request.environ))
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        with self._lock:
+            if self._here == self._most:
+                raise ServiceUnavailable(
+                    'other images are waiting already and memory is finite; try again in a minute',
+                    retry_after=RETRY_SECONDS,
+                )
+            self._here += 1
+        try:
+            yield
         finally:
-            self._places.release()
+            with self._lock:
+                self._here -= 1
+
+    def _in_turn(
+        self, upload: list[bytes], name: str, which: list[int], is_wanted: Callable[[], bool]
+    ) -> Mapping[str, Any] | bytes:
+        """Examine when all before are done, unless the client has gone by then."""
+        options = dict(is_wanted=is_wanted) if self.stoppable else {}
+        turn = self._examiner.submit(lambda: self.examine(upload.pop(), name, *which, **options))
+        while not wait([turn], POLL_SECONDS).done:
+            if not is_wanted() and turn.cancel():  # it has not begun
+                upload.clear()  # the turn itself stays in the queue
+                raise ClientDisconnected('nobody waits for it any more')
+        return turn.result()
 
     def _read(self, request: Request) -> bytes:
         size = request.content_length
@@ -194,6 +237,10 @@ class Page:
 class _Handler(WSGIRequestHandler):
     timeout = 60  # seconds without a byte, after which a connection is given up
 
+    def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
+        if self.path != '/status':  # asked for each second
+            super().log_request(code, size)
+
 
 def open_server(page: Page, host: str, port: int) -> BaseWSGIServer:
     """Listen; ``serve_forever()`` answers, one thread a request, until interrupted.
@@ -237,7 +284,8 @@ def _check_method(request: Request, *allowed: str) -> None:
         )
 
 
-def _with_json(response: Response, content: Mapping[str, Any]) -> Response:
-    response.data = json.dumps(content, allow_nan=False)
+def _with_json(response: Response, content: Mapping[str, Any] | bytes) -> Response:
+    is_json = isinstance(content, bytes)
+    response.data = content if is_json else json.dumps(content, allow_nan=False)
     response.content_type = 'application/json'
     return response

@@ -1,5 +1,4 @@
 import base64
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,9 +13,15 @@ from mmomni.apis.samples import Sample
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.luma import MAX_COEFFICIENT
 from mmomni.jpeg.orientation import upright, upright_box
-from mmomni.reporting import ImageFile, ImageThreshold, PredictionFolder, assign_names, write_report
-from mmomni.reporting.folder import report_file
+from mmomni.reporting import (
+    ImageFile,
+    ImageThreshold,
+    PredictionsInMemory,
+    assign_names,
+    report_page,
+)
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
+from mmomni.reporting.predictions import report_file
 from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
@@ -88,17 +93,15 @@ class Examiner:
     def _report(
         self, file: ImageFile, name: str, data: bytes, prediction: Prediction
     ) -> tuple[dict[str, Any], bytes, bytes]:
-        """Record, ``report.html`` and its picture, from a folder that is removed at once."""
-        with (
-            tempfile.TemporaryDirectory(prefix='mmomni-') as root,
-            # No pictures beside the report, which would have links to them.
-            PredictionFolder(Path(root), self.settings, ('json',), self.image_threshold) as folder,
-        ):
-            state = FileState(len(data), mtime_ns=0)
-            folder.add(file, name, state, sha256(data).hexdigest(), prediction)
-            report = Path(write_report(folder)).read_bytes()
-            view = (folder.root / report_file('images', name)).read_bytes()
-            return folder.records[str(file.key)], report, view
+        """Record, ``report.html`` and its picture; all of them only in memory."""
+        # No pictures beside the report, which would have links to them.
+        results = PredictionsInMemory(self.settings, ('json',), self.image_threshold)
+        state = FileState(len(data), mtime_ns=0)
+        results.add(file, name, state, sha256(data).hexdigest(), prediction)
+        record = results.records[str(file.key)]
+        del record['output_bytes']  # those of a folder
+        report = ''.join(report_page(results)).encode()
+        return record, report, results.contents[report_file('images', name)]
 
 
 def _chosen(sources: list[Source], number: int, name: str) -> Source:

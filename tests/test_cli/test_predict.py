@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from mmomni.cli.predict import _count
 from mmomni.registry import MODELS
 from mmomni.utils.files import file_sha256
 
+TOUCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
 
 
@@ -263,7 +265,9 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
         f'3 files: {after} examined, 1 unreadable (1 jpg), 0 not images, {2 - after} not reached'
     )
     assert summary.startswith(f'{_count(after, "image")} predicted, 0 done before, 1 bad file')
-    assert last == f'stopped: {after} of 3 images done; run the same command again to go on'
+    assert last == (
+        f'stopped: {after} of 3 images done, in {tmp_path}/out; run the same command again to go on'
+    )
     page = (tmp_path / 'out/report.html').read_text()
     assert account in page
     numbers = json.loads((tmp_path / 'out/account.json').read_text())
@@ -274,13 +278,52 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
     assert 'pending' not in json.loads((tmp_path / 'out/account.json').read_text())
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('how', ['raised', 'swallowed', 'another error'])
+def test_a_signal_in_the_middle_of_an_image_leaves_all_whole(
+    predict, tmp_path, capsys, monkeypatch, number, how
+):
+    before = {each: signal.getsignal(each) for each in TOUCHED}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background of a shell
+    stream = ManipulationInferencer.stream
+
+    def signalled(self, *args, **options):
+        results = stream(self, *args, **options)
+        yield next(results)
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            if how == 'raised':
+                raise
+            if how == 'another error':
+                raise RuntimeError('DataLoader worker is killed') from None
+        yield from results
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(ManipulationInferencer, 'stream', signalled)
+            assert predict() == 128 + number
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    captured = capsys.readouterr()
+    done = 2 if how == 'swallowed' else 1
+    assert captured.out.splitlines()[-1].startswith(f'stopped: {done} of 2 images done')
+    assert 'Traceback' not in captured.err
+    assert len(lines(tmp_path)) == done
+    assert not (tmp_path / 'out/.unfinished').exists()
+    assert predict() == 0
+    assert f'{2 - done} image' in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_ctrl_c_while_the_model_is_opened_is_no_traceback(predict, monkeypatch, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr('mmomni.cli.predict.open_model', interrupted)
     assert predict() == 130
-    assert capsys.readouterr().err == 'mmomni predict: stopped\n'
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('mmomni predict: stopped; ')
 
 
 def test_a_reason_names_what_it_is_and_not_the_path_once_more(predict, photos, tmp_path):

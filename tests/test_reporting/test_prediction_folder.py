@@ -5,14 +5,22 @@ import signal
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
 from PIL import Image
+from predicting import SETTINGS, predict_one
 
-from mmomni.reporting import ImageThreshold, PredictionFolder
-from mmomni.reporting.record import PICTURE_KEYS, RECORD_KEYS
+from mmomni.reporting import (
+    ImageFile,
+    ImageThreshold,
+    PredictionFolder,
+    PredictionsInMemory,
+    report_page,
+)
+from mmomni.reporting.predictions import files_of
+from mmomni.reporting.record import PICTURE_KEYS, RECORD_KEYS, SIZE_KEYS, FileState
 
 FIRST = ['a.png', 'b.png', 'a.png']
 
@@ -114,6 +122,100 @@ def test_a_file_with_missing_outputs_is_predicted_again(photos, tmp_path, run, p
     (tmp_path / 'out/masks/b.png').unlink()
     run(photos)
     assert predictor.seen == ['b.png']
+
+
+def outputs(line):
+    return list(files_of(line))
+
+
+def forget_sizes(folder):
+    """Lines as earlier versions wrote them."""
+    text = ''
+    for line in lines(folder):
+        del line['output_bytes']
+        text += json.dumps(line) + '\n'
+    (folder / 'predictions.jsonl').write_text(text)
+
+
+DAMAGES = {
+    'empty': lambda data: b'',
+    'broken off': lambda data: data[:-30],
+    'longer': lambda data: data + b'more',
+    'zeros': lambda data: bytes(len(data) - 1),
+}
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+@pytest.mark.parametrize('sizes', ['sizes', 'no sizes'])
+@pytest.mark.parametrize('number', [0, 2, 3, 4])  # PNG, JPEG, NPZ, and one of the report
+def test_an_output_that_is_not_as_it_was_written_is_not_done(
+    photos, tmp_path, run, predictor, caplog, number, damage, sizes
+):
+    run(photos, formats=('png', 'npz'))
+    out = tmp_path / 'out'
+    if sizes == 'no sizes':
+        forget_sizes(out)
+    (line,) = [line for line in lines(out) if line['name'] == 'b']
+    name = outputs(line)[number]
+    before = (out / name).read_bytes()
+    (out / name).write_bytes(DAMAGES[damage](before))
+    assert run(photos, formats=('png', 'npz'))[0] == (1, 2, {})
+    assert predictor.seen == ['b.png']
+    assert '1 image is examined again' in caplog.text
+    assert name in caplog.text
+    assert run(photos, formats=('png', 'npz'))[0] == (0, 3, {})
+    assert len((out / name).read_bytes()) == len(before)
+
+
+def test_results_of_an_earlier_version_are_still_done(photos, tmp_path, run, caplog):
+    run(photos, formats=('png', 'npz'))
+    forget_sizes(tmp_path / 'out')
+    assert run(photos, formats=('png', 'npz'))[0] == (0, 3, {})
+    assert 'again' not in caplog.text
+
+
+def test_of_many_damaged_outputs_the_first_are_named(photos, tmp_path, run, save, caplog):
+    for number in range(5):
+        save(photos / f'{number}.png')
+    run(photos)
+    for path in (tmp_path / 'out/masks').rglob('*.png'):
+        path.write_bytes(b'')
+    assert run(photos)[0] == (8, 0, {})
+    assert caplog.text.count('is empty') == 3
+    assert '8 images are examined again' in caplog.text
+    assert '5 more' in caplog.text
+
+
+def test_a_folder_in_place_of_an_output_is_named(photos, tmp_path, run, caplog):
+    run(photos / 'a.png')
+    (tmp_path / 'out/masks/a.png').unlink()
+    (tmp_path / 'out/masks/a.png').mkdir()
+    with pytest.raises(OSError, match=r'a\.png'):
+        run(photos / 'a.png')
+    assert 'masks/a.png is no file' in caplog.text
+
+
+@pytest.mark.parametrize('content', [b'', b'\0' * 50, b'{"thre', b'[]'])
+def test_settings_that_are_broken_are_named(photos, tmp_path, run, content):
+    run(photos)
+    (tmp_path / 'out/settings.json').write_bytes(content)
+    with pytest.raises(ValueError, match=r'settings\.json: expected the settings'):
+        run(photos)
+
+
+def test_predictions_in_memory_are_those_of_a_folder(photos, tmp_path, run):
+    run(photos / 'a.png', report=True)
+    (line,) = lines(tmp_path / 'out')
+    source = ImageFile(photos / 'a.png', PurePath('a.png'))
+    memory = PredictionsInMemory(SETTINGS, ('png', 'json'))
+    state = FileState(line['size_bytes'], line['mtime_ns'])
+    memory.add(source, 'a', state, line['sha256'], predict_one(source.source, 1))
+    assert list(map(json.loads, map(json.dumps, memory.records.values()))) == [line]
+    assert memory.contents == {
+        file: (tmp_path / 'out' / file).read_bytes() for file in outputs(line)
+    }
+    page = ''.join(report_page(memory))
+    assert page == (tmp_path / 'out/report.html').read_text()
 
 
 def test_bad_files_are_named_tried_again_and_forgotten_when_mended(photos, tmp_path, run, save):
@@ -286,7 +388,7 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
     assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
-        frozenset(RECORD_KEYS | PICTURE_KEYS)
+        frozenset(RECORD_KEYS | PICTURE_KEYS | SIZE_KEYS)
     }
 
 

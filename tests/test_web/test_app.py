@@ -249,6 +249,7 @@ class Body(BytesIO):
 def test_one_at_a_time_and_no_more_than_a_few_waiting():
     slow = Slow()
     page = Page(slow, {}, LIMIT, max_waiting=2)
+    statuses = [Client(page).get('/status').json]
     with ThreadPoolExecutor(3) as clients:
         first = clients.submit(upload, Client(page), b'1')
         assert slow.started.acquire(timeout=60)
@@ -258,10 +259,13 @@ def test_one_at_a_time_and_no_more_than_a_few_waiting():
         ]
         assert all(body.is_read.wait(60) for body in bodies)  # both have a place
         refused = upload(Client(page), b'3')
+        statuses.append(Client(page).get('/status').json)
         slow.goes_on.set()
         assert [future.result().status_code for future in (first, *others)] == [200, 200, 200]
     assert refused.status_code == 503
     assert 'waiting' in refused.json['error']
+    assert refused.headers['Retry-After'] == '30'
+    assert statuses == [dict(images=0, loading=False), dict(images=3, loading=False)]
     assert (slow.most, len(slow.threads)) == (1, 1)
     assert upload(Client(page), b'4').status_code == 200
 
@@ -287,6 +291,17 @@ def test_which_picture_of_the_file_is_asked_for():
         )
         assert response.status_code == 200
     assert asked == [(b'x', 'a.tif'), (b'x', 'a.tif', 7)]
+
+
+def test_what_is_json_already_is_passed_on():
+    client = Client(Page(lambda data, name: b'{"made": "elsewhere"}', {}, LIMIT))
+    response = upload(client, b'data')
+    assert (response.mimetype, response.json) == ('application/json', dict(made='elsewhere'))
+
+
+def test_status_says_whether_the_model_is_being_loaded():
+    client = Client(Page(examine, {}, LIMIT, is_loading=lambda: True))
+    assert client.get('/status').json == dict(images=0, loading=True)
 
 
 @pytest.mark.parametrize('text', ['0', '-1', 'x', '1' * 9, ''])

@@ -1,5 +1,9 @@
+import pickle
+from functools import partial
+
 import pytest
 
+from mmomni import web
 from mmomni.cli import serve
 from mmomni.cli.parser import Parser
 
@@ -17,7 +21,7 @@ def parse():
 def test_defaults_let_nobody_else_in(parse):
     args = parse()
     assert (args.host, args.port) == ('127.0.0.1', 7860)
-    assert (args.max_upload_mb, args.max_megapixels) == (50, 50)
+    assert (args.max_upload_mb, args.max_megapixels, args.timeout) == (50, 50, 300)
     assert not args.trust_checkpoint
 
 
@@ -29,6 +33,11 @@ def test_defaults_let_nobody_else_in(parse):
         ('--max-megapixels', '-1'),
         ('--max-megapixels', '179'),
         ('--port', 'http'),
+        ('--timeout', '0'),
+        ('--timeout', '-1'),
+        ('--timeout', 'nan'),
+        ('--timeout', 'inf'),
+        ('--timeout', '86401'),
     ],
 )
 def test_wrong_arguments(parse, wrong, capsys):
@@ -39,11 +48,27 @@ def test_wrong_arguments(parse, wrong, capsys):
 
 
 class Server:
+    """Stands in for the server and for the process that examines; notes what is done."""
+
     port = 1234
-    served = False
+
+    def __init__(self):
+        self.done = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.done.append('closed')
+
+    def start(self):
+        self.done.append('started')
+
+    def wait(self):
+        self.done.append('waited')
 
     def serve_forever(self):
-        self.served = True
+        self.done.append('served')
 
 
 @pytest.mark.parametrize(
@@ -61,46 +86,51 @@ class Server:
 )
 def test_other_machines_are_warned_of(parse, monkeypatch, capsys, host, url, warned):
     server = Server()
-    monkeypatch.setattr(serve, 'open_page', lambda args: server)
+    monkeypatch.setattr(serve, 'open_page', lambda args, examine: server)
+    monkeypatch.setattr(web, 'ExaminerProcess', lambda build, timeout: server)
     args = parse('--host', host)
     assert args.run(args) is None
-    assert server.served
+    assert server.done == ['started', 'waited', 'served', 'closed', 'closed']
     printed = capsys.readouterr()
     assert printed.out.startswith(f'{url} ')
     assert ('without a password' in printed.err) == warned
 
 
-def test_options_reach_the_page(parse, monkeypatch, tmp_path):
+def test_options_reach_the_page(parse):
+    args = parse('--port', '0', '--max-upload-mb', '0.5', '--max-megapixels', '1.5')
+    examine = web.ExaminerProcess(partial(serve.open_examiner, args), args.timeout)
+    with examine, serve.open_page(args, examine) as server:
+        page = server.app
+        assert page.max_upload == 2**19
+        assert page.about['checkpoint'] == 'tiny.pth'
+        assert (page.about['max_megapixels'], page.about['timeout']) == (1.5, 300)
+        assert server.server_address[0] == '127.0.0.1'
+        assert {'127.0.0.1', 'localhost', '[::1]'} == set(page.hosts)
+        assert page.examine is examine
+        assert page.stoppable
+
+
+def test_options_reach_the_examiner(parse, monkeypatch):
     opened = []
 
     def open_model(args, **options):
         opened.append(options)
-        return None, {}, None
+        return 'inferencer', {}, None
 
     monkeypatch.setattr(serve, 'open_model', open_model)
-    server = serve.open_page(
-        parse('--port', '0', '--max-upload-mb', '0.5', '--max-megapixels', '1.5')
-    )
-    try:
-        assert opened == [dict(max_pixels=1_500_000)]
-        assert server.app.max_upload == 2**19
-        assert server.app.about['checkpoint'] == 'tiny.pth'
-        assert server.app.about['max_megapixels'] == 1.5
-        assert server.server_address[0] == '127.0.0.1'
-        assert {'127.0.0.1', 'localhost', '[::1]'} == set(server.app.hosts)
-    finally:
-        server.server_close()
+    args = parse('--max-megapixels', '1.5')
+    pickle.loads(pickle.dumps(args))
+    assert serve.open_examiner(args).inferencer == 'inferencer'
+    assert opened == [dict(max_pixels=1_500_000)]
 
 
 @pytest.mark.parametrize(
     ('host', 'hosts'),
     [('127.0.0.2', {'127.0.0.1', '127.0.0.2', 'localhost', '[::1]'}), ('0.0.0.0', set())],
 )
-def test_only_a_page_of_this_machine_has_names(parse, monkeypatch, host, hosts):
-    monkeypatch.setattr(serve, 'open_model', lambda args, **options: (None, {}, None))
-    server = serve.open_page(parse('--port', '0', '--host', host))
-    server.server_close()
-    assert set(server.app.hosts) == hosts
+def test_only_a_page_of_this_machine_has_names(parse, host, hosts):
+    with serve.open_page(parse('--port', '0', '--host', host), None) as server:
+        assert set(server.app.hosts) == hosts
 
 
 def test_checkpoint_is_asked_for(capsys):

@@ -48,7 +48,15 @@ async function examine(file, picture = 1) {
   element('error').hidden = true;
   element('result').hidden = true;
   const start = Date.now();
-  const tick = () => say(`Examining ${file.name}: ${Math.round((Date.now() - start) / 1000)} s`);
+  let state = {};
+  const tick = async () => {
+    say(`${doing(state)} ${file.name}: ${Math.round((Date.now() - start) / 1000)} s`);
+    try {
+      state = await ask('status');
+    } catch {
+      // The answer to the upload will tell.
+    }
+  };
   const timer = setInterval(tick, 1000);
   tick();
   try {
@@ -70,6 +78,12 @@ async function examine(file, picture = 1) {
     element('drop').classList.remove('busy');
     element('file').value = '';  // the same file can be chosen again
   }
+}
+
+function doing({ images, loading }) {
+  if (loading) return 'The model is loaded again; then comes';
+  return images > 1 ? `${images} images are here, one is examined at a time; with them`
+    : 'Examining';
 }
 
 function check(file) {
@@ -263,7 +277,9 @@ async function start() {
     limits = await ask('about');
     element('about').textContent = `mmomni ${limits.version}, checkpoint ${limits.checkpoint}`;
     element('limits').textContent = `At most ${megabytes(limits.max_upload)} and `
-      + `${limits.max_megapixels} megapixels. Nothing leaves this server and nothing is kept.`;
+      + `${limits.max_megapixels} megapixels`
+      + (limits.timeout ? `, and ${limits.timeout} seconds of work. ` : '. ')
+      + 'Nothing leaves this server and nothing is kept.';
   } catch (error) {
     element('error').textContent = error.message;
     element('error').hidden = false;
