@@ -36,6 +36,9 @@ def _torn_zip(path: Path, size: int) -> str:
             parts, index = archive.infolist(), archive.start_dir
     except (BadZipFile, OSError, ValueError):
         return f'is cut short ({size:,} bytes, without the index that ends it)'
-    if any(part.header_offset + part.compress_size > index for part in parts):
+    # An index that lies elsewhere than it says moves all places.
+    starts = [part.header_offset for part in parts]
+    ends = [part.header_offset + part.compress_size for part in parts]
+    if min(starts, default=1) != 0 or max(ends) > index:
         return f'is cut short ({size:,} bytes, less than its parts)'
     return ''

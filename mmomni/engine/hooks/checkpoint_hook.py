@@ -74,7 +74,7 @@ class SafeCheckpointHook(CheckpointHook):
         if self.file_client_args is None and type(self.file_backend) is LocalBackend:
             self.file_backend = DurableBackend()
             self.backend_args = dict(backend=DURABLE)
-            self._follow_moved_best()
+            self._find_best()
             if is_main_process():
                 self._remove_replaced(runner)
                 for folder in sorted({str(runner.work_dir), str(self.out_dir)}):
@@ -90,16 +90,16 @@ class SafeCheckpointHook(CheckpointHook):
             )
         self._constants = frozenset(found)
 
-    def _follow_moved_best(self) -> None:
-        """Where a work dir was moved, or copied, its best checkpoints are those in it."""
+    def _find_best(self) -> None:
+        """Of a work dir that was moved, or of another one, which then stays as it is."""
         if path := getattr(self, 'best_ckpt_path', None):
-            self.best_ckpt_path = self._moved(path)
+            self.best_ckpt_path = self._here(path)
         best = getattr(self, 'best_ckpt_path_dict', {})
-        best.update({key: self._moved(path) for key, path in best.items() if path})
+        best.update({key: self._here(path) for key, path in best.items() if path})
 
-    def _moved(self, path: str) -> str:
+    def _here(self, path: str) -> str | None:
         here = osp.join(self.out_dir, osp.basename(path))
-        return here if osp.exists(here) else path
+        return here if osp.exists(here) else None
 
     def _remove_replaced(self, runner: Runner) -> None:
         """What the checkpoint that is resumed takes the place of, if it was saved here."""
@@ -119,14 +119,14 @@ class SafeCheckpointHook(CheckpointHook):
         return [*([self.last_ckpt] if self.last_ckpt else []), *self._best()]
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        if self._refuses(runner):
+        name = self.filename_tmpl.format(step)
+        if self._refuses(runner, name):
             return
         backend = self.file_backend
         if not isinstance(backend, DurableBackend):
             super()._save_checkpoint_with_step(runner, step, meta)
             return
         self._queue(runner, step)
-        name = self.filename_tmpl.format(step)
         self.last_ckpt = backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         replaced = [osp.basename(path) for path in backend.noted(self._in_use())]
@@ -156,13 +156,14 @@ class SafeCheckpointHook(CheckpointHook):
         runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        if not self.save_best or self._refuses(runner):
+        what = f'the best checkpoint, if iteration {runner.iter} has it,'
+        if not self.save_best or self._refuses(runner, what):
             return
         super()._save_best_checkpoint(runner, metrics)
         if isinstance(self.file_backend, DurableBackend) and is_main_process():
             self.file_backend.remove_noted(self._in_use())
 
-    def _refuses(self, runner: Runner) -> bool:
+    def _refuses(self, runner: Runner, what: str) -> bool:
         """Whether a loss is not finite, which the log then says. All ranks have to ask at once.
 
         Raises:
@@ -172,20 +173,22 @@ class SafeCheckpointHook(CheckpointHook):
         bad = [w.name for w in non_finite_weights(runner) if w not in self._constants]
         if on_any_rank(len(bad)):
             told = of_all_ranks(losses.told()) if losses else ''
+            cause = f'of the losses, {told}' if told else 'all losses were, so gradients were not'
             raise DivergedError(
-                f'weights are not finite any more: {of_all_ranks(some(bad))}. '
-                f'{told or "No loss was infinite or no number"}. Nothing was saved; '
-                f'{last_saved(runner)}. {REMEDY}'
+                f'weights are not finite any more: {of_all_ranks(some(bad))}; {cause}. {what} is '
+                f'not saved and the training ends here; {last_saved(runner)}. {REMEDY}'
             )
         reason = losses.refusal() if losses else ''
         if reason:
-            line = f'no checkpoint is saved while losses are not finite: {reason}'
+            line = f'{what} is not saved, as losses are not finite: {reason}'
             print_log(line, logger='current', level=logging.WARNING)
         return bool(reason)
 
     @master_only
     def _publish_model(self, runner: Runner, ckpt_path: str) -> None:
         """As mmengine does, and to a file of the same name."""
+        if not ckpt_path:  # no best checkpoint by one of several scores
+            return
         if not isinstance(self.file_backend, DurableBackend):
             super()._publish_model(runner, ckpt_path)
             return
