@@ -9,10 +9,12 @@ import json
 import os
 import resource
 import runpy
+import shutil
 import signal
 import sys
 import time
 import traceback
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -80,6 +82,7 @@ def start(plan, kill=None, resume=False):
         elif kill and kill['at'] != 'time':
             die_at_call(kill['at'], kill['target'], kill['when'], kill.get('count', 1))
         train(plan, resume)
+        Path(f'{plan["folder"]}.modules.json').write_text(json.dumps(list(sys.modules)))
         code = 0
     except SystemExit as error:
         code = 1 if error.code else 0
@@ -98,22 +101,46 @@ def wait(child):
 
 def main():
     torch.set_num_threads(1)
+    plans = json.loads(Path(sys.argv[1]).read_text())
     torch.optim.AdamW([torch.zeros(1)])  # imports much at the first time
-    whole_took = None
-    for plan in json.loads(Path(sys.argv[1]).read_text()):
+    whole_took = 0.0
+    for plan in plans:
         kill, began = plan['kill'], time.monotonic()
-        child = start(plan, kill)
-        if kill and kill['at'] == 'time':
-            time.sleep(whole_took * kill['fraction'])
-            os.kill(child, signal.SIGKILL)
-        codes = [wait(child)]
+        codes = [wait(start(plan, kill)) if not is_timed(kill) else end_after(plan, whole_took)]
         if kill is None:
             whole_took = time.monotonic() - began
+            import_as_there(plan)
         else:
             left = sorted(path.name for path in Path(plan['folder']).glob('*.p*'))
             codes.append(wait(start(plan, resume=True)))
             Path(f'{plan["folder"]}.left.json').write_text(json.dumps(left))
         sys.stdout.write(json.dumps([plan['folder'], codes]) + '\n')
+        sys.stdout.flush()
+
+
+def is_timed(kill):
+    return bool(kill) and kill['at'] == 'time'
+
+
+def end_after(plan, whole_took):
+    """Kill at a share of the time that a whole run took; earlier, if this one was faster."""
+    seconds = whole_took * plan['kill']['fraction']
+    while True:
+        child = start(plan)
+        time.sleep(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        if (code := wait(child)) < 0:
+            return code
+        shutil.rmtree(plan['folder'])
+        seconds /= 2
+
+
+def import_as_there(plan):
+    """What a run imported is there in all that are forked from now on."""
+    for name in json.loads(Path(f'{plan["folder"]}.modules.json').read_text()):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(sys.stderr):
+            import_module(name)
 
 
 if __name__ == '__main__':

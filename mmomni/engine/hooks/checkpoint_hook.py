@@ -75,8 +75,8 @@ class SafeCheckpointHook(CheckpointHook):
             self.file_backend = DurableBackend()
             self.backend_args = dict(backend=DURABLE)
             self._find_best()
+            self._find_last(runner)
             if is_main_process():
-                self._remove_replaced(runner)
                 for folder in sorted({str(runner.work_dir), str(self.out_dir)}):
                     remove_unfinished(Path(folder))
 
@@ -101,14 +101,20 @@ class SafeCheckpointHook(CheckpointHook):
         here = osp.join(self.out_dir, osp.basename(path))
         return here if osp.exists(here) else None
 
-    def _remove_replaced(self, runner: Runner) -> None:
-        """What the checkpoint that is resumed takes the place of, if it was saved here."""
+    def _find_last(self, runner: Runner) -> None:
+        """Take up the checkpoint that is resumed, if it was saved here.
+
+        It is saved once more, where its validation is made up for and it turns out to be the best.
+        """
         hub = runner.message_hub
         last = hub.get_info('last_ckpt')
-        if last and osp.abspath(osp.dirname(last)) == osp.abspath(self.out_dir):
+        if not last or osp.abspath(osp.dirname(last)) != osp.abspath(self.out_dir):
+            return
+        self.last_ckpt = last
+        if is_main_process():
             for name in hub.get_info(REPLACED, []):
                 self.file_backend.remove(osp.join(self.out_dir, name))
-            self.file_backend.remove_noted([last, *self._best()])
+            self.file_backend.remove_noted(self._in_use())
 
     def _best(self) -> list[str]:
         single = getattr(self, 'best_ckpt_path', None)
