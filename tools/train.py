@@ -87,7 +87,8 @@ def train(cfg: Config) -> None:
         print_log(line, logger='current', level=logging.WARNING)
     try:
         runner.train()
-    except DivergedError as error:
+    except DivergedError as error:  # of all ranks
+        leave_ranks()
         end_tool(error)
 
 
