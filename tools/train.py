@@ -8,22 +8,25 @@ import os.path as osp
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from mmomni.datasets.configured import demand_known, demand_sets
 from mmomni.engine.batches import check_batches
 from mmomni.engine.building import check_names
+from mmomni.engine.finite import DivergedError
 from mmomni.engine.launch import (
     allow_cpu_ranks,
     config_at_fault,
     config_path,
     demand,
+    end_tool,
     leave_ranks,
     override,
     read_config,
     run_at_fault,
 )
 from mmomni.engine.outputs import guard_outputs
+from mmomni.engine.resuming import demand_resumable, has_saved, saved_by
 from mmomni.engine.starting import check_config, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
@@ -72,7 +75,7 @@ def resume_own(cfg: Config) -> None:
 
     mmengine would resume ``load_from`` itself: iterations and optimiser of another training.
     """
-    if find_latest_checkpoint(cfg.work_dir):
+    if has_saved(saved_by(cfg)):
         cfg.load_from = None
     cfg.resume = cfg.get('load_from') is None
 
@@ -85,7 +88,11 @@ def train(cfg: Config) -> None:
     for line in unread_entries(cfg):
         print_log(line, logger='current', level=logging.WARNING)
     guard_outputs(runner)
-    runner.train()
+    try:
+        runner.train()
+    except DivergedError as error:  # of all ranks
+        leave_ranks()
+        end_tool(error)
 
 
 def main() -> None:
@@ -96,6 +103,7 @@ def main() -> None:
     demand(demand_known, cfg, 'train', 'val')
     demand(demand_sets, cfg)
     demand(demand_start, cfg)
+    demand(demand_resumable, cfg)
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)

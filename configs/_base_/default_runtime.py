@@ -21,7 +21,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='mmomni.SafeCheckpointHook',
         by_epoch=False,
         interval=5000,
         max_keep_ckpts=3,
@@ -36,6 +36,7 @@ custom_hooks = [
     dict(type='mmomni.StepSeedHook'),
     dict(type='mmomni.ResumedBatchHook'),
     dict(type='mmomni.ResumedValidationHook'),
+    dict(type='mmomni.FiniteLossHook'),
     dict(type='mmomni.ModalGateHook'),
     # pictures of a test, in the work dir
     dict(type='mmomni.ScoreCurvesHook'),

@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from mmomni.datasets.configured import sets_of, type_name
 from mmomni.datasets.lmdb_files import DatabaseError, check_database
+from mmomni.engine.resuming import choose_checkpoint, saved_by
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 TORN_STREAM = re.compile(r'PytorchStreamWriter failed|inline_container.*unexpected pos')
@@ -29,8 +30,6 @@ LOST_RANK = re.compile(
     re.IGNORECASE,
 )
 """What gloo, NCCL and the store of torch say where another process has gone or is not heard of."""
-NOTE = 'last_checkpoint'
-"""The file of a work dir in which mmengine writes the path of its last checkpoint."""
 
 
 class Fault(NamedTuple):
@@ -84,13 +83,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _go_on(cfg: Config) -> str:
-    note = Path(cfg.work_dir, NOTE)
     try:
-        last = note.read_text(encoding='utf-8').strip()
-    except OSError:
-        last = ''
+        last = choose_checkpoint(saved_by(cfg)).path
+    except (OSError, ValueError):  # unreadable now, or none is whole: resuming says so
+        last = None
     if not last:
-        return 'start it again (no checkpoint was saved)'
+        return 'start it again (no whole checkpoint was saved)'
     return f'go on with --resume from {last}'
 
 

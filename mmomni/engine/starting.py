@@ -179,7 +179,7 @@ def _wrong_rules(cfg: Config) -> Iterator[str]:
         where = name if name.startswith('custom_hooks') else f'default_hooks.{name}'
         if not isinstance(hook, dict):
             continue
-        if type_name(hook) == 'CheckpointHook':
+        if type_name(hook) in ('CheckpointHook', 'SafeCheckpointHook'):
             yield from _wrong_rules_of_best(where, hook)
         elif type_name(hook) == 'EarlyStoppingHook':
             yield from _wrong_rule_of_stopping(where, hook)

@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -234,6 +234,36 @@ def replacing(target: Path, unfinished: Path | None = None) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def write_durably(target: Path, data: bytes) -> None:
+    """Write a file that is the old one or the new one, even after a loss of power.
+
+    Raises:
+        OSError: It cannot be written, for instance because the disk is full; the old one stays,
+            and what was written of the new one is removed.
+    """
+    with replacing(target) as unfinished, unfinished.open('wb') as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    # Its name lies in the folder. Some file systems do not sync folders: they have done all
+    # that they can by now.
+    with suppress(OSError):
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def unfinished_files(folder: Path) -> dict[Path, int]:
+    """What :func:`replacing` left where a process was killed, and the number of that process."""
+    return {
+        path: int(match[1])
+        for path in sorted(folder.glob('*.part'))
+        if (match := re.search(r'\.(\d+)\.part$', path.name))
+    }
 
 
 def whole_lines(path: Path) -> list[bytes]:

@@ -168,8 +168,8 @@ def test_a_validation_that_never_ends_is_refused():
 # ---- the best checkpoint ---------------------------------------------------------------------
 
 
-def with_best(**options):
-    return config(default_hooks=dict(checkpoint=dict(type='CheckpointHook', **options)))
+def with_best(kind='CheckpointHook', **options):
+    return config(default_hooks=dict(checkpoint=dict(type=kind, **options)))
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def with_best(**options):
         ('gate/average/IoU_best', 'greater'),
     ],
 )
-@pytest.mark.parametrize('hook', ['best', 'stopping'])
+@pytest.mark.parametrize('hook', ['CheckpointHook', 'mmomni.SafeCheckpointHook', 'stopping'])
 def test_the_rule_of_a_score_is_asked_for_at_the_start(key, right, hook):
     def made(**rule):
-        if hook == 'best':
-            return with_best(save_best=key, **rule)
+        if hook != 'stopping':
+            return with_best(hook, save_best=key, **rule)
         return config(custom_hooks=[dict(type='EarlyStoppingHook', monitor=key, **rule)])
 
     (line,) = problems(made())

@@ -1,3 +1,5 @@
+from .checkpoint_hook import SafeCheckpointHook
+from .finite_loss_hook import FiniteLossHook
 from .gallery_hooks import ExtremesHook, GalleryHook
 from .modal_gate_hook import ModalGateHook
 from .picture_hooks import SavePredictionsHook, VisualizationHook
@@ -5,7 +7,7 @@ from .plot_hooks import AreaPlotHook, ScoreCurvesHook
 from .resuming_hooks import ResumedBatchHook, ResumedValidationHook, StepSeedHook
 
 __all__ = [
-    'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook', 'ResumedBatchHook',
-    'ResumedValidationHook', 'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook',
-    'VisualizationHook',
+    'AreaPlotHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook', 'ModalGateHook',
+    'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook', 'SavePredictionsHook',
+    'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
 ]  # fmt: skip

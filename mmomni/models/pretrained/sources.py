@@ -10,6 +10,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmomni.utils.classes import METAINFO
+from mmomni.utils.torn_files import torn
 
 from .loading import pretrained_entries
 
@@ -42,7 +43,7 @@ def demand_start(cfg: Config) -> None:
     """Name the checkpoint to start from, if it is not on this machine, before anything is built.
 
     Raises:
-        FileNotFoundError: There is no file of this name.
+        FileNotFoundError: There is no file of this name, or one that was cut short.
     """
     start = cfg.get('load_from')
     if start and (problem := _problem(start)):
@@ -55,8 +56,12 @@ def _problem(checkpoint: str) -> str | None:
             find_weights(checkpoint)
         except ModuleNotFoundError as error:
             return str(error)
-    elif '://' not in checkpoint and not Path(checkpoint).expanduser().is_file():
-        return f'expected {checkpoint}, found no such file; make it first'
+    elif '://' not in checkpoint:
+        path = Path(checkpoint).expanduser()
+        if not path.is_file():
+            return f'expected {checkpoint}, found no such file; make it first'
+        if reason := torn(path):
+            return f'expected a whole file, {checkpoint} {reason}; make it again'
     return None
 
 

@@ -57,10 +57,19 @@ def test_an_absent_start_is_named(tmp_path):
     start = tmp_path / 'iter_40000.pth'
     with pytest.raises(FileNotFoundError, match=f'load_from: expected {start}, found no such'):
         demand_start(Config(dict(load_from=str(start))))
-    start.touch()
+    torch.save({}, start)
     demand_start(Config(dict(load_from=str(start))))
     demand_start(Config())
     demand_start(Config(dict(load_from=None)))
+
+
+@pytest.mark.parametrize(('size', 'reason'), [(0, 'is empty'), (200, 'is cut short')])
+def test_a_torn_start_is_named(size, reason, tmp_path):
+    start = tmp_path / 'iter_40000.pth'
+    torch.save(dict(a=torch.ones(20)), start)
+    start.write_bytes(start.read_bytes()[:size])
+    with pytest.raises(FileNotFoundError, match=f'expected a whole file, {start} {reason}'):
+        demand_start(Config(dict(load_from=str(start))))
 
 
 def test_the_host_loads_published_safetensors(tmp_path):
