@@ -1,9 +1,11 @@
+from mmomni.utils.digests import DESCRIPTION
+
 from .averaging import average_files
 from .convnext import convert_convnext, convert_file, load_convnext
 from .inference_config import build_model, inference_config
 from .loading import LoadReport, demand_fit, load_partly, load_weights
 from .publishing import description_text, publish
-from .reading import DESCRIPTION, Checkpoint, Description, parse_description, read_checkpoint
+from .reading import Checkpoint, Description, parse_description, read_checkpoint
 
 __all__ = [
     'DESCRIPTION', 'Checkpoint', 'Description', 'LoadReport', 'average_files', 'build_model',

@@ -1,3 +1,4 @@
+import argparse
 import os.path as osp
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,8 @@ from mmengine.config import Config
 from mmomni.engine.building import fault_of_config
 from mmomni.engine.configs import config_file, open_config
 from mmomni.engine.starting import merge_options
+from mmomni.utils.harmless import UnusableFileError
+from mmomni.utils.trusting import reading_by_trust
 
 
 def config_path(name: str) -> str:
@@ -56,6 +59,36 @@ def config_at_fault(cfg: Config) -> Iterator[None]:
         if fault := fault_of_config(error, cfg):
             end_tool(fault)
         raise
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Declare what :func:`checkpoints_trusted` reads of a config, see :func:`merge_trust`."""
+    parser.add_argument(
+        '--trust-checkpoint', action='store_true',
+        help='also read checkpoints that hold more than weights and the records of a training, '
+        'which can run any code',
+    )  # fmt: skip
+
+
+def merge_trust(cfg: Config, args: argparse.Namespace) -> None:
+    """The option of a tool over the config's own entry ``trust_checkpoint``, which it ends by."""
+    if args.trust_checkpoint:
+        cfg.trust_checkpoint = True
+    if type(given := cfg.get('trust_checkpoint', False)) is not bool:
+        end_tool(f'trust_checkpoint: expected True or False, got {given!r}')
+
+
+@contextmanager
+def checkpoints_trusted(cfg: Config) -> Iterator[None]:
+    """Let the host read, to start from, resume or test, what is harmless or trusted by the config.
+
+    The tool ends in one line where a file is neither, or is damaged.
+    """
+    try:
+        with reading_by_trust(cfg.get('trust_checkpoint', False)):
+            yield
+    except UnusableFileError as error:
+        end_tool(error)
 
 
 def end_tool(error: Exception | str) -> NoReturn:
