@@ -75,7 +75,7 @@ def read_torch_file(
             return torch.load(path, map_location=map_location, **harmless)
         except pickle.UnpicklingError as error:
             if not trust:
-                raise UntrustedFileError(f'{path} {_told(error, weights_only)}') from error
+                raise _refusal(path, error, weights_only) from error
         return torch.load(path, map_location=map_location, weights_only=False)
     except UntrustedFileError:
         raise
@@ -109,13 +109,17 @@ def _refuse_unusual(path: Path) -> None:
         raise ValueError('it is a TorchScript program')
 
 
-def _told(error: pickle.UnpicklingError, weights_only: bool) -> str:
+def _refusal(path: Path, error: pickle.UnpicklingError, weights_only: bool) -> Exception:
     """What an unpickler, ours or torch's, did not let through, and what to do."""
     found = re.search(r'GLOBAL (\S+)', str(error))
     name = f': {found[1]}' if found else ''
-    if weights_only:
-        return f'holds more than weights, as checkpoints of a training do{name}; {REMEDY}'
-    return f'holds more than weights and the records of a training{name}; {ALLOW}'
+    if weights_only:  # what torch says advises against its own rule
+        told = f'holds more than weights, as checkpoints of a training do{name}; {REMEDY}'
+    elif found:
+        told = f'holds more than weights and the records of a training{name}; {ALLOW}'
+    else:
+        return error
+    return UntrustedFileError(f'{path} {told}')
 
 
 # ---- the unpickler ---------------------------------------------------------------------------
