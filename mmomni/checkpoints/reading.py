@@ -68,7 +68,9 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
     text = _description_of(content)
     if text is not None:
         demand_digest(path)
-        return Checkpoint(_tensors(content, path), *parse_description(text, path))
+        weights = _tensors(content, path)
+        _refuse_claims(weights, path)
+        return Checkpoint(weights, *parse_description(text, path))
     if not trust:
         raise ValueError(f'{path} was not published; {REMEDY}')
     state_dict, config = _tensors(content, path), _training_config(content, path, trust)
@@ -210,6 +212,16 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
             f'{sorted(content) if isinstance(content, Mapping) else type(content).__name__}'
         )
     return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
+
+
+def _refuse_claims(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that repeat what is stored: a few bytes can claim any size."""
+    claimed = sum(each.numel() * each.element_size() for each in weights.values())
+    if claimed > (size := path.stat().st_size):
+        raise UnusableFileError(
+            f'{path}: its weights claim {claimed:,} bytes in a file of {size:,}; the file is '
+            'damaged, or made to use up memory'
+        )
 
 
 def _meta(content: Any) -> Mapping:

@@ -49,13 +49,13 @@ def demand(check: Callable[..., Any], *subject: Any) -> None:
 
 @contextmanager
 def config_at_fault(cfg: Config) -> Iterator[None]:
-    """End a tool in one line where a name in the config is why something could not be built.
+    """End a tool in one line where the config is why something could not be built.
 
-    Whatever the code that the config names raises by itself goes on, with its traceback.
+    Whatever else the code that the config names raises goes on, with its traceback.
     """
     try:
         yield
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError, ValueError, AssertionError) as error:
         if fault := fault_of_config(error, cfg):
             end_tool(fault)
         raise

@@ -1,4 +1,4 @@
-"""mmengine's own reading of checkpoints, by the rule of :mod:`.harmless`, while a tool of ours runs.
+"""mmengine's own reading of checkpoints, by the rule of :mod:`.harmless`, while our tools run.
 
 mmengine unpickles whatever it is given: ``load_from``, what ``resume`` finds, ``init_cfg``. Its
 loaders are exchanged only as long as one of ours runs; other projects that import some of our

@@ -27,6 +27,7 @@ from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_o
 from mmomni.engine.launch import (
     add_trust_option,
     checkpoints_trusted,
+    config_at_fault,
     config_path,
     merge_trust,
     override,
@@ -188,7 +189,7 @@ def main() -> None:
         todo = [point for point in points if point not in done]
         print(f'{len(points)} tests, {len(points) - len(todo)} of them finished before')
         if todo:
-            with checkpoints_trusted(cfg):
+            with checkpoints_trusted(cfg), config_at_fault(cfg):
                 run_tests(cfg, todo, inputs, folder)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'robustness.py: {error}')
