@@ -45,11 +45,16 @@ NUMBERS = count()
 
 @MODELS.register_module(force=True)
 class OneWeight(BaseModel):
-    def __init__(self, init_cfg=None):
+    def __init__(self, width=1, is_faulty=False, init_cfg=None):
         super().__init__(init_cfg=init_cfg)
+        if width != 1:
+            raise ValueError(f'expected a width of 1,\ngot {width}')
+        self.is_faulty = is_faulty
         self.layer = nn.Linear(1, 1)
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
+        if self.is_faulty:
+            raise ValueError('a fault of the code')
         out = self.layer(torch.stack(inputs))
         return dict(loss=out.mean()) if mode == 'loss' else [out]
 
@@ -57,6 +62,10 @@ class OneWeight(BaseModel):
 @DATASETS.register_module(force=True)
 class ThreeNumbers(torch.utils.data.Dataset):
     metainfo = dict(classes=('a',), scale=np.float64(0.5), table=np.arange(3))
+
+    def __init__(self, first=0):
+        if first != 0:
+            raise ValueError(f'expected 0,\ngot {first}')
 
     def __len__(self):
         return 3
@@ -119,7 +128,8 @@ def tool(monkeypatch, tmp_path):
         name = f'experiment_name = "trust{next(NUMBERS)}"\n'
         config.write_text(name + CONFIG.format(init_cfg=init_cfg))
         # The config comes first, then a checkpoint, if there is one.
-        given = [config, *arguments, '--work-dir', tmp_path / 'work']
+        folder = '--output-dir' if command == 'browse' else '--work-dir'
+        given = [config, *arguments, folder, tmp_path / 'work']
         return tools.run(command, [*map(str, given)])
 
     return run
@@ -175,6 +185,25 @@ def test_trust_may_stand_in_the_config(tool, evil, trace):
     assert trace.exists()
     with pytest.raises(SystemExit, match='trust_checkpoint: expected True or False, got 3'):
         tool('train', '--cfg-options', 'trust_checkpoint=3')
+
+
+@pytest.mark.parametrize('command', ['train', 'test', 'browse'])
+def test_what_a_constructor_refuses_ends_a_tool_in_one_line(command, tool, monkeypatch, tmp_path):
+    torch.save(dict(state_dict=weights()), tmp_path / 'a.pth')
+    given = [tmp_path / 'a.pth'] * (command == 'test')
+    option, told = 'model.width=3', 'model: OneWeight cannot be built: expected a width of 1, got 3'
+    if command == 'browse':
+        monkeypatch.chdir(tmp_path)
+        option = 'train_dataloader.dataset.first=3'
+        told = 'train_dataloader.dataset: ThreeNumbers cannot be built: expected 0, got 3'
+    with pytest.raises(SystemExit) as ended:
+        tool(command, *given, '--cfg-options', option)
+    assert str(ended.value) == f'mmomni {command}: {told}'
+
+
+def test_a_fault_of_the_code_keeps_its_traceback(tool):
+    with pytest.raises(ValueError, match='a fault of the code'):
+        tool('train', '--cfg-options', 'model.is_faulty=True')
 
 
 @pytest.fixture

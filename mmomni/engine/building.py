@@ -111,11 +111,10 @@ def fault_of_config(
         return _fault_of_type(error, frames, cfg)
     frame = calls[-1]
     call = _call(error, frame, frame is frames[-1], cfg)
-    if isinstance(error, TypeError) and (fault := _fault_of_arguments(str(error), call)):
-        return fault
-    if isinstance(error, refusals):
-        return _refusal(error, call)
-    return _fault_of_type(error, frames, cfg)
+    fault = _fault_of_arguments(str(error), call) if isinstance(error, TypeError) else ''
+    if fault or isinstance(error, refusals):
+        return fault or _refusal(error, call)
+    return '' if isinstance(error, TypeError) else _fault_of_type(error, frames, cfg)
 
 
 def _refusal(error: Exception, call: _Call) -> str:
