@@ -86,10 +86,11 @@ def _without_program(content: Any, trust: bool) -> Any:
 @contextmanager
 def _torch_load(trust: bool) -> Iterator[None]:
     """Let ``torch.load`` read by our rule: what is downloaded passes through it."""
+    host: Any = torch
     original = torch.load
 
     def load(file: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
-        torch.load = original
+        host.load = original
         try:
             if isinstance(file, str | os.PathLike):
                 return read_torch_file(Path(file), map_location, trust)
@@ -98,10 +99,10 @@ def _torch_load(trust: bool) -> Iterator[None]:
                 copy.flush()
                 return read_torch_file(Path(copy.name), map_location, trust)
         finally:
-            torch.load = load
+            host.load = load
 
-    torch.load = load
+    host.load = load
     try:
         yield
     finally:
-        torch.load = original
+        host.load = original
