@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmomni.checkpoints import average_files, publish, read_checkpoint
+from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.cli import tools
 from mmomni.models.pretrained import load_pretrained
 from mmomni.utils import allocator
@@ -375,6 +377,27 @@ def test_a_program_as_config_is_not_run(trace, tmp_path):
     assert not trace.exists()
     publish(tmp_path / 'x.pth', tmp_path / 'out.pth', trust=True)
     assert trace.exists()
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'lite/omni-iml_efficientnet-lite0_1xb12-40k_192x192',
+        'omni_iml/omni-iml_convnext-base_8xb2-370k_iml-512x512',
+    ],
+)
+def test_configs_are_read_as_they_were_written(name, tmp_path):
+    config = Config.fromfile(Path(__file__).resolve().parents[1] / f'configs/{name}.py')
+    meta = dict(cfg=config.pretty_text)
+    torch.save(dict(state_dict=weights(), meta=meta), tmp_path / 'x.pth')
+    assert read_training_checkpoint(tmp_path / 'x.pth').config.to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize('call', ['dict(1)', 'dict([["a", 1]])', 'dict(**{})', 'a.dict()', 'f(1)'])
+def test_calls_in_a_config_are_not_made(call, tmp_path):
+    torch.save(dict(state_dict={}, meta=dict(cfg=f'a = {call}')), tmp_path / 'x.pth')
+    with pytest.raises(UnusableFileError, match='line 1 calls something'):
+        read_training_checkpoint(tmp_path / 'x.pth')
 
 
 def test_a_program_for_mmengine_to_run_is_left_out(trace, tmp_path):

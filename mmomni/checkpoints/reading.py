@@ -240,7 +240,7 @@ def _training_config(content: Mapping, path: Path, trust: bool) -> Config | None
         return None
     try:
         return Config({key: _value(node) for key, node in _assignments(text)})
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         if not trust:
             raise UnusableFileError(
                 f'{path}: its config is no list of plain values ({error}) but a program; {ALLOW}'
@@ -259,13 +259,14 @@ def _assignments(text: str) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _value(node: ast.expr) -> Any:
-    """Of a literal, or of what mmengine makes of one: ``dict(a=1)``."""
+    """Of a literal, or of what mmengine makes of one: ``dict(a=1)``, ``dict({'a.b': 1})``."""
     if isinstance(node, ast.Call):
-        if not isinstance(node.func, ast.Name) or node.func.id != 'dict' or node.args:
+        is_dict = isinstance(node.func, ast.Name) and node.func.id == 'dict'
+        first = [each for each in node.args if isinstance(each, ast.Dict)]
+        if not is_dict or first != node.args or any(each.arg is None for each in node.keywords):
             raise ValueError(f'line {node.lineno} calls something')
-        if any(each.arg is None for each in node.keywords):
-            raise ValueError(f'line {node.lineno} has two stars')
-        return {each.arg: _value(each.value) for each in node.keywords}
+        named = {str(each.arg): _value(each.value) for each in node.keywords}
+        return dict(*map(_value, first), **named)
     if isinstance(node, ast.Dict):
         keys = [ast.literal_eval(key) for key in node.keys if key is not None]
         return dict(zip(keys, map(_value, node.values), strict=True))
