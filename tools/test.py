@@ -21,12 +21,15 @@ from mmomni.datasets.configured import demand_known, drop_absent_sets
 from mmomni.engine.hooks.every_image_hook import EveryImageHook
 from mmomni.engine.hooks.results_hook import ResultsHook
 from mmomni.engine.launch import (
+    add_trust_option,
     allow_cpu_ranks,
+    checkpoints_trusted,
     config_at_fault,
     config_path,
     demand,
     end_tool,
     leave_ranks,
+    merge_trust,
     override,
     read_config,
     run_at_fault,
@@ -45,6 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test a model')
     parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('checkpoint', help='checkpoint file')
+    add_trust_option(parser)
     parser.add_argument('--work-dir', help='folder of logs and results')
     parser.add_argument('--out', help='folder of all predictions: masks and probabilities as PNG')
     parser.add_argument(
@@ -88,6 +92,7 @@ def has_display() -> bool:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     override(cfg, args.cfg_options)
+    merge_trust(cfg, args)
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -149,7 +154,7 @@ def main() -> None:
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)
-    with config_at_fault(cfg), run_at_fault(cfg):
+    with checkpoints_trusted(cfg), config_at_fault(cfg), run_at_fault(cfg):
         runner = Runner.from_cfg(cfg)
         demand(demand_fit, segmentor_of(runner), args.checkpoint)
         report.name_absent()

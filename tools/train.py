@@ -15,12 +15,15 @@ from mmomni.engine.batches import check_batches
 from mmomni.engine.building import check_names
 from mmomni.engine.finite import DivergedError
 from mmomni.engine.launch import (
+    add_trust_option,
     allow_cpu_ranks,
+    checkpoints_trusted,
     config_at_fault,
     config_path,
     demand,
     end_tool,
     leave_ranks,
+    merge_trust,
     override,
     read_config,
     run_at_fault,
@@ -38,6 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
+    add_trust_option(parser)
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
@@ -56,6 +60,7 @@ def parse_args() -> argparse.Namespace:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     override(cfg, args.cfg_options)
+    merge_trust(cfg, args)
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -107,7 +112,7 @@ def main() -> None:
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)
-    with config_at_fault(cfg), run_at_fault(cfg, is_training=True):
+    with checkpoints_trusted(cfg), config_at_fault(cfg), run_at_fault(cfg, is_training=True):
         train(cfg)
         leave_ranks()
 

@@ -12,8 +12,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.model import revert_sync_batchnorm
 from torch.utils.data import DataLoader
 
-from mmomni.checkpoints import load_weights, read_checkpoint
-from mmomni.checkpoints.inference_config import build_model, inference_config
+from mmomni.checkpoints import build_fitting, inference_config, read_checkpoint
 from mmomni.evaluation.functional import IMAGE_POOLINGS
 from mmomni.jpeg.limits import MAX_PIXELS
 from mmomni.registry import INFERENCERS
@@ -104,8 +103,12 @@ class ManipulationInferencer(BaseInferencer):
         config = inference_config(Config(dict(cfg))) if cfg else checkpoint.config
         if config is None:
             raise ValueError(f'{weights} holds no config; give the one it was trained with')
-        model = revert_sync_batchnorm(build_model(config))
-        load_weights(model, checkpoint)
+        try:
+            model = revert_sync_batchnorm(build_fitting(config, checkpoint))
+        except ValueError as error:
+            given = getattr(cfg, 'filename', None)
+            names = f'{weights} with {given}' if given else weights
+            raise ValueError(f'{names}: {error}') from error
         fuse_norms(model)
         return TorchNetwork(model.to(device).eval())
 

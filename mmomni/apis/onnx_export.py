@@ -18,9 +18,8 @@ from mmomni.checkpoints import (
     DESCRIPTION,
     Checkpoint,
     Description,
-    build_model,
+    build_fitting,
     description_text,
-    load_weights,
 )
 from mmomni.models.layers import Coordinates, DynamicFilter
 from mmomni.utils.files import replacing
@@ -70,9 +69,7 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     if checkpoint.config is None:
         raise ValueError('expected a checkpoint with its config, got none; publish it first')
     text = description_text(Description(*checkpoint[1:]))
-    model = build_model(checkpoint.config)
-    load_weights(model, checkpoint)
-    network = TorchNetwork(model.eval())
+    network = TorchNetwork(build_fitting(checkpoint.config, checkpoint).eval())
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as path:
         _trace(network, path)

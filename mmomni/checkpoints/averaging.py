@@ -40,23 +40,26 @@ def average(
 
 
 def average_files(
-    sources: Sequence[Path], out: Path, shares: Sequence[float] | None = None
+    sources: Sequence[Path],
+    out: Path,
+    shares: Sequence[float] | None = None,
+    trust: bool = False,
 ) -> None:
     """Write the mean of training checkpoints, with the config of the first.
 
     Its ``meta['averaged']`` names each file, its share and its iterations, which end in the card
-    when it is published. The sources are trusted: they are unpickled. Their shares, whose sum is
-    1, are equal by default.
+    when it is published. Their shares, whose sum is 1, are equal by default. With ``trust``, they
+    may hold more than weights and the records of a training, which can run any code.
 
     Raises:
         FileNotFoundError: A file is not there.
-        ValueError: One is no checkpoint of a training or named twice, they do not fit, or shares
-            do not.
+        ValueError: One is no checkpoint of a training, cannot be trusted or is named twice, they do
+            not fit, or shares do not.
     """
     if twice := {str(path) for path in sources if sources.count(path) > 1}:
         raise ValueError(f'expected each checkpoint once, got again: {sorted(twice)}; use shares')
     shares = shares or [1 / len(sources)] * len(sources)
-    loaded = {str(path): read_whole_training(path) for path in sources}
+    loaded = {str(path): read_whole_training(path, trust) for path in sources}
     state_dicts = {name: content['state_dict'] for name, content in loaded.items()}
     metas: list[Mapping[str, Any]] = [content['meta'] for content in loaded.values()]
     parts = [

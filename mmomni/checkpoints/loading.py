@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from .reading import TRAINING_ONLY, Checkpoint
+
+FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+"""Kinds of numbers that weights may have in a file; a model has them in its own."""
 
 
 class LoadReport(NamedTuple):
@@ -42,9 +46,11 @@ def load_partly(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRepor
     """Load what fits by name; the rest of the model stays as it is.
 
     Raises:
-        ValueError: Of equal names some have other shapes, or nothing fits.
+        ValueError: Of equal names some have other shapes or kinds of numbers, or nothing fits.
     """
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    own = model.state_dict()
+    _refuse_other_numbers(own, state_dict)
+    shapes = {name: tensor.shape for name, tensor in own.items()}
     try:
         result = model.load_state_dict(dict(state_dict), strict=False)
     except RuntimeError as error:  # torch lists all names with both shapes, a line each
@@ -66,6 +72,26 @@ def load_partly(model: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadRepor
         new=tuple(name for name in result.missing_keys if not name.startswith(TRAINING_ONLY)),
         unused=tuple(result.unexpected_keys),
     )
+
+
+def _refuse_other_numbers(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Others, bytes or complex numbers, torch would turn into weights without a word."""
+    others = [
+        f'{name} of {weights[name].dtype} instead of {tensor.dtype}'
+        for name, tensor in own.items()
+        if name in weights and not _are_alike(weights[name], tensor)
+    ]
+    if others:
+        more = f' and {len(others) - 1} more' if len(others) > 1 else ''
+        raise ValueError(
+            f'the weights are numbers of another kind: {others[0]}{more}; expected '
+            f'{", ".join(map(str, FLOATS))}, and whole numbers where the model counts'
+        )
+
+
+def _are_alike(weight: Tensor, own: Tensor) -> bool:
+    dtypes = (own.dtype, *FLOATS) if own.is_floating_point() else (own.dtype,)
+    return weight.dtype in dtypes and weight.layout is torch.strided
 
 
 def demand_fit(model: nn.Module, path: str) -> None:

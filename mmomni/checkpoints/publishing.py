@@ -14,11 +14,12 @@ from torch import Tensor
 
 from mmomni.datasets.configured import sets_of
 from mmomni.utils.classes import METAINFO
+from mmomni.utils.digests import DESCRIPTION, named_by_digest
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
 from .inference_config import inference_config, refuse_unsafe
-from .reading import DESCRIPTION, FORMAT, Description, read_training_checkpoint
+from .reading import FORMAT, Description, read_training_checkpoint
 
 SUFFIXES = ('.pth', '.safetensors')
 CALIBRATION_FIELDS = (
@@ -49,8 +50,9 @@ def publish(
     name: str | None = None,
     licence: str = 'not stated',
     half: bool = False,
+    trust: bool = False,
 ) -> Path:
-    """Write the published form of a training checkpoint, which must be one's own: it is trusted.
+    """Write the published form of a checkpoint of one's own training.
 
     Args:
         source: Checkpoint of a training.
@@ -64,6 +66,8 @@ def publish(
         half: Write weights in half precision, but for tensors with numbers too large for it, and
             vectors (of norms above all) with numbers that it would change by more than 1 %. They
             are used in single precision all the same.
+        trust: Read a source that holds more than weights and the records of a training, too, which
+            can run any code.
 
     Returns:
         Path of the published file.
@@ -74,7 +78,7 @@ def publish(
     """
     if out.suffix not in SUFFIXES:
         raise ValueError(f'{out}: expected a name ending with one of {SUFFIXES}')
-    state_dict, whole, iterations, averaged = read_training_checkpoint(source)
+    state_dict, whole, iterations, averaged = read_training_checkpoint(source, trust)
     if config is not None:
         whole = Config.fromfile(config)
     if whole is None:
@@ -229,5 +233,4 @@ def _write(state_dict: Mapping[str, Tensor], text: str, out: Path) -> Path:
         else:
             meta = {DESCRIPTION: text, 'dataset_meta': dict(METAINFO)}
             torch.save(dict(meta=meta, state_dict=weights), path)
-        named = out.with_name(f'{out.stem}-{file_sha256(path)[:8]}{out.suffix}')
-        return path.replace(named)
+        return path.replace(named_by_digest(out, path))

@@ -1,10 +1,9 @@
 """Read checkpoints; one from a stranger must not be able to run code."""
 
+import ast
 import json
 import math
-import pickle
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,20 +13,15 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmomni.evaluation.functional import IMAGE_POOLINGS
+from mmomni.utils.digests import DESCRIPTION, demand_digest
+from mmomni.utils.harmless import ALLOW, REMEDY, ZIP, UnusableFileError, read_torch_file
 
 from .inference_config import inference_config, refuse_unsafe
 
 FORMAT = 1
 """Version of the published format."""
-DESCRIPTION = 'mmomni'
-"""Under this name a published file holds its description, a JSON text."""
 TRAINING_ONLY = 'auxiliary_head.'
 """Prefix of the weights of heads that run in training only."""
-REMEDY = (
-    'publish it with tools/model_converters/publish_model.py, or, if you trust whoever made it '
-    '(reading it can run any program hidden inside), allow it: --trust-checkpoint in a command, '
-    'trust=True (of an inferencer: trust_checkpoint=True) in Python'
-)
 
 
 class Checkpoint(NamedTuple):
@@ -64,18 +58,22 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
 
     Raises:
         FileNotFoundError: There is no file.
-        ValueError: It is no checkpoint, is damaged, or was not published and is not trusted.
+        ValueError: It is no checkpoint, is damaged, was changed after it was published, or was not
+            published and is not trusted.
     """
     path = Path(path)
     if path.suffix == '.safetensors':
         return _read_safetensors(path)
-    content = _load(path, trust)
+    content = _load(path, trust, weights_only=not trust)
     text = _description_of(content)
     if text is not None:
-        return Checkpoint(_tensors(content, path), *parse_description(text, path))
+        demand_digest(path)
+        weights = _tensors(content, path)
+        _refuse_claims(weights, path)
+        return Checkpoint(weights, *parse_description(text, path))
     if not trust:
         raise ValueError(f'{path} was not published; {REMEDY}')
-    state_dict, config = _tensors(content, path), _training_config(content, path)
+    state_dict, config = _tensors(content, path), _training_config(content, path, trust)
     return Checkpoint(state_dict, config and inference_config(config), (), {})
 
 
@@ -95,34 +93,37 @@ class Training(NamedTuple):
     averaged: tuple[dict, ...]
 
 
-def read_training_checkpoint(path: Path) -> Training:
-    """What a trusted file holds.
+def read_training_checkpoint(path: Path, trust: bool = False) -> Training:
+    """What a file holds; only a trusted one may have more than weights and records in it.
 
     Raises:
         FileNotFoundError: There is no file.
-        ValueError: It is no checkpoint, is damaged, or was published already.
+        ValueError: It is no checkpoint, is damaged, was published already, or could run code and is
+            not trusted.
     """
-    content = _load_training(path)
-    tensors, config, meta = _tensors(content, path), _training_config(content, path), _meta(content)
+    content = _load_training(path, trust)
+    tensors, config = _tensors(content, path), _training_config(content, path, trust)
+    meta = _meta(content)
     return Training(tensors, config, meta.get('iter'), tuple(meta.get('averaged', ())))
 
 
-def read_whole_training(path: Path) -> dict[str, Any]:
-    """``state_dict``, heads of training included, and ``meta`` of a trusted file.
+def read_whole_training(path: Path, trust: bool = False) -> dict[str, Any]:
+    """``state_dict``, heads of training included, and ``meta`` of a file.
 
     Raises:
         FileNotFoundError: There is no file.
-        ValueError: It is no checkpoint of a training, is damaged, or was published already.
+        ValueError: It is no checkpoint of a training, is damaged, was published already, or could
+            run code and is not trusted.
     """
-    content = _load_training(path)
+    content = _load_training(path, trust)
     _tensors(content, path)
     if 'state_dict' not in content:
         raise ValueError(f'{path}: expected a checkpoint of a training, got weights alone')
     return dict(state_dict=content['state_dict'], meta=_meta(content))
 
 
-def _load_training(path: Path) -> Any:
-    content = None if path.suffix == '.safetensors' else _load(path, trust=True)
+def _load_training(path: Path, trust: bool) -> Any:
+    content = None if path.suffix == '.safetensors' else _load(path, trust)
     if content is None or _description_of(content) is not None:
         raise ValueError(f'{path}: expected a checkpoint of a training, got a published one')
     return content
@@ -183,52 +184,18 @@ def _require(path: Path) -> None:
 # ---- torch.save ------------------------------------------------------------------------------
 
 
-def _load(path: Path, trust: bool) -> Any:
-    """Content of a file of ``torch.save``; all of it if it is trusted, else only harmless types."""
+def _load(path: Path, trust: bool, weights_only: bool = False) -> Any:
+    """Content of a file of ``torch.save``; all of it if it is trusted, else what is harmless."""
     _require(path)
     with path.open('rb') as file:
-        is_zip = file.read(4) == b'PK\x03\x04'
-    # Other forms are older than torch 1.6; the safe unpickler was made for zip archives.
+        is_zip = file.read(len(ZIP)) == ZIP
+    # Other forms are older than torch 1.6; no checkpoint of this project is.
     if not is_zip and not trust:
         raise ValueError(
             f'{path}: expected a checkpoint (a zip archive of torch.save), got another kind of '
             'file; one of torch before 1.6 must be saved anew by somebody who trusts it'
         )
-    try:
-        if not trust:
-            _refuse_unusual(path)
-        try:
-            return torch.load(path, map_location='cpu', weights_only=True)
-        except pickle.UnpicklingError:
-            if not trust:
-                raise
-        return torch.load(path, map_location='cpu', weights_only=False)
-    except pickle.UnpicklingError as error:
-        reason = f'is damaged, or no checkpoint: {error}'
-        if not trust:  # what torch says here advises against its own default
-            reason = f'holds more than weights, as checkpoints of a training do; {REMEDY}'
-        raise ValueError(f'{path} {reason}') from error
-    except Exception as error:  # a broken file raises anything, a trusted pickle may
-        raise ValueError(f'{path} is damaged, or no checkpoint: {error}') from error
-
-
-def _refuse_unusual(path: Path) -> None:
-    """Refuse zip archives that ``torch.save`` does not write.
-
-    Raises:
-        ValueError: Its records would grow when they are read, or it is a TorchScript program,
-            which torch before 2.6 runs even with ``weights_only`` (CVE-2025-32434).
-        zipfile.BadZipFile: It is broken, so that Python cannot read it.
-        RuntimeError: The same, of torch.
-    """
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-    if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise ValueError('its records are compressed or overlap, torch.save writes none such')
-    # by torch's own reader, so that it decides as torch.load does
-    if 'constants.pkl' in torch._C.PyTorchFileReader(str(path)).get_all_records():
-        raise ValueError('it is a TorchScript program')
+    return read_torch_file(path, trust=trust, weights_only=weights_only)
 
 
 def _description_of(content: Any) -> str | None:
@@ -247,20 +214,66 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
 
 
+def _refuse_claims(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that repeat what is stored: a few bytes can claim any size."""
+    claimed = sum(each.numel() * each.element_size() for each in weights.values())
+    if claimed > (size := path.stat().st_size):
+        raise UnusableFileError(
+            f'{path}: its weights claim {claimed:,} bytes in a file of {size:,}; the file is '
+            'damaged, or made to use up memory'
+        )
+
+
 def _meta(content: Any) -> Mapping:
     meta = content.get('meta') if isinstance(content, Mapping) else None
     return meta if isinstance(meta, Mapping) else {}
 
 
-def _training_config(content: Mapping, path: Path) -> Config | None:
-    """The config that mmengine leaves in a training checkpoint, as Python text."""
+def _training_config(content: Mapping, path: Path, trust: bool) -> Config | None:
+    """The config that mmengine leaves in a training checkpoint, as Python text.
+
+    What mmengine writes is values alone; any other text is a program, which is only run if the file
+    is trusted.
+    """
     text = _meta(content).get('cfg')
     if text is None:
         return None
     try:
+        return Config({key: _value(node) for key, node in _assignments(text)})
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        if not trust:
+            raise UnusableFileError(
+                f'{path}: its config is no list of plain values ({error}) but a program; {ALLOW}'
+            ) from error
+    try:
         return Config.fromstring(text, '.py')
-    except Exception as error:  # the text is a program
+    except Exception as error:
         raise ValueError(f'{path}: its config cannot be read: {error!r}') from error
+
+
+def _assignments(text: str) -> Iterator[tuple[str, ast.expr]]:
+    for line in ast.parse(text).body:
+        if not isinstance(line, ast.Assign) or not isinstance(line.targets[0], ast.Name):
+            raise ValueError(f'line {line.lineno} is no assignment')
+        yield line.targets[0].id, line.value
+
+
+def _value(node: ast.expr) -> Any:
+    """Of a literal, or of what mmengine makes of one: ``dict(a=1)``, ``dict({'a.b': 1})``."""
+    if isinstance(node, ast.Call):
+        is_dict = isinstance(node.func, ast.Name) and node.func.id == 'dict'
+        first = [each for each in node.args if isinstance(each, ast.Dict)]
+        if not is_dict or first != node.args or any(each.arg is None for each in node.keywords):
+            raise ValueError(f'line {node.lineno} calls something')
+        named = {str(each.arg): _value(each.value) for each in node.keywords}
+        return dict(*map(_value, first), **named)
+    if isinstance(node, ast.Dict):
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_value, node.values), strict=True))
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
+        return kind(map(_value, node.elts))
+    return ast.literal_eval(node)
 
 
 # ---- safetensors -----------------------------------------------------------------------------
@@ -279,4 +292,5 @@ def _read_safetensors(path: Path) -> Checkpoint:
             f'{path} was not published by tools/model_converters/publish_model.py: it does not '
             'tell its config'
         )
+    demand_digest(path)
     return Checkpoint(tensors, *parse_description(text, path))

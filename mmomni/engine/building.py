@@ -19,7 +19,8 @@ UNTYPED = {
 }  # fmt: skip
 """Methods of mmengine's runner that call a class themselves, and what of the config they build."""
 
-
+REFUSALS = (ValueError, AssertionError)
+"""What says that values are wrong; any other error may be a fault of the code."""
 BESIDE = {'type', '_scope_', 'by_epoch', 'priority'}
 """Keys that mmengine takes out of loops and hooks before it builds them."""
 
@@ -90,12 +91,19 @@ def _unknown_argument(key: str, kind: Any) -> str:
     return f'{getattr(kind, "__name__", kind)} takes no argument {key}; {meant}'
 
 
-def fault_of_config(error: Exception, cfg: Config) -> str:
+def fault_of_config(
+    error: Exception, cfg: Config, refusals: tuple[type[Exception], ...] = REFUSALS
+) -> str:
     """What is wrong with the entry that could not be built, and where it stands.
 
+    Args:
+        error: Raised while something was built.
+        cfg: The config.
+        refusals: What a constructor may raise because of the values that it is given.
+
     Returns:
-        Empty where the error is not about the names in a config: something raised it in the code
-        that the config names, and its traceback says where.
+        Empty where the error is not about a config: something raised it in the code that the
+        config names, and its traceback says where.
     """
     frames = list(_frames(error))
     calls = [frame for frame in frames if _is_call(frame)]
@@ -103,9 +111,20 @@ def fault_of_config(error: Exception, cfg: Config) -> str:
         return _fault_of_type(error, frames, cfg)
     frame = calls[-1]
     call = _call(error, frame, frame is frames[-1], cfg)
-    if isinstance(error, TypeError):
-        return _fault_of_arguments(str(error), call)
-    return _fault_of_type(error, frames, cfg)
+    fault = _fault_of_arguments(str(error), call) if isinstance(error, TypeError) else ''
+    if fault or isinstance(error, refusals):
+        return fault or _refusal(error, call)
+    return '' if isinstance(error, TypeError) else _fault_of_type(error, frames, cfg)
+
+
+def _refusal(error: Exception, call: _Call) -> str:
+    """In one line, whatever the constructor said in several."""
+    reason = ' '.join(str(error).split())
+    if not isinstance(error, REFUSALS):
+        reason = f'{type(error).__name__}: {str(error).partition(chr(10))[0]}'
+    name = getattr(call.kind, '__name__', str(call.kind))
+    place = f'{call.place}: ' if call.place not in ('', name) else ''
+    return f'{place}{name} cannot be built: {reason}' if reason else ''
 
 
 def _frames(error: Exception) -> Iterator[FrameType]:
@@ -183,13 +202,22 @@ def _fault_of_type(error: Exception, frames: list[FrameType], cfg: Config) -> st
 def _place(cfg: Config, kind: Any, given: Mapping[str, Any]) -> str:
     """Where in the config the entry of a type stands, as ``--cfg-options`` names it."""
     name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    for key in cfg:
-        if key in READ:
-            for place, entry in _entries(cfg[key], key):
-                own = set(entry) - {'type', '_scope_'}
-                if entry.get('type') == kind and own <= set(given):
-                    return place
-    return name
+    places = [
+        (place, entry)
+        for key in cfg
+        if key in READ
+        for place, entry in _entries(cfg[key], key)
+        if entry.get('type') == kind and set(entry) - {'type', '_scope_'} <= set(given)
+    ]
+    equal = [place for place, entry in places if _plain(entry) == _plain(given, entry)]
+    return (equal + [place for place, _ in places] + [name])[0]
+
+
+def _plain(entry: Mapping, like: Mapping | None = None) -> dict[str, Any]:
+    """What of an entry can be compared: others, a constructor may have changed or built."""
+    keys = set(entry if like is None else like) - {'type', '_scope_'}
+    kept = {key: entry.get(key) for key in keys}
+    return {key: each for key, each in kept.items() if isinstance(each, str | int | float)}
 
 
 def _entries(value: Any, place: str) -> Iterator[tuple[str, Mapping]]:

@@ -1,3 +1,4 @@
+import argparse
 import os
 import os.path as osp
 import sys
@@ -16,6 +17,8 @@ from mmomni.engine.configs import config_file, open_config
 from mmomni.engine.faults import fault_of_run
 from mmomni.engine.outputs import keep_traceback
 from mmomni.engine.starting import merge_options
+from mmomni.utils.harmless import UnusableFileError
+from mmomni.utils.trusting import reading_by_trust
 
 LAUNCHED = {'TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'}
 """Of the environment: whoever sets one of these ends all processes where one has ended."""
@@ -57,13 +60,13 @@ def demand(check: Callable[..., Any], *subject: Any) -> None:
 
 @contextmanager
 def config_at_fault(cfg: Config) -> Iterator[None]:
-    """End a tool in one line where a name in the config is why something could not be built.
+    """End a tool in one line where the config is why something could not be built.
 
-    Whatever the code that the config names raises by itself goes on, with its traceback.
+    Whatever else the code that the config names raises goes on, with its traceback.
     """
     try:
         yield
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError, ValueError, AssertionError) as error:
         if fault := fault_of_config(error, cfg):
             end_tool(fault)
         raise
@@ -101,6 +104,36 @@ def _leave_at_once(line: str) -> NoReturn:
     sys.stderr.flush()
     sys.stdout.flush()
     os._exit(1)
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Declare what :func:`checkpoints_trusted` reads of a config, see :func:`merge_trust`."""
+    parser.add_argument(
+        '--trust-checkpoint', action='store_true',
+        help='also read checkpoints that hold more than weights and the records of a training, '
+        'which can run any code',
+    )  # fmt: skip
+
+
+def merge_trust(cfg: Config, args: argparse.Namespace) -> None:
+    """The option of a tool over the config's own entry ``trust_checkpoint``, which it ends by."""
+    if args.trust_checkpoint:
+        cfg.trust_checkpoint = True
+    if type(given := cfg.get('trust_checkpoint', False)) is not bool:
+        end_tool(f'trust_checkpoint: expected True or False, got {given!r}')
+
+
+@contextmanager
+def checkpoints_trusted(cfg: Config) -> Iterator[None]:
+    """Let the host read, to start from, resume or test, what is harmless or trusted by the config.
+
+    The tool ends in one line where a file is neither, or is damaged.
+    """
+    try:
+        with reading_by_trust(cfg.get('trust_checkpoint', False)):
+            yield
+    except UnusableFileError as error:
+        end_tool(error)
 
 
 def end_tool(error: Exception | str) -> NoReturn:

@@ -22,8 +22,8 @@ CLASSES = 2
 READ = {
     *inspect.signature(Runner.__init__).parameters,
     'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval',
-    'find_unused_parameters', 'model_wrapper_cfg', 'paper_row', 'sync_bn', 'tta_model',
-    'tta_pipeline',
+    'find_unused_parameters', 'model_wrapper_cfg', 'paper_row', 'sync_bn', 'trust_checkpoint',
+    'tta_model', 'tta_pipeline',
 }  # fmt: skip
 """Entries of a config that somebody reads; all others are variables of the file itself."""
 ENDLESS = ('Infinite', 'MultiSource')

@@ -50,6 +50,15 @@ class Faulty(nn.Module):
         raise {'type': TypeError, 'key': KeyError, 'runtime': RuntimeError}[kind](kind)
 
 
+@MODELS.register_module(force=True)
+class Refusing(nn.Module):
+    def __init__(self, width, check='value'):
+        super().__init__()
+        if width % 2:
+            reason = f'expected an even width,\n  got {width}'
+            raise ValueError(reason) if check == 'value' else AssertionError(reason)
+
+
 OPTIMIZER = dict(type='AdamW', lr=0.1, lrr=3)
 LOOP = dict(type='IterBasedTrainLoop', max_iter=3)
 HOOK = dict(type='LoggerHook', intervall=3)
@@ -90,6 +99,16 @@ CASES = {
         dict(custom_hooks=[dict(type='GalleryHook')]),
         lambda: HOOKS.build(dict(type='GalleryHook')),
         'custom_hooks.0: the type GalleryHook is in no registry; is it mmomni.GalleryHook?',
+    ),
+    'a value that is refused': (
+        dict(model=dict(type='Thin', width=dict(type='Refusing', width=3))),
+        lambda: MODELS.build(dict(type='Refusing', width=3)),
+        'model.width: Refusing cannot be built: expected an even width, got 3',
+    ),
+    'a failed assertion, among entries of one type': (
+        dict(model=[dict(type='Refusing', width=k, check='assert') for k in (2, 3)]),
+        lambda: MODELS.build(dict(type='Refusing', width=3, check='assert')),
+        'model.1: Refusing cannot be built: expected an even width, got 3',
     ),
     'no entry of the config': (
         {}, lambda: HOOKS.build(dict(HOOK)),

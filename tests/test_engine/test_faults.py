@@ -68,7 +68,7 @@ def test_a_checkpoint_that_does_not_fit(write, cfg):
     text = told(caught(write, FULL), cfg)
     assert text.startswith(f'{FULL} could not be written: ')
     assert 'bytes are free in /dev' in text
-    assert text.endswith('start it again (no checkpoint was saved)')
+    assert text.endswith('start it again (no whole checkpoint was saved)')
 
 
 @pytest.mark.parametrize('number', [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])

@@ -24,7 +24,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_of, type_name
-from mmomni.engine.launch import config_path, override, read_config, run_at_fault
+from mmomni.engine.launch import (
+    add_trust_option,
+    checkpoints_trusted,
+    config_at_fault,
+    config_path,
+    merge_trust,
+    override,
+    read_config,
+    run_at_fault,
+)
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -59,6 +68,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', type=config_path, help='a file, or a config of the package')
     parser.add_argument('checkpoint', help='checkpoint file')
+    add_trust_option(parser)
     parser.add_argument(
         '--grids', nargs='+', choices=GRIDS, metavar='GRID',
         help=f'of {", ".join(GRIDS)} (default: all that fit the test sets)',
@@ -74,6 +84,7 @@ def parse_args() -> argparse.Namespace:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """The config without what draws and logs, which would start anew with every test."""
     override(cfg, args.cfg_options)
+    merge_trust(cfg, args)
     stem = os.path.splitext(os.path.basename(args.config))[0]
     default = os.path.join(cfg.get('work_dir') or os.path.join('work_dirs', stem), 'robustness')
     cfg.work_dir = args.work_dir or default
@@ -179,7 +190,7 @@ def main() -> None:
         todo = [point for point in points if point not in done]
         print(f'{len(points)} tests, {len(points) - len(todo)} of them finished before')
         if todo:
-            with run_at_fault(cfg):
+            with checkpoints_trusted(cfg), config_at_fault(cfg), run_at_fault(cfg):
                 run_tests(cfg, todo, inputs, folder)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f'robustness.py: {error}')

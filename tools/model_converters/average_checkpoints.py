@@ -11,22 +11,22 @@ import sys
 from pathlib import Path
 
 from mmomni.checkpoints import average_files
+from mmomni.engine.launch import add_trust_option
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Average the weights of checkpoints')
     parser.add_argument('out', type=Path)
-    parser.add_argument(
-        'checkpoints', nargs='+', type=Path, help='of trainings, trusted: they are unpickled'
-    )
+    parser.add_argument('checkpoints', nargs='+', type=Path, help='of trainings')
     parser.add_argument('--shares', nargs='+', type=float, help='one each, sum 1; default: equal')
+    add_trust_option(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     args = parse_args()
     try:
-        average_files(args.checkpoints, args.out, args.shares)
+        average_files(args.checkpoints, args.out, args.shares, args.trust_checkpoint)
     except (ValueError, OSError) as error:
         print(f'average_checkpoints.py: {error}', file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from mmomni.checkpoints import publish, read_checkpoint
+from mmomni.engine.launch import add_trust_option
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,6 +34,7 @@ def parse_args() -> argparse.Namespace:
         '--licence', default='not stated',
         help='of the weights, e.g. CC-BY-NC-4.0: mind the licences of the training images',
     )  # fmt: skip
+    add_trust_option(parser)
     parser.add_argument(
         '--half', action='store_true', help='write weights in half precision: half the size'
     )
@@ -45,7 +47,7 @@ def main() -> int:
         path = publish(
             args.source, args.out, config=args.config, calibrations=args.calibration,
             results=args.results, name=args.name, licence=args.licence,
-            half=args.half,
+            half=args.half, trust=args.trust_checkpoint,
         )  # fmt: skip
     except (ValueError, OSError) as error:
         print(f'publish_model.py: {error}', file=sys.stderr)

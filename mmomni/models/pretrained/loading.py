@@ -9,6 +9,8 @@ from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from mmomni.utils.trusting import reading_by_trust
+
 RGB = 3
 OwnNames = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Weights by whatever names their publisher gave them -> by the module's, heads left out."""
@@ -78,11 +80,14 @@ def load_pretrained(
         optional: Beginnings of names that the file may lack.
 
     Raises:
-        ValueError: The file lacks weights, has others, or some of another shape.
+        ValueError: The file lacks weights, has others, or some of another shape; or it holds what
+            could be code, and no tool runs that was told to trust it.
     """
     arguments = {key: value for key, value in init_cfg.items() if key != 'type'}
     source = PretrainedInit(**arguments)
-    content = CheckpointLoader.load_checkpoint(source.checkpoint, source.map_location, 'current')
+    where = source.map_location
+    with reading_by_trust():  # or as the tool says that runs this
+        content = CheckpointLoader.load_checkpoint(source.checkpoint, where, 'current')
     weights = own_names(_tensors(content, source))
     own = module.state_dict()
     # Files older than torch 0.4.1 count no batches.

@@ -10,6 +10,8 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmomni.utils.classes import METAINFO
+from mmomni.utils.digests import DESCRIPTION, demand_digest
+from mmomni.utils.harmless import UnusableFileError
 from mmomni.utils.torn_files import torn
 
 from .loading import pretrained_entries
@@ -97,14 +99,20 @@ def load_from_safetensors(filename: str, map_location: Any = None) -> dict:
     """Load published weights for the host's own tools, with what they ask of a checkpoint.
 
     Raises:
-        ValueError: The file is damaged, or no safetensors file.
+        UnusableFileError: The file is damaged, or no safetensors file; or it was changed after it
+            was published.
     """
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     device = map_location if isinstance(map_location, str) else 'cpu'
     try:
+        with safe_open(filename, framework='pt') as file:
+            is_published = DESCRIPTION in (file.metadata() or {})
         weights = load_file(filename, device)
     except SafetensorError as error:
-        raise ValueError(f'{filename} is damaged, or no safetensors file: {error}') from error
+        told = f'{filename} is damaged, or no safetensors file: {error}'
+        raise UnusableFileError(told) from error
+    if is_published:
+        demand_digest(Path(filename))
     return dict(state_dict=weights, meta=dict(dataset_meta=dict(METAINFO)))
