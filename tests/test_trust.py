@@ -22,9 +22,9 @@ from mmomni.checkpoints import average_files, publish, read_checkpoint
 from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.cli import tools
 from mmomni.models.pretrained import load_pretrained
+from mmomni.models.pretrained.harmless import UnusableFileError, read_torch_file
+from mmomni.models.pretrained.trusting import reading_by_trust
 from mmomni.utils import allocator
-from mmomni.utils.harmless import UnusableFileError, read_torch_file
-from mmomni.utils.trusting import reading_by_trust
 
 CONFIG = """
 default_scope = 'mmengine'

@@ -1,4 +1,4 @@
-from mmomni.utils.digests import DESCRIPTION
+from mmomni.models.pretrained.digests import DESCRIPTION
 
 from .averaging import average_files
 from .convnext import convert_convnext, convert_file, load_convnext

@@ -13,8 +13,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mmomni.datasets.configured import sets_of
+from mmomni.models.pretrained.digests import DESCRIPTION, named_by_digest
 from mmomni.utils.classes import METAINFO
-from mmomni.utils.digests import DESCRIPTION, named_by_digest
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 

@@ -13,8 +13,8 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmomni.evaluation.functional import IMAGE_POOLINGS
-from mmomni.utils.digests import DESCRIPTION, demand_digest
-from mmomni.utils.harmless import ALLOW, REMEDY, ZIP, UnusableFileError, read_torch_file
+from mmomni.models.pretrained.digests import DESCRIPTION, demand_digest
+from mmomni.models.pretrained.harmless import ALLOW, REMEDY, ZIP, UnusableFileError, read_torch_file
 
 from .inference_config import inference_config, refuse_unsafe
 

@@ -80,9 +80,12 @@ def test_other_files_that_do_not_fit(number, cfg, tmp_path):
 
 
 def test_where_to_go_on_from(cfg, tmp_path):
-    (tmp_path / 'last_checkpoint').write_text('work/iter_5.pth')
+    for name in ('epoch_2.pth', 'epoch_4.pth'):
+        torch.save({}, tmp_path / name)
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_4.pth'))
+    (tmp_path / 'epoch_4.pth').write_bytes(b'PK\x03\x04')  # torn: it is not what is gone on from
     text = told(caught(raise_number(errno.ENOSPC), 'x'), cfg)
-    assert text.endswith('go on with --resume from work/iter_5.pth')
+    assert text.endswith(f'go on with --resume from {tmp_path / "epoch_2.pth"}')
 
 
 def test_the_error_below_another_is_found(cfg):

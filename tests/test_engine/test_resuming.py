@@ -143,7 +143,7 @@ def test_the_tool_ends_in_one_line_where_losses_are_no_numbers(load_tool, monkey
     tool = load_tool('train.py')
     runner = SimpleNamespace(model=torch.nn.Identity(), train=train)
     monkeypatch.setattr(tool, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner))
-    for check in ('check_batches', 'check_validation'):
+    for check in ('check_batches', 'check_validation', 'guard_outputs'):
         monkeypatch.setattr(tool, check, lambda runner: None)
     with pytest.raises(SystemExit, match=': the first was loss_b'):
         tool.train(Config())

@@ -9,7 +9,7 @@ from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from mmomni.utils.trusting import reading_by_trust
+from .trusting import reading_by_trust
 
 RGB = 3
 OwnNames = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]

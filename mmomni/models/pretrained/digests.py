@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from .files import file_sha256
+from mmomni.utils.files import file_sha256
+
 from .harmless import UnusableFileError
 
 DESCRIPTION = 'mmomni'
