@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from comparing import DOUBLE, SINGLE
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData, PixelData
 from mmseg.models.losses import CrossEntropyLoss
@@ -17,8 +18,6 @@ from torch import nn
 from mmomni.models import backbones, fast, layers, losses
 from mmomni.models.layers.mb_conv import MBConv
 from mmomni.registry import MODELS
-
-from comparing import DOUBLE, SINGLE
 
 BN = dict(type='BN')
 FPH = dict(hidden_channels=4, embed_channels=2, out_channels=32, num_blocks=1)
@@ -182,14 +181,14 @@ HEADS = {
     'DynamicWeightDecoder, losses': Part(
         lambda: build({**DECODER, 'loss_decode': LOSSES}),
         lambda: [maps(4, 6, 8, 10, side=32), mask()],
-        lambda head, levels, labels: loss_of(head, levels, labels), SINGLE,
+        loss_of, SINGLE,
     ),
     'ModalGateHead': Part(
         lambda: build(dict(
             type='mmomni.ModalGateHead', in_index=(0, 1, 2), loss_decode=LOSSES
         )),
         lambda: [[*maps(2), *maps(2), torch.randn(2, dtype=torch.float64)], mask()],
-        lambda head, coarse, labels: loss_of(head, coarse, labels), SINGLE,
+        loss_of, SINGLE,
     ),
 }  # fmt: skip
 
