@@ -302,7 +302,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         part, share = PARTS[name]
         start = time.monotonic()
         print(f'{name} ...', flush=True)
-        results[name] = part(folder, start + share * (end - start), args)
+        try:
+            results[name] = part(folder, start + share * (end - start), args)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the other parts are not lost)
+            results[name] = dict(passed=False, fault=f'{type(error).__name__}: {error}')
         results[name]['seconds'] = round(time.monotonic() - start, 1)
         verdict = 'passed' if results[name]['passed'] else 'FAILED'
         print(f'{name} {verdict} after {results[name]["seconds"]} s', flush=True)
