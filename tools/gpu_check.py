@@ -2,10 +2,9 @@
 
     python tools/gpu_check.py [--out work_dirs/gpu.json] [--minutes 9]
 
-Runs the tests marked ``gpu``, the benchmark and two short trainings on synthesised pages, each in
-processes of its own: what fails, dies or takes too long is named in the results, and the rest goes
-on. The exit status is 0 if all went well, 1 if not, 2 if there is no GPU. Needs a checkout, but no
-installation: packages may be on PYTHONPATH alone. Docs: docs/performance.md.
+The tests marked ``gpu``, two short trainings on synthesised pages and the benchmark, in processes
+of their own: what fails, dies or takes too long is named, and the rest goes on. Exit status: 0 all
+went well, 1 not, 2 there is no GPU. See docs/performance.md.
 """
 
 import argparse
@@ -31,19 +30,12 @@ import torch
 from mmomni.utils.files import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
-DEMO = ROOT / 'configs/demo/omni-iml_convnext-atto_demo.py'
-DOMAINS = 3
-"""Training sets of the demo."""
+DEMO = 'configs/demo/omni-iml_convnext-atto_demo.py'
 PAPER = 'convnext-base_8xb2-370k_iml-512x512.py'
-PACKAGES = (
-    'mmengine', 'onedl-mmengine', 'mmcv', 'onedl-mmcv', 'mmsegmentation', 'onedl-mmsegmentation',
-    'mmdet', 'onedl-mmdetection', 'numpy', 'opencv-python', 'jpeglib', 'triton', 'onnxruntime-gpu',
-    'timm', 'pytest',
-)  # fmt: skip
+PACKAGES = ('mm', 'onedl', 'numpy', 'opencv', 'jpeglib', 'triton', 'onnx', 'timm', 'nvidia')
+"""How the names of those begin whose versions matter."""
 LOST = 70
 """Of pytest: CUDA answers no more in that process (tests/gpu/conftest.py)."""
-LAST_LINES = 40
-"""Of the output of a part that failed, which the results hold; all of it is beside them."""
 
 
 class Size(NamedTuple):
@@ -58,8 +50,7 @@ class Size(NamedTuple):
 
 SIZES = {
     'cuda': Size(
-        ('--models', ROOT / f'configs/ablations/upernet_{PAPER}',
-         ROOT / f'configs/omni_iml/omni-iml_{PAPER}',
+        ('--models', f'configs/ablations/upernet_{PAPER}', f'configs/omni_iml/omni-iml_{PAPER}',
          '--sizes', 512, '--batch-sizes', 1, 8, '--precisions', 'fp32', 'bf16',
          '--forms', 'eager', 'fused', 'channels_last', 'compile', '--rounds', 5),
         images=256, batch=16, iterations=100, precisions=('fp32', 'bf16'),
@@ -67,17 +58,11 @@ SIZES = {
     'cpu': Size(
         ('--models', DEMO, '--sizes', 64, '--batch-sizes', 1, '--precisions', 'fp32',
          '--forms', 'eager', '--rounds', 1),
-        images=4, batch=2, iterations=2,
-        precisions=('fp32',),  # mmengine's AmpOptimWrapper refuses a CPU
+        # mmengine's AmpOptimWrapper refuses a CPU
+        images=4, batch=2, iterations=2, precisions=('fp32',),
     ),
 }  # fmt: skip
-
-BFLOAT16 = (
-    'optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.dtype=bfloat16',
-    'optim_wrapper.loss_scale.enabled=False',
-)  # fmt: skip
-SPEEDS = ('time', 'data_time')
-"""Seconds of an iteration, and those of it that waited for data, as mmengine logs them."""
+BFLOAT16 = ('type=AmpOptimWrapper', 'dtype=bfloat16', 'loss_scale.enabled=False')
 
 
 class Ended(NamedTuple):
@@ -89,10 +74,10 @@ class Ended(NamedTuple):
     @property
     def result(self) -> dict[str, Any]:
         """The beginning of a part's results."""
-        start: dict[str, Any] = dict(passed=self.status == 0, status=self.status)
-        if self.status is None:
-            start['fault'] = 'time was up (--minutes)'
-        return start if self.status == 0 else start | dict(output=self.last)
+        if self.status == 0:
+            return dict(passed=True, status=0)
+        fault = dict(fault='time was up (--minutes)') if self.status is None else {}
+        return dict(passed=False, status=self.status, output=self.last, **fault)
 
 
 def run(command: Iterable[object], log: Path, seconds: float, **environment: str) -> Ended:
@@ -108,12 +93,15 @@ def run(command: Iterable[object], log: Path, seconds: float, **environment: str
             status: int | None = process.wait(max(1.0, seconds))
         except subprocess.TimeoutExpired:
             status = None
+            os.killpg(process.pid, signal.SIGINT)  # pytest ends what its tests have started
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
-    return Ended(status, lines[-LAST_LINES:])
+    return Ended(status, lines[-40:])
 
 
 def run_tests(folder: Path, deadline: float, args: argparse.Namespace) -> dict[str, Any]:
@@ -204,11 +192,11 @@ def train(
     work_dir = folder / f'train_{precision}_{time.time_ns()}'
     command = [
         'tools/train.py', DEMO, '--work-dir', work_dir, '--cfg-options',
-        *(f'train_dataloader.dataset.datasets.{i}.data_root={data}' for i in range(DOMAINS)),
+        *(f'train_dataloader.dataset.datasets.{i}.data_root={data}' for i in range(3)),
         f'train_dataloader.batch_size={size.batch}', f'train_dataloader.num_workers={workers}',
         f'train_cfg.max_iters={size.iterations}', 'default_hooks.logger.interval=1',
         'test_dataloader=None', 'test_evaluator=None', 'test_cfg=None',
-        *(BFLOAT16 if precision == 'bf16' else ()),
+        *(f'optim_wrapper.{each}' for each in BFLOAT16 if precision == 'bf16'),
     ]  # fmt: skip
     ended = run(command, folder / f'train_{precision}.log', seconds)
     lines = [
@@ -219,10 +207,13 @@ def train(
     steps = [line for line in lines if 'loss' in line]
     losses = [step['loss'] for step in steps]
     whole = len(steps) == size.iterations and all(map(math.isfinite, losses))
+    # A number that JSON does not know is none.
+    losses = [loss if math.isfinite(loss) else None for loss in losses]
     result = ended.result | dict(passed=ended.status == 0 and whole, losses=losses)
     if later := steps[len(steps) // 10 :]:
-        middle = {key: statistics.median(step[key] for step in later) for key in SPEEDS}
-        result |= middle | dict(images_a_second=size.batch / middle['time'], batch=size.batch)
+        for key in ('time', 'data_time'):  # of an iteration, and of it in wait for data
+            result[key] = statistics.median(step[key] for step in later)
+        result['images_a_second'] = size.batch / result['time']
         result['memory_mib'] = max(step.get('memory', 0) for step in steps)
     return result
 
@@ -237,30 +228,23 @@ PARTS: Mapping[str, tuple[Callable[..., dict[str, Any]], float]] = {
 
 def describe_machine() -> dict[str, Any]:
     """What the results are of."""
-    versions = {}
-    for name in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    installed = {each.metadata['Name']: each.version for each in metadata.distributions()}
+    versions = {name: installed[name] for name in sorted(installed) if name.startswith(PACKAGES)}
     return dict(
         python=platform.python_version(), system=platform.platform(), torch=torch.__version__,
         cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version(), driver=driver(),
         packages=versions, processors=os.cpu_count(),
-        cards=[
-            dict(name=card.name, memory=card.total_memory, capability=f'{card.major}.{card.minor}')
-            for card in cards
-        ],
+        cards=[str(torch.cuda.get_device_properties(i)) for i in range(torch.cuda.device_count())],
     )  # fmt: skip
 
 
 def driver() -> str | None:
     """The version of NVIDIA's driver, if its own tool can be asked."""
     command = ['nvidia-smi', '--query-gpu=driver_version', '--format=csv,noheader']
-    try:
+    with suppress(OSError, subprocess.SubprocessError):
         answer = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return next(iter(answer.stdout.split()), None)
+        return next(iter(answer.stdout.split()), None)
+    return None
 
 
 def write(results: Mapping[str, Any], out: Path) -> None:
@@ -270,22 +254,19 @@ def write(results: Mapping[str, Any], out: Path) -> None:
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Check everything on a GPU')
-    parser.add_argument(
-        '--out', type=Path, default=Path('work_dirs/gpu.json'),
-        help='results; logs are in a folder beside them (default: %(default)s)',
-    )  # fmt: skip
+    out = Path('work_dirs/gpu.json')
+    parser.add_argument('--out', type=Path, default=out, help='results; logs in a folder beside')
     parser.add_argument('--minutes', type=float, default=9, help='of all (default: %(default)s)')
     parser.add_argument(
-        '--device', choices=list(SIZES), default='cuda',
-        help='cpu: a trial of this command itself, which says nothing of a GPU',
-    )  # fmt: skip
+        '--device', choices=list(SIZES), default='cuda', help='cpu: a trial of this command itself'
+    )
     parser.add_argument('--parts', nargs='+', choices=list(PARTS), default=list(PARTS))
     parser.add_argument('--tests', metavar='EXPRESSION', help="which tests, as pytest's -k")
     args = parser.parse_args(arguments)
     if not args.minutes > 0:
         parser.error(f'expected --minutes above 0, got {args.minutes:g}')
     if args.device == 'cuda' and not torch.cuda.is_available():
-        kind = f'torch {torch.__version__} was built for {torch.version.cuda or "CPUs alone"}'
+        kind = f'torch {torch.__version__}, built for {torch.version.cuda or "CPUs alone"}'
         parser.error(f'no CUDA device: torch.cuda.is_available() is False ({kind})')
     return args
 
@@ -307,8 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except Exception as error:  # noqa: BLE001  (whatever it is, the other parts are not lost)
             results[name] = dict(passed=False, fault=f'{type(error).__name__}: {error}')
         results[name]['seconds'] = round(time.monotonic() - start, 1)
-        verdict = 'passed' if results[name]['passed'] else 'FAILED'
-        print(f'{name} {verdict} after {results[name]["seconds"]} s', flush=True)
+        print(name, 'passed' if results[name]['passed'] else 'FAILED', flush=True)
         results['passed'] = all(results[each]['passed'] for each in args.parts if each in results)
         write(results, out)
     print(f'results: {out}\nlogs:    {folder}')
