@@ -219,7 +219,7 @@ def train(
 
 
 PARTS: Mapping[str, tuple[Callable[..., dict[str, Any]], float]] = {
-    'tests': (run_tests, 0.5),
+    'tests': (run_tests, 0.55),
     'training': (run_training, 0.4),
     'benchmark': (run_benchmark, 1.0),
 }

@@ -1,7 +1,6 @@
-"""Prediction on a GPU: maps in one piece and in windows, 12 megapixels, compiled, through ONNX."""
+"""Prediction on a GPU: maps in one piece and in windows, 12 megapixels, through ONNX."""
 
 import copy
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from mmomni.apis.onnx import OnnxNetwork
 from mmomni.apis.tiling import predict_maps
 from mmomni.checkpoints import publish, read_checkpoint
 from model_profiling.memory import peak_memory
-from model_profiling.subjects import Case, graph_breaks, inference, random_planes
+from model_profiling.subjects import random_planes
 from model_profiling.synchronisations import OURS, listing, synchronisations
 
 NEAR = 5e-3
@@ -104,25 +103,6 @@ def test_no_line_of_ours_waits_for_the_device(subject, device):
         network(planes)
         places = synchronisations(lambda: network(planes), device)
     assert listing(places, [OURS]) == []
-
-
-def test_compiled_model_gives_the_same(subject, device, record_property, monkeypatch):
-    """In one graph, as docs/performance.md says of the whole prediction."""
-    side = 256
-    if device.type != 'cuda':  # whose code takes minutes to make
-        side = 64
-        monkeypatch.setattr(torch, 'compile', partial(torch.compile, backend='eager'))
-    case = Case(side, 2)
-    on_device = copy.deepcopy(subject)
-    on_device.model.to(device)
-    expected = inference(on_device, case, device)()
-    found = inference(on_device, case._replace(form='compile'), device)()
-    difference = ((found - expected).abs().max() / expected.std()).item()
-    record_property('difference', difference)
-    assert difference < 1e-2
-    breaks = graph_breaks(on_device, case, device)
-    record_property('graph_breaks', breaks)
-    assert breaks == 0
 
 
 @pytest.fixture(scope='module')
