@@ -5,9 +5,9 @@
 #   PYTHON  the interpreter it is made with (3.10, 3.11 or 3.12; found if not given)
 #   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
 #           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
-#   ARGS    more arguments for `test`: make test ARGS='-m slow'
+#   ARGS    more arguments for `test` and `gpu`: make test ARGS="-m slow", or --minutes 20 for `gpu`
 #   TESTS   processes that share the tests (one for each core, four at most): make test TESTS=0
-#           runs them in pytest's own process, for a debugger or a GPU
+#           runs them in pytest's own process, for a debugger
 
 STACK ?= onedl
 VENV_onedl := .venv
@@ -29,7 +29,7 @@ CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
 
-.PHONY: help env demo test lint docs clean
+.PHONY: help env demo test gpu lint docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,6 +46,9 @@ demo: env  ## forge images, train on them, test and draw the result: work_dirs/d
 
 test: env  ## run the tests
 	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+
+gpu: env  ## on a GPU: its tests, a benchmark, two short trainings; results in work_dirs/gpu.json
+	$(VENV)/bin/python tools/gpu_check.py $(ARGS)
 
 lint: env  ## ruff and mypy
 	$(VENV)/bin/python -m ruff check .

@@ -5,10 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
-from mmengine.structures import InstanceData, PixelData
-from mmseg.structures import SegDataSample
+
+# Not mmengine, nor what imports it: at import it chooses a device for good, and `pytest_addoption`
+# comes first.
+from visible_devices import hide_gpus
+
+
+def pytest_addoption(parser, pluginmanager):
+    """pytest calls this as soon as it has read this file, before it reads those of the folders."""
+    hide_gpus(pluginmanager.getplugin('pytestconfig').known_args_namespace.markexpr)
 
 
 @pytest.fixture(autouse=True, scope='session')
@@ -40,6 +45,8 @@ def load_tool():
 @pytest.fixture
 def mmseg_scope():
     """The default scope every config of ours sets; given back afterwards."""
+    from mmengine.registry import DefaultScope
+
     with DefaultScope.overwrite_default_scope('mmseg'):
         yield
 
@@ -47,6 +54,8 @@ def mmseg_scope():
 @pytest.fixture
 def make_sample():
     """A data sample as the pipelines pack it: mask (H, W), boxes [[x1, y1, x2, y2], ...]."""
+    from mmengine.structures import InstanceData, PixelData
+    from mmseg.structures import SegDataSample
 
     def make(mask, boxes=()):
         mask = torch.as_tensor(mask).long()
@@ -77,6 +86,7 @@ def make_planes():
 @pytest.fixture
 def log():
     """Lines that mmengine logs as errors, by any logger of this process."""
+    from mmengine.logging import MMLogger
 
     class Lines(logging.Handler):
         def __init__(self):

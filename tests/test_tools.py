@@ -196,7 +196,9 @@ class Run:
 
     def __init__(self, place, name, *command, **environment):
         self.log_file = place / f'{name}.log'
-        path = os.pathsep.join([str(ROOT), str(place)])
+        # Packages may be on the path alone.
+        installed = filter(None, [os.environ.get('PYTHONPATH')])
+        path = os.pathsep.join([str(ROOT), str(place), *installed])
         env = {**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', **environment}
         with self.log_file.open('w') as log:
             self.process = subprocess.Popen(
