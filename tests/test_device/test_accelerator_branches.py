@@ -1,4 +1,4 @@
-"""What is computed otherwise on an accelerator, forced on a CPU, gives what the CPU's forms give."""
+"""Forms for an accelerator, forced on a CPU, give what the CPU's give."""
 
 import copy
 from pathlib import Path
@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
+from test_models.references import randomise
 from torch import nn
 
 import mmomni
@@ -17,7 +18,6 @@ from mmomni.models.fast import depthwise, frequency_look_up, normalised_product,
 from mmomni.models.fast.convolution import PointwiseLinear
 from mmomni.models.fast.switch import as_on_accelerators
 from mmomni.models.layers import DynamicFilter, FrequencyPerceptionHead
-from test_models.references import randomise
 
 PACKAGE = Path(mmomni.__file__).parent
 MINI = PACKAGE.parent / 'configs/mini/omni-iml_convnext-atto_mini.py'
