@@ -6,6 +6,7 @@ pooled side, ``N`` queries.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmomni.models.backbones import TimmBackbone
+from mmomni.models.fast.batch_norms import at_least_single
 from mmomni.models.layers import Coordinates, add_coordinates
 from mmomni.models.layers.query_attention import Gathering, join_heads, split_heads
 
@@ -91,14 +93,16 @@ class SharedContext:
     def __enter__(self) -> 'SharedContext':
         for module in self._modules:
             if isinstance(module, nn.AdaptiveAvgPool2d):
-                self._handles.append(module.register_forward_hook(self._pool))
+                self._handles.append(module.register_forward_hook(_in_single(self._pool)))
             elif isinstance(module, Gathering):
-                self._handles.append(module.register_forward_hook(self._gather))
+                self._handles.append(module.register_forward_hook(_in_single(self._gather)))
             elif isinstance(module, Coordinates):
-                self._handles.append(module.register_forward_hook(self._coordinates))
+                self._handles.append(module.register_forward_hook(_in_single(self._coordinates)))
             elif isinstance(module, PPM):
                 self._handles += [
-                    branch.register_forward_hook(self._upsampling(module.align_corners))
+                    branch.register_forward_hook(
+                        _in_single(self._upsampling(module.align_corners))
+                    )
                     for branch in module
                 ]
         return self
@@ -200,6 +204,22 @@ class SharedContext:
             return torch.einsum('yi,bcij,xj->bcyx', rows, output, columns)
 
         return upsample
+
+
+def _in_single(hook: Callable) -> Callable:
+    """A hook that computes in single precision at least, under autocast, too.
+
+    Half precision would round the shares of windows, which then no longer add up to 1.
+    """
+
+    @wraps(hook)
+    def exact(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        args = tuple(at_least_single(x) for x in args)
+        with torch.autocast(output.device.type, enabled=False):
+            answer = hook(module, args, at_least_single(output))
+        return None if answer is None else answer.to(output.dtype)
+
+    return exact
 
 
 def _cells(side: Side, number: int) -> np.ndarray:

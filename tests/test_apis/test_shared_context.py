@@ -192,3 +192,32 @@ def test_what_may_look_at_the_whole_and_is_not_hooked(make):
     module = make()
     context = SharedContext(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sequential(module)))
     assert context.complete == (type(module) is nn.Identity)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize('autocasts', [False, True])
+def test_shares_are_not_rounded_to_half_precision(dtype, autocasts):
+    """They would no longer add up to 1: and the mean of ones is one."""
+    ones = torch.ones(1, 3, *SIZE, dtype=torch.float32 if autocasts else dtype)
+    with torch.autocast('cpu', dtype=torch.bfloat16, enabled=autocasts):
+        outputs = run(nn.AdaptiveAvgPool2d((2, 5)), lambda *at: [ones[:, :, at[0], at[1]]], 1)
+    for output in outputs:
+        assert output.dtype == ones.dtype
+        torch.testing.assert_close(output, torch.ones_like(output), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)
+def test_gathering_in_half_precision_is_rounded_once(dtype):
+    query = torch.randn(2, 5, 8).to(dtype)
+    key, value = torch.randn(2, 2, SIZE[0] // 8, SIZE[1] // 8, 8).to(dtype)
+    module = Gathering(num_heads=2)
+    outputs = run(
+        module,
+        lambda *at: [query, *(t[:, at[0], at[1]].flatten(1, 2) for t in (key, value))],
+        8,
+    )
+    whole = [x.flatten(1, 2).double() for x in (key, value)]
+    expected = module(query.double(), *whole)
+    for output in outputs:
+        difference = (output.double() - expected).abs().max()
+        assert difference <= torch.finfo(dtype).eps * expected.abs().max()

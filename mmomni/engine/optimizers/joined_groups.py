@@ -8,6 +8,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from mmomni.models import fast
 from mmomni.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 _FUSED_ON_CPU = ('Adam', 'AdamW')
@@ -83,7 +84,7 @@ class JoinedGroups(DefaultOptimWrapperConstructor):
 
 def _can_fuse(model: nn.Module) -> bool:
     learnt = [p for p in model.parameters() if p.requires_grad]
-    if not learnt or any(p.device.type != 'cpu' for p in learnt):
+    if not learnt or not all(map(fast.on_cpu, learnt)):
         return False
     try:  # torch says so only when asked
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)], fused=True)

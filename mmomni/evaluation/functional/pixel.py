@@ -46,6 +46,11 @@ def check_sizes(prediction: Tensor, target: Tensor) -> None:
         )
 
 
+def count_true(*masks: Tensor) -> list[int]:
+    """How much of each mask is true; together, for which a device is waited for once."""
+    return torch.stack([mask.sum() for mask in masks]).tolist()
+
+
 def pixel_counts(prediction: Tensor, target: Tensor, ignore_index: int = 255) -> PixelCounts:
     """Count agreeing pixels of one image; ``prediction`` (H, W) is non-zero where it is tampered.
 
@@ -57,7 +62,7 @@ def pixel_counts(prediction: Tensor, target: Tensor, ignore_index: int = 255) ->
     predicted = (prediction != 0) & valid
     tampered = (target == 1) & valid
     masks = (predicted & tampered, predicted, tampered, valid)
-    return PixelCounts(*(int(mask.sum()) for mask in masks))
+    return PixelCounts(*count_true(*masks))
 
 
 def threshold_counts(

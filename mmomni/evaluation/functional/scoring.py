@@ -11,7 +11,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from .pixel import PixelCounts, check_sizes, ignore_band, pixel_counts
+from .pixel import PixelCounts, check_sizes, count_true, ignore_band, pixel_counts
 from .protocols import PROTOCOLS, Protocol
 from .ranking import Groups, average_precision, best_counts, roc_auc, score_groups, score_histogram
 
@@ -50,7 +50,7 @@ def score_image(
             NaN.
     """
     check_sizes(probability, target)
-    tampered, pixels = int((target == 1).sum()), int((target != ignore_index).sum())
+    tampered, pixels = count_true(target == 1, target != ignore_index)
     if protocol.ignore_band is not None:
         target = ignore_band(target, *protocol.ignore_band, ignore_index)
     ranking = None

@@ -12,11 +12,18 @@ from .frequency_head import embed_and_convolve, looks_up
 from .memory import channels_last, laid_out_like, planes, scale
 from .reductions import GlobalAverage, accuracy
 from .roi_align import speed_up_regions
-from .switch import as_in_forward, chooses_kernels, disabled, enabled
+from .switch import (
+    as_in_forward,
+    as_on_accelerators,
+    chooses_kernels,
+    disabled,
+    enabled,
+    on_cpu,
+)
 
 __all__ = [
-    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward', 'channels_last',
-    'chooses_kernels', 'convolve_parts', 'convolve_repeats', 'disabled', 'embed_and_convolve',
-    'enabled', 'filter_one_by_one', 'laid_out_like', 'looks_up', 'planes', 'scale',
-    'speed_up_regions',
+    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward',
+    'as_on_accelerators', 'channels_last', 'chooses_kernels', 'convolve_parts', 'convolve_repeats',
+    'disabled', 'embed_and_convolve', 'enabled', 'filter_one_by_one', 'laid_out_like', 'looks_up',
+    'on_cpu', 'planes', 'scale', 'speed_up_regions',
 ]  # fmt: skip

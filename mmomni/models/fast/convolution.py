@@ -9,7 +9,7 @@ from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
 from .batch_norms import normalisation
-from .switch import chooses_kernels, enabled
+from .switch import chooses_kernels, enabled, on_cpu
 
 _SMALL = 20480
 """Values up to which torch leaves no single sample to oneDNN, but to kernels that are slow where
@@ -66,7 +66,7 @@ class PointwiseLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C')."""
-        if not enabled() or x.device.type != 'cpu' or self.in_features >= _MANY_CHANNELS:
+        if not enabled() or not on_cpu(x) or self.in_features >= _MANY_CHANNELS:
             return super().forward(x)
         kernel = self.weight[:, :, None, None]
         return pointwise(x.permute(0, 3, 1, 2), kernel, self.bias).permute(0, 2, 3, 1)

@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from mmomni.models.values import NUM_VALUES
 
 from .normalised_product import relu_gradient
+from .switch import on_cpu
 
 _OUTSIDE = NUM_VALUES
 """Value of pixels outside the image, for which every tap has a row of zeros."""
@@ -79,7 +80,7 @@ def table_of_triples(table: Tensor) -> Tensor:
 def stripes(*maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The same rows of blocks of all maps (B, h, w, 64, ...), as many as pass together."""
     batch, _, width, pixels = maps[0].shape[:4]
-    limit = _CPU_PIXELS if maps[0].device.type == 'cpu' else _ACCELERATOR_PIXELS
+    limit = _CPU_PIXELS if on_cpu(maps[0]) else _ACCELERATOR_PIXELS
     step = max(1, limit // (batch * width * pixels))
     return zip(*(x.split(step, dim=1) for x in maps), strict=True)
 
@@ -135,7 +136,7 @@ def _taps(blocks: Tensor) -> list[Tensor]:
 
 def count_pairs(blocks: Tensor) -> Tensor:
     """How many pixels look up both of two rows of the table, (R, R) in double precision."""
-    count = _count_by_bins if blocks.device.type == 'cpu' else _count_by_products
+    count = _count_by_bins if on_cpu(blocks) else _count_by_products
     return count(blocks).double()
 
 
@@ -200,7 +201,7 @@ class _Embedding(torch.autograd.Function):
         rows, table, weight = ctx.saved_tensors
         of_weight = torch.zeros_like(weight)
         rows_of_triples = table_of_triples(table)
-        add_up = _add_rows if table.device.type == 'cpu' else _multiply_one_hot
+        add_up = _add_rows if on_cpu(table) else _multiply_one_hot
 
         def gradients() -> Gradients:
             for part, of_part in stripes(rows, gradient):

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .switch import on_cpu
+
 _CPU_VALUES = 2**19
 """Of a part: 2 MB stay in a core's cache. Accelerators want larger parts."""
 _ACCELERATOR_VALUES = 2**24
@@ -19,7 +21,7 @@ _ACCELERATOR_VALUES = 2**24
 def _parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Rows of all tensors (B, L, .) that pass together; the first has the most columns."""
     batch, _, columns = tensors[0].shape
-    limit = _CPU_VALUES if tensors[0].device.type == 'cpu' else _ACCELERATOR_VALUES
+    limit = _CPU_VALUES if on_cpu(tensors[0]) else _ACCELERATOR_VALUES
     rows = max(1, limit // (batch * columns))
     return zip(*(tensor.split(rows, dim=1) for tensor in tensors), strict=True)
 

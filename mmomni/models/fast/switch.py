@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-_switch = SimpleNamespace(on=True)
+_switch = SimpleNamespace(on=True, as_accelerator=False)
 
 
 def disabled() -> AbstractContextManager[None]:
@@ -37,9 +37,27 @@ def enabled() -> bool:
     return _switch.on
 
 
+@contextmanager
+def as_on_accelerators() -> Iterator[None]:
+    """Within, models on a CPU take the forms that those on an accelerator take.
+
+    So that these can be tested, and measured, where there is none.
+    """
+    before, _switch.as_accelerator = _switch.as_accelerator, True
+    try:
+        yield
+    finally:
+        _switch.as_accelerator = before
+
+
+def on_cpu(x: Tensor) -> bool:
+    """Whether the forms for a CPU are taken on ``x``; whatever differs by device asks here."""
+    return x.device.type == 'cpu' and not _switch.as_accelerator
+
+
 def chooses_kernels(x: Tensor) -> bool:
     """Whether speed-ups that are for a CPU's libraries may be taken on ``x``.
 
     A trace could not keep them: it has neither memory layouts nor functions of Python.
     """
-    return _switch.on and x.device.type == 'cpu' and not torch.jit.is_tracing()
+    return _switch.on and on_cpu(x) and not torch.jit.is_tracing()
