@@ -31,7 +31,7 @@ TYPES = {
     'INFERENCERS': ['ManipulationInferencer'],
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric', 'SelectionMetric'],
     'HOOKS': [
-        'AreaPlotHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook',
+        'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'GalleryHook', 'ModalGateHook',
         'ResumedBatchHook', 'ResumedValidationHook', 'SavePredictionsHook', 'ScoreCurvesHook',
         'StepSeedHook', 'VisualizationHook',
     ],
