@@ -99,7 +99,7 @@ class ModalGateEncoder(BaseModule):
             ValueError: The input has not five planes or not a fitting size.
         """
         self._check(inputs)
-        visible = fast.channels_last(self.coordinates(self._visible(inputs[:, :3])))
+        visible = fast.laid_out(self.coordinates(self._visible(inputs[:, :3])))
         x, f1 = self.backbone.stage(0, visible)
         x, f_rgb = self.backbone.stage(1, x)
         p_rgb = self.aux_rgb(f_rgb)

@@ -9,14 +9,14 @@ from .concatenation import convolve_parts, convolve_repeats
 from .convolution import FoldingConv, PointwiseLinear
 from .depthwise import filter_one_by_one
 from .frequency_head import embed_and_convolve, looks_up
-from .memory import channels_last, laid_out_like, planes, scale
+from .memory import laid_out, laid_out_for_filters, laid_out_like, layout, planes, scale
 from .reductions import GlobalAverage, accuracy
 from .roi_align import speed_up_regions
 from .switch import as_in_forward, chooses_kernels, disabled, enabled
 
 __all__ = [
-    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward', 'channels_last',
+    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward',
     'chooses_kernels', 'convolve_parts', 'convolve_repeats', 'disabled', 'embed_and_convolve',
-    'enabled', 'filter_one_by_one', 'laid_out_like', 'looks_up', 'planes', 'scale',
-    'speed_up_regions',
+    'enabled', 'filter_one_by_one', 'laid_out', 'laid_out_for_filters', 'laid_out_like', 'layout',
+    'looks_up', 'planes', 'scale', 'speed_up_regions',
 ]  # fmt: skip

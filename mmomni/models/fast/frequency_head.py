@@ -27,6 +27,7 @@ from .frequency_look_up import (
     to_blocks,
     to_rows,
 )
+from .memory import laid_out
 from .normalised_product import moments, normalised_product
 from .switch import enabled
 
@@ -83,7 +84,7 @@ def embed_and_convolve(head: Any, coefficients: Tensor, table: Tensor) -> Tensor
     else:
         x = torch.cat([torch.bmm(x, weight) for x in _embed_by_stripes(head, blocks)], dim=1)
     x = x.view(len(blocks), height, width, -1) + _of_coordinates(head, 8 * height, 8 * width)
-    x = x.permute(0, 3, 1, 2)
+    x = laid_out(x.permute(0, 3, 1, 2))
     if head.block_conv.with_norm:
         x = head.block_conv.norm(x)
     return head.block_conv.activate(x)

@@ -75,7 +75,7 @@ class FrequencyPerceptionHead(BaseModule):
         one_hot = one_hot.permute(0, 3, 1, 2).to(self.table_embedding.weight.dtype).contiguous()
         x = self.embed_conv(self.values_conv(one_hot))
         x = self.coordinates(torch.cat([self._weigh_by_table(x, table), x], dim=1))
-        return self.blocks(self.block_conv(x))
+        return self.blocks(fast.laid_out(self.block_conv(x)))
 
     def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
         """Multiply each frequency's embedded step onto that frequency's place in every block."""
