@@ -72,6 +72,8 @@ class PredictionFolder:
         self.formats = formats
         self.image_threshold = image_threshold
         limit = None if image_threshold is None else image_threshold._asdict()
+        if limit is not None:
+            del limit['precision']  # that of the settings
         self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
         self.account: Account | None = None
         self.root.mkdir(parents=True, exist_ok=True)
@@ -132,6 +134,7 @@ class PredictionFolder:
                 'holds other files; choose another with --out'
             )
         before = json.loads((self.root / SETTINGS).read_text(encoding='utf-8'))
+        before.setdefault('precision', 'fp32')  # earlier versions knew no other
         if (version := before.pop('mmomni', None)) != __version__:
             logger.warning('going on with %s with a run of %s', __version__, version)
         for name, value in json.loads(json.dumps(self.settings)).items():

@@ -139,8 +139,11 @@ class DynamicWeightDecoder(BaseDecodeHead):
         return self.cls_seg(x), p_co
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Four levels -> logits ``P_DWD``, (B, 2, h, w)."""
-        return self.decode(inputs)[0]
+        """Four levels -> logits ``P_DWD``, (B, 2, h, w), at least in single precision.
+
+        What enlarges them for a prediction would make steps of half ones.
+        """
+        return fast.at_least_single(self.decode(inputs)[0])
 
     def loss(
         self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg: dict

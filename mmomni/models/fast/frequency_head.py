@@ -31,19 +31,32 @@ from .memory import laid_out
 from .normalised_product import moments, normalised_product
 from .switch import enabled
 
+FREQUENCY_FORMS = ('auto', 'plain', 'look_up')
+"""What a head's ``form`` may be."""
 _PIXELS = 64
 """Of a block."""
 _warned_of: WeakSet[nn.Module] = WeakSet()
 
 
-def looks_up(head: Any) -> bool:
-    """Whether the form that looks up is taken; warns, once for each head, where it cannot be."""
-    if not enabled():
+def looks_up(head: Any, warn: bool = True) -> bool:
+    """Whether the form that looks up is taken.
+
+    Where ``'auto'`` cannot take it that is told, once for each head, unless ``warn`` is false.
+
+    Raises:
+        ValueError: The head's form is ``'look_up'``, which cannot be taken.
+    """
+    if not enabled() or head.form == 'plain':
         return False
     obstacle = _obstacle(head)
     if obstacle is None:
         return True
-    if head not in _warned_of:
+    if head.form == 'look_up':
+        raise ValueError(
+            f"the frequency head cannot take form='look_up': {obstacle}; take form='auto' or "
+            "'plain'"
+        )
+    if warn and head not in _warned_of:
         _warned_of.add(head)
         print_log(
             f'the frequency head takes its slower, plain form: {obstacle}', 'current',
