@@ -31,9 +31,9 @@ TYPES = {
     'INFERENCERS': ['ManipulationInferencer'],
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric', 'SelectionMetric'],
     'HOOKS': [
-        'AreaPlotHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook', 'ModalGateHook',
-        'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook', 'SavePredictionsHook',
-        'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
+        'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook',
+        'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook',
+        'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
     ],
     'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import os.path as osp
+import sys
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -28,6 +29,7 @@ from mmomni.engine.launch import (
     read_config,
     run_at_fault,
 )
+from mmomni.engine.mixed_precision import mix_precision, precision, with_value_of_amp
 from mmomni.engine.outputs import guard_outputs
 from mmomni.engine.resuming import demand_resumable, has_saved, saved_by
 from mmomni.engine.starting import check_config, unread_entries
@@ -42,7 +44,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder of logs and checkpoints')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     add_trust_option(parser)
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument(
+        '--amp', type=precision, metavar='{fp16,bf16}',
+        help='automatic mixed precision, on an accelerator (without a value: fp16); bf16 needs no '
+        'loss scaling',
+    )  # fmt: skip
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override config entries, e.g. train_dataloader.batch_size=4',
@@ -52,7 +58,7 @@ def parse_args() -> argparse.Namespace:
     )
     # torch.distributed.launch passes --local_rank, torchrun sets the variable
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(with_value_of_amp(sys.argv[1:]))
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
@@ -65,9 +71,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
-    if args.amp and cfg.get('optim_wrapper'):  # without one the start says so
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.amp is not None and cfg.get('optim_wrapper'):  # without one the start says so
+        demand(mix_precision, cfg, args.amp)
     if args.resume:  # a config's own `resume = True` stays as it is
         cfg.resume = True
         if 'load_from' not in (args.cfg_options or {}):

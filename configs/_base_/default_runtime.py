@@ -1,6 +1,6 @@
 default_scope = 'mmseg'
 env_cfg = dict(
-    cudnn_benchmark=True,
+    cudnn_benchmark=True,  # cuDNN's autotuning; in which phases: default_hooks.cuda_math
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # Seconds for which processes wait for one of them, as while the first draws or looks for files.
     dist_cfg=dict(backend='nccl', timeout=1800),
@@ -30,6 +30,8 @@ default_hooks = dict(
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # on CUDA: phases with TF32 (of train, val, test; [] for none) and with autotuning
+    cuda_math=dict(type='mmomni.CudaMathHook', tf32=['train'], autotune=['train']),
     visualization=dict(type='mmomni.VisualizationHook'),  # draws where draw=True, or --show-dir
 )
 custom_hooks = [

@@ -24,6 +24,7 @@ from mmomni.utils.files import (
 
 from .inferencer import ManipulationInferencer
 from .inputs import pictures_as_sources
+from .network import Precision
 from .results import Failure
 
 
@@ -110,6 +111,7 @@ def calibrate(
     pooling: str,
     progress: Callable[[int, int], None],
     trust_checkpoint: bool = False,
+    precision: Precision = 'fp32',
 ) -> dict[str, Any]:
     """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
 
@@ -121,12 +123,14 @@ def calibrate(
         pooling: See :func:`mmomni.evaluation.functional.image_score`.
         progress: Called with (images done, all images).
         trust_checkpoint: See :class:`ManipulationInferencer`.
+        precision: In which the network computes, and then has to wherever the threshold is used.
 
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
         ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to reason),
-        ``source``, ``config``, ``checkpoint``, ``checkpoint_sha256`` and, where a folder holds
-        other files, ``not_images`` (kind to number). Folders that cannot be entered are unreadable.
+        ``source``, ``config``, ``checkpoint``, ``checkpoint_sha256``; where a folder holds other
+        files, ``not_images`` (kind to number); where it is not ``'fp32'``, ``precision``. Folders
+        that cannot be entered are unreadable.
 
     Raises:
         FileNotFoundError: Files are not there, all of which are named.
@@ -138,7 +142,9 @@ def calibrate(
     paths = [str(path) for path in contents.images]
     conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
     digest = file_sha256(Path(checkpoint))
-    inferencer = ManipulationInferencer(config, checkpoint, trust_checkpoint=trust_checkpoint)
+    inferencer = ManipulationInferencer(
+        config, checkpoint, trust_checkpoint=trust_checkpoint, precision=precision
+    )
     scores, unreadable = score_images(inferencer, paths, pooling, progress)
     unreadable |= {str(path): closed_text(path, why) for path, why in contents.closed.items()}
     threshold = _threshold(scores, unreadable, fpr)
@@ -155,6 +161,7 @@ def calibrate(
         checkpoint=checkpoint,
         checkpoint_sha256=digest,
         **_not_images(contents),
+        **({} if precision == 'fp32' else dict(precision=precision)),
     )
 
 

@@ -18,7 +18,7 @@ from mmomni.jpeg.limits import MAX_PIXELS
 from mmomni.registry import INFERENCERS
 
 from .inputs import Input, Source, sources_of
-from .network import Network, TorchNetwork, fuse_norms
+from .network import AUTO, Network, Precision, TorchNetwork, fuse_norms, precision_on
 from .results import Failure, Prediction, choice_of_gate, draw_overlay, find_regions, score_of
 from .samples import Sample, Samples, try_to_read
 from .tiling import WINDOW, Map, predict_maps
@@ -56,9 +56,12 @@ class ManipulationInferencer(BaseInferencer):
         backend: ``'torch'`` or ``'onnx'``.
         max_pixels: Larger images are refused before they are decoded.
         window: Side of a window in pixels, a multiple of 32; a quarter of it overlaps.
+        precision: ``'fp32'``, ``'bf16'`` (autocast to bfloat16; PyTorch only), or ``'auto'``:
+            bfloat16 on CUDA from compute capability 8 on, else single precision.
 
     Raises:
-        ValueError: There are no weights, they cannot be trusted or do not fit the config.
+        ValueError: There are no weights, they cannot be trusted or do not fit the config; or the
+            precision is none, or not one of the backend.
     """
 
     preprocess_kwargs = {'workers'}  # noqa: RUF012  (the host's class attributes are sets)
@@ -77,11 +80,14 @@ class ManipulationInferencer(BaseInferencer):
         backend: Literal['torch', 'onnx'] = 'torch',
         max_pixels: int = MAX_PIXELS,
         window: int = WINDOW,
+        precision: Literal['auto', 'fp32', 'bf16'] = AUTO,
     ) -> None:
         if weights is None:
             raise ValueError('expected weights: the path of a published checkpoint, got none')
         self.trust_checkpoint = trust_checkpoint
         self.backend = backend
+        precision_on(torch.device('cpu'), precision)  # refuse a wrong one before the work
+        self._asked_precision = precision
         self.max_pixels = max_pixels
         self.window = window
         self.overlap = max(GRID, window // 4 // GRID * GRID)
@@ -95,9 +101,10 @@ class ManipulationInferencer(BaseInferencer):
         if self.backend == 'onnx':
             from .onnx import OnnxNetwork
 
-            network = OnnxNetwork(weights, device)
-            self.calibrations = network.description.calibrations
-            return network
+            _demand_precision_of_onnx(self._asked_precision)
+            exported = OnnxNetwork(weights, device)
+            self.calibrations = exported.description.calibrations
+            return exported
         checkpoint = read_checkpoint(weights, self.trust_checkpoint)
         self.calibrations = checkpoint.calibrations
         config = inference_config(Config(dict(cfg))) if cfg else checkpoint.config
@@ -110,7 +117,21 @@ class ManipulationInferencer(BaseInferencer):
             names = f'{weights} with {given}' if given else weights
             raise ValueError(f'{names}: {error}') from error
         fuse_norms(model)
-        return TorchNetwork(model.to(device).eval())
+        network = TorchNetwork(model.to(device).eval())
+        network.precision = precision_on(network.device, self._asked_precision)
+        return network
+
+    @property
+    def precision(self) -> Precision:
+        """In which the network computes; to be set to ``'fp32'`` or ``'bf16'`` at any time."""
+        return self.model.precision if isinstance(self.model, TorchNetwork) else 'fp32'
+
+    @precision.setter
+    def precision(self, value: Precision) -> None:
+        if isinstance(self.model, TorchNetwork):
+            self.model.precision = precision_on(self.model.device, value)
+        else:
+            _demand_precision_of_onnx(value)
 
     def _init_pipeline(self, cfg: Config) -> Callable[[Source], Sample | Failure]:
         return partial(try_to_read, max_pixels=self.max_pixels)
@@ -217,9 +238,8 @@ class ManipulationInferencer(BaseInferencer):
                 f'({str(error).splitlines()[0]}); take a smaller window'
             )
 
-    @staticmethod
     def _result(
-        sample: Sample, found: Map, seconds: float, threshold: float, pooling: str
+        self, sample: Sample, found: Map, seconds: float, threshold: float, pooling: str
     ) -> Prediction | Failure:
         try:
             score = score_of(found.log_odds, pooling)
@@ -243,6 +263,7 @@ class ManipulationInferencer(BaseInferencer):
             windows=found.windows,
             seconds=seconds,
             warnings=sample.warnings + found.warnings,
+            precision=self.precision,
         )
 
     def visualize(
@@ -266,4 +287,12 @@ class ManipulationInferencer(BaseInferencer):
             predictions=[p for p in preds if isinstance(p, Prediction)],
             failures=[p for p in preds if isinstance(p, Failure)],
             visualization=visualization,
+        )
+
+
+def _demand_precision_of_onnx(precision: str) -> None:
+    if precision == 'bf16':
+        raise ValueError(
+            "precision='bf16' is for backend='torch': an exported network computes as it was "
+            "exported, in 'fp32'; leave it out"
         )

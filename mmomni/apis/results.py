@@ -65,6 +65,7 @@ class Prediction:
         windows: How many windows the image was cut into; 1: it passed whole.
         seconds: From reading the file to this result, a batch's time shared equally.
         warnings: What a person should know before trusting the result.
+        precision: In which the network computed, ``'fp32'`` or ``'bf16'``.
     """
 
     source: str
@@ -81,6 +82,7 @@ class Prediction:
     windows: int
     seconds: float
     warnings: tuple[str, ...] = ()
+    precision: Literal['fp32', 'bf16'] = 'fp32'
 
 
 class Failure(NamedTuple):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmomni.models.backbones import TimmBackbone
-from mmomni.models.fast.batch_norms import at_least_single
+from mmomni.models.fast import at_least_single
 from mmomni.models.layers import Coordinates, add_coordinates
 from mmomni.models.layers.query_attention import Gathering, join_heads, split_heads
 
@@ -51,6 +51,23 @@ class _Average(NamedTuple):
             (part.log_weight - log_weight).exp().nan_to_num(0.0) for part in (self, other)
         )
         return _Average(mine * self.value + others * other.value, log_weight)
+
+
+def _precisely(hook: Callable) -> Callable:
+    """Let a hook compute at least in single precision, whatever the network does.
+
+    Halves have no digits for means over an image.
+    """
+
+    @wraps(hook)
+    def wrapped(
+        self: 'SharedContext', module: nn.Module, args: Sequence[Tensor], output: Tensor
+    ) -> Tensor | None:
+        with torch.autocast(output.device.type, enabled=False):
+            result = hook(self, module, [at_least_single(x) for x in args], output)
+        return None if result is None else result.to(output.dtype)
+
+    return wrapped
 
 
 class SharedContext:
@@ -154,7 +171,8 @@ class SharedContext:
             sides.append(side.at_stride(stride))
         return sides
 
-    def _pool(self, module: nn.Module, args: tuple[Tensor], output: Tensor) -> Tensor | None:
+    @_precisely
+    def _pool(self, module: nn.Module, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
         (x,) = args
         sides = self._sides(x.shape[2:])
         if sides is None:
@@ -166,8 +184,9 @@ class SharedContext:
         mean = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         return self._share(_Average(mean, weight.log()))
 
+    @_precisely
     def _gather(
-        self, module: Gathering, args: tuple[Tensor, Tensor, Tensor], output: Tensor
+        self, module: Gathering, args: Sequence[Tensor], output: Tensor
     ) -> Tensor | None:
         query, key, value = (split_heads(t.to(args[2]), module.num_heads) for t in args)
         stride = math.isqrt(self._window.rows.size * self._window.columns.size // key.shape[2])
@@ -197,11 +216,13 @@ class SharedContext:
             sides = self._sides(args[0].shape[2:])
             if sides is None or not self._shared:
                 return None
+            cells = at_least_single(output)
             rows, columns = (
-                _interpolation(side, n, align_corners).to(output)
-                for side, n in zip(sides, output.shape[2:], strict=True)
+                _interpolation(side, n, align_corners).to(cells)
+                for side, n in zip(sides, cells.shape[2:], strict=True)
             )
-            return torch.einsum('yi,bcij,xj->bcyx', rows, output, columns)
+            with torch.autocast(cells.device.type, enabled=False):
+                return torch.einsum('yi,bcij,xj->bcyx', rows, cells, columns).to(output.dtype)
 
         return upsample
 

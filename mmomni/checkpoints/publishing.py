@@ -188,7 +188,8 @@ def _calibration(path: Path, source: Path, digest: str) -> dict:
             f'{path} was made with another checkpoint ({content["checkpoint_sha256"][:8]}...) than '
             f'{source} ({digest[:8]}...); run `mmomni calibrate` with this one'
         )
-    return {field: content[field] for field in CALIBRATION_FIELDS}
+    optional = {'precision': content['precision']} if 'precision' in content else {}
+    return {field: content[field] for field in CALIBRATION_FIELDS} | optional
 
 
 def _read_json(path: Path) -> dict:

@@ -35,6 +35,11 @@ def add_parser(commands: Commands) -> None:
         help='how the probability map becomes one score (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
+        '--precision', choices=('fp32', 'bf16'), default='fp32',
+        help='in which the network computes, here and wherever the threshold is used (default: '
+        '%(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
         '--out', type=Path, metavar='FILE', help='default: CHECKPOINT.calibration.json'
     )
     parser.add_argument(
@@ -52,6 +57,7 @@ def _run(args: argparse.Namespace) -> None:
         found = calibrate(
             args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
             progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
+            precision=args.precision,
         )  # fmt: skip
     out = args.out or Path(f'{args.checkpoint}.calibration.json')
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mmomni.reporting import ImageThreshold
 
 DEFAULT_POOLING = 'top_k_mean'
+# Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
+PRECISIONS = ('auto', 'fp32', 'bf16')
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +44,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--backend', choices=('torch', 'onnx'), default='torch')
     parser.add_argument(
+        '--precision', choices=PRECISIONS, default='auto',
+        help='bf16: faster, on CUDA; auto: that of the calibration if there is one, else bf16 on '
+        'CUDA from compute capability 8 on, and fp32 (default: %(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
         '--trust-checkpoint', action='store_true',
         help='also load an unpublished training checkpoint, which can run code that it contains',
     )  # fmt: skip
@@ -72,7 +79,7 @@ def open_model(
     config_digest = _config_digest(config)  # first of all: it says what is wrong with a config
     inferencer = ManipulationInferencer(
         config, args.checkpoint, _device(args.device, args.backend), backend=args.backend,
-        trust_checkpoint=args.trust_checkpoint, **options,
+        trust_checkpoint=args.trust_checkpoint, precision=args.precision, **options,
     )  # fmt: skip
     if inferencer.model.device.type == 'cpu':
         keep_freed_memory()
@@ -82,6 +89,8 @@ def open_model(
         limit = threshold_from_file(args.calibration, digest, args.fpr)
     elif args.fpr is not None:
         limit = carried_threshold(inferencer.calibrations, args.fpr)
+    if limit is not None:
+        _compute_as_calibrated(inferencer, limit, args.precision)
     settings = dict(
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest,
@@ -89,8 +98,21 @@ def open_model(
         backend=args.backend,
         threshold=args.threshold,
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
+        precision=inferencer.precision,
     )
     return inferencer, settings, limit
+
+
+def _compute_as_calibrated(
+    inferencer: 'ManipulationInferencer', limit: 'ImageThreshold', asked: str
+) -> None:
+    """Scores are compared with a threshold of the same precision only."""
+    if asked not in ('auto', limit.precision):
+        raise ValueError(
+            f'expected --precision {limit.precision}, in which the threshold was calibrated, got '
+            f'{asked}; leave it out, or run mmomni calibrate --precision {asked}'
+        )
+    inferencer.precision = limit.precision
 
 
 def _device(name: str, backend: str) -> str | None:

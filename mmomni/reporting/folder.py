@@ -126,6 +126,7 @@ class PredictionFolder(Predictions):
                 'holds other files; choose another with --out'
             )
         before = self._settings_before()
+        before.setdefault('precision', 'fp32')  # earlier versions knew no other
         if (version := before.pop('mmomni', None)) != __version__:
             logger.warning('going on with %s with a run of %s', __version__, version)
         for name, value in json.loads(json.dumps(self.settings)).items():

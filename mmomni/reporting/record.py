@@ -22,6 +22,7 @@ RECORD_KEYS: dict[str, Any] = dict(
     warnings=list, image=str, path=str, size_bytes=int, mtime_ns=int, sha256=str, files=dict,
 )  # fmt: skip
 """A line of ``predictions.jsonl``: keys and types of their values."""
+# `precision` is there where it is not fp32.
 PICTURE_KEYS: dict[str, Any] = dict(picture=(str, NoneType), page=(int, NoneType))
 """Which of several pictures of a file it is; lines of earlier versions lack them."""
 SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
@@ -88,4 +89,5 @@ def make_record(
         windows=prediction.windows,
         seconds=prediction.seconds,
         warnings=list(prediction.warnings),
+        **({} if prediction.precision == 'fp32' else dict(precision=prediction.precision)),
     )

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class ImageThreshold(NamedTuple):
@@ -14,11 +14,13 @@ class ImageThreshold(NamedTuple):
         value: A score.
         pooling: How a map becomes that score.
         fpr: The share of authentic images that it was calibrated for.
+        precision: In which the network scored these.
     """
 
     value: float
     pooling: str
     fpr: float
+    precision: Literal['fp32', 'bf16'] = 'fp32'
 
     def verdict(self, score: float) -> str:
         """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
@@ -74,5 +76,14 @@ def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -
 
 def _image_threshold(calibration: Mapping[str, Any]) -> ImageThreshold:
     return ImageThreshold(
-        float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr'])
-    )
+        float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr']),
+        _precision(calibration),
+    )  # fmt: skip
+
+
+def _precision(calibration: Mapping[str, Any]) -> Literal['fp32', 'bf16']:
+    """In which it was made; those that do not say so are of single precision."""
+    found = calibration.get('precision', 'fp32')
+    if found not in ('fp32', 'bf16'):
+        raise ValueError(f"expected precision 'fp32' or 'bf16', got {found!r}")
+    return found

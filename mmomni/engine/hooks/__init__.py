@@ -1,4 +1,5 @@
 from .checkpoint_hook import SafeCheckpointHook
+from .cuda_math_hook import CudaMathHook
 from .finite_loss_hook import FiniteLossHook
 from .gallery_hooks import ExtremesHook, GalleryHook
 from .modal_gate_hook import ModalGateHook
@@ -7,7 +8,7 @@ from .plot_hooks import AreaPlotHook, ScoreCurvesHook
 from .resuming_hooks import ResumedBatchHook, ResumedValidationHook, StepSeedHook
 
 __all__ = [
-    'AreaPlotHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook', 'ModalGateHook',
-    'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook', 'SavePredictionsHook',
-    'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
+    'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook',
+    'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook',
+    'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
 ]  # fmt: skip

@@ -23,7 +23,9 @@ class LayerNorm2d(nn.LayerNorm):
     """Layer norm over the channels of (B, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        """(B, C, H, W) -> the same; from here on the backbone's maps have the device's layout."""
+        # The norm leaves all channels of a pixel side by side, whatever it was given.
+        return fast.laid_out(super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
 
 
 class ConvNeXtBlock(nn.Module):
@@ -146,7 +148,7 @@ class SwinStage(nn.Module):
         """(B, C, H, W) -> the same."""
         size = x.shape[2:]
         tokens = self.blocks(x.flatten(2).transpose(1, 2), size)[0]
-        return tokens.transpose(1, 2).unflatten(2, size).contiguous()
+        return fast.laid_out(tokens.transpose(1, 2).unflatten(2, size))
 
 
 @MODELS.register_module()

@@ -99,7 +99,7 @@ class ModalGateEncoder(BaseModule):
             ValueError: The input has not five planes or not a fitting size.
         """
         self._check(inputs)
-        visible = fast.channels_last(self.coordinates(self._visible(inputs[:, :3])))
+        visible = fast.laid_out(self.coordinates(self._visible(inputs[:, :3])))
         x, f1 = self.backbone.stage(0, visible)
         x, f_rgb = self.backbone.stage(1, x)
         p_rgb = self.aux_rgb(f_rgb)
@@ -113,7 +113,8 @@ class ModalGateEncoder(BaseModule):
             x, f2 = x_fused, f_fused
         elif self.gate_mode == 'learned':
             p_cls = self.gate(f_rgb, f_fused, p_rgb, p_fused)
-            vision = p_cls.sigmoid().round().view(-1, 1, 1, 1) == 1
+            # Half precision rounds what is hardly above one half to it.
+            vision = fast.at_least_single(p_cls).sigmoid().round().view(-1, 1, 1, 1) == 1
             f2 = torch.where(vision, f_rgb, f_fused)
             # What vision goes on with is, for most backbones, not the normalised level.
             x = f2 if x is f_rgb and x_fused is f_fused else torch.where(vision, x, x_fused)

@@ -111,8 +111,8 @@ class DynamicWeightDecoder(BaseDecodeHead):
         """Backbone levels -> ``F1..F4``, each (B, C, h / 2^k, w / 2^k)."""
         *lower, top = inputs
         levels = [conv(x) for conv, x in zip(self.laterals, lower, strict=True)]
-        x = self.ppm_conv(torch.cat([top, *self.ppm(top)], dim=1))
-        levels.append(fast.laid_out_like(x, top))
+        pooled = (fast.laid_out_like(x, top) for x in self.ppm(top))
+        levels.append(self.ppm_conv(torch.cat([top, *pooled], dim=1)))
         for k in range(len(lower) - 1, -1, -1):
             # in place: nothing keeps what interpolation gives
             levels[k] = self._resize(levels[k + 1], levels[k]).add_(levels[k])
@@ -132,15 +132,18 @@ class DynamicWeightDecoder(BaseDecodeHead):
         v_g = self.top_pool(f[-1]).flatten(1)
         p_co = self.coarse_seg(f[0])
         f_co = self.coarse_cnn(p_co)
-        f_cat = self.reduce([*f, f_co], f_co.shape[2:])
+        f_cat = fast.laid_out_for_filters(self.reduce([*f, f_co], f_co.shape[2:]))
         x = self.merge(self.parts_of_f_dec1(f_cat, v_g), f_cat.shape[2:])
         for dwf in self.serial:
             x = dwf(x, v_g)
         return self.cls_seg(x), p_co
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Four levels -> logits ``P_DWD``, (B, 2, h, w)."""
-        return self.decode(inputs)[0]
+        """Four levels -> logits ``P_DWD``, (B, 2, h, w), at least in single precision.
+
+        What enlarges them for a prediction would make steps of half ones.
+        """
+        return fast.at_least_single(self.decode(inputs)[0])
 
     def loss(
         self, inputs: Sequence[Tensor], batch_data_samples: SampleList, train_cfg: dict

@@ -5,11 +5,12 @@ another precision, a trace) passes as if this were not there, and within :func:`
 is taken.
 """
 
+from .batch_norms import at_least_single
 from .concatenation import convolve_parts, convolve_repeats
 from .convolution import FoldingConv, PointwiseLinear
 from .depthwise import filter_one_by_one
-from .frequency_head import embed_and_convolve, looks_up
-from .memory import channels_last, laid_out_like, planes, scale
+from .frequency_head import FREQUENCY_FORMS, embed_and_convolve, looks_up
+from .memory import laid_out, laid_out_for_filters, laid_out_like, layout, planes, scale
 from .reductions import GlobalAverage, accuracy
 from .roi_align import speed_up_regions
 from .switch import (
@@ -22,8 +23,9 @@ from .switch import (
 )
 
 __all__ = [
-    'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy', 'as_in_forward',
-    'as_on_accelerators', 'channels_last', 'chooses_kernels', 'convolve_parts', 'convolve_repeats',
-    'disabled', 'embed_and_convolve', 'enabled', 'filter_one_by_one', 'laid_out_like', 'looks_up',
-    'on_cpu', 'planes', 'scale', 'speed_up_regions',
+    'FREQUENCY_FORMS', 'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy',
+    'as_in_forward', 'as_on_accelerators', 'at_least_single', 'chooses_kernels', 'convolve_parts',
+    'convolve_repeats', 'disabled', 'embed_and_convolve', 'enabled', 'filter_one_by_one',
+    'laid_out', 'laid_out_for_filters', 'laid_out_like', 'layout', 'looks_up', 'on_cpu', 'planes',
+    'scale', 'speed_up_regions',
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from mmseg.models.utils import resize
 from torch import Tensor
 
 from .convolution import convolve, fold
+from .memory import laid_out_like
 
 
 def convolve_parts(
@@ -53,6 +54,8 @@ def convolve_repeats(
     own = sum(x.shape[1] for x in features)
     of_repeats = conv.weight[:, own:].unflatten(1, (len(repeated), repeats, classes)).sum(dim=2)
     weight = torch.cat([conv.weight[:, :own], of_repeats.flatten(1, 2)], dim=1)
-    x = torch.cat([*features, *repeated], dim=1)
+    # Together they keep the features' layout only if all have it.
+    alike = (laid_out_like(x, features[0]) for x in repeated)
+    x = torch.cat([*features, *alike], dim=1)
     x = F.conv2d(x, weight, conv.bias, conv.stride, conv.padding)
     return module.activate(module.norm(x))

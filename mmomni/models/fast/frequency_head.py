@@ -27,22 +27,36 @@ from .frequency_look_up import (
     to_blocks,
     to_rows,
 )
+from .memory import laid_out
 from .normalised_product import moments, normalised_product
 from .switch import enabled
 
+FREQUENCY_FORMS = ('auto', 'plain', 'look_up')
+"""What a head's ``form`` may be."""
 _PIXELS = 64
 """Of a block."""
 _warned_of: WeakSet[nn.Module] = WeakSet()
 
 
-def looks_up(head: Any) -> bool:
-    """Whether the form that looks up is taken; warns, once for each head, where it cannot be."""
-    if not enabled():
+def looks_up(head: Any, warn: bool = True) -> bool:
+    """Whether the form that looks up is taken.
+
+    Where ``'auto'`` cannot take it that is told, once for each head, unless ``warn`` is false.
+
+    Raises:
+        ValueError: The head's form is ``'look_up'``, which cannot be taken.
+    """
+    if not enabled() or head.form == 'plain':
         return False
     obstacle = _obstacle(head)
     if obstacle is None:
         return True
-    if head not in _warned_of:
+    if head.form == 'look_up':
+        raise ValueError(
+            f"the frequency head cannot take form='look_up': {obstacle}; take form='auto' or "
+            "'plain'"
+        )
+    if warn and head not in _warned_of:
         _warned_of.add(head)
         print_log(
             f'the frequency head takes its slower, plain form: {obstacle}', 'current',
@@ -83,7 +97,7 @@ def embed_and_convolve(head: Any, coefficients: Tensor, table: Tensor) -> Tensor
     else:
         x = torch.cat([torch.bmm(x, weight) for x in _embed_by_stripes(head, blocks)], dim=1)
     x = x.view(len(blocks), height, width, -1) + _of_coordinates(head, 8 * height, 8 * width)
-    x = x.permute(0, 3, 1, 2)
+    x = laid_out(x.permute(0, 3, 1, 2))
     if head.block_conv.with_norm:
         x = head.block_conv.norm(x)
     return head.block_conv.activate(x)

@@ -1,28 +1,70 @@
 """In which order, and in whose place, the values of a map lie in memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import torch
 from torch import Tensor
 
 from .switch import chooses_kernels, enabled
 
+CPU_LAYOUT = torch.channels_last
+"""Of the networks' maps on a CPU: there oneDNN's depthwise convolutions take a third of the time
+of those on planes, and their gradients a third to a fifth."""
+ACCELERATOR_LAYOUT = torch.channels_last
+"""Of those on any other device: what tensor cores multiply. No card has decided yet; the other one
+is ``torch.contiguous_format``, and the benchmark has both (``--layouts``)."""
+_forced = SimpleNamespace(layout=None)
 
-def channels_last(x: Tensor) -> Tensor:
-    """All channels of a pixel side by side, on a CPU; (B, C, H, W) -> the same.
 
-    What follows keeps the layout. There oneDNN's depthwise convolutions take a third of the time
-    of those on planes, and their gradients a third to a fifth.
+@contextmanager
+def layout(memory_format: torch.memory_format | None) -> Iterator[None]:
+    """Within, maps of all devices have this layout; ``None``: each device's own."""
+    before, _forced.layout = _forced.layout, memory_format
+    try:
+        yield
+    finally:
+        _forced.layout = before
+
+
+def layout_of(device: torch.device) -> torch.memory_format:
+    """In which maps of the networks lie there."""
+    by_device = CPU_LAYOUT if device.type == 'cpu' else ACCELERATOR_LAYOUT
+    return _forced.layout or by_device
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """A map in the layout of its device, (B, C, H, W) -> the same; what follows keeps it.
+
+    For where maps begin, and where what made them has no layout of its own. A trace has none.
     """
-    return x.contiguous(memory_format=torch.channels_last) if chooses_kernels(x) else x
+    if not enabled() or torch.jit.is_tracing():
+        return x
+    return x.contiguous(memory_format=layout_of(x.device))
 
 
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
-    """``x`` channels-last if the other map is; (B, C, H, W) -> the same.
+    """``x`` channels-last if the other map is, else as planes; (B, C, H, W) -> the same.
 
-    What was pooled has lost the layout.
+    For what was pooled, concatenated or a row for each pixel, and has lost the layout.
     """
-    if enabled() and other.is_contiguous(memory_format=torch.channels_last):
-        return x.contiguous(memory_format=torch.channels_last)
-    return x
+    if not enabled() or torch.jit.is_tracing():
+        return x
+    is_last = other.is_contiguous(memory_format=torch.channels_last)
+    return x.contiguous(
+        memory_format=torch.channels_last if is_last else torch.contiguous_format
+    )
+
+
+def laid_out_for_filters(x: Tensor) -> Tensor:
+    """A map that several filters of each sample's own look at; (B, C, H, W) -> the same.
+
+    But on a CPU they are one convolution of a batch that is folded into the channels, which only
+    planes can be. So these are made once, and what follows stays so, instead of a copy to and fro
+    for each filter.
+    """
+    return x.contiguous() if enabled() and not chooses_kernels(x) else x
 
 
 def planes(x: Tensor) -> Tensor:

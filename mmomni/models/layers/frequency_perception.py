@@ -1,3 +1,5 @@
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
@@ -29,6 +31,14 @@ class FrequencyPerceptionHead(BaseModule):
         norm_cfg: Norm layer; DTD uses batch norm with momentum 0.01.
         init_cfg: mmengine's; ``dict(type='Pretrained', checkpoint=..., prefix='backbone.fph')`` to
             start from one that was trained first (:class:`mmomni.FrequencyPlanes`).
+        form: How the first two convolutions are computed, with equal results: ``'plain'`` as
+            drawn, with one-hot; ``'look_up'`` by tables; ``'auto'`` by tables wherever they can be
+            taken, on any device (batch norms, no trace), else plainly and with a warning. Within
+            :func:`mmomni.models.fast.disabled` it is ``'plain'``.
+
+    Raises:
+        ValueError: There is no such form; or ``'look_up'`` with what has no tables, in a forward
+            pass, too.
     """
 
     def __init__(
@@ -39,8 +49,12 @@ class FrequencyPerceptionHead(BaseModule):
         num_blocks: int = 3,
         norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
+        form: Literal['auto', 'plain', 'look_up'] = 'auto',
     ) -> None:
         super().__init__(init_cfg)
+        if form not in fast.FREQUENCY_FORMS:
+            raise ValueError(f'expected form to be one of {fast.FREQUENCY_FORMS}, got {form!r}')
+        self.form = form
         norm_cfg = norm_cfg or dict(type='BN', momentum=0.01)
         self.out_channels = out_channels
         self.values_conv = ConvModule(
@@ -53,6 +67,7 @@ class FrequencyPerceptionHead(BaseModule):
             2 * embed_channels + 3, out_channels, 8, stride=8, norm_cfg=norm_cfg
         )
         self.blocks = nn.Sequential(*(MBConv(out_channels, norm_cfg) for _ in range(num_blocks)))
+        fast.looks_up(self, warn=False)  # refuse norms that the form cannot have
 
     def init_weights(self) -> None:
         """Draw the weights, or load them strictly."""
@@ -75,7 +90,7 @@ class FrequencyPerceptionHead(BaseModule):
         one_hot = one_hot.permute(0, 3, 1, 2).to(self.table_embedding.weight.dtype).contiguous()
         x = self.embed_conv(self.values_conv(one_hot))
         x = self.coordinates(torch.cat([self._weigh_by_table(x, table), x], dim=1))
-        return self.blocks(self.block_conv(x))
+        return self.blocks(fast.laid_out(self.block_conv(x)))
 
     def _weigh_by_table(self, x: Tensor, table: Tensor) -> Tensor:
         """Multiply each frequency's embedded step onto that frequency's place in every block."""

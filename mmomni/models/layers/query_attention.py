@@ -2,6 +2,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmomni.models import fast
+
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(B, L, C) -> (B, heads, L, C / heads)."""
@@ -72,4 +74,4 @@ class QueryAttention(nn.Module):
         tokens = self.token_norm(queries + gathered)
         key, value = self.read(tokens).chunk(2, dim=-1)
         read = attend(self.read_query(pixels), key, value, self.num_heads)
-        return self.out(read).transpose(1, 2).reshape(x.shape)
+        return fast.laid_out_like(self.out(read).transpose(1, 2).reshape(x.shape), x)

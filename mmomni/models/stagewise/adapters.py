@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmomni.models import fast
 from mmomni.models.pretrained import LEVEL_NORMS, STEM, openmmlab_names
 
 from .protocol import STRIDES, Stagewise, adapts
@@ -95,7 +96,7 @@ class SwinStages(Stagewise):
 
 
 def _to_map(tokens: Tensor, size: Sequence[int]) -> Tensor:
-    return tokens.transpose(1, 2).unflatten(2, tuple(size)).contiguous()
+    return fast.laid_out(tokens.transpose(1, 2).unflatten(2, tuple(size)))
 
 
 @adapts('mmseg.ResNet', 'mmseg.ResNetV1c', 'mmseg.ResNetV1d')
@@ -150,7 +151,8 @@ class EfficientNetLiteStages(Stagewise):
 
 def _normalised(x: Tensor) -> Tensor:
     """Layer norm over the channels of (B, C, H, W), without weights."""
-    return F.layer_norm(x.movedim(1, -1), x.shape[1:2], eps=1e-6).movedim(-1, 1)
+    rows = F.layer_norm(x.movedim(1, -1), x.shape[1:2], eps=1e-6)
+    return fast.laid_out(rows.movedim(-1, 1))
 
 
 @adapts('mmomni.TimmBackbone')

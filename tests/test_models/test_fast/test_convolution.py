@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from mmomni.models.fast import PointwiseLinear, channels_last, planes
+from mmomni.models.fast import PointwiseLinear, laid_out, planes
 from mmomni.models.fast.convolution import convolve, pointwise
 from model_profiling.operations import operations_of
 
@@ -86,9 +86,9 @@ def test_convolve_is_what_the_module_does(settings, one_thread):
 
 def test_channels_last_on_a_cpu_but_not_in_a_trace():
     x = torch.randn(2, 4, 5, 3)
-    assert channels_last(x).is_contiguous(memory_format=torch.channels_last)
-    assert channels_last(x).equal(x)
-    traced = torch.jit.trace(channels_last, x)
+    assert laid_out(x).is_contiguous(memory_format=torch.channels_last)
+    assert laid_out(x).equal(x)
+    traced = torch.jit.trace(laid_out, x)
     assert traced(x).is_contiguous()
 
 

@@ -32,10 +32,10 @@ def test_layouts_stay():
     x = torch.randn(2, 3, 4, 5)
     last = x.contiguous(memory_format=CHANNELS_LAST)
     with fast.disabled():
-        assert fast.channels_last(x) is x
+        assert fast.laid_out(x) is x
         assert fast.laid_out_like(x, last) is x
         assert fast.planes(last) is last
-    assert fast.channels_last(x).is_contiguous(memory_format=CHANNELS_LAST)
+    assert fast.laid_out(x).is_contiguous(memory_format=CHANNELS_LAST)
     assert fast.laid_out_like(x, last).is_contiguous(memory_format=CHANNELS_LAST)
     assert fast.planes(last).is_contiguous()
 

@@ -376,3 +376,52 @@ def test_trace_takes_the_plain_form(head, coefficients, table):
     traced = torch.jit.trace(head, (coefficients, table), check_trace=False)
     wider = torch.randint(0, 21, (2, 24, 64))
     torch.testing.assert_close(traced(wider, table), head(wider, table))
+
+
+# ---- the form that is asked for ----------------------------------------------------------------
+
+
+def with_form(form, **options):
+    torch.manual_seed(0)
+    sizes = dict(hidden_channels=5, embed_channels=3, out_channels=32, num_blocks=1)
+    return FrequencyPerceptionHead(**sizes, form=form, **options)
+
+
+@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize(('form', 'one_hots'), [('auto', 0), ('look_up', 0), ('plain', 1)])
+def test_the_form_that_is_asked_for(coefficients, table, monkeypatch, form, one_hots, training):
+    calls, one_hot = [], torch.nn.functional.one_hot
+    monkeypatch.setattr(
+        'torch.nn.functional.one_hot', lambda *args: calls.append(args) or one_hot(*args)
+    )
+    head = randomise(with_form(form))
+    outputs = head.train(training)(coefficients, table)
+    assert len(calls) == one_hots
+    with fast.disabled():
+        torch.testing.assert_close(head(coefficients, table), outputs)
+    assert len(calls) == one_hots + 1
+
+
+def test_the_plain_form_that_was_asked_for_is_no_warning(coefficients, table, caplog):
+    head = with_form('plain', norm_cfg=dict(type='GN', num_groups=1))
+    assert told(lambda: head(coefficients, table), caplog) == []
+
+
+def test_no_such_form():
+    with pytest.raises(ValueError, match=r"one of \('auto', 'plain', 'look_up'\), got 'fast'"):
+        with_form('fast')
+
+
+def test_look_up_with_other_norms_is_refused_when_it_is_built():
+    with pytest.raises(ValueError, match=r"form='look_up': its norm is no batch.*form='auto' or"):
+        with_form('look_up', norm_cfg=dict(type='GN', num_groups=1))
+
+
+def test_look_up_in_a_trace_is_refused(coefficients, table):
+    with pytest.raises(ValueError, match=r"form='look_up': a trace would keep"):
+        torch.jit.trace(with_form('look_up'), (coefficients, table), check_trace=False)
+
+
+@pytest.mark.parametrize('form', ['auto', 'plain', 'look_up'])
+def test_weights_of_all_forms_are_the_same(form):
+    assert with_form(form).state_dict().keys() == with_form('auto').state_dict().keys()
