@@ -206,9 +206,9 @@ class Run:
                 cwd=place, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
-    def wait(self, expected=0):
+    def wait(self, expected=0, timeout=150):
         try:
-            code = self.process.wait(timeout=150)
+            code = self.process.wait(timeout)
         finally:
             self._end_group()
         assert code == expected, self.log

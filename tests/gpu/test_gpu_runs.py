@@ -12,6 +12,8 @@ RESUMED = 0.1
 """How far a resumed run may end from the uninterrupted one, relative to what both learn after the
 checkpoint. Other batches, another seed or a lost optimiser are about 1; on a GPU sums of
 another order are some per cent, because Adam gives weights without a gradient a full step."""
+TIMEOUT = 600
+"""Seconds of a run; the first on a GPU loads its libraries and tries their kernels."""
 CPU_RANKS = ['env_cfg.dist_cfg.backend=gloo']
 GPU_RANKS = ['sync_bn=torch']
 
@@ -53,9 +55,9 @@ def test_resumed_run_ends_as_the_uninterrupted_one(place, device, record_propert
     keep = ['--cfg-options', 'default_hooks.checkpoint.max_keep_ckpts=9']
     killed = train(place, 'resumed-killed', *keep, DIE_AFTER='5')
     whole = train(place, 'whole', *keep)
-    killed.wait(expected=-signal.SIGKILL)
-    whole.wait()
-    again = train(place, 'resumed-again', '--resume', *keep).wait()
+    killed.wait(-signal.SIGKILL, TIMEOUT)
+    whole.wait(timeout=TIMEOUT)
+    again = train(place, 'resumed-again', '--resume', *keep).wait(timeout=TIMEOUT)
     assert 'resumed epoch: 0, iter: 4' in again.log
     assert ('  memory: ' in again.log) == (device.type == 'cuda')  # which mmengine logs there
     end = weights(place, 'whole')
@@ -76,7 +78,7 @@ def launched(place, count, device):
         place, name, '--launcher', 'pytorch', '--cfg-options', 'train_cfg.max_iters=2',
         'train_cfg.val_interval=2', 'val_evaluator.collect_device=gpu', *options,
         launcher=launcher,
-    ).wait()  # fmt: skip
+    ).wait(timeout=TIMEOUT)  # fmt: skip
     assert len(losses(place, name)) == 2
     assert all(map(math.isfinite, losses(place, name)))
     after = [load(place / f'work_dirs/{name}/after_{rank}.pth') for rank in range(count)]
