@@ -1,6 +1,7 @@
 """``tools/analysis_tools/benchmark.py`` on tiny models, and the table that it makes."""
 
 import json
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,6 +61,25 @@ def test_results(out):
     assert 'neck' in training['shares']
 
 
+def test_layouts_and_forms_of_the_frequency_head_have_rows(tool, tmp_path, monkeypatch):
+    machine = dict(device='', torch='', threads=1, binding='', flops=dict(fp32=1e9), bandwidth=1e9)
+    monkeypatch.setattr(tool, 'measure_machine', lambda *_: machine)
+    options = ['--measure', 'latency', '--device', 'cpu', '--sizes', '32', '--rounds', '1']
+    options += ['--forms', 'eager', '--layouts', 'contiguous', 'channels_last']
+    options += ['--frequency-forms', 'look_up', 'plain']
+    tool.main(['--models', MODELS[1], *options, '--out', str(tmp_path)])
+    results = json.loads((tmp_path / 'results.json').read_text())
+    combinations = list(product(['contiguous', 'channels_last'], ['look_up', 'plain']))
+    rows = results['latency']
+    assert [(row['layout'], row['frequency']) for row in rows] == combinations
+    first, *others = [row['difference'] for row in rows]
+    assert first == 0
+    assert 0 < max(others) < 1e-3  # where the gate takes vision no form makes a difference
+    text = (tmp_path / 'table.md').read_text()
+    assert '### Inference, 32 px, batch 1, fp32, eager, channels_last maps, frequency' in text
+    assert 'logits differ from eager, contiguous maps, frequency head look_up by' in text
+
+
 def test_one_broken_config_is_named(out):
     (failure,) = json.loads((out / 'results.json').read_text())['failures']
     assert failure[:2] == ['broken', 'config']
@@ -86,6 +106,9 @@ def test_table_and_picture(out):
         (['--batch-sizes', '8', '-1'], 'at least one image, got [-1]'),
         (['--measure', 'training', '--forms', 'plain'], "got --forms ['plain']"),
         (['--device', 'cuda'], 'there is no CUDA here'),
+        (['--device', 'cpu', '--precisions', 'fp32', 'tf32'], 'tf32 is for CUDA, got --device cpu'),
+        (['--layouts', 'last'], "invalid choice: 'last'"),
+        (['--frequency-forms', 'fast'], "invalid choice: 'fast'"),
     ],
 )
 def test_wrong_arguments_are_refused_before_the_work(

@@ -5,10 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from mmomni.utils.cuda_math import current
 from model_profiling.subjects import (
+    LAYOUTS,
     Case,
     Failures,
     graph_breaks,
+    in_precision,
     inference,
     load_subject,
     parameters_of,
@@ -16,6 +19,7 @@ from model_profiling.subjects import (
     short_name,
     training_batch,
 )
+from model_profiling.training import build_optimiser, training_step
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device('cpu')
@@ -83,6 +87,54 @@ def test_inference_gives_full_size_logits(demo, form):
     )
     assert weight.stride() == strides.stride()
     torch.testing.assert_close(logits, inference(demo, Case(64, 2), CPU)(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize('layout', ['contiguous', 'channels_last'])
+def test_maps_have_the_layout_that_is_measured(demo, layout):
+    """That of the weights is the form's."""
+    seen = []
+    conv = demo.model.backbone.backbone.stem
+    handle = conv.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    inference(demo, Case(64, 1, layout=layout), CPU)()
+    handle.remove()
+    assert seen[0].is_contiguous(memory_format=LAYOUTS[layout])
+    assert conv.weight.is_contiguous()
+
+
+@pytest.mark.parametrize(('form', 'one_hots'), [('plain', 1), ('look_up', 0), ('auto', 0)])
+def test_the_frequency_head_has_the_form_that_is_measured(demo, monkeypatch, form, one_hots):
+    calls, one_hot = [], torch.nn.functional.one_hot
+    monkeypatch.setattr(
+        'torch.nn.functional.one_hot', lambda *args: calls.append(args) or one_hot(*args)
+    )
+    inference(demo, Case(32, 1, frequency=form), CPU)()
+    assert len(calls) == one_hots
+
+
+def test_so_has_a_training_step(demo, monkeypatch):
+    seen, one_hot = [], torch.nn.functional.one_hot
+    monkeypatch.setattr(
+        'torch.nn.functional.one_hot', lambda *args: seen.append(args) or one_hot(*args)
+    )
+    conv = demo.model.backbone.backbone.body.stages[1][0].depthwise_conv
+    handle = conv.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    case = Case(64, 2, layout='contiguous', frequency='plain')
+    training_step(demo, build_optimiser(demo), case, CPU)()
+    handle.remove()
+    x, one_hot_of = seen
+    assert x.is_contiguous()
+    assert len(one_hot_of) == 2  # the values, and how many there are
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'tf32', 'bf16'])
+def test_tf32_is_cudas_alone(precision):
+    before = current()
+    with in_precision(precision, CPU):
+        assert current() == before
+    if precision != 'bf16':  # torch would warn of autocast without its device
+        with in_precision(precision, torch.device('cuda')):
+            assert current()[:2] == (precision == 'tf32',) * 2
+    assert current() == before
 
 
 def test_bf16_is_autocast(demo):

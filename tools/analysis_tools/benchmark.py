@@ -24,12 +24,11 @@ from torch import Tensor
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.utils.allocator import keep_freed_memory
+from model_profiling.arguments import TRAINING_FORMS, add_case_options, check_args
 from model_profiling.memory import peak_memory
 from model_profiling.operations import limits, macs_by_module, operations_of
 from model_profiling.report import Row, case_of, draw, markdown, rows_of
 from model_profiling.subjects import (
-    DTYPES,
-    FORMS,
     Case,
     Failures,
     Subject,
@@ -67,7 +66,6 @@ MODELS = [
     )
 ]
 MEASURES = ('latency', 'training')
-TRAINING_FORMS = ('eager', 'channels_last')
 MODULE_DEPTH = 2
 
 
@@ -124,7 +122,7 @@ def describe_models(bench: Bench, size: int) -> dict[str, Row]:
 
 def measure_inference(bench: Bench, cases: Sequence[Case]) -> list[Row]:
     rows = bench.rows(inference, cases)
-    if len({case.form for case in cases}) > 1:
+    if len({case[3:] for case in cases}) > 1:  # form, layout, frequency head
         add_differences(bench, rows, cases[0].form)
     for row in rows:
         subject, case = bench.named(row['model']), case_of(row)
@@ -143,14 +141,18 @@ def measure_inference(bench: Bench, cases: Sequence[Case]) -> list[Row]:
 
 
 def add_differences(bench: Bench, rows: Sequence[Row], first: str) -> None:
-    """How far logits are from those of the first form, in standard deviations of these."""
+    """How far logits are from those of the first form, in standard deviations of these.
+
+    Of forms in several layouts, or with several of the frequency head, from those of the first.
+    """
     references: dict[tuple[str, Case], Tensor] = {}
+    layout, frequency = (rows[0][field] for field in ('layout', 'frequency'))
     for row in rows:
         subject, case = bench.named(row['model']), case_of(row)
         with bench.failures.naming(subject.name, f'logits, {describe(case)}'):
             logits = inference(subject, case, bench.device)().float().cpu()
-            key = subject.name, case._replace(form=first)
-            if case.form == first:
+            key = subject.name, case._replace(form=first, layout=layout, frequency=frequency)
+            if key[1] == case:
                 references[key] = logits
             if key in references:  # else it failed, and is named
                 difference = (logits - references[key]).abs().max() / references[key].std()
@@ -224,7 +226,10 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
         models=describe_models(bench, args.sizes[0]),
         failures=failures,
     )
-    options = itertools.product(args.sizes, args.batch_sizes, args.precisions, args.forms)
+    options = itertools.product(
+        args.sizes, args.batch_sizes, args.precisions, args.forms, args.layouts,
+        args.frequency_forms,
+    )  # fmt: skip
     cases = [Case(*values) for values in options]
     if 'latency' in args.measure:
         results['latency'] = measure_inference(bench, cases)
@@ -264,38 +269,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         '--measure', nargs='*', choices=MEASURES, default=MEASURES,
         help='predictions, training steps (default: both); nothing: counts only',
     )  # fmt: skip
-    parser.add_argument('--sizes', nargs='+', type=int, default=[512], help='multiples of 32')
-    parser.add_argument('--batch-sizes', nargs='+', type=int, default=[1, 8, 32] if cuda else [1])
-    parser.add_argument(
-        '--precisions', nargs='+', choices=list(DTYPES), default=list(DTYPES) if cuda else ['fp32']
-    )
-    parser.add_argument(
-        '--forms', nargs='+', choices=FORMS, default=list(FORMS) if cuda else ['eager', 'fused'],
-        help='logits are compared with those of the first; training runs in '
-        f'{" and ".join(TRAINING_FORMS)} (default: all on CUDA, else eager and fused)',
-    )  # fmt: skip
-    parser.add_argument('--train-batch-size', type=int, default=2, help='default: 2')
+    add_case_options(parser)
     parser.add_argument('--rounds', type=int, default=5, help='after a warm-up (default: 5)')
     args = parser.parse_args(arguments)
     check_args(parser, args)
     return args
-
-
-def check_args(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """End the program with a message where arguments cannot be measured."""
-    if wrong := [size for size in args.sizes if size < 32 or size % 32]:
-        parser.error(f'expected --sizes as multiples of 32, got {wrong}')
-    if wrong := [size for size in (*args.batch_sizes, args.train_batch_size) if size < 1]:
-        parser.error(f'expected batches of at least one image, got {wrong}')
-    if set(args.measure) == {'training'} and not set(args.forms) & set(TRAINING_FORMS):
-        parser.error(f'--measure training runs in {TRAINING_FORMS}, got --forms {args.forms}')
-    if args.rounds < 1:
-        parser.error(f'expected at least one of --rounds, got {args.rounds}')
-    if torch.device(args.device).type == 'cuda' and not torch.cuda.is_available():
-        parser.error(f'--device {args.device}: there is no CUDA here; leave it out for the CPU')
-    names = [short_name(path) for path in args.models]
-    if len(set(names)) < len(names):
-        parser.error(f'expected models of different names, got {names}; give each once')
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from mmomni.utils.tables import markdown_table
 
 from .subjects import Case
-from .timing import Reading, Readings, describe, median_ratio, name_of_bounds
+from .timing import Reading, Readings, describe, median_ratio, name_of_bounds, variant
 
 Row = dict[str, Any]
 MISSING = '-'
@@ -92,14 +92,18 @@ def forms_table(rows: Sequence[Row], baseline: str) -> str:
     """
     bases = [row for row in rows if row['model'] == baseline]
     bounds = name_of_bounds(len(rows[0]['rounds']))
-    header = ['model', 'form', *(f'of {baseline}, {base["form"]} ({bounds})' for base in bases)]
+    header = ['model', 'form', *(f'of {baseline}, {_variant(base)} ({bounds})' for base in bases)]
     lines = []
     for row in rows:
         ratios = [_spread(median_ratio(_walls(row), _walls(base))) for base in bases]
         difference = row.get('difference')
         differs = MISSING if difference is None else f'{difference:.1e}'
-        lines.append([row['model'], row['form'], *ratios, differs])
-    return _table([*header, f'logits differ from {rows[0]["form"]} by'], lines)
+        lines.append([row['model'], _variant(row), *ratios, differs])
+    return _table([*header, f'logits differ from {_variant(rows[0])} by'], lines)
+
+
+def _variant(row: Row) -> str:
+    return variant(case_of(row))
 
 
 def _walls(row: Row) -> list[float]:
@@ -157,7 +161,7 @@ def markdown(results: Mapping[str, Any]) -> str:
             text.append(cost_table(rows, models, baseline, mode))
             text += [shares_table(row) for row in rows if 'shares' in row]
     for rows in together(results.get('latency', []), 'size', 'batch', 'precision'):
-        if len({row['form'] for row in rows}) == 1:
+        if len({_variant(row) for row in rows}) == 1:
             continue
         case = case_of(rows[0])
         title = f'{case.size} px, batch {case.batch}, {case.precision}'

@@ -18,8 +18,12 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmomni.models import fast
+from mmomni.models.layers import FrequencyPerceptionHead
+from mmomni.utils.cuda_math import CudaMath, allowed, current
 
-DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
+DTYPES = {'fp32': torch.float32, 'tf32': torch.float32, 'bf16': torch.bfloat16}
+OWN = 'own'
+LAYOUTS = {OWN: None, 'contiguous': torch.contiguous_format, 'channels_last': torch.channels_last}
 FORMS = ('plain', 'eager', 'fused', 'channels_last', 'compile')
 
 
@@ -29,16 +33,20 @@ class Case(NamedTuple):
     Attributes:
         size: Height and width of the input.
         batch: Images at once.
-        precision: ``'fp32'``, or ``'bf16'`` for autocast to it.
+        precision: ``'fp32'``; ``'tf32'``, in which CUDA may multiply; or ``'bf16'`` for autocast.
         form: ``'eager'``; ``'plain'`` (eager without the networks' speed-ups), ``'fused'`` (batch
             norms in the convolutions before them, as the inferencer has them),
             ``'channels_last'`` (weights and input) or ``'compile'``.
+        layout: Of our networks' maps, whatever that of the weights: ``'own'`` is the device's.
+        frequency: Form of the frequency head, one of ``fast.FREQUENCY_FORMS``.
     """
 
     size: int
     batch: int
     precision: str = 'fp32'
     form: str = 'eager'
+    layout: str = OWN
+    frequency: str = fast.FREQUENCY_FORMS[0]
 
 
 @dataclass
@@ -163,6 +171,13 @@ def lay_out(model: Any, form: str) -> torch.memory_format:
     return layout
 
 
+def take_frequency_form(model: nn.Module, case: Case) -> None:
+    """Let the frequency head of a model, if it has one, take the form of a case."""
+    for module in model.modules():
+        if isinstance(module, FrequencyPerceptionHead):
+            module.form = case.frequency
+
+
 def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[], Tensor]:
     """A function that predicts one batch: planes to full-size logits (B, 2, H, W)."""
     model = subject.model.eval()
@@ -170,9 +185,8 @@ def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[]
         subject.fused = subject.fused or fuse_conv_bn(deepcopy(model))
         model = subject.fused
     layout = lay_out(model, case.form)
-    inputs = random_planes(case.batch, case.size).to(device).float()
-    inputs = inputs.contiguous(memory_format=layout)
-    metas = [dict(img_shape=(case.size, case.size), pad_shape=(case.size, case.size))] * case.batch
+    take_frequency_form(model, case)
+    inputs, metas = _arguments(case, layout, device)
     predict = model.encode_decode
     if case.form == 'compile':
         # All models share this method, and each shape of each is compiled: beyond a limit torch
@@ -183,19 +197,50 @@ def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[]
     manner = fast.disabled if case.form == 'plain' else nullcontext
 
     def run() -> Tensor:
-        with torch.no_grad(), autocast(case.precision, device), manner():
+        with torch.no_grad(), in_manner_of(case, device), manner():
             return predict(inputs, metas)
 
     return run
 
 
+def _arguments(
+    case: Case, layout: torch.memory_format, device: torch.device
+) -> tuple[Tensor, list[dict]]:
+    """What a segmentor's ``encode_decode`` takes."""
+    inputs = random_planes(case.batch, case.size).to(device).float()
+    shape = (case.size, case.size)
+    metas = [dict(img_shape=shape, pad_shape=shape)] * case.batch
+    return inputs.contiguous(memory_format=layout), metas
+
+
 def graph_breaks(subject: Subject, case: Case, device: torch.device) -> int:
     """In how many places ``torch.compile`` cannot follow the prediction of one batch."""
-    run = inference(subject, case._replace(form='eager'), device)
+    model = subject.model.eval()
+    arguments = _arguments(case, lay_out(model, 'eager'), device)
+    take_frequency_form(model, case)
+    half = case.precision == 'bf16'
+
+    def run() -> Tensor:  # without what torch.compile need not follow
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+            return model.encode_decode(*arguments)
+
     torch._dynamo.reset()
-    return torch._dynamo.explain(run)().graph_break_count
+    with in_precision(case.precision, device), fast.layout(LAYOUTS[case.layout]):
+        return torch._dynamo.explain(run)().graph_break_count
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Autocast to bfloat16, or none."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == 'bf16')
+@contextmanager
+def in_precision(precision: str, device: torch.device) -> Iterator[None]:
+    """Autocast to bfloat16, or none; on CUDA with TF32 where that is the precision."""
+    tf32 = precision == 'tf32'
+    math = CudaMath(tf32, tf32, current().autotune) if device.type == 'cuda' else current()
+    half = torch.autocast(device.type, torch.bfloat16, enabled=precision == 'bf16')
+    with allowed(math), half:
+        yield
+
+
+@contextmanager
+def in_manner_of(case: Case, device: torch.device) -> Iterator[None]:
+    """In the precision and layout of a case."""
+    with in_precision(case.precision, device), fast.layout(LAYOUTS[case.layout]):
+        yield

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.logging import print_log
 
-from .subjects import DTYPES, Case, Failures, Subject
+from .subjects import DTYPES, OWN, Case, Failures, Subject, in_precision
 
 
 class Reading(NamedTuple):
@@ -77,7 +77,14 @@ def interleaved(
 
 def describe(case: Case) -> str:
     """A case in words."""
-    return f'{case.size} px, batch {case.batch}, {case.precision}, {case.form}'
+    return f'{case.size} px, batch {case.batch}, {case.precision}, {variant(case)}'
+
+
+def variant(case: Case) -> str:
+    """Form, and layout and form of the frequency head where they are not the usual ones."""
+    layout = f', {case.layout} maps' if case.layout != OWN else ''
+    frequency = f', frequency head {case.frequency}' if case.frequency != 'auto' else ''
+    return f'{case.form}{layout}{frequency}'
 
 
 def median_ratio(values: Sequence[float], baseline: Sequence[float]) -> tuple[float, float, float]:
@@ -103,15 +110,16 @@ def peak_flops(precision: str, device: torch.device, repeats: int = 10) -> float
     """Floating-point operations a second, the best of some runs.
 
     Of a large square matrix product or of a large 3x3 convolution, whichever is faster: they may
-    come from different libraries, and on CUDA in fp32 have different defaults for TF32.
+    come from different libraries.
     """
     size, channels, side = (8192, 1024, 256) if device.type == 'cuda' else (2048, 512, 64)
     dtype = DTYPES[precision]
     left = torch.randn(size, size, device=device).to(dtype)
-    product = 2 * size**3 / _best(lambda: left @ left, device, repeats)
     x = torch.randn(1, channels, side, side, device=device).to(dtype)
     kernel = torch.randn(channels, channels, 3, 3, device=device).to(dtype)
-    seconds = _best(lambda: F.conv2d(x, kernel, padding=1), device, repeats)
+    with in_precision('tf32' if precision == 'tf32' else 'fp32', device):
+        product = 2 * size**3 / _best(lambda: left @ left, device, repeats)
+        seconds = _best(lambda: F.conv2d(x, kernel, padding=1), device, repeats)
     return max(product, 2 * side**2 * 9 * channels**2 / seconds)
 
 

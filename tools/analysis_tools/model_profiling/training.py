@@ -14,7 +14,15 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from .operations import tensors_in
-from .subjects import Case, Subject, autocast, lay_out, training_batch
+from .subjects import (
+    Case,
+    Subject,
+    in_manner_of,
+    in_precision,
+    lay_out,
+    take_frequency_form,
+    training_batch,
+)
 
 OTHER = 'other'
 OPTIMISER = 'optimiser'
@@ -27,6 +35,7 @@ def training_step(
     """A function that does one step: preprocessing, losses, backward, optimiser."""
     model = subject.model.train()
     lay_out(model, case.form)
+    take_frequency_form(model, case)
     batch = training_batch(case.batch, case.size)
     batch['inputs'] = [planes.to(device) for planes in batch['inputs']]
     batch['data_samples'] = [sample.to(device) for sample in batch['data_samples']]
@@ -34,10 +43,11 @@ def training_step(
 
     def run() -> None:
         data = model.data_preprocessor(dict(batch), training=True)
-        with autocast(case.precision, device):
+        with in_manner_of(case, device):
             losses = model(**data, mode='loss')
         loss, _ = model.parse_losses(losses)
-        optim_wrapper.update_params(loss)
+        with in_precision('tf32' if case.precision == 'tf32' else 'fp32', device):
+            optim_wrapper.update_params(loss)  # backward is not for autocast
 
     return run
 
