@@ -1,4 +1,0 @@
-"""Training and prediction in half precision: on a CPU with values, on a fake card without."""
-
-
-
