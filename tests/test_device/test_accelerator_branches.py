@@ -122,7 +122,7 @@ def batch(make_planes, make_sample):
     return torch.stack([make_planes(64, 64), make_planes(64, 64)]), samples
 
 
-def test_whole_model(small_parts, calls, batch):
+def test_whole_model(small_parts, calls, batch, shallow):
     """Losses and all gradients, in double precision; box supervision, which has none, below."""
     heads = [h for h in config_of().auxiliary_head if h.type != 'mmomni.BoxSupervisionHead']
     model = randomise(build(config_of(auxiliary_head=heads)), scale=0.1).train()
@@ -136,7 +136,7 @@ def test_whole_model(small_parts, calls, batch):
     assert set(calls) == names(OF_THE_CPU + OF_ACCELERATORS) - {'roi_align'}
 
 
-def test_accelerators_take_no_form_of_the_cpu(calls, batch):
+def test_accelerators_take_no_form_of_the_cpu(calls, batch, shallow):
     """Also not in box supervision, of which the same losses come."""
     inputs, samples = batch
     model = build(config_of()).train()

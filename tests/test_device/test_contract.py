@@ -25,7 +25,11 @@ from mmomni.evaluation.functional.protocols import PROTOCOLS
 from mmomni.models.layers import QueryAttention
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
-CONFIGS = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
+CONFIGS = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
+OTHER_SIZES = ('ablations', 'cooldown', 'swin-base', 'large', 'small', 'lite2', 'mit-b5')
+SIMILAR = [p for p in CONFIGS if any(name in f'{p.parent.name}/{p.stem}' for name in OTHER_SIZES)]
+"""Others have the same layers with fewer channels, or with other losses."""
+CONFIGS = [p for p in CONFIGS if p not in SIMILAR]
 MINI = ROOT / 'mini/omni-iml_convnext-atto_mini.py'
 
 
@@ -33,16 +37,21 @@ MINI = ROOT / 'mini/omni-iml_convnext-atto_mini.py'
 def models():
     """Models by the first config that has them. Box supervision, the slowest part, stays in one."""
     found, heads = {}, []
-    for path in CONFIGS:
+    for path in CONFIGS + SIMILAR:
         model = shrunk(Config.fromfile(path).model)
-        boxes = [head for head in model.get('auxiliary_head') or () if 'fpns' in head]
+        heads_of_model = model.get('auxiliary_head') or ()
+        boxes = [(h['rpn_head'], h['roi_head']) for h in heads_of_model if 'fpns' in h]
         if without_boxes(model) not in map(without_boxes, found.values()) or boxes not in heads:
             found[path] = without_boxes(model) if boxes in heads else model
         heads.append(boxes)
     return found
 
 
-@pytest.fixture(scope='module', params=CONFIGS, ids=lambda path: path.stem)
+@pytest.fixture(
+    scope='module',
+    params=CONFIGS + [pytest.param(path, marks=pytest.mark.slow) for path in SIMILAR],
+    ids=lambda path: path.stem,
+)
 def config(request):
     if request.param not in models():
         pytest.skip('another config has the same model')
@@ -56,13 +65,15 @@ def model(config, cuda, shallow):
 
 @pytest.fixture(scope='module')
 def mini(cuda, shallow):
-    return cuda.build(without_boxes(shrunk(Config.fromfile(MINI).model)))
+    config = without_boxes(shrunk(Config.fromfile(MINI).model))
+    config['backbone'].gate = 'vision'
+    return cuda.build(config)
 
 
 def test_models_of_all_sizes_are_among_them():
     """Several configs differ in data or recipe only."""
-    assert len(CONFIGS) > len(models()) > 15
-    assert sum('fpns' in str(model) for model in models().values()) > 3
+    assert len(CONFIGS + SIMILAR) > len(models()) > 20
+    assert sum('fpns' in str(model) for model in models().values()) > 1
 
 
 def test_all_tensors_move(model):
@@ -71,8 +82,9 @@ def test_all_tensors_move(model):
 
 def test_training(model, data, cuda):
     assert breaches(train(model, data, cuda)) == {}
-    assert all(p.grad.device == DEVICE and p.grad.dtype == p.dtype for p in model.parameters()
-               if p.grad is not None)  # fmt: skip
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert gradients
+    assert {(x.device, x.dtype) for x in gradients} == {(DEVICE, torch.float32)}
 
 
 def test_prediction(model, data, cuda):
@@ -80,18 +92,25 @@ def test_prediction(model, data, cuda):
 
 
 def test_maps(config, shallow, cuda):
-    """As the inferencer makes them: whole, and in windows that share their context."""
+    """As the inferencer makes them, in windows that share their context."""
     network = cuda.build({**config, 'auxiliary_head': None}).eval()
     with cuda() as watch:
         fuse_norms(network)
         network = TorchNetwork(network)
         watch.clear()
         planes = np.zeros((5, SIZE, SIZE + 32), np.uint8)
-        (whole,) = predict_maps(network, [planes[:, :, :SIZE]], SIZE, 32)
-        (cut,) = predict_maps(network, [planes], SIZE, 32, max_passes=2)
+        (found,) = predict_maps(network, [planes], SIZE, 32, max_passes=2)
     assert breaches(watch) == {}
-    assert cut.windows == 2
-    assert {whole.log_odds.device.type, cut.log_odds.device.type} == {'cpu'}
+    assert (found.windows, found.log_odds.device.type) == (2, 'cpu')
+
+
+def test_maps_of_whole_images(mini, cuda):
+    """Of which several pass together."""
+    network = TorchNetwork(mini.eval())
+    with cuda() as watch:
+        maps = predict_maps(network, [np.zeros((5, SIZE - 3, SIZE), np.uint8)] * 2, SIZE, 32)
+    assert breaches(watch) == {}
+    assert [found.log_odds.shape for found in maps] == [(SIZE - 3, SIZE)] * 2
 
 
 def test_scoring_waits_twice(cuda):
