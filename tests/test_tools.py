@@ -24,6 +24,7 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from PIL import Image
 
 from mmomni.checkpoints import publish, read_checkpoint
+from mmomni.engine import mixed_precision
 
 ROOT = Path(__file__).resolve().parent.parent
 DOMAINS = ('natural', 'document', 'face')
@@ -678,13 +679,15 @@ def test_missing_checkpoint_is_refused_before_anything_is_built(merged, capsys):
 
 
 @pytest.mark.parametrize('extra', ['', "optim_wrapper = dict(type='AmpOptimWrapper')"])
-def test_amp(extra, merged):
+def test_amp(extra, merged, monkeypatch):
+    monkeypatch.setattr(mixed_precision, 'get_device', lambda: 'cuda')
     wrapper = merged('train', '--amp', extra=extra).optim_wrapper
     assert (wrapper.type, wrapper.loss_scale) == ('AmpOptimWrapper', 'dynamic')
     assert wrapper.optimizer.type == 'AdamW'
 
 
-def test_amp_keeps_a_loss_scale_of_the_config(merged):
+def test_amp_keeps_a_loss_scale_of_the_config(merged, monkeypatch):
+    monkeypatch.setattr(mixed_precision, 'get_device', lambda: 'cuda')
     extra = 'optim_wrapper = dict(loss_scale=512.0)'
     assert merged('train', '--amp', extra=extra).optim_wrapper.loss_scale == 512.0
 

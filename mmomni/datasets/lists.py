@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.dist import is_main_process
-
 from mmomni.utils.text import read_text
 
 from .list_columns import AUTHENTIC, LABELS, is_label
 from .list_rows import FURTHER, BadRow, Row, rows_of
-from .presence import absent_files, any_exists
+from .presence import absent_files, any_exists, is_first_process
 
 EXPECTED = 'expected `image mask` or `image -` (separated by a tab if names hold blanks or commas)'
 SHOWN = 3
@@ -147,7 +145,7 @@ def describe_missing(path: Path, root: str, pairs: Sequence[tuple]) -> str:
         FileNotFoundError: Not one is there.
     """
     files = [file for pair in pairs for file in pair[:2] if file is not None]
-    if not is_main_process() and any_exists(files):
+    if not is_first_process() and any_exists(files):
         return ''
     absent = absent_files(files)
     missing = [file for file in files if file in absent]

@@ -5,6 +5,7 @@ A folder is listed once, and one answer of a file server brings hundreds of its 
 
 import os
 import os.path as osp
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -12,6 +13,15 @@ from contextlib import suppress
 MOST_ASKED_FOR = 100
 """So many names of one folder are asked for one by one, as the folder may hold millions."""
 FIRST_LOOK = 32
+
+
+def is_first_process() -> bool:
+    """Whether this is rank 0, or the only process."""
+    if 'torch' not in sys.modules:  # `check-data` does without, and has no others
+        return True
+    from mmengine.dist import is_main_process
+
+    return is_main_process()
 
 
 def any_exists(files: Sequence[str]) -> bool:

@@ -123,7 +123,7 @@ def listed(tmp_path, monkeypatch):
                 (tmp_path / folder / f'{index}.png').touch()
         lines = [f'images/{index}.png masks/{index}.png' for index in range(number)]
         (tmp_path / 'list.txt').write_text('\n'.join(lines))
-        monkeypatch.setattr(lists, 'is_main_process', lambda: rank == 0)
+        monkeypatch.setattr(lists, 'is_first_process', lambda: rank == 0)
         return ManipulationDataset(
             domain='natural', data_root=str(tmp_path), ann_file='list.txt', **options
         )

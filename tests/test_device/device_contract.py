@@ -42,6 +42,7 @@ ALLOWED = {
     },
     'sends': {
         'mmomni/apis/network.py::forward': 'planes',
+        'mmomni/apis/tiling.py::_run': 'planes, as bytes',
         'mmomni/apis/shared_context.py::': 'where a window lies',
         'mmengine/': 'a batch',
         'mmdet/': 'anchors and deviations',

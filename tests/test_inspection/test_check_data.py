@@ -162,10 +162,9 @@ def read_or_die(sample):
 
 
 def forking_pool(workers):
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from mmomni.utils.workers import worker_pool
 
-    return ProcessPoolExecutor(workers, get_context('fork'))
+    return worker_pool(workers, method='fork')
 
 
 # ---- masks ---------------------------------------------------------------------------------

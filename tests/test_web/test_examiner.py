@@ -57,7 +57,8 @@ def test_verdict(inferencer, settings, photo, value, verdict):
     limit = ImageThreshold(value, 'top_k_mean', 0.01)
     answer = Examiner(inferencer, settings, limit)(photo(), 'photo.jpg')
     assert answer['verdict'] == verdict
-    assert answer['image_threshold'] == dict(value=value, pooling='top_k_mean', fpr=0.01)
+    shown = dict(value=value, pooling='top_k_mean', fpr=0.01, precision='fp32')
+    assert answer['image_threshold'] == shown
 
 
 @pytest.mark.parametrize('orientation', [1, 6])
