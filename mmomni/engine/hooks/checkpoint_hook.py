@@ -26,7 +26,7 @@ from mmomni.engine.finite import (
     on_any_rank,
     some,
 )
-from mmomni.engine.resuming import NOTE, Saved, resume_whole
+from mmomni.engine.resuming import NOTE, resume_whole, saved_in
 from mmomni.registry import HOOKS
 from mmomni.utils.files import write_durably
 
@@ -58,10 +58,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner: Runner) -> None:
         """Choose what to resume; see :func:`mmomni.engine.resuming.resume_whole`."""
-        folder = str(self.out_dir or runner.work_dir)
-        if folder != runner.work_dir:
-            folder = osp.join(folder, osp.basename(runner.work_dir.rstrip(osp.sep)))
-        resume_whole(runner, Saved(runner.work_dir, folder, self.filename_tmpl))
+        resume_whole(runner, saved_in(runner.work_dir, self.out_dir, self.filename_tmpl))
 
     def before_train(self, runner: Runner) -> None:
         """Find what an interrupted run left, and remove what it had not removed yet.
