@@ -186,6 +186,17 @@ def test_a_checkpoint_of_no_numbers_is_no_start(tmp_path):
         runner.train()
 
 
+def test_statistics_of_no_numbers_are_no_start(tmp_path):
+    """In half precision they may be spoilt while the steps are passed over."""
+    toy_runner(tmp_path, max_iters=2).train()
+    content = load(tmp_path / 'iter_2.pth')
+    content['state_dict']['layers.1.running_mean'][0] = float('nan')
+    torch.save(content, tmp_path / 'iter_2.pth')
+    runner = toy_runner(tmp_path, resume=True)
+    with pytest.raises(DivergedError, match=r'to start from are not finite: layers\.1\.running_m'):
+        runner.train()
+
+
 def test_infinite_constants_of_a_layer_are_no_matter(tmp_path):
     runner = toy_runner(tmp_path, max_iters=2)
     runner.model.register_buffer('mask', torch.tensor(float('-inf')))
