@@ -160,7 +160,7 @@ def main() -> None:
         report.name_absent()
         results = ResultsHook(report)
         runner.register_hook(results)
-        guard_outputs(runner)
+        guard_outputs(runner, pictures=False)
         metrics = runner.test()
         leave_ranks()
         results.demand()

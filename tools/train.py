@@ -31,7 +31,7 @@ from mmomni.engine.launch import (
 )
 from mmomni.engine.mixed_precision import mix_precision, precision, with_value_of_amp
 from mmomni.engine.outputs import guard_outputs
-from mmomni.engine.resuming import demand_resumable, has_saved, saved_by
+from mmomni.engine.resuming import demand_resumable, has_saved, resume_whole, saved_by
 from mmomni.engine.starting import check_config, unread_entries
 from mmomni.engine.validation import check_validation
 from mmomni.models.pretrained import demand_start, demand_weights
@@ -98,6 +98,7 @@ def train(cfg: Config) -> None:
     for line in unread_entries(cfg):
         print_log(line, logger='current', level=logging.WARNING)
     guard_outputs(runner)
+    demand(resume_whole, runner, saved_by(cfg))  # for whichever checkpoint hook the config has
     try:
         runner.train()
     except DivergedError as error:  # of all ranks

@@ -14,7 +14,13 @@ from mmomni.datasets.configured import sets_of, type_name
 from mmomni.datasets.lmdb_files import DatabaseError, check_database
 from mmomni.engine.resuming import choose_checkpoint, saved_by
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+NO_ROOM = {
+    errno.ENOSPC: 'make room there',
+    errno.EDQUOT: 'make room there',
+    errno.EFBIG: 'no file may be larger there (see ulimit -f); take another folder',
+    errno.EROFS: 'mount it to be written to, or take another folder',
+}
+"""Why a disk takes no more, and what to do about it."""
 TORN_STREAM = re.compile(r'PytorchStreamWriter failed|inline_container.*unexpected pos')
 """What torch says where a checkpoint was not written to its end."""
 TARGETS = ('target', 'filepath', 'file_path', 'filename', 'path', 'file', 'f')
@@ -63,7 +69,8 @@ def fault_of_run(error: BaseException, cfg: Config, is_training: bool) -> Fault 
         return Fault(f'{text}; then {again}')
     if text := _no_room(chain, cfg.work_dir):
         return Fault(f'{text}; {again}')
-    if lost := next((each for each in chain if _is_lost_rank(each)), None):
+    is_alone = cfg.get('launcher', 'none') == 'none'
+    if not is_alone and (lost := next(filter(_is_lost_rank, chain), None)):
         reason = ' '.join(str(lost).split())[:160]
         return Fault(
             'another process of this run ended, or did not answer within env_cfg.dist_cfg.timeout '
@@ -99,15 +106,16 @@ def _no_room(chain: list[BaseException], work_dir: str) -> str:
     for error in chain:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             path = str(error.filename or _target(error) or work_dir)
-            return _not_written(path, error.strerror or str(error))
+            return _not_written(path, error.strerror or str(error), NO_ROOM[error.errno])
     for error in chain:
         if isinstance(error, RuntimeError) and TORN_STREAM.search(str(error)):
             path = str(_target(error) or work_dir)
-            return _not_written(path, 'the file system took only a part of it')
+            reason = 'the file system took only a part of it'
+            return _not_written(path, reason, NO_ROOM[errno.ENOSPC])
     return ''
 
 
-def _not_written(path: str, reason: str) -> str:
+def _not_written(path: str, reason: str, remedy: str) -> str:
     folder = Path(path).absolute()
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
@@ -115,7 +123,7 @@ def _not_written(path: str, reason: str) -> str:
         free = f'{shutil.disk_usage(folder).free:,} bytes are free'
     except OSError as error:
         free = f'the file system does not answer: {error}'
-    return f'{path} could not be written: {reason} ({free} in {folder}); make room there'
+    return f'{path} could not be written: {reason} ({free} in {folder}); {remedy}'
 
 
 def _target(error: BaseException) -> str | os.PathLike | None:
@@ -199,4 +207,8 @@ def _workers(cfg: Config) -> str:
 
 
 def _is_lost_rank(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and bool(LOST_RANK.search(str(error)))
+    # What comes from a loader or its workers, a server of images for instance, is no rank's.
+    text = str(error)
+    is_loaders = text.startswith('DataLoader ') or 'in DataLoader worker process' in text
+    is_ranks = isinstance(error, RuntimeError) and not is_loaders
+    return is_ranks and bool(LOST_RANK.search(text))

@@ -62,13 +62,14 @@ def demand(check: Callable[..., Any], *subject: Any) -> None:
 def config_at_fault(cfg: Config) -> Iterator[None]:
     """End a tool in one line where the config is why something could not be built.
 
-    Whatever else the code that the config names raises goes on, with its traceback.
+    The traceback goes to the log in the work dir, as what a constructor refuses may be a fault of
+    its code. Whatever else the code that the config names raises goes on, with its traceback.
     """
     try:
         yield
     except (KeyError, TypeError, RuntimeError, ValueError, AssertionError) as error:
         if fault := fault_of_config(error, cfg):
-            end_tool(fault)
+            end_tool(_with_traceback(fault))
         raise
 
 
@@ -84,13 +85,18 @@ def run_at_fault(cfg: Config, is_training: bool = False) -> Iterator[None]:
         fault = fault_of_run(error, cfg, is_training)
         if fault is None:
             raise
-        kept = keep_traceback(traceback.format_exc())
+        line = _with_traceback(fault.text)
         if fault.is_elsewhere and LAUNCHED & set(os.environ):
             time.sleep(PATIENCE)
-        line = f'{fault.text}{f" (traceback: {kept})" if kept else ""}'
     else:
         return
     _leave_at_once(line)
+
+
+def _with_traceback(line: str) -> str:
+    """The line, and where the traceback of what is being handled was kept."""
+    kept = keep_traceback(traceback.format_exc())
+    return f'{line} (traceback: {kept})' if kept else line
 
 
 def _leave_at_once(line: str) -> NoReturn:

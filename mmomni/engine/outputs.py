@@ -1,9 +1,9 @@
-"""Logs and curves of a training that cannot be written: said once, and no reason to end it."""
+"""Logs and curves of a run that cannot be written: said once, and no reason to end it."""
 
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -12,27 +12,31 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
 from mmengine.visualization import BaseVisBackend
 
-WRITES = ('add_config', 'add_graph', 'add_image', 'add_scalar', 'add_scalars', 'close')
-"""Methods of mmengine's backends that write."""
+WRITES = ('add_config', 'add_graph', 'add_scalar', 'add_scalars', 'close')
+"""Methods of mmengine's backends that write, beside that of pictures."""
 WRITER_THREAD = '_AsyncWriterThread'
 """TensorBoard's, which dies of the first error and leaves it to who writes next."""
 
 
-def guard_outputs(runner: Runner) -> None:
-    """Let a training go on where its log, curves or pictures cannot be written any more.
+def guard_outputs(runner: Runner, pictures: bool = True) -> None:
+    """Let a run go on where its log, curves or pictures cannot be written any more.
 
     Each of them is named once, with the reason. What it wrote before is there; what the disk takes
     later is written again, but by TensorBoard.
+
+    Args:
+        runner: Of the run.
+        pictures: Pictures, too. Not in a test, whose hooks count those that are lacking.
     """
     for backend in getattr(runner.visualizer, '_vis_backends', {}).values():
-        _guard_backend(backend)
+        _guard_backend(backend, (*WRITES, 'add_image') if pictures else WRITES)
     for handler in runner.logger.handlers:
         if isinstance(handler, logging.FileHandler):
             _guard_handler(handler)
     _quieten_threads()
 
 
-def _guard_backend(backend: BaseVisBackend) -> None:
+def _guard_backend(backend: BaseVisBackend, writes: Iterable[str]) -> None:
     said: list[str] = []
 
     def guarded(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +52,7 @@ def _guard_backend(backend: BaseVisBackend) -> None:
 
         return attempt
 
-    for name in WRITES:
+    for name in writes:
         if hasattr(backend, name):
             setattr(backend, name, guarded(getattr(backend, name)))
 

@@ -48,10 +48,16 @@ class Chosen(NamedTuple):
 def saved_by(cfg: Config) -> Saved:
     """Where the training of a config saves, by its ``default_hooks.checkpoint``."""
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    folder, out_dir = cfg.work_dir, hook.get('out_dir')
-    if out_dir is not None and str(out_dir) != cfg.work_dir:
-        folder = osp.join(out_dir, osp.basename(cfg.work_dir.rstrip(osp.sep)))
-    return Saved(cfg.work_dir, folder, template_of(hook))
+    return saved_in(cfg.work_dir, hook.get('out_dir'), template_of(hook))
+
+
+def saved_in(work_dir: str, out_dir: str | os.PathLike | None, template: str) -> Saved:
+    """Where a ``CheckpointHook`` saves, which compares with the whole path of the work dir."""
+    work_dir = osp.abspath(work_dir)
+    folder = work_dir
+    if out_dir is not None and out_dir != work_dir:
+        folder = osp.join(out_dir, osp.basename(work_dir))
+    return Saved(work_dir, folder, template)
 
 
 def template_of(hook: Mapping[str, Any]) -> str:
@@ -120,7 +126,8 @@ def resume_whole(runner: Runner, saved: Saved) -> None:
     """Have a runner that is to resume by itself go on from :func:`choose_checkpoint`.
 
     mmengine would take what its note says, whether it exists or not. The first rank looks, as on
-    network storage others may see the folder of a moment ago.
+    network storage others may see the folder of a moment ago. Once decided, it stays so: a second
+    call does nothing.
 
     Raises:
         ValueError: There were checkpoints, and none is whole.
@@ -140,7 +147,8 @@ def resume_whole(runner: Runner, saved: Saved) -> None:
     for line in skipped:
         print_log(f'{line}: skipped', logger='current', level=logging.WARNING)
     if path is None:
-        line = f'nothing to resume in {os.fspath(saved.work_dir)}: the training starts anew'
+        line = f'nothing to resume in {saved.work_dir}: the training starts anew'
+        runner._resume = False
     else:
         line = f'going on from {path}'
         runner._load_from = path

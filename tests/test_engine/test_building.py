@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import HOOKS, LOOPS, OPTIMIZERS, PARAM_SCHEDULERS, DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
@@ -19,7 +20,7 @@ def told(cfg, build):
     with pytest.raises(SystemExit) as ended, config_at_fault(Config(cfg)):
         build()
     (line,) = str(ended.value).splitlines()
-    return line.partition(': ')[2]
+    return line.partition(': ')[2].partition(' (traceback: ')[0]
 
 
 def an_optimizer(**options):
@@ -139,6 +140,19 @@ def test_a_loop_without_a_type_is_named(loop, fault):
     line = told(dict(train_cfg=loop), lambda: runner.build_train_loop(loop))
     name, fault = fault.split('.*')
     assert line == f'train_cfg: {name}BasedTrainLoop{fault}'
+
+
+def test_where_a_value_is_refused_the_log_says_by_which_line(tmp_path):
+    """It may be a fault of the code."""
+    entry = dict(type='Refusing', width=3)
+    MMLogger.get_instance('refusing', log_file=str(tmp_path / 'run.log'))
+    try:
+        with pytest.raises(SystemExit) as ended, config_at_fault(Config(dict(model=entry))):
+            MODELS.build(entry)
+    finally:
+        MMLogger._instance_dict.pop('refusing')
+    assert str(ended.value).endswith(f'(traceback: {tmp_path}/run.log)')
+    assert 'raise ValueError(reason)' in (tmp_path / 'run.log').read_text()
 
 
 @pytest.mark.parametrize('kind', ['argument', 'type', 'key', 'runtime'])

@@ -77,6 +77,8 @@ def test_other_files_that_do_not_fit(number, cfg, tmp_path):
     text = told(caught(raise_number(number), path), cfg, is_training=False)
     assert text.startswith(f'{path} could not be written: {os.strerror(number)}')
     assert text.endswith('run it again')
+    is_full = number in (errno.ENOSPC, errno.EDQUOT)
+    assert ('make room' in text) == is_full  # which helps no disk that may not be written to
 
 
 def test_where_to_go_on_from(cfg, tmp_path):
@@ -192,9 +194,30 @@ def test_of_a_bus_error_the_database_that_is_cut_is_named(database, cfg):
     ],
 )
 def test_a_process_that_has_gone_is_another_ones_fault(message, cfg):
+    cfg.launcher = 'pytorch'
     fault = fault_of_run(RuntimeError(message), cfg, is_training=True)
     assert fault.is_elsewhere
     assert 'env_cfg.dist_cfg.timeout' in fault.text
+    cfg.launcher = 'none'  # there is no other
+    assert fault_of_run(RuntimeError(message), cfg, is_training=True) is None
+
+
+class Unreachable(Dataset):
+    """On a server that gives up."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise RuntimeError('s3: Connection reset by peer')
+
+
+def test_what_loaders_say_is_no_other_process_of_the_run(cfg):
+    cfg.launcher = 'pytorch'
+    for error in (
+        RuntimeError('DataLoader timed out after 30 seconds'), caught(load, Unreachable()),
+    ):  # fmt: skip
+        assert fault_of_run(error, cfg, is_training=True) is None
 
 
 @pytest.mark.parametrize(

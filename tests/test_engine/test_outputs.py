@@ -6,9 +6,14 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.logging import MMLogger, print_log
+from mmengine.structures import PixelData
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend, Visualizer
+from mmseg.structures import SegDataSample
+from PIL import Image
 
+from mmomni.engine.hooks import VisualizationHook
 from mmomni.engine.outputs import guard_outputs, keep_traceback
 
 FULL = '/dev/full'
@@ -60,6 +65,28 @@ def test_what_the_disk_takes_later_is_written(run, tmp_path):
         backend._scalar_save_file = file
         runner.visualizer.add_scalars(dict(loss=1.0), step=step)
     assert len((tmp_path / 'scalars.json').read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize('pictures', [True, False])
+def test_pictures_of_a_test_are_missed_by_the_hook_that_draws_them(pictures, tmp_path, log):
+    backend = LocalVisBackend(str(tmp_path))
+    backend._img_save_dir = f'{FULL}/none'
+    visualizer = Visualizer(vis_backends=[backend])
+    model, loader = torch.nn.Identity(), SimpleNamespace(dataset=[0])
+    runner = SimpleNamespace(
+        visualizer=visualizer, logger=logging.getLogger(), rank=0, world_size=1, model=model,
+        test_dataloader=loader,
+    )  # fmt: skip
+    guard_outputs(runner, pictures=pictures)
+    Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+    sample = SegDataSample(metainfo=dict(img_path=str(tmp_path / 'a.png')))
+    sample.pred_sem_seg = PixelData(data=torch.zeros(1, 8, 8))
+    hook = VisualizationHook(draw=True)
+    hook.before_test(runner)
+    hook.after_test_iter(runner, 0, outputs=[sample])
+    hook.after_test(runner)
+    assert hook.is_complete == pictures  # of a training, whose end they are not
+    assert len(said_of('\n'.join(log), 'LocalVisBackend')) == pictures
 
 
 def test_the_thread_of_tensorboard(run, tmp_path, capfd):

@@ -6,6 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import MMLogger
+from toy_runs import toy_config
 
 from mmomni.engine.finite import DivergedError
 from mmomni.engine.resuming import (
@@ -94,12 +97,20 @@ def test_checkpoints_elsewhere_are_believed(folder, tmp_path):
         (None, ('w/run', 'epoch_{}.pth')),
         (dict(by_epoch=False), ('w/run', 'iter_{}.pth')),
         (dict(out_dir='o'), ('o/run', 'epoch_{}.pth')),
-        (dict(out_dir='w/run', filename_tmpl='{}.pth'), ('w/run', '{}.pth')),
+        (dict(out_dir='w/run', filename_tmpl='{}.pth'), ('w/run/run', '{}.pth')),
     ],
 )
-def test_where_a_config_saves(hook, place):
+def test_where_a_config_saves(hook, place, tmp_path, monkeypatch, mmseg_scope):
+    """As mmengine's hook does."""
+    monkeypatch.chdir(tmp_path)
     cfg = Config(dict(work_dir='w/run', default_hooks=dict(checkpoint=hook)))
-    assert saved_by(cfg) == ('w/run', *place)
+    work_dir, folder, template = saved_by(cfg)
+    assert work_dir == os.path.abspath('w/run')
+    assert os.path.abspath(folder) == os.path.abspath(place[0])
+    stock = CheckpointHook(**(hook or {}))
+    runner = SimpleNamespace(work_dir=work_dir, logger=MMLogger.get_current_instance())
+    stock.before_train(runner)
+    assert (folder, template) == (stock.out_dir, stock.filename_tmpl) == (folder, place[1])
 
 
 def test_skipped_ones_are_named_in_the_log(folder, log):
@@ -119,6 +130,14 @@ def test_what_a_person_named_stays(asked, folder):
     assert vars(runner) == asked
 
 
+def test_where_there_is_nothing_the_host_looks_no_further(folder, log):
+    runner = SimpleNamespace(_resume=True, _load_from=None)
+    for _ in range(2):
+        resume_whole(runner, folder())
+    assert not runner._resume
+    assert len([line for line in log if 'starts anew' in line]) == 1
+
+
 # ---- the tool -----------------------------------------------------------------------------------
 
 
@@ -136,14 +155,36 @@ def test_the_tool_goes_on_from_its_own_rather_than_from_the_configs_start(torn, 
     assert (cfg.resume, cfg.load_from) == (False, 'a.pth')
 
 
+@pytest.mark.parametrize('kind', ['CheckpointHook', 'mmomni.SafeCheckpointHook'])
+def test_the_tool_passes_over_torn_ones_of_any_checkpoint_hook(
+    kind, tmp_path, load_tool, mmseg_scope, monkeypatch, capsys
+):
+    """The stock hook of a config of one's own knows nothing of them."""
+    tool = load_tool('train.py')
+    for check in ('demand_weights', 'check_batches', 'check_validation'):
+        monkeypatch.setattr(tool, check, lambda runner: None)
+    monkeypatch.setattr(tool, 'unread_entries', lambda cfg: [])
+    options = dict(checkpoint=dict(type=kind, max_keep_ckpts=-1, save_best=None, rule=None))
+    for iters, resume in ((4, False), (6, True)):
+        cfg = toy_config(tmp_path, max_iters=iters, resume=resume, **options)
+        cfg.experiment_name = f'{tmp_path}-{iters}'
+        tool.train(cfg)
+        if not resume:
+            torn = tmp_path / 'iter_4.pth'
+            torn.write_bytes(torn.read_bytes()[:700])
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if f'{torn} is cut short' in line]) == 1
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_6.pth')
+
+
 def test_the_tool_ends_in_one_line_where_losses_are_no_numbers(load_tool, monkeypatch):
     def train():
         raise DivergedError('the first was loss_b')
 
     tool = load_tool('train.py')
-    runner = SimpleNamespace(model=torch.nn.Identity(), train=train)
+    runner = SimpleNamespace(model=torch.nn.Identity(), train=train, _resume=False)
     monkeypatch.setattr(tool, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner))
     for check in ('check_batches', 'check_validation', 'guard_outputs'):
         monkeypatch.setattr(tool, check, lambda runner: None)
     with pytest.raises(SystemExit, match=': the first was loss_b'):
-        tool.train(Config())
+        tool.train(Config(dict(work_dir='w')))

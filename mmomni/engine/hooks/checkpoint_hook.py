@@ -26,7 +26,7 @@ from mmomni.engine.finite import (
     on_any_rank,
     some,
 )
-from mmomni.engine.resuming import NOTE, Saved, resume_whole
+from mmomni.engine.resuming import NOTE, resume_whole, saved_in
 from mmomni.registry import HOOKS
 from mmomni.utils.files import write_durably
 
@@ -54,14 +54,16 @@ class SafeCheckpointHook(CheckpointHook):
 
     file_backend: Any
     _constants: frozenset[Weight] = frozenset()
-    """Buffers that were not finite from the start, such as the masks of some layers."""
+    """Buffers that a model is built with and that are not finite, such as the masks of some layers.
+
+    Those of a checkpoint are not meant: statistics of norm layers are spoilt before any weight is.
+    """
 
     def before_run(self, runner: Runner) -> None:
         """Choose what to resume; see :func:`mmomni.engine.resuming.resume_whole`."""
-        folder = str(self.out_dir or runner.work_dir)
-        if folder != runner.work_dir:
-            folder = osp.join(folder, osp.basename(runner.work_dir.rstrip(osp.sep)))
-        resume_whole(runner, Saved(runner.work_dir, folder, self.filename_tmpl))
+        built = non_finite_weights(runner)
+        self._constants = frozenset(weight for weight in built if not weight.is_parameter)
+        resume_whole(runner, saved_in(runner.work_dir, self.out_dir, self.filename_tmpl))
 
     def before_train(self, runner: Runner) -> None:
         """Find what an interrupted run left, and remove what it had not removed yet.
@@ -70,7 +72,12 @@ class SafeCheckpointHook(CheckpointHook):
             DivergedError: The weights to start from are not finite.
         """
         super().before_train(runner)
-        self._note_constants(runner)
+        bad = self._bad_weights(runner)
+        if on_any_rank(len(bad)):
+            raise DivergedError(
+                f'the weights to start from are not finite: {of_all_ranks(some(bad))}; start from '
+                'an earlier checkpoint: --cfg-options load_from=FILE'
+            )
         if self.file_client_args is None and type(self.file_backend) is LocalBackend:
             self.file_backend = DurableBackend()
             self.backend_args = dict(backend=DURABLE)
@@ -80,15 +87,8 @@ class SafeCheckpointHook(CheckpointHook):
                 for folder in sorted({str(runner.work_dir), str(self.out_dir)}):
                     remove_unfinished(Path(folder))
 
-    def _note_constants(self, runner: Runner) -> None:
-        found = non_finite_weights(runner)
-        parameters = [weight.name for weight in found if weight.is_parameter]
-        if on_any_rank(len(parameters)):
-            raise DivergedError(
-                f'the weights to start from are not finite: {of_all_ranks(some(parameters))}; '
-                'start from an earlier checkpoint: --cfg-options load_from=FILE'
-            )
-        self._constants = frozenset(found)
+    def _bad_weights(self, runner: Runner) -> list[str]:
+        return [w.name for w in non_finite_weights(runner) if w not in self._constants]
 
     def _find_best(self) -> None:
         """Of a work dir that was moved, or of another one, which then stays as it is."""
@@ -176,7 +176,7 @@ class SafeCheckpointHook(CheckpointHook):
             DivergedError: Weights are not finite, on any rank.
         """
         losses = next((hook for hook in runner.hooks if isinstance(hook, FiniteLossHook)), None)
-        bad = [w.name for w in non_finite_weights(runner) if w not in self._constants]
+        bad = self._bad_weights(runner)
         if on_any_rank(len(bad)):
             told = of_all_ranks(losses.told()) if losses else ''
             cause = f'of the losses, {told}' if told else 'all losses were, so gradients were not'
