@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -56,7 +57,7 @@ class Nothing(BaseMetric):
         return {}
 
 
-def run(tmp_path, test=False, env=True, **options):
+def run(tmp_path, test=False, env=True, hooks=(), **options):
     loader = DataLoader([dict(inputs=torch.zeros(1))] * 2)
     runner = Runner(
         Noting(), str(tmp_path), train_dataloader=loader, val_dataloader=loader,
@@ -65,7 +66,8 @@ def run(tmp_path, test=False, env=True, **options):
         test_evaluator=[Nothing()],
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
         default_hooks=dict(cuda_math=dict(type='mmomni.CudaMathHook', **options)),
-        env_cfg=dict(cudnn_benchmark=env), experiment_name=str(tmp_path.name),
+        custom_hooks=list(hooks), env_cfg=dict(cudnn_benchmark=env),
+        experiment_name=str(tmp_path.name),
     )  # fmt: skip
     if test:
         runner.test()
@@ -80,8 +82,16 @@ def test_training_is_fast_and_its_validation_exact(tmp_path, cuda):
     assert current() == CudaMath(False, True, True)  # as the runner found it, with env_cfg's
 
 
+class Again(Hook):
+    """Predicts once more when all is tested, as hooks do that draw pictures."""
+
+    def after_test(self, runner):
+        runner.model.test_step(dict(inputs=torch.zeros(1)))
+
+
 def test_testing_is_exact(tmp_path, cuda):
-    assert run(tmp_path, test=True) == dict(predict={EXACT})
+    assert run(tmp_path, test=True, hooks=[Again()]) == dict(predict={EXACT})
+    assert current() == CudaMath(False, True, True)
 
 
 def test_phases_are_chosen(tmp_path, cuda):

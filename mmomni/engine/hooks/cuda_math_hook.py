@@ -79,8 +79,8 @@ class CudaMathHook(Hook):
         """Let the figures be exact."""
         self._enter('test')
 
-    def after_test(self, runner: Runner) -> None:
-        """Give back what was."""
+    def after_run(self, runner: Runner) -> None:
+        """Give back what was before a test, after hooks that predict again, as for pictures."""
         self._leave()
 
 
