@@ -1,9 +1,15 @@
 """Whatever opens a checkpoint: what a file hides does not run, and one's own needs no flag."""
 
+import _codecs
 import contextlib
+import gzip
+import io
 import os
+import pickle
 import shutil
 import sys
+import tarfile
+import tracemalloc
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +27,7 @@ from torch import nn
 from mmomni.checkpoints import average_files, publish, read_checkpoint
 from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.cli import tools
-from mmomni.models.pretrained import load_pretrained
+from mmomni.models.pretrained import harmless, load_pretrained
 from mmomni.models.pretrained.harmless import UnusableFileError, read_torch_file
 from mmomni.models.pretrained.trusting import reading_by_trust
 from mmomni.utils import allocator
@@ -348,24 +354,64 @@ class Asks:
         return getattr, self.arguments
 
 
+class Calls:
+    """Something that is known, with arguments or a state of one's own."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __reduce__(self):
+        return self.parts
+
+
+FIELDS = (3, '<', None, ('a',), dict(a=(np.dtype('f8'), 10**9)), -1, -1, 0)
+HUGE = (3, '|', None, None, None, 10**9, 1, 0)
+
+
 @pytest.mark.parametrize(
     ('foreign', 'name'),
     [
         (Path('x'), r'pathlib\.PosixPath'),
-        (Asks(HistoryBuffer, '__init__'), 'getattr'),
-        (Asks(HistoryBuffer.mean, '__globals__'), 'getattr'),
-        (np.array([{}], dtype=object), None),
+        (Asks(HistoryBuffer, '__init__'), r'HistoryBuffer\.__init__;'),
+        (Asks(HistoryBuffer.mean, '__globals__'), r'builtins\.getattr'),
+        (np.array([{}], dtype=object), r'numpy\.dtype:O8'),
+        (np.zeros(1, [('a', object)]), r'numpy\.dtype:V8'),
+        (Calls(_codecs.encode, ('a' * 99, 'hex')), r'_codecs\.encode:hex'),
+        (Calls(np.dtype, ('f8', False, True), FIELDS), r'numpy\.dtype:<f8'),
+        (Calls(np.dtype, ('S8', False, True), HUGE), r'numpy\.dtype:\|S8'),
         (sys.intern, 'intern'),
         (eval, 'eval'),
     ],
 )
 def test_the_first_thing_that_is_not_known_is_named(foreign, name, tmp_path):
     torch.save(dict(state_dict={}, meta=foreign), tmp_path / 'x.pth')
-    if name is None:  # without effect
-        assert read_torch_file(tmp_path / 'x.pth')['meta'].dtype == object
-        return
     with pytest.raises(UnusableFileError, match=rf'x\.pth holds more than weights .*{name}'):
         read_torch_file(tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize('name', ['torch._utils._rebuild_tensor_v2', 'torch.nn.Parameter'])
+def test_types_and_functions_keep_their_state(name):
+    """It would outlive the file."""
+    module, _, function = name.replace('torch.nn.', 'torch.nn.parameter.').rpartition('.')
+    state = pickle.dumps((None, dict(planted=1)), protocol=2)[2:-1]
+    text = b'\x80\x02c%s\n%s\n%sb.' % (module.encode(), function.encode(), state)
+    with pytest.raises(pickle.UnpicklingError, match=f'GLOBAL state:{function}'):
+        harmless._load(io.BytesIO(text))
+    assert not hasattr(pickle.loads(text[: -len(state) - 2] + b'.'), 'planted')
+
+
+def test_a_packed_tar_archive_is_not_unpacked(tmp_path):
+    """A header may claim gigabytes, of a few kilobytes."""
+    header = tarfile.TarInfo('x')
+    header.type, header.size = tarfile.XHDTYPE, 50_000_000
+    path = tmp_path / 'x.pth'
+    with gzip.open(path, 'wb', compresslevel=1) as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT) + bytes(header.size))
+    tracemalloc.start()
+    with pytest.raises(UnusableFileError, match=r'x\.pth is damaged, or no checkpoint'):
+        read_torch_file(path)
+    assert tracemalloc.get_traced_memory()[1] < header.size / 2
+    tracemalloc.stop()
 
 
 def test_a_program_as_config_is_not_run(trace, tmp_path):
