@@ -27,6 +27,7 @@ from torch import nn
 from mmomni.checkpoints import average_files, publish, read_checkpoint
 from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.cli import tools
+from mmomni.engine.hooks.resuming_hooks import ResumedBatchHook
 from mmomni.models.pretrained import harmless, load_pretrained
 from mmomni.models.pretrained.harmless import UnusableFileError, read_torch_file
 from mmomni.models.pretrained.trusting import reading_by_trust
@@ -425,6 +426,16 @@ def test_a_program_as_config_is_not_run(trace, tmp_path):
     assert trace.exists()
 
 
+def test_nor_is_it_when_a_training_looks_for_its_batches(trace):
+    text = f'import os\nos.mkdir({str(trace)!r})\ntrain_dataloader = dict(batch_size=3)'
+    hook = ResumedBatchHook()
+    hook.after_load_checkpoint(None, dict(meta=dict(cfg=text)))
+    assert not trace.exists()
+    assert hook._before == {}
+    hook.after_load_checkpoint(None, dict(meta=dict(cfg=text.splitlines()[-1])))
+    assert hook._before == dict(batch_size=3)
+
+
 @pytest.mark.parametrize(
     'name',
     [
@@ -465,6 +476,14 @@ def test_a_damaged_checkpoint_ends_training_in_one_line(content, tool, tmp_path)
     told = r'torn\.pth is (damaged|empty|cut short)|torn\.pth holds zeros'
     with pytest.raises(SystemExit, match=told) as ended:
         tool('train', '--cfg-options', f'load_from={tmp_path / "torn.pth"}')
+    assert '\n' not in str(ended.value)
+
+
+@pytest.mark.parametrize('content', [[1], dict(state_dict=dict(a=1)), {1: torch.ones(1)}])
+def test_what_is_no_checkpoint_is_not_tested(content, tool, tmp_path):
+    torch.save(content, tmp_path / 'x.pth')
+    with pytest.raises(SystemExit, match=r'x\.pth: expected a dict of tensors') as ended:
+        tool('test', tmp_path / 'x.pth')
     assert '\n' not in str(ended.value)
 
 
