@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sys
 import tarfile
+import threading
 import tracemalloc
 from itertools import count
 from pathlib import Path
@@ -304,6 +305,38 @@ def test_other_projects_keep_their_loaders():
         raise KeyError
     assert dict(CheckpointLoader._schemes) == before
     assert list(CheckpointLoader._schemes) == list(before)
+
+
+def test_each_thread_trusts_by_itself(evil, trace):
+    before = dict(CheckpointLoader._schemes)
+    inside, done = threading.Event(), threading.Event()
+
+    def trusts():
+        with reading_by_trust(True):
+            inside.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=trusts)
+    thread.start()
+    assert inside.wait(60)
+    with reading_by_trust():
+        with pytest.raises(UnusableFileError, match='holds more than weights'):
+            CheckpointLoader.load_checkpoint(str(evil))
+        assert not trace.exists()
+        done.set()
+        thread.join(60)
+    assert dict(CheckpointLoader._schemes) == before
+
+
+def test_a_changed_file_is_refused_when_it_was_downloaded(monkeypatch, tmp_path):
+    path = published(tmp_path, '.pth')
+    one_weight_changed(path)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    kept = tmp_path / 'hub/checkpoints' / path.name
+    kept.parent.mkdir(parents=True)
+    path.rename(kept)
+    with pytest.raises(UnusableFileError, match='damaged or changed'), reading_by_trust():
+        CheckpointLoader.load_checkpoint(f'https://example.org/{path.name}')
 
 
 # ---- what is harmless ------------------------------------------------------------------------

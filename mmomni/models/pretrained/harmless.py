@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -192,7 +192,7 @@ KNOWN = _known()
 
 class _Unpickler(pickle._Unpickler):
     # That of C has no place to look at what gets a state.
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         full = f'{module}.{name}'
