@@ -1,9 +1,16 @@
 """Whatever opens a checkpoint: what a file hides does not run, and one's own needs no flag."""
 
+import _codecs
 import contextlib
+import gzip
+import io
 import os
+import pickle
 import shutil
 import sys
+import tarfile
+import threading
+import tracemalloc
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +28,8 @@ from torch import nn
 from mmomni.checkpoints import average_files, publish, read_checkpoint
 from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.cli import tools
-from mmomni.models.pretrained import load_pretrained
+from mmomni.engine.hooks.resuming_hooks import ResumedBatchHook
+from mmomni.models.pretrained import harmless, load_pretrained
 from mmomni.models.pretrained.harmless import UnusableFileError, read_torch_file
 from mmomni.models.pretrained.trusting import reading_by_trust
 from mmomni.utils import allocator
@@ -299,6 +307,38 @@ def test_other_projects_keep_their_loaders():
     assert list(CheckpointLoader._schemes) == list(before)
 
 
+def test_each_thread_trusts_by_itself(evil, trace):
+    before = dict(CheckpointLoader._schemes)
+    inside, done = threading.Event(), threading.Event()
+
+    def trusts():
+        with reading_by_trust(True):
+            inside.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=trusts)
+    thread.start()
+    assert inside.wait(60)
+    with reading_by_trust():
+        with pytest.raises(UnusableFileError, match='holds more than weights'):
+            CheckpointLoader.load_checkpoint(str(evil))
+        assert not trace.exists()
+        done.set()
+        thread.join(60)
+    assert dict(CheckpointLoader._schemes) == before
+
+
+def test_a_changed_file_is_refused_when_it_was_downloaded(monkeypatch, tmp_path):
+    path = published(tmp_path, '.pth')
+    one_weight_changed(path)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    kept = tmp_path / 'hub/checkpoints' / path.name
+    kept.parent.mkdir(parents=True)
+    path.rename(kept)
+    with pytest.raises(UnusableFileError, match='damaged or changed'), reading_by_trust():
+        CheckpointLoader.load_checkpoint(f'https://example.org/{path.name}')
+
+
 # ---- what is harmless ------------------------------------------------------------------------
 
 
@@ -348,24 +388,64 @@ class Asks:
         return getattr, self.arguments
 
 
+class Calls:
+    """Something that is known, with arguments or a state of one's own."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __reduce__(self):
+        return self.parts
+
+
+FIELDS = (3, '<', None, ('a',), dict(a=(np.dtype('f8'), 10**9)), -1, -1, 0)
+HUGE = (3, '|', None, None, None, 10**9, 1, 0)
+
+
 @pytest.mark.parametrize(
     ('foreign', 'name'),
     [
         (Path('x'), r'pathlib\.PosixPath'),
-        (Asks(HistoryBuffer, '__init__'), 'getattr'),
-        (Asks(HistoryBuffer.mean, '__globals__'), 'getattr'),
-        (np.array([{}], dtype=object), None),
+        (Asks(HistoryBuffer, '__init__'), r'HistoryBuffer\.__init__;'),
+        (Asks(HistoryBuffer.mean, '__globals__'), r'builtins\.getattr'),
+        (np.array([{}], dtype=object), r'numpy\.dtype:O8'),
+        (np.zeros(1, [('a', object)]), r'numpy\.dtype:V8'),
+        (Calls(_codecs.encode, ('a' * 99, 'hex')), r'_codecs\.encode:hex'),
+        (Calls(np.dtype, ('f8', False, True), FIELDS), r'numpy\.dtype:<f8'),
+        (Calls(np.dtype, ('S8', False, True), HUGE), r'numpy\.dtype:\|S8'),
         (sys.intern, 'intern'),
         (eval, 'eval'),
     ],
 )
 def test_the_first_thing_that_is_not_known_is_named(foreign, name, tmp_path):
     torch.save(dict(state_dict={}, meta=foreign), tmp_path / 'x.pth')
-    if name is None:  # without effect
-        assert read_torch_file(tmp_path / 'x.pth')['meta'].dtype == object
-        return
     with pytest.raises(UnusableFileError, match=rf'x\.pth holds more than weights .*{name}'):
         read_torch_file(tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize('name', ['torch._utils._rebuild_tensor_v2', 'torch.nn.Parameter'])
+def test_types_and_functions_keep_their_state(name):
+    """It would outlive the file."""
+    module, _, function = name.replace('torch.nn.', 'torch.nn.parameter.').rpartition('.')
+    state = pickle.dumps((None, dict(planted=1)), protocol=2)[2:-1]
+    text = b'\x80\x02c%s\n%s\n%sb.' % (module.encode(), function.encode(), state)
+    with pytest.raises(pickle.UnpicklingError, match=f'GLOBAL state:{function}'):
+        harmless._load(io.BytesIO(text))
+    assert not hasattr(pickle.loads(text[: -len(state) - 2] + b'.'), 'planted')
+
+
+def test_a_packed_tar_archive_is_not_unpacked(tmp_path):
+    """A header may claim gigabytes, of a few kilobytes."""
+    header = tarfile.TarInfo('x')
+    header.type, header.size = tarfile.XHDTYPE, 50_000_000
+    path = tmp_path / 'x.pth'
+    with gzip.open(path, 'wb', compresslevel=1) as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT) + bytes(header.size))
+    tracemalloc.start()
+    with pytest.raises(UnusableFileError, match=r'x\.pth is damaged, or no checkpoint'):
+        read_torch_file(path)
+    assert tracemalloc.get_traced_memory()[1] < header.size / 2
+    tracemalloc.stop()
 
 
 def test_a_program_as_config_is_not_run(trace, tmp_path):
@@ -377,6 +457,16 @@ def test_a_program_as_config_is_not_run(trace, tmp_path):
     assert not trace.exists()
     publish(tmp_path / 'x.pth', tmp_path / 'out.pth', trust=True)
     assert trace.exists()
+
+
+def test_nor_is_it_when_a_training_looks_for_its_batches(trace):
+    text = f'import os\nos.mkdir({str(trace)!r})\ntrain_dataloader = dict(batch_size=3)'
+    hook = ResumedBatchHook()
+    hook.after_load_checkpoint(None, dict(meta=dict(cfg=text)))
+    assert not trace.exists()
+    assert hook._before == {}
+    hook.after_load_checkpoint(None, dict(meta=dict(cfg=text.splitlines()[-1])))
+    assert hook._before == dict(batch_size=3)
 
 
 @pytest.mark.parametrize(
@@ -418,6 +508,14 @@ def test_a_damaged_checkpoint_ends_training_in_one_line(content, tool, tmp_path)
     (tmp_path / 'torn.pth').write_bytes(content)
     with pytest.raises(SystemExit, match=r'torn\.pth ') as ended:
         tool('train', '--cfg-options', f'load_from={tmp_path / "torn.pth"}')
+    assert '\n' not in str(ended.value)
+
+
+@pytest.mark.parametrize('content', [[1], dict(state_dict=dict(a=1)), {1: torch.ones(1)}])
+def test_what_is_no_checkpoint_is_not_tested(content, tool, tmp_path):
+    torch.save(content, tmp_path / 'x.pth')
+    with pytest.raises(SystemExit, match=r'x\.pth: expected a dict of tensors') as ended:
+        tool('test', tmp_path / 'x.pth')
     assert '\n' not in str(ended.value)
 
 

@@ -53,23 +53,6 @@ class _Average(NamedTuple):
         return _Average(mine * self.value + others * other.value, log_weight)
 
 
-def _precisely(hook: Callable) -> Callable:
-    """Let a hook compute at least in single precision, whatever the network does.
-
-    Halves have no digits for means over an image.
-    """
-
-    @wraps(hook)
-    def wrapped(
-        self: 'SharedContext', module: nn.Module, args: Sequence[Tensor], output: Tensor
-    ) -> Tensor | None:
-        with torch.autocast(output.device.type, enabled=False):
-            result = hook(self, module, [at_least_single(x) for x in args], output)
-        return None if result is None else result.to(output.dtype)
-
-    return wrapped
-
-
 class SharedContext:
     """Gives every window the whole image's value of every global operation, by fixed point.
 
@@ -171,8 +154,7 @@ class SharedContext:
             sides.append(side.at_stride(stride))
         return sides
 
-    @_precisely
-    def _pool(self, module: nn.Module, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
+    def _pool(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         (x,) = args
         sides = self._sides(x.shape[2:])
         if sides is None:
@@ -184,9 +166,8 @@ class SharedContext:
         mean = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         return self._share(_Average(mean, weight.log()))
 
-    @_precisely
     def _gather(
-        self, module: Gathering, args: Sequence[Tensor], output: Tensor
+        self, module: Gathering, args: tuple[Tensor, ...], output: Tensor
     ) -> Tensor | None:
         query, key, value = (split_heads(t.to(args[2]), module.num_heads) for t in args)
         stride = math.isqrt(self._window.rows.size * self._window.columns.size // key.shape[2])
@@ -216,13 +197,11 @@ class SharedContext:
             sides = self._sides(args[0].shape[2:])
             if sides is None or not self._shared:
                 return None
-            cells = at_least_single(output)
             rows, columns = (
-                _interpolation(side, n, align_corners).to(cells)
-                for side, n in zip(sides, cells.shape[2:], strict=True)
+                _interpolation(side, n, align_corners).to(output)
+                for side, n in zip(sides, output.shape[2:], strict=True)
             )
-            with torch.autocast(cells.device.type, enabled=False):
-                return torch.einsum('yi,bcij,xj->bcyx', rows, cells, columns).to(output.dtype)
+            return torch.einsum('yi,bcij,xj->bcyx', rows, output, columns)
 
         return upsample
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from .reading import TRAINING_ONLY, Checkpoint
+from .reading import TRAINING_ONLY, Checkpoint, tensors_of
 
 FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 """Kinds of numbers that weights may have in a file; a model has them in its own."""
@@ -95,18 +95,18 @@ def _are_alike(weight: Tensor, own: Tensor) -> bool:
 
 
 def demand_fit(model: nn.Module, path: str) -> None:
-    """Load a trusted checkpoint as :func:`load_weights` does, where mmengine only logs a misfit.
+    """Load a checkpoint as :func:`load_weights` does, where mmengine only logs a misfit.
 
     The model is the one inside of the wrapper of several ranks, the path a file or address of a
     training's or a published ``.pth``.
 
     Raises:
-        ValueError: Weights are missing or have other shapes.
+        ValueError: Weights are missing or have other shapes, or it is no checkpoint.
     """
     content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     weights = {
         name.removeprefix('module.'): tensor
-        for name, tensor in content.get('state_dict', content).items()
+        for name, tensor in tensors_of(content, path).items()
     }
     try:
         load_weights(model, Checkpoint(weights, None, (), {}))

@@ -68,12 +68,12 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
     text = _description_of(content)
     if text is not None:
         demand_digest(path)
-        weights = _tensors(content, path)
+        weights = tensors_of(content, path)
         _refuse_claims(weights, path)
         return Checkpoint(weights, *parse_description(text, path))
     if not trust:
         raise ValueError(f'{path} was not published; {REMEDY}')
-    state_dict, config = _tensors(content, path), _training_config(content, path, trust)
+    state_dict, config = tensors_of(content, path), _training_config(content, path, trust)
     return Checkpoint(state_dict, config and inference_config(config), (), {})
 
 
@@ -102,7 +102,7 @@ def read_training_checkpoint(path: Path, trust: bool = False) -> Training:
             not trusted.
     """
     content = _load_training(path, trust)
-    tensors, config = _tensors(content, path), _training_config(content, path, trust)
+    tensors, config = tensors_of(content, path), _training_config(content, path, trust)
     meta = _meta(content)
     return Training(tensors, config, meta.get('iter'), tuple(meta.get('averaged', ())))
 
@@ -116,7 +116,7 @@ def read_whole_training(path: Path, trust: bool = False) -> dict[str, Any]:
             run code and is not trusted.
     """
     content = _load_training(path, trust)
-    _tensors(content, path)
+    tensors_of(content, path)
     if 'state_dict' not in content:
         raise ValueError(f'{path}: expected a checkpoint of a training, got weights alone')
     return dict(state_dict=content['state_dict'], meta=_meta(content))
@@ -136,7 +136,7 @@ def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:
         FileNotFoundError: There is no file.
         ValueError: It is no checkpoint, is damaged, or holds more than weights and is not trusted.
     """
-    return _tensors(_load(path, trust), path)
+    return tensors_of(_load(path, trust), path)
 
 
 def parse_description(text: str, path: Path) -> Description:
@@ -203,13 +203,16 @@ def _description_of(content: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+def tensors_of(content: Any, path: Path | str) -> dict[str, Tensor]:
     """Weights of inference from ``{'state_dict': {...}}`` or from the inner dict alone."""
     weights = content.get('state_dict', content) if isinstance(content, Mapping) else None
-    if not isinstance(weights, Mapping) or not all(map(torch.is_tensor, weights.values())):
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(name, str) and torch.is_tensor(tensor) for name, tensor in weights.items()
+    ):
+        is_dict = isinstance(content, Mapping)
         raise ValueError(
             f'{path}: expected a dict of tensors, or one under the key state_dict, got '
-            f'{sorted(content) if isinstance(content, Mapping) else type(content).__name__}'
+            f'{sorted(map(str, content)) if is_dict else type(content).__name__}'
         )
     return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
 
@@ -239,8 +242,8 @@ def _training_config(content: Mapping, path: Path, trust: bool) -> Config | None
     if text is None:
         return None
     try:
-        return Config({key: _value(node) for key, node in _assignments(text)})
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        return config_of_values(text)
+    except ValueError as error:
         if not trust:
             raise UnusableFileError(
                 f'{path}: its config is no list of plain values ({error}) but a program; {ALLOW}'
@@ -249,6 +252,18 @@ def _training_config(content: Mapping, path: Path, trust: bool) -> Config | None
         return Config.fromstring(text, '.py')
     except Exception as error:
         raise ValueError(f'{path}: its config cannot be read: {error!r}') from error
+
+
+def config_of_values(text: str) -> Config:
+    """A config from the text that mmengine makes of one, which is not run.
+
+    Raises:
+        ValueError: It is no list of plain values.
+    """
+    try:
+        return Config({key: _value(node) for key, node in _assignments(text)})
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _assignments(text: str) -> Iterator[tuple[str, ast.expr]]:

@@ -88,7 +88,7 @@ def open_model(
     if args.calibration is not None:
         limit = threshold_from_file(args.calibration, digest, args.fpr)
     elif args.fpr is not None:
-        limit = carried_threshold(inferencer.calibrations, args.fpr)
+        limit = carried_threshold(inferencer.calibrations, args.fpr, args.precision)
     if limit is not None:
         _compute_as_calibrated(inferencer, limit, args.precision)
     settings = dict(

@@ -27,15 +27,17 @@ class ImageThreshold(NamedTuple):
         return 'tampered' if score > self.value else 'authentic'
 
 
-def carried_threshold(calibrations: Sequence[Mapping[str, Any]], fpr: float) -> ImageThreshold:
-    """The one of a checkpoint's calibrations that was made for ``fpr``.
+def carried_threshold(
+    calibrations: Sequence[Mapping[str, Any]], fpr: float, precision: str = 'auto'
+) -> ImageThreshold:
+    """The first of a checkpoint's calibrations for ``fpr``, if there is one in that precision.
 
     Raises:
         ValueError: There is none.
     """
-    for calibration in calibrations:
-        if math.isclose(calibration['fpr'], fpr):
-            return _image_threshold(calibration)
+    found = [_image_threshold(each) for each in calibrations if math.isclose(each['fpr'], fpr)]
+    if found:
+        return next((each for each in found if each.precision == precision), found[0])
     rates = ', '.join(f'{calibration["fpr"]:g}' for calibration in calibrations) or 'none'
     raise ValueError(
         f'expected a checkpoint that carries a calibration for --fpr {fpr:g}, it carries {rates}; '

@@ -20,6 +20,7 @@ from mmomni.apis.tiling import predict_maps
 from mmomni.apis.windows import plan_windows
 from mmomni.checkpoints import publish, read_checkpoint
 from mmomni.cli import main
+from mmomni.reporting import carried_threshold
 from mmomni.utils.cuda_math import EXACT, CudaMath, allowed, current
 from mmomni.utils.files import file_sha256
 
@@ -219,6 +220,15 @@ def test_auto_is_that_of_the_threshold(predict, published, tmp_path, capsys, mad
     expected = f'--precision {own}, in which the threshold was calibrated, got {other}'
     assert expected in error
     assert f'mmomni calibrate --precision {other}' in error
+
+
+@pytest.mark.parametrize(
+    ('asked', 'value'), [('auto', 0.1), ('fp32', 0.1), ('bf16', 0.2), ('none', 0.1)]
+)
+def test_of_several_it_is_the_one_of_the_precision(asked, value):
+    made = dict(pooling='max', fpr=0.01)
+    carried = [dict(made, threshold=0.1), dict(made, threshold=0.2, precision='bf16')]
+    assert carried_threshold(carried, 0.01, asked).value == value
 
 
 def test_a_calibration_of_no_such_precision(predict, published, tmp_path, capsys):

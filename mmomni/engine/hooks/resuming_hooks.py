@@ -4,12 +4,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmomni.checkpoints.reading import config_of_values
 from mmomni.engine.batches import batch_size
 from mmomni.registry import HOOKS
 from mmomni.utils.seeding import Stream, seed_all
@@ -97,7 +97,7 @@ def _noted_batch(meta: Mapping[str, Any]) -> dict[str, int]:
     if 'batch' in meta or 'cfg' not in meta:
         return dict(meta.get('batch', {}))
     try:
-        loader = Config.fromstring(meta['cfg'], '.py').train_dataloader
+        loader = config_of_values(meta['cfg']).train_dataloader
         return dict(batch_size=int(loader.batch_size))
     except Exception:  # noqa: BLE001  (whatever its config was, resuming does not end with it)
         return {}

@@ -12,10 +12,11 @@ import pickle
 import re
 import tarfile
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,12 +35,16 @@ STATISTICS = ('min', 'max', 'current', 'mean')
 """Methods of ``HistoryBuffer``."""
 NUMBERS = '?bhilqBHILQefdU'
 """Codes of the dtypes of arrays, numpy's."""
+KINDS = 'biufcSU'
+"""Kinds of these dtypes, and of text."""
 TORCH = (
     'collections.OrderedDict', 'torch.Size', 'torch.device', 'torch.nn.parameter.Parameter',
     'torch._utils._rebuild_parameter', 'torch._utils._rebuild_tensor',
     'torch._utils._rebuild_tensor_v2',
 )  # fmt: skip
 """Of what weights are made, beside storages, which torch itself finds."""
+STATEFUL = (OrderedDict, HistoryBuffer, np.ndarray)
+"""Types whose objects have more to them than what they are made of."""
 
 
 class UnusableFileError(ValueError):
@@ -96,8 +101,7 @@ def _refuse_unusual(path: Path) -> None:
     """
     with path.open('rb') as file:
         if file.read(len(ZIP)) != ZIP:
-            if tarfile.is_tarfile(path):
-                raise ValueError('it is a tar archive')
+            _refuse_tar(path)
             return
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -107,6 +111,15 @@ def _refuse_unusual(path: Path) -> None:
     # by torch's own reader, so that it decides as torch.load does
     if 'constants.pkl' in torch._C.PyTorchFileReader(str(path)).get_all_records():
         raise ValueError('it is a TorchScript program')
+
+
+def _refuse_tar(path: Path) -> None:
+    # As torch looks at it: `tarfile.is_tarfile` would unpack a header of any size.
+    try:
+        tarfile.open(path, 'r:').close()
+    except tarfile.TarError:
+        return
+    raise ValueError('it is a tar archive')
 
 
 def _refusal(path: Path, error: pickle.UnpicklingError, weights_only: bool) -> Exception:
@@ -125,19 +138,40 @@ def _refusal(path: Path, error: pickle.UnpicklingError, weights_only: bool) -> E
 # ---- the unpickler ---------------------------------------------------------------------------
 
 
+def _stranger(name: str) -> pickle.UnpicklingError:
+    """In torch's words, which :func:`_refusal` reads."""
+    return pickle.UnpicklingError(f'GLOBAL {name}')
+
+
 def _statistic(kind: object, name: object) -> Any:
     """What ``getattr`` may be asked for."""
     if kind is not HistoryBuffer or name not in STATISTICS:
-        raise pickle.UnpicklingError(f'GLOBAL getattr({kind!r}, {name!r})')
+        raise _stranger(f'HistoryBuffer.{name}' if kind is HistoryBuffer else 'builtins.getattr')
     return getattr(HistoryBuffer, str(name))
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """``_codecs.encode``, by which bytes are written; other encodings make more of little."""
+    if encoding != 'latin1':
+        raise _stranger(f'_codecs.encode:{encoding}')
+    return text.encode(encoding)
+
+
+def _dtype(code: str, align: bool = False, copy: bool = False) -> np.dtype:
+    """``numpy.dtype``; in arrays of others, bytes of the file would be taken for pointers."""
+    dtype = np.dtype(code, align, copy)
+    if dtype.kind not in KINDS:
+        raise _stranger(f'numpy.dtype:{code}')
+    return dtype
 
 
 def _known() -> Mapping[str, Any]:
     """By the names that pickles give them: functions and types without any effect."""
     known: dict[str, Any] = {}
-    for name in (*TORCH, '_codecs.encode', 'numpy.ndarray', 'numpy.dtype'):
+    for name in (*TORCH, 'numpy.ndarray'):
         module, _, attribute = name.rpartition('.')
         known[name] = getattr(importlib.import_module(module), attribute)
+    known |= {'_codecs.encode': _encode, 'numpy.dtype': _dtype}
     # numpy 2 has another name for the module; files are read by either.
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         known[f'{module}._reconstruct'] = np.zeros(0).__reduce__()[0]
@@ -156,12 +190,33 @@ KNOWN = _known()
 """All that a harmless file may name."""
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    # That of C has no place to look at what gets a state.
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         full = f'{module}.{name}'
         if full not in KNOWN:
-            raise pickle.UnpicklingError(f'GLOBAL {full}')
+            raise _stranger(full)
         return KNOWN[full]
+
+    def load_build(self) -> None:
+        """Give a state to an object, never to a type or function, which would keep it for good."""
+        made, state = self.stack[-2:]
+        if isinstance(made, np.dtype):
+            _refuse_other_layout(made, state)
+        elif type(made) not in STATEFUL:
+            raise _stranger(f'state:{getattr(made, "__qualname__", type(made).__qualname__)}')
+        super().load_build()
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def _refuse_other_layout(dtype: np.dtype, state: tuple) -> None:
+    """Let a state say the order of bytes alone; numpy believes sizes and fields without looking."""
+    own = dtype.__reduce__()[2]
+    if (state[:1], state[2:]) != (own[:1], own[2:]):
+        raise _stranger(f'numpy.dtype:{dtype.str}')
 
 
 def _load(file: Any, **options: Any) -> Any:
