@@ -105,7 +105,8 @@ def follow(model, planes, layout):
 def expected_layout(name, layout, accelerator):
     parts = name.split('.')
     of_filters = parts[0] == 'decode_head' and parts[1] in FILTERS
-    return PLANES if accelerator and of_filters else layout
+    of_many_channels = name.startswith('decode_head.ppm_conv')
+    return PLANES if (of_filters if accelerator else of_many_channels) else layout
 
 
 @LAYOUTS

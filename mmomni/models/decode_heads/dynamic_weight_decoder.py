@@ -111,8 +111,9 @@ class DynamicWeightDecoder(BaseDecodeHead):
         """Backbone levels -> ``F1..F4``, each (B, C, h / 2^k, w / 2^k)."""
         *lower, top = inputs
         levels = [conv(x) for conv, x in zip(self.laterals, lower, strict=True)]
-        pooled = (fast.laid_out_like(x, top) for x in self.ppm(top))
-        levels.append(self.ppm_conv(torch.cat([top, *pooled], dim=1)))
+        pooled = fast.laid_out_for_many_channels(self.ppm(top), top)
+        x = self.ppm_conv(torch.cat([top, *pooled], dim=1))
+        levels.append(fast.laid_out_like(x, top))
         for k in range(len(lower) - 1, -1, -1):
             # in place: nothing keeps what interpolation gives
             levels[k] = self._resize(levels[k + 1], levels[k]).add_(levels[k])

@@ -10,7 +10,15 @@ from .concatenation import convolve_parts, convolve_repeats
 from .convolution import FoldingConv, PointwiseLinear
 from .depthwise import filter_one_by_one
 from .frequency_head import FREQUENCY_FORMS, embed_and_convolve, looks_up
-from .memory import laid_out, laid_out_for_filters, laid_out_like, layout, planes, scale
+from .memory import (
+    laid_out,
+    laid_out_for_filters,
+    laid_out_for_many_channels,
+    laid_out_like,
+    layout,
+    planes,
+    scale,
+)
 from .reductions import GlobalAverage, accuracy
 from .roi_align import speed_up_regions
 from .switch import (
@@ -26,6 +34,6 @@ __all__ = [
     'FREQUENCY_FORMS', 'FoldingConv', 'GlobalAverage', 'PointwiseLinear', 'accuracy',
     'as_in_forward', 'as_on_accelerators', 'at_least_single', 'chooses_kernels', 'convolve_parts',
     'convolve_repeats', 'disabled', 'embed_and_convolve', 'enabled', 'filter_one_by_one',
-    'laid_out', 'laid_out_for_filters', 'laid_out_like', 'layout', 'looks_up', 'on_cpu', 'planes',
-    'scale', 'speed_up_regions',
+    'laid_out', 'laid_out_for_filters', 'laid_out_for_many_channels', 'laid_out_like', 'layout',
+    'looks_up', 'on_cpu', 'planes', 'scale', 'speed_up_regions',
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """In which order, and in whose place, the values of a map lie in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -55,6 +55,17 @@ def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
     return x.contiguous(
         memory_format=torch.channels_last if is_last else torch.contiguous_format
     )
+
+
+def laid_out_for_many_channels(pooled: Sequence[Tensor], other: Tensor) -> list[Tensor]:
+    """Pooled maps beside which another one is put before a 3x3 convolution of thousands of channels.
+
+    Like the other one, whose layout all together then have; but on a CPU as they are, as planes:
+    on a few pixels oneDNN takes two thirds of the time there.
+    """
+    if not enabled() or chooses_kernels(other):
+        return list(pooled)
+    return [laid_out_like(x, other) for x in pooled]
 
 
 def laid_out_for_filters(x: Tensor) -> Tensor:
