@@ -395,3 +395,51 @@ def test_hooks_that_draw_are_left_out_by_name_or_class(tool, arguments):
     hooks = [dict(type=kind) for kind in ('mmomni.GalleryHook', ScoreCurvesHook, ModalGateHook)]
     cfg = tool.module.merge_args(Config(dict(custom_hooks=hooks)), tool.module.parse_args())
     assert [hook['type'] for hook in cfg.custom_hooks] == [ModalGateHook]
+
+
+# ---- what is not complete --------------------------------------------------------------------
+
+
+@pytest.fixture
+def ended(load_tool, monkeypatch, tmp_path):
+    """Runs the tool with two points, of which one was tested before, and a stub for the other."""
+    module = load_tool('analysis_tools/robustness.py')
+    (tmp_path / 'config.py').write_text('test_dataloader = dict()')
+    metrics = {'per_image/average/IoU': 0.5, 'selection/average/failed': 2}
+    before = {Point('original', None): metrics}
+    stubs = dict(
+        grid_points=[*before, Point('jpeg', 70)], fingerprint={}, read_results=before, draw=[],
+        write_table=None,
+    )  # fmt: skip
+    for name, value in stubs.items():
+        monkeypatch.setattr(module, name, lambda *_, value=value: value)
+
+    def run(run_tests):
+        monkeypatch.setattr(module, 'run_tests', run_tests)
+        given = [tmp_path / 'config.py', 'a.pth', '--work-dir', tmp_path]
+        monkeypatch.setattr('sys.argv', ['robustness.py', *map(str, given)])
+        module.main()
+
+    return run
+
+
+def test_images_that_were_not_scored_are_told(ended):
+    """Also where they were left out by a run before."""
+    with pytest.raises(SystemExit, match=r'robustness\.py: not all .*; left out of original: 2$'):
+        ended(lambda *_: None)
+
+
+def test_a_fault_of_the_code_keeps_its_traceback(ended):
+    def fail(*_):
+        raise ValueError('operands could not be broadcast')
+
+    with pytest.raises(ValueError, match='broadcast'):
+        ended(fail)
+
+
+def test_a_set_that_is_absent_is_one_line(ended):
+    def fail(*_):
+        raise FileNotFoundError('no list')
+
+    with pytest.raises(SystemExit, match=r'robustness\.py: no list'):
+        ended(fail)

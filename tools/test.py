@@ -36,6 +36,7 @@ from mmomni.engine.launch import (
 )
 from mmomni.engine.outputs import guard_outputs
 from mmomni.engine.test_time import augment_tests
+from mmomni.evaluation.metrics.grouped_metric import number_failed
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.results import Report
 from mmomni.utils.allocator import keep_freed_memory
@@ -129,7 +130,7 @@ def demand_folders(args: argparse.Namespace) -> None:
 
 def demand_complete(runner: Runner, metrics: dict) -> None:
     """End with a message where not everything was scored and drawn; the log says why."""
-    failed = max((metrics[key] for key in metrics if key.endswith('/average/failed')), default=0)
+    failed = number_failed(metrics)
     hooks = [hook for hook in runner.hooks if isinstance(hook, EveryImageHook)]
     lacking = [type(hook).__name__ for hook in hooks if not hook.is_complete]
     scored = [f'{failed} images were not scored'] * bool(failed)

@@ -29,11 +29,13 @@ from mmomni.engine.launch import (
     checkpoints_trusted,
     config_at_fault,
     config_path,
+    end_tool,
     merge_trust,
     override,
     read_config,
     run_at_fault,
 )
+from mmomni.evaluation.metrics.grouped_metric import number_failed
 from mmomni.evaluation.paper_tables import PAPER_SETS
 from mmomni.evaluation.robustness import (
     AVERAGE,
@@ -189,16 +191,27 @@ def main() -> None:
         done = read_results(folder, inputs)
         todo = [point for point in points if point not in done]
         print(f'{len(points)} tests, {len(points) - len(todo)} of them finished before')
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f'robustness.py: {error}')
+    try:
         if todo:
             with checkpoints_trusted(cfg), config_at_fault(cfg), run_at_fault(cfg):
                 run_tests(cfg, todo, inputs, folder)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f'robustness.py: {error}')
+    except FileNotFoundError as error:  # any other error may be a fault of the code
+        end_tool(error)
     results = read_results(folder, inputs)
     write_table(results, work_dir / 'robustness.csv')
     print(work_dir / 'robustness.csv')
     for path in draw(results, work_dir):
         print(path)
+    demand_scored(results)
+
+
+def demand_scored(results: Mapping[Point, Metrics]) -> None:
+    """End with a message where images were not scored, of which curves know nothing."""
+    failed = [f'{point}: {n}' for point, found in results.items() if (n := number_failed(found))]
+    if failed:
+        end_tool(f'not all images were scored, the log says why; left out of {", ".join(failed)}')
 
 
 if __name__ == '__main__':

@@ -3,7 +3,7 @@ import math
 import traceback
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, ClassVar
 
@@ -42,6 +42,11 @@ def rule_of(key: str) -> str | None:
     if not is_ours or score not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
         return None
     return 'less' if score in LOWER_IS_BETTER else 'greater'
+
+
+def number_failed(metrics: Mapping[str, Any]) -> int:
+    """How many images of a test were not scored by the metric that scored the fewest."""
+    return max((n for key, n in metrics.items() if key.endswith(f'/average/{FAILED}')), default=0)
 
 
 class GroupedMetric(BaseMetric):
