@@ -41,7 +41,7 @@ ALLOWED = {
         'mmcv/ops/nms.py::batched_nms': 'a number',
     },
     'sends': {
-        'mmomni/apis/network.py::forward': 'planes',
+        'mmomni/apis/tiling.py::_run': 'planes',
         'mmomni/apis/shared_context.py::': 'where a window lies',
         'mmengine/': 'a batch',
         'mmdet/': 'anchors and deviations',
