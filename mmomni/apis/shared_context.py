@@ -53,23 +53,6 @@ class _Average(NamedTuple):
         return _Average(mine * self.value + others * other.value, log_weight)
 
 
-def _precisely(hook: Callable) -> Callable:
-    """Let a hook compute at least in single precision, whatever the network does.
-
-    Halves have no digits for means over an image.
-    """
-
-    @wraps(hook)
-    def wrapped(
-        self: 'SharedContext', module: nn.Module, args: Sequence[Tensor], output: Tensor
-    ) -> Tensor | None:
-        with torch.autocast(output.device.type, enabled=False):
-            result = hook(self, module, [at_least_single(x) for x in args], output)
-        return None if result is None else result.to(output.dtype)
-
-    return wrapped
-
-
 class SharedContext:
     """Gives every window the whole image's value of every global operation, by fixed point.
 
@@ -171,7 +154,6 @@ class SharedContext:
             sides.append(side.at_stride(stride))
         return sides
 
-    @_precisely
     def _pool(self, module: nn.Module, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
         (x,) = args
         sides = self._sides(x.shape[2:])
@@ -184,10 +166,7 @@ class SharedContext:
         mean = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         return self._share(_Average(mean, weight.log()))
 
-    @_precisely
-    def _gather(
-        self, module: Gathering, args: Sequence[Tensor], output: Tensor
-    ) -> Tensor | None:
+    def _gather(self, module: Gathering, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
         query, key, value = (split_heads(t.to(args[2]), module.num_heads) for t in args)
         stride = math.isqrt(self._window.rows.size * self._window.columns.size // key.shape[2])
         sides = self._sides([side.size // stride for side in self._window])
@@ -216,13 +195,11 @@ class SharedContext:
             sides = self._sides(args[0].shape[2:])
             if sides is None or not self._shared:
                 return None
-            cells = at_least_single(output)
             rows, columns = (
-                _interpolation(side, n, align_corners).to(cells)
-                for side, n in zip(sides, cells.shape[2:], strict=True)
+                _interpolation(side, n, align_corners).to(output)
+                for side, n in zip(sides, output.shape[2:], strict=True)
             )
-            with torch.autocast(cells.device.type, enabled=False):
-                return torch.einsum('yi,bcij,xj->bcyx', rows, cells, columns).to(output.dtype)
+            return torch.einsum('yi,bcij,xj->bcyx', rows, output, columns)
 
         return upsample
 
@@ -234,10 +211,10 @@ def _in_single(hook: Callable) -> Callable:
     """
 
     @wraps(hook)
-    def exact(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        args = tuple(at_least_single(x) for x in args)
+    def exact(module: nn.Module, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
+        exact_args = tuple(at_least_single(x) for x in args)
         with torch.autocast(output.device.type, enabled=False):
-            answer = hook(module, args, at_least_single(output))
+            answer = hook(module, exact_args, at_least_single(output))
         return None if answer is None else answer.to(output.dtype)
 
     return exact
