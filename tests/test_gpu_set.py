@@ -120,6 +120,13 @@ def test_without_a_card_it_ends_before_anything_starts(tool, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_half_removed_package_stops_nothing(tool, tmp_path, monkeypatch):
+    """pip leaves such folders, and their metadata has no name."""
+    (tmp_path / '~andas-2.0.dist-info').mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert tool.describe_machine()['packages']['numpy']
+
+
 @pytest.mark.parametrize('minutes', ['0', '-1', 'nan'])
 def test_no_time_is_refused(tool, minutes, capsys):
     with pytest.raises(SystemExit):

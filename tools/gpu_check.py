@@ -228,8 +228,9 @@ PARTS: Mapping[str, tuple[Callable[..., dict[str, Any]], float]] = {
 
 def describe_machine() -> dict[str, Any]:
     """What the results are of."""
-    installed = {each.metadata['Name']: each.version for each in metadata.distributions()}
-    versions = {name: installed[name] for name in sorted(installed) if name.startswith(PACKAGES)}
+    found = {each.metadata['Name']: each.version for each in metadata.distributions()}
+    # What pip left half removed has no name.
+    versions = {n: found[n] for n in sorted(filter(None, found)) if n.startswith(PACKAGES)}
     return dict(
         python=platform.python_version(), system=platform.platform(), torch=torch.__version__,
         cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version(), driver=driver(),

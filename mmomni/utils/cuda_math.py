@@ -53,9 +53,13 @@ def allow(settings: CudaMath) -> None:
 
     Not by ``torch.set_float32_matmul_precision``, which is about CPUs, too.
     """
-    torch.backends.cuda.matmul.allow_tf32 = settings.tf32_products
-    torch.backends.cudnn.allow_tf32 = settings.tf32_convolutions
-    torch.backends.cudnn.benchmark = settings.autotune
+    backends: Any = torch.backends
+    backends.cuda.matmul.allow_tf32 = settings.tf32_products
+    backends.cudnn.allow_tf32 = settings.tf32_convolutions
+    if current().tf32_convolutions and not settings.tf32_convolutions:
+        # Of torch since 2.9: there the older flag then leaves it to that of all backends.
+        backends.cudnn.conv.fp32_precision = 'ieee'
+    backends.cudnn.benchmark = settings.autotune
 
 
 @contextmanager

@@ -1,12 +1,10 @@
 """Memory layouts by decision: what a map's layout is in each part, and where it changes.
 
-An accelerator's branches are taken on the CPU: ``on_accelerator`` says so to all speed-ups.
+An accelerator's branches are taken on the CPU (``on_accelerator``).
 """
 
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
 import pytest
 import torch
@@ -33,11 +31,9 @@ FILTERS = ('parallel', 'merge', 'serial', 'conv_seg', 'dropout')
 
 
 @pytest.fixture
-def on_accelerator(monkeypatch):
-    names = [f'{fast.__name__}.{module.name}' for module in iter_modules(fast.__path__)]
-    for module in (fast, *map(import_module, names)):
-        if hasattr(module, 'chooses_kernels'):
-            monkeypatch.setattr(module, 'chooses_kernels', lambda x: False)
+def on_accelerator():
+    with fast.as_on_accelerators():
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -170,15 +166,16 @@ def test_values_and_gradients_are_equal(model_of, planes, on_accelerator, config
 
 def test_each_device_has_its_own(monkeypatch):
     monkeypatch.setattr(memory, 'ACCELERATOR_LAYOUT', PLANES)
-    assert memory.layout_of(torch.device('cpu')) == LAST
-    assert memory.layout_of(torch.device('cuda', 1)) == PLANES
-    x = torch.zeros(2, 3, 4, 5, device='meta').contiguous(memory_format=LAST)
-    assert layouts_of(fast.laid_out(x)) == {PLANES}
-    assert layouts_of(fast.laid_out(torch.zeros(2, 3, 4, 5))) == {LAST}
+    on_cpu = torch.zeros(2, 3, 4, 5)
+    elsewhere = on_cpu.to('meta').contiguous(memory_format=LAST)
+    assert layouts_of(fast.laid_out(elsewhere)) == {PLANES}
+    assert layouts_of(fast.laid_out(on_cpu)) == {LAST}
+    with fast.as_on_accelerators():
+        assert layouts_of(fast.laid_out(on_cpu.contiguous(memory_format=LAST))) == {PLANES}
     for layout in (PLANES, LAST):
         with fast.layout(layout):
-            assert memory.layout_of(torch.device('cpu')) == layout
-            assert memory.layout_of(torch.device('cuda')) == layout
+            assert layouts_of(fast.laid_out(on_cpu)) == {layout}
+            assert layouts_of(fast.laid_out(elsewhere)) == {layout}
 
 
 @pytest.mark.parametrize('constant', [PLANES, LAST], ids=['planes', 'last'])

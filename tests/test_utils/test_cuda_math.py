@@ -1,5 +1,7 @@
 """The flags can be set without CUDA, where they do nothing."""
 
+import operator
+
 import pytest
 import torch
 
@@ -10,6 +12,9 @@ from mmomni.utils.cuda_math import EXACT, CudaMath, allow, allowed, current
 def as_it_was():
     before = current()
     yield
+    for flags in (torch.backends, torch.backends.cudnn):
+        if hasattr(flags, 'fp32_precision'):
+            flags.fp32_precision = 'none'
     allow(before)
 
 
@@ -44,6 +49,21 @@ def test_set_by_the_newer_flags(products, convolutions):
     torch.backends.cuda.matmul.fp32_precision = 'tf32' if products else 'ieee'
     torch.backends.cudnn.conv.fp32_precision = 'tf32' if convolutions else 'ieee'
     assert current()[:2] == (products, convolutions)
+
+
+@pytest.mark.parametrize('name', ['backends', 'backends.cudnn'])
+def test_exact_where_a_flag_of_several_backends_allows_it(name):
+    """The older flag of convolutions says nothing then."""
+    flags = operator.attrgetter(name)(torch)
+    if not hasattr(torch.backends.cudnn, 'conv'):
+        pytest.skip('torch before 2.9 has no newer flags')
+    flags.fp32_precision = 'tf32'
+    before = current()
+    assert before.tf32_convolutions
+    with allowed(EXACT):
+        assert current() == EXACT
+        assert torch.backends.cudnn.conv.fp32_precision != 'tf32'
+    assert current() == before
 
 
 def test_a_cpu_is_left_alone():

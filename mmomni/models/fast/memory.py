@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from .switch import chooses_kernels, enabled
+from .switch import chooses_kernels, enabled, on_cpu
 
 CPU_LAYOUT = torch.channels_last
 """Of the networks' maps on a CPU: there oneDNN's depthwise convolutions take a third of the time
@@ -28,10 +28,9 @@ def layout(memory_format: torch.memory_format | None) -> Iterator[None]:
         _forced.layout = before
 
 
-def layout_of(device: torch.device) -> torch.memory_format:
-    """In which maps of the networks lie there."""
-    by_device = CPU_LAYOUT if device.type == 'cpu' else ACCELERATOR_LAYOUT
-    return _forced.layout or by_device
+def layout_of(x: Tensor) -> torch.memory_format:
+    """In which maps of the networks lie on the device of ``x``."""
+    return _forced.layout or (CPU_LAYOUT if on_cpu(x) else ACCELERATOR_LAYOUT)
 
 
 def laid_out(x: Tensor) -> Tensor:
@@ -41,7 +40,7 @@ def laid_out(x: Tensor) -> Tensor:
     """
     if not enabled() or torch.jit.is_tracing():
         return x
-    return x.contiguous(memory_format=layout_of(x.device))
+    return x.contiguous(memory_format=layout_of(x))
 
 
 def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
