@@ -154,11 +154,7 @@ class SharedContext:
             sides.append(side.at_stride(stride))
         return sides
 
-<<<<<<< HEAD
     def _pool(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-=======
-    def _pool(self, module: nn.Module, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
->>>>>>> rev3
         (x,) = args
         sides = self._sides(x.shape[2:])
         if sides is None:
@@ -170,13 +166,9 @@ class SharedContext:
         mean = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         return self._share(_Average(mean, weight.log()))
 
-<<<<<<< HEAD
     def _gather(
         self, module: Gathering, args: tuple[Tensor, ...], output: Tensor
     ) -> Tensor | None:
-=======
-    def _gather(self, module: Gathering, args: Sequence[Tensor], output: Tensor) -> Tensor | None:
->>>>>>> rev3
         query, key, value = (split_heads(t.to(args[2]), module.num_heads) for t in args)
         stride = math.isqrt(self._window.rows.size * self._window.columns.size // key.shape[2])
         sides = self._sides([side.size // stride for side in self._window])

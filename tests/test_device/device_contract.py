@@ -41,12 +41,7 @@ ALLOWED = {
         'mmcv/ops/nms.py::batched_nms': 'a number',
     },
     'sends': {
-<<<<<<< HEAD
-        'mmomni/apis/network.py::forward': 'planes',
         'mmomni/apis/tiling.py::_run': 'planes, as bytes',
-=======
-        'mmomni/apis/tiling.py::_run': 'planes',
->>>>>>> rev3
         'mmomni/apis/shared_context.py::': 'where a window lies',
         'mmengine/': 'a batch',
         'mmdet/': 'anchors and deviations',

@@ -57,7 +57,7 @@ def laid_out_like(x: Tensor, other: Tensor) -> Tensor:
 
 
 def laid_out_for_many_channels(pooled: Sequence[Tensor], other: Tensor) -> list[Tensor]:
-    """Pooled maps beside which another one is put before a 3x3 convolution of thousands of channels.
+    """Pooled maps beside which another is put before a 3x3 convolution of thousands of channels.
 
     Like the other one, whose layout all together then have; but on a CPU as they are, as planes:
     on a few pixels oneDNN takes two thirds of the time there.

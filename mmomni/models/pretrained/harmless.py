@@ -190,9 +190,12 @@ KNOWN = _known()
 """All that a harmless file may name."""
 
 
-class _Unpickler(pickle._Unpickler):
+_PYTHON_UNPICKLER: Any = pickle._Unpickler
+
+
+class _Unpickler(_PYTHON_UNPICKLER):
     # That of C has no place to look at what gets a state.
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Any]] = dict(_PYTHON_UNPICKLER.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         full = f'{module}.{name}'
