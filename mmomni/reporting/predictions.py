@@ -41,9 +41,7 @@ class Predictions(ABC):
     ) -> None:
         self.formats = formats
         self.image_threshold = image_threshold
-        limit = None if image_threshold is None else image_threshold._asdict()
-        if limit is not None:
-            del limit['precision']  # that of the settings
+        limit = None if image_threshold is None else image_threshold.as_setting()
         self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
         self.records: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, dict[str, Any]] = {}

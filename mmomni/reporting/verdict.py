@@ -22,6 +22,10 @@ class ImageThreshold(NamedTuple):
     fpr: float
     precision: Literal['fp32', 'bf16'] = 'fp32'
 
+    def as_setting(self) -> dict[str, Any]:
+        """What is told of it beside the precision, which results have anyway."""
+        return dict(value=self.value, pooling=self.pooling, fpr=self.fpr)
+
     def verdict(self, score: float) -> str:
         """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
         return 'tampered' if score > self.value else 'authentic'

@@ -68,7 +68,7 @@ class Examiner:
             upright_boxes=_upright_boxes(record, shape, orientation),
             quantisation_table=sample.planes[4, :8, :8].tolist(),
             pictures=[each.picture.name for each in sources if each.picture],
-            image_threshold=self.image_threshold and self.image_threshold._asdict(),
+            image_threshold=self.image_threshold and self.image_threshold.as_setting(),
             files=dict(
                 report=_file(f'{safe_name}_report.html', 'text/html', report),
                 mask=_file(f'{safe_name}_mask.png', 'image/png', mask_png(prediction)),

@@ -190,12 +190,12 @@ KNOWN = _known()
 """All that a harmless file may name."""
 
 
-_PYTHON_UNPICKLER: Any = pickle._Unpickler
+# That of C has no place to look at what gets a state.
+_OfPython: Any = pickle._Unpickler
 
 
-class _Unpickler(_PYTHON_UNPICKLER):
-    # That of C has no place to look at what gets a state.
-    dispatch: ClassVar[dict[int, Any]] = dict(_PYTHON_UNPICKLER.dispatch)
+class _Unpickler(_OfPython):
+    dispatch: ClassVar = dict(_OfPython.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         full = f'{module}.{name}'

@@ -175,7 +175,7 @@ def take_frequency_form(model: nn.Module, case: Case) -> None:
     """Let the frequency head of a model, if it has one, take the form of a case."""
     for module in model.modules():
         if isinstance(module, FrequencyPerceptionHead):
-            module.form = case.frequency
+            module.form = case.frequency  # type: ignore[assignment]  (checked by the parser)
 
 
 def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[], Tensor]:
