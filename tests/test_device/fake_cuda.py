@@ -210,20 +210,25 @@ def _explicit(indices):
     return listed
 
 
+def guards() -> ctypes.Array:
+    """By device type, the CPU and CUDA first, what torch's C++ asks of devices; shared memory."""
+    library = ctypes.CDLL(str(Path(torch.__file__).parent / 'lib/libc10.so'))
+    return (ctypes.c_void_p * 2).in_dll(library, '_ZN3c104impl26device_guard_impl_registryE')
+
+
 @contextmanager
 def _device_guard() -> Iterator[None]:
-    """Let a build without CUDA ask which device is the current one, as its autograd does.
+    """Let autograd ask for the device's current stream, as it does of every tensor.
 
-    A build with CUDA brings its own answer. Here that of the CPU, which does nothing, stands in.
+    The answer of the CPU, which does nothing, stands in: a build without CUDA has none, and that of
+    a build with it looks for a card, of which the tests are shown none.
     """
-    library = ctypes.CDLL(str(Path(torch.__file__).parent / 'lib/libc10.so'))
-    guards = (ctypes.c_void_p * 2).in_dll(library, '_ZN3c104impl26device_guard_impl_registryE')
-    before = guards[1]
-    guards[1] = before or guards[0]
+    registry = guards()
+    before, registry[1] = registry[1], registry[0]
     try:
         yield
     finally:
-        guards[1] = before
+        registry[1] = before
 
 
 def _roi_align(x, rois, output, *rest, **options):
@@ -260,10 +265,14 @@ class FakeCuda:
     @contextmanager
     def __call__(self) -> Iterator[Watch]:
         """Within, tensors are fake, and CUDA seems to be there where it is asked for autocast."""
+        from torch.nn.attention import SDPBackend, sdpa_kernel  # which an old torch has not
+
         self.watch.clear()
         with ExitStack() as stack:
             stack.enter_context(_device_guard())
             stack.enter_context(torch.autograd.set_multithreading_enabled(False))
+            # To choose another kernel a build with CUDA looks up what the card can do.
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             for target, value in _STANDINS.items():
                 stack.enter_context(patch(target, value))
             for mode in (self.mode, self.watch):

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import fake_cuda
 import numpy as np
 import pytest
 import torch
@@ -120,6 +121,18 @@ def test_scoring_waits_twice(cuda):
         score_image(probability, (probability > 0.5).long(), PROTOCOLS['per_image'])
     assert dict(watch.reads) == {'mmomni/evaluation/functional/pixel.py::count_true': 2}
     assert not watch.doubles
+
+
+def test_no_driver_is_asked_in_a_build_with_cuda(cuda):
+    """Which brings an answer of its own, that fails where no card is shown."""
+    registry = fake_cuda.guards()
+    before, registry[1] = registry[1], 4096
+    try:
+        with cuda():
+            assert registry[1] == registry[0]
+        assert registry[1] == 4096
+    finally:
+        registry[1] = before
 
 
 def plant(fault, layer, patch):

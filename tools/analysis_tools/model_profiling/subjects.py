@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast, NamedTuple
 
 import torch
 from mmcv.cnn import fuse_conv_bn
@@ -175,7 +175,7 @@ def take_frequency_form(model: nn.Module, case: Case) -> None:
     """Let the frequency head of a model, if it has one, take the form of a case."""
     for module in model.modules():
         if isinstance(module, FrequencyPerceptionHead):
-            module.form = case.frequency  # type: ignore[assignment]  (checked by the parser)
+            module.form = cast(Any, case.frequency)
 
 
 def inference(subject: Subject, case: Case, device: torch.device) -> Callable[[], Tensor]:
