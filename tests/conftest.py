@@ -1,5 +1,6 @@
 import importlib.util
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,14 @@ def one_thread():
 def seed():
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_scope_is_left():
+    """A runner's default scope outlives it, and the tests after it would build by that."""
+    yield
+    if module := sys.modules.get('mmengine.registry'):
+        module.DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

@@ -352,6 +352,18 @@ def test_code_in_a_checkpoint_does_not_run(place, is_zip, tmp_path):
     assert trace.exists()  # it would have run
 
 
+def test_what_is_no_record_of_a_training_is_named_before_what_is(tmp_path):
+    path = tmp_path / 'evil.pth'
+    records = dict(log_scalars={'train/loss': HistoryBuffer([1.0], [1])})
+    torch.save(dict(state_dict={}, message_hub=records), path)
+    with pytest.raises(ValueError, match=r'training do: .*HistoryBuffer; publish it'):
+        read_checkpoint(path)
+    torch.save(dict(state_dict={}, message_hub=records, meta=Touch(tmp_path / 'trace')), path)
+    with pytest.raises(ValueError, match=r'training do: \S*\.mkdir; publish it'):
+        read_checkpoint(path)
+    assert not (tmp_path / 'trace').exists()
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

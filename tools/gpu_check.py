@@ -268,7 +268,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f'expected --minutes above 0, got {args.minutes:g}')
     if args.device == 'cuda' and not torch.cuda.is_available():
         kind = f'torch {torch.__version__}, built for {torch.version.cuda or "CPUs alone"}'
-        parser.error(f'no CUDA device: torch.cuda.is_available() is False ({kind})')
+        parser.exit(2, f'no CUDA device: torch.cuda.is_available() is False ({kind})\n')
     return args
 
 

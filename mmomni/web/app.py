@@ -239,7 +239,9 @@ class _Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
         if self.path != '/status':  # asked for each second
-            super().log_request(code, size)
+            # Werkzeug's own line is coloured, in a file, too.
+            request = self.requestline.encode('unicode_escape').decode('ascii')
+            self.log('info', '"%s" %s %s', request, code, size)
 
 
 def open_server(page: Page, host: str, port: int) -> BaseWSGIServer:

@@ -38,6 +38,7 @@ LOAD_SECONDS = 600.0
 """In which a model must be loaded, from however slow a disk."""
 POLL_SECONDS = 0.25
 KILL_SECONDS = 2.0
+STOPPED = 'the page was stopped, and with it this examination; start `mmomni serve` again'
 ENDED = b''
 """The last frame, which no process sends: how it ended."""
 _START = (
@@ -82,7 +83,7 @@ class ExaminerProcess:
         """
         with self._lock:
             if self._is_closed:
-                raise ServiceUnavailable('the server is being stopped')
+                raise ServiceUnavailable(STOPPED)
             if self._child is not None:
                 self._child.end()
             self._child = _Child(pickle.dumps(self.build))
@@ -144,6 +145,8 @@ class ExaminerProcess:
         if kind == UNUSABLE:
             raise ImageReadError(reason)
         if kind == ENDED:
+            if self._is_closed:
+                raise ServiceUnavailable(STOPPED)
             self._start_anew(reason)
             raise InternalServerError(f'{name}: the process that examined this image {reason}')
         raise InternalServerError(f'the examination ended with {reason}')

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -190,3 +191,13 @@ def test_what_is_spelt_out_for_speed_is_what_the_library_says():
     assert calibrate.POOLINGS == IMAGE_POOLINGS
     assert model.DEFAULT_POOLING in IMAGE_POOLINGS
     assert predict.FORMATS == FORMATS
+
+
+@pytest.mark.parametrize('given', [None, 'active'])
+def test_threads_wait_without_spinning_unless_told_to(given, monkeypatch, tmp_path, capsys):
+    if given is None:
+        monkeypatch.delenv('OMP_WAIT_POLICY', raising=False)
+    else:
+        monkeypatch.setenv('OMP_WAIT_POLICY', given)
+    main(['check-data', str(tmp_path)])
+    assert os.environ.pop('OMP_WAIT_POLICY') == (given or 'passive')

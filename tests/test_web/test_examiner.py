@@ -57,7 +57,7 @@ def test_verdict(inferencer, settings, photo, value, verdict):
     limit = ImageThreshold(value, 'top_k_mean', 0.01)
     answer = Examiner(inferencer, settings, limit)(photo(), 'photo.jpg')
     assert answer['verdict'] == verdict
-    shown = dict(value=value, pooling='top_k_mean', fpr=0.01, precision='fp32')
+    shown = dict(value=value, pooling='top_k_mean', fpr=0.01)
     assert answer['image_threshold'] == shown
 
 

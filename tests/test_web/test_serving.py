@@ -48,10 +48,12 @@ def upload(port, data):
     return response.status, json.loads(response.read())
 
 
-def upload_quietly(port, data):
-    """The server ends before it answers."""
-    with pytest.raises((http.client.HTTPException, ConnectionError)):
-        upload(port, data)
+def upload_in_vain(port, data, answers):
+    """The server ends before it answers, or says that it ends."""
+    try:
+        answers.append(upload(port, data))
+    except (http.client.HTTPException, ConnectionError):
+        answers.append(None)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,9 @@ def test_a_signal_in_the_middle_of_an_examination_ends_it(sent, whole_group, sta
     (tmp_path / 'temporary').mkdir()
     with serving(LIGHT, 'tiny.pth', temporary=tmp_path / 'temporary') as server:
         port = port_of(server)
+        answers = []
         client = threading.Thread(
-            target=upload_quietly, args=(port, b'sleep ' + os.fsencode(path))
+            target=upload_in_vain, args=(port, b'sleep ' + os.fsencode(path), answers)
         )
         client.start()
         assert wait_until(lambda: path.exists() and path.read_text())
@@ -78,8 +81,11 @@ def test_a_signal_in_the_middle_of_an_examination_ends_it(sent, whole_group, sta
         client.join(60)
         error = server.stderr.read()
         assert wait_until(lambda: not is_alive(int(path.read_text())))
-    assert error.splitlines()[-1:] == ([] if status else ['mmomni serve: stopped'])
+    (answer,) = answers
+    assert answer is None or (answer[0] == 503 and 'page was stopped' in answer[1]['error'])
+    assert ('mmomni serve: stopped' in error.splitlines()) == (not status)
     assert 'Traceback' not in error
+    assert '\x1b' not in error  # no colours in a file
     assert not any((tmp_path / 'temporary').iterdir())
 
 

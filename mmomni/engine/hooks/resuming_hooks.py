@@ -9,9 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from mmomni.checkpoints.reading import config_of_values
 from mmomni.engine.batches import batch_size
 from mmomni.registry import HOOKS
+from mmomni.utils.config_values import values_of_config
 from mmomni.utils.seeding import Stream, seed_all
 
 
@@ -97,8 +97,8 @@ def _noted_batch(meta: Mapping[str, Any]) -> dict[str, int]:
     if 'batch' in meta or 'cfg' not in meta:
         return dict(meta.get('batch', {}))
     try:
-        loader = config_of_values(meta['cfg']).train_dataloader
-        return dict(batch_size=int(loader.batch_size))
+        loader = values_of_config(meta['cfg'])['train_dataloader']
+        return dict(batch_size=int(loader['batch_size']))
     except Exception:  # noqa: BLE001  (whatever its config was, resuming does not end with it)
         return {}
 

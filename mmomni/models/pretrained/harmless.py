@@ -80,7 +80,8 @@ def read_torch_file(
             return torch.load(path, map_location=map_location, **harmless)
         except pickle.UnpicklingError as error:
             if not trust:
-                raise _refusal(path, error, weights_only) from error
+                worst = _worst(path, map_location) if weights_only else None
+                raise _refusal(path, worst or error, weights_only) from error
         return torch.load(path, map_location=map_location, weights_only=False)
     except UntrustedFileError:
         raise
@@ -120,6 +121,17 @@ def _refuse_tar(path: Path) -> None:
     except tarfile.TarError:
         return
     raise ValueError('it is a tar archive')
+
+
+def _worst(path: Path, map_location: Any) -> pickle.UnpicklingError | None:
+    """What is no record of a training either: torch names the first that is no weight."""
+    try:
+        torch.load(path, map_location=map_location, weights_only=False, pickle_module=_PICKLES)
+    except pickle.UnpicklingError as error:
+        return error
+    except Exception:  # noqa: BLE001  (then torch's reason is the one to tell)
+        return None
+    return None
 
 
 def _refusal(path: Path, error: pickle.UnpicklingError, weights_only: bool) -> Exception:
