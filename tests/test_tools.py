@@ -217,6 +217,10 @@ class Run:
 
     def _end_group(self):
         """Loader workers of a killed run, and a run that hangs."""
+        if self.process.poll() is None:  # torchrun ends its ranks, which are in groups of their own
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
