@@ -23,6 +23,10 @@ FILLING = {
 }  # fmt: skip
 """What draws initial weights: nothing to do without memory, at which torch takes its time."""
 
+SPARE = 10_000
+"""Tensors that a model may have beside four times those of its checkpoint: a large one of another
+config is still told by its names."""
+
 
 def build_fitting(config: Config, checkpoint: Checkpoint) -> nn.Module:
     """The model of an inference config with the weights of a checkpoint.
@@ -35,7 +39,7 @@ def build_fitting(config: Config, checkpoint: Checkpoint) -> nn.Module:
             cannot be built, in one line with its entry.
     """
     try:
-        sizes = _sizes_of(config)
+        sizes = _sizes_of(config, most=SPARE + 4 * len(checkpoint.state_dict))
         if sizes is not None:
             with warnings.catch_warnings():
                 warnings.filterwarnings('ignore', '.*meta parameter')  # nothing is copied
@@ -52,7 +56,15 @@ def build_fitting(config: Config, checkpoint: Checkpoint) -> nn.Module:
 
 
 class _SizesAlone(TorchFunctionMode):
-    """Tensors that are allocated inside have a size and no memory."""
+    """Tensors that are allocated inside have a size and no memory.
+
+    Args:
+        most: So many, or a ``ValueError``: modules without memory still take time and room.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = self.most = most
 
     def __torch_function__(
         self,
@@ -63,6 +75,9 @@ class _SizesAlone(TorchFunctionMode):
     ) -> Any:
         kwargs = dict(kwargs or {})
         if func in ALLOCATING:
+            self.left -= 1
+            if self.left < 0:
+                raise ValueError(f'more than {self.most:,} tensors, the checkpoint has far fewer')
             kwargs['device'] = 'meta'
         elif getattr(func, '__name__', '') in FILLING:
             filled = args[0] if args else kwargs['tensor']
@@ -71,10 +86,10 @@ class _SizesAlone(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _sizes_of(config: Config) -> nn.Module | None:
+def _sizes_of(config: Config, most: int) -> nn.Module | None:
     """A model without memory; ``None`` where a constructor reads the values of its weights."""
     try:
-        with _SizesAlone():
+        with _SizesAlone(most):
             return build_model(config)
     except NotImplementedError:  # of tensors without data
         return None

@@ -259,10 +259,13 @@ class _Child:
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        with self.process.stdout as answers:
-            while (frame := read_frame(answers)) is not None:
-                self.is_loaded = self.is_loaded or frame[0] == LOADED
-                self._frames.put(frame)
+        try:
+            with self.process.stdout as answers:
+                while (frame := read_frame(answers)) is not None:
+                    self.is_loaded = self.is_loaded or frame[0] == LOADED
+                    self._frames.put(frame)
+        except (MemoryError, OverflowError):  # of an answer without end
+            self.process.kill()
         self._frames.put((ENDED, _how_it_ended(self.process.wait()).encode()))
 
 

@@ -1,8 +1,10 @@
 """What ``ExaminerProcess`` builds in tests: no model, and every kind of misbehaviour."""
 
+import contextlib
 import os
 import re
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -26,6 +28,12 @@ def examine(data, name, picture=1):
     if word == b'print':
         sys.stdout.write('words on the way\n')
         os.write(1, b'more of them')
+    if word == b'flood':  # as of a process that a file has taken over
+        for fd in map(int, os.listdir('/proc/self/fd')):
+            with contextlib.suppress(OSError):  # gone, or a pipe for reading
+                if fd > 2 and stat.S_ISFIFO(os.fstat(fd).st_mode):
+                    os.write(fd, b'E' + bytes([int(rest)]) * 8)
+        time.sleep(600)
     if word == b'unusable':
         from mmomni.jpeg import ImageReadError
 

@@ -94,6 +94,14 @@ def test_a_process_that_dies_is_told_and_the_next_image_is_examined(process, end
     assert ask(process)['name'] == 'a.jpg'
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='finds the pipe in /proc')
+@pytest.mark.parametrize('byte', [b'127', b'255'])
+def test_an_answer_that_claims_more_than_there_is_memory_ends_the_process(process, byte):
+    with pytest.raises(InternalServerError, match=r'a\.jpg: .*SIGKILL'):
+        ask(process, b'flood ' + byte)
+    assert ask(process)['name'] == 'a.jpg'
+
+
 def test_a_process_that_died_while_it_had_nothing_to_do_is_replaced(process):
     pid = ask(process)['pid']
     os.kill(pid, signal.SIGKILL)
