@@ -10,6 +10,15 @@ import time
 from pathlib import Path
 
 
+def flood(size_byte):
+    """The head of a frame, its size of this byte alone, into every pipe."""
+    for fd in map(int, os.listdir('/proc/self/fd')):
+        with contextlib.suppress(OSError):  # gone, or a pipe for reading
+            if fd > 2 and stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.write(fd, b'E' + bytes([size_byte]) * 8)
+    time.sleep(600)
+
+
 def examine(data, name, picture=1):
     """Does what the bytes say."""
     word, _, rest = data.partition(b' ')
@@ -29,11 +38,7 @@ def examine(data, name, picture=1):
         sys.stdout.write('words on the way\n')
         os.write(1, b'more of them')
     if word == b'flood':  # as of a process that a file has taken over
-        for fd in map(int, os.listdir('/proc/self/fd')):
-            with contextlib.suppress(OSError):  # gone, or a pipe for reading
-                if fd > 2 and stat.S_ISFIFO(os.fstat(fd).st_mode):
-                    os.write(fd, b'E' + bytes([int(rest)]) * 8)
-        time.sleep(600)
+        flood(int(rest))
     if word == b'unusable':
         from mmomni.jpeg import ImageReadError
 
