@@ -15,7 +15,7 @@ LAYERS = (
     ('registry', 'version'),
     ('jpeg', 'utils'),
     ('models', 'datasets', 'evaluation', 'visualization'),
-    ('checkpoints', 'engine', 'synthesis', 'inspection'),
+    ('checkpoints', 'engine', 'synthesis', 'inspection', 'evidence'),
     ('apis',),
     ('reporting', 'web', 'cli'),
 )
@@ -164,4 +164,4 @@ def test_what_points_down_or_aside_is_allowed(plant):
 
 def test_the_package_is_seen_at_one_look():
     shown = {path.name for path in Path(mmomni.__file__).parent.iterdir()}
-    assert len(shown - {'weights', 'py.typed', '.mim', '__pycache__'}) <= 17
+    assert len(shown - {'weights', 'py.typed', '.mim', '__pycache__'}) <= 18
