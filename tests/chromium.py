@@ -5,11 +5,16 @@ import json
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+NAMES = ('chromium', 'chromium-browser', 'google-chrome')
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+NEEDED = 'needs Chromium: apt-get install chromium'
+"""Why a test of a page is skipped without one."""
+PATIENCE = 120  # seconds that one browser may live: a hanging one must not hold the suite
 
 
 class Browser:
@@ -35,6 +40,9 @@ class Browser:
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
         ]
         self._pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+        self._end = threading.Timer(PATIENCE, os.kill, (self._pid, signal.SIGKILL))
+        self._end.daemon = True
+        self._end.start()
         for end in (to_browser, from_browser, *ends):
             os.close(end)
         self._answers = os.fdopen(self._in, 'rb')
@@ -53,6 +61,7 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
+        self._end.cancel()
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
         self._answers.close()

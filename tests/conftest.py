@@ -11,6 +11,8 @@ import torch
 # comes first.
 from visible_devices import hide_gpus
 
+pytest_plugins = ['skips']
+
 
 def pytest_addoption(parser, pluginmanager):
     """pytest calls this as soon as it has read this file, before it reads those of the folders."""

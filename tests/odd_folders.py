@@ -1,11 +1,17 @@
 """A folder as people have them: images under wrong names, and much that is none."""
 
+import ctypes
 import os
+from contextlib import contextmanager
 
 from PIL import Image
 
 NOT_IMAGES = {'hidden': 2, 'pdf': 1, 'pipe': 1, 'txt': 1}
 """Kinds of what :func:`make_odd_folder` puts there beside images."""
+CAPABILITIES = 0x20080522
+"""The third version of Linux' record of them: two words each of effective, permitted, inherited."""
+PASSES_MODES = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
 
 
 def make_odd_folder(folder, image):
@@ -35,3 +41,24 @@ def close_folders(monkeypatch, *names):
         return scandir(path)
 
     monkeypatch.setattr('os.scandir', refusing)
+
+
+@contextmanager
+def obeying_modes():
+    """This thread cannot enter what a file's mode closes, though it be root's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, words = (ctypes.c_uint32 * 2)(CAPABILITIES, 0), (ctypes.c_uint32 * 6)()
+
+    def call(function):
+        if function(header, words):
+            raise OSError(ctypes.get_errno(), 'the capabilities of a thread')
+
+    call(libc.capget)
+    effective = words[0]
+    words[0] &= ~PASSES_MODES
+    call(libc.capset)
+    try:
+        yield
+    finally:
+        words[0] = effective
+        call(libc.capset)

@@ -176,6 +176,25 @@ def test_environment_meets_the_floors_of_the_extra(make_env):
     assert all(number(pins[name]) >= number(floors[name]) for name in floors)
 
 
+NOT_TESTED = {
+    'all': 'the sum of the others',
+    'dev': 'asks for them',
+    'docs': 'has `make docs`',
+    'jpegio': 'has no wheels beyond Python 3.10; there are stand-ins',
+    'onedl': 'is a stack, and `make env` makes it',
+    'timm': 'would exchange torch; there are stand-ins',
+}
+
+
+def test_the_tests_have_what_the_extras_offer():
+    """What is not installed for them is skipped, or not tested at all."""
+    text = (ROOT / 'pyproject.toml').read_text()
+    extras = text.partition('[project.optional-dependencies]')[2].partition('\n[project')[0]
+    names = set(re.findall(r'^(\w+) = \[', extras, flags=re.MULTILINE))
+    tested = re.search(r'"mmomni\[(.*?)\]"', extras.partition('\ndev = [')[2])[1].split(',')
+    assert names - NOT_TESTED.keys() == set(tested)
+
+
 def test_environment_is_ready_until_its_inputs_change(make_env, tmp_path):
     stack = make_env.STACKS['onedl']
     environment = make_env.Environment(tmp_path, stack, stack.torch)

@@ -160,7 +160,7 @@ def make_sets_of_the_paper(root):
 
 def make_doctamper(root):
     """The subset FCD: the images of SACP once more, in its published form."""
-    lmdb = pytest.importorskip('lmdb')
+    lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     folder = root / 'DocTamperV1-FCD'
     folder.mkdir(parents=True)
     with lmdb.open(str(folder), map_size=1 << 22) as env, env.begin(write=True) as transaction:

@@ -129,7 +129,7 @@ def end_of_last_directory(data):
 
 @pytest.fixture
 def _extra():
-    pytest.importorskip('pikepdf')
+    pytest.importorskip('pikepdf', reason='needs `pip install pikepdf`')
 
 
 CONTRACT = pdf_file(

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from mmomni.datasets import DocTamperDataset
 from mmomni.jpeg import read_luma
 
-lmdb = pytest.importorskip('lmdb')
+lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
 MMLogger.get_current_instance()  # made here, it does not hold the captured stream of one test
 
 COUNT, SIDE = 6, 32

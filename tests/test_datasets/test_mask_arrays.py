@@ -52,7 +52,7 @@ def test_an_array_of_numpy_means_what_an_image_does(kind):
 
 @pytest.mark.parametrize('kind', [kind for kind in ARRAYS if 'channel' not in kind])
 def test_the_only_array_of_a_mat_file_does_too(kind):
-    pytest.importorskip('scipy')
+    pytest.importorskip('scipy', reason='needs `pip install scipy`')
     data = mat(mask=ARRAYS[kind], note='a text', threshold=0.5, sizes=[[24, 40]])
     np.testing.assert_array_equal(tampered_pixels(data, 'a.mat'), TRUTH)
 
@@ -127,7 +127,7 @@ MATS = {
 
 @pytest.mark.parametrize('kind', MATS)
 def test_a_mat_file_has_one_array_or_is_refused(kind):
-    pytest.importorskip('scipy')
+    pytest.importorskip('scipy', reason='needs `pip install scipy`')
     variables, message = MATS[kind]
     with pytest.raises(ImageReadError, match=rf'm\.mat: expected one variable.*{message}'):
         tampered_pixels(mat(**variables), 'm.mat')

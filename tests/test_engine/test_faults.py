@@ -139,7 +139,7 @@ def test_full_shared_memory(cfg):
 
 @pytest.fixture
 def database(tmp_path):
-    lmdb = pytest.importorskip('lmdb')
+    lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     folder = tmp_path / 'DocTamper'
     folder.mkdir()
     with lmdb.open(str(folder), map_size=1 << 22) as env, env.begin(write=True) as transaction:

@@ -90,7 +90,7 @@ def test_pictures_of_a_test_are_missed_by_the_hook_that_draws_them(pictures, tmp
 
 
 def test_the_thread_of_tensorboard(run, tmp_path, capfd):
-    pytest.importorskip('tensorboard')
+    pytest.importorskip('tensorboard', reason='needs `pip install tensorboard`')
     backend = TensorboardVisBackend(str(tmp_path))
     runner = run(backend)
     runner.visualizer.add_scalars(dict(loss=1.0), step=0)

@@ -239,7 +239,7 @@ def test_a_set_that_trains_and_tests_leaks_all_its_images(config, clean):
 
 
 def test_lmdb_sets_are_read(tmp_path):
-    lmdb = pytest.importorskip('lmdb')
+    lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     Builder(tmp_path).add('a.jpg')
     with lmdb.open(str(tmp_path / 'db'), map_size=1 << 24) as db, db.begin(write=True) as txn:
         txn.put(b'num-samples', b'1')

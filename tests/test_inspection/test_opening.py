@@ -444,7 +444,7 @@ def doctamper(tmp_path, **options):
 
 
 def test_records_of_a_database_are_pairs(tmp_path):
-    lmdb = pytest.importorskip('lmdb')
+    lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
         transaction.put(b'num-samples', b'4')
         transaction.put(b'image-000000003', b'the last one')
@@ -455,7 +455,7 @@ def test_records_of_a_database_are_pairs(tmp_path):
 
 
 def test_a_database_that_is_not_there_is_a_finding(tmp_path):
-    pytest.importorskip('lmdb')
+    pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     (finding,) = doctamper(tmp_path).findings
     assert finding.kind == 'set-missing'
     assert f'expected an LMDB (data.mdb) in the folder {tmp_path}' in finding.message
@@ -463,7 +463,7 @@ def test_a_database_that_is_not_there_is_a_finding(tmp_path):
 
 @pytest.mark.parametrize('count', [b'5', b'1000000000000', b'-1', b'many'])
 def test_a_database_whose_number_of_samples_is_wrong_is_a_finding(count, tmp_path):
-    lmdb = pytest.importorskip('lmdb')
+    lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
         transaction.put(b'num-samples', count)
         transaction.put(b'image-000000003', b'the last one')
@@ -475,7 +475,7 @@ def test_a_database_whose_number_of_samples_is_wrong_is_a_finding(count, tmp_pat
 
 @pytest.mark.parametrize('kept', [0, 100, 4096, 8192, 12288])
 def test_a_database_that_is_cut_is_a_finding(kept, tmp_path):
-    lmdb = pytest.importorskip('lmdb')
+    lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
         transaction.put(b'num-samples', b'1')
         transaction.put(b'image-000000000', bytes(100_000))

@@ -21,7 +21,7 @@ JPEG = written(PIXELS, 'JPEG', quality=77)
 
 @pytest.fixture(autouse=True)
 def _extra():
-    pytest.importorskip('pikepdf')
+    pytest.importorskip('pikepdf', reason='needs `pip install pikepdf`')
 
 
 def form(*numbers, drawing=b'q Q'):

@@ -24,7 +24,7 @@ def picture(size=(48, 64)):
 @pytest.fixture
 def heic():
     """A photo as telephones save it."""
-    plugin = pytest.importorskip('pillow_heif')
+    plugin = pytest.importorskip('pillow_heif', reason='needs `pip install pillow-heif`')
     try:
         plugin.register_heif_opener()
         return written(picture(), 'HEIF', quality=95)

@@ -4,7 +4,7 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from chromium import CHROMIUM, Browser
+from chromium import CHROMIUM, NEEDED, Browser
 
 from mmomni.reporting import ImageThreshold
 from mmomni.reporting import report as report_module
@@ -153,7 +153,7 @@ NAMES = "[...document.querySelectorAll('td.name')].map(cell => cell.textContent)
 @pytest.fixture
 def open_page(tmp_path):
     if CHROMIUM is None:
-        pytest.skip('needs Chromium: apt-get install chromium')
+        pytest.skip(NEEDED)
     browsers = []
 
     def open_page(page, fragment=''):
