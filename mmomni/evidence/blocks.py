@@ -1,0 +1,126 @@
+"""Where the metadata of a file lie: its EXIF, XMP, IPTC and texts as bytes, not understood yet."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import IptcImagePlugin, JpegImagePlugin, PngImagePlugin
+
+from mmomni.jpeg import open_image
+from mmomni.jpeg.opening import PASSED_OVER
+from mmomni.jpeg.orientation import stored_size
+from mmomni.jpeg.stream import INFORMATION, START, START_OF_SCAN, segments
+from mmomni.jpeg.tiff.directories import directory_at, first_offset, is_tiff, with_first
+from mmomni.jpeg.tiff.tags import Tag
+
+from .wording import reason_of
+
+MOST_BYTES = 2**25
+"""So many bytes of metadata of a JPEG are looked at; cameras write some ten thousand."""
+IPTC_IN_TIFF, PHOTOSHOP_IN_TIFF = 33723, 34377
+IPTC_IN_PHOTOSHOP = 0x0404
+_EXIF = b'Exif\0\0'
+_KNOWN_TEXTS = ('XML:com.adobe.xmp', 'Raw profile type exif', 'Raw profile type iptc',
+                'Raw profile type 8bim', 'Raw profile type xmp', 'Raw profile type APP1')  # fmt: skip
+
+IptcRecords = dict[tuple[int, int], Any]
+
+
+@dataclass
+class Blocks:
+    """The metadata of a file as they lie there.
+
+    Attributes:
+        exif: Beginning as a TIFF; empty for none. Of a TIFF all of it, as its first page.
+        xmp: XML; empty for none.
+        iptc: Values by record and number.
+        texts: Comments, and named texts of a PNG.
+        size: Width and height as stored; zeros where it is no image.
+        problems: What could not be read, and why.
+    """
+
+    exif: bytes = b''
+    xmp: bytes = b''
+    iptc: IptcRecords = field(default_factory=dict)
+    texts: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] = (0, 0)
+    problems: list[str] = field(default_factory=list)
+
+
+def blocks_of(data: bytes) -> Blocks:
+    """Find the metadata of an image file; what is wrong with it is told in ``problems``."""
+    blocks = Blocks()
+    try:
+        if data.startswith(START) and (number := _bytes_of_information(data)) > MOST_BYTES:
+            blocks.problems.append(
+                f'its metadata have {number:,} bytes, more than the {MOST_BYTES:,} that are read'
+            )
+        elif is_tiff(data):
+            _fill_from_tiff(blocks, data)
+        else:
+            _fill_from_image(blocks, data)
+    except Exception as error:  # noqa: BLE001  (broken metadata make readers raise anything)
+        blocks.problems.append(f'the metadata cannot be read ({reason_of(error)})')
+    return blocks
+
+
+def _bytes_of_information(data: bytes) -> int:
+    total = 0
+    try:
+        for segment in segments(data):
+            if segment.marker == START_OF_SCAN:
+                break
+            total += len(segment.content) if segment.marker in INFORMATION else 0
+    except ValueError:  # who decodes it says that
+        pass
+    return total
+
+
+def _fill_from_tiff(blocks: Blocks, data: bytes) -> None:
+    first = directory_at(data, first_offset(data))
+    blocks.size = first.size
+    blocks.xmp = first.content(Tag.XMP)
+    blocks.iptc = iptc_records(first.content(IPTC_IN_TIFF))
+    if first.form.is_big:
+        blocks.problems.append('the EXIF of a BigTIFF is not read')
+    else:
+        blocks.exif = with_first(data, first.offset)
+
+
+def _fill_from_image(blocks: Blocks, data: bytes) -> None:
+    with open_image(data) as image:
+        blocks.size = stored_size(image)
+        lacks_some = not (image.info.get('exif') and image.info.get('xmp'))
+        if isinstance(image, PngImagePlugin.PngImageFile) and lacks_some:
+            # They may stand behind the pixels, where Pillow looks once these are decoded.
+            if b'eXIf' in data or b'XML:com.adobe.xmp' in data or b'Raw profile type' in data:
+                image.load()
+        info = image.info
+        blocks.exif = info.get('exif') or _raw_profile(info, 'exif') or b''
+        blocks.exif = blocks.exif.removeprefix(_EXIF)
+        xmp = info.get('xmp') or info.get('XML:com.adobe.xmp') or _raw_profile(info, 'xmp') or b''
+        blocks.xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+        photoshop = info.get('photoshop')
+        if isinstance(photoshop, dict):
+            blocks.iptc = iptc_records(photoshop.get(IPTC_IN_PHOTOSHOP, b''))
+        texts = dict(getattr(image, 'text', {}))
+        if info.get('comment'):
+            texts['Comment'] = info['comment']
+        blocks.texts = {name: text for name, text in texts.items() if name not in _KNOWN_TEXTS}
+        if info.get(PASSED_OVER):
+            blocks.problems.append('broken application data were passed over, with what they hold')
+
+
+def _raw_profile(info: dict[Any, Any], name: str) -> bytes:
+    """What ImageMagick writes into a PNG: name, length and the bytes in hexadecimal."""
+    text = info.get(f'Raw profile type {name}')
+    return bytes.fromhex(''.join(str(text).split('\n')[3:])) if text else b''
+
+
+def iptc_records(data: bytes) -> IptcRecords:
+    """The records of a block of IPTC, read by Pillow; none of a broken one."""
+    if not data:
+        return {}
+    # Pillow reads them of a file that it has opened alone.
+    holder = JpegImagePlugin.JpegImageFile.__new__(JpegImagePlugin.JpegImageFile)
+    holder.info = {'photoshop': {IPTC_IN_PHOTOSHOP: data}}
+    return IptcImagePlugin.getiptcinfo(holder) or {}
