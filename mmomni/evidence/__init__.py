@@ -1,11 +1,13 @@
 """What a file itself tells, without a network: its facts, and pictures that analysts know."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 
 from .credentials import credentials_section
 from .file import file_section
 from .metadata import metadata_section
 from .sections import Fact, Section
+from .wording import reason_of
 
 __all__ = [
     'Fact', 'Section', 'credentials_section', 'evidence_of', 'file_section', 'metadata_section',
@@ -28,8 +30,18 @@ def evidence_of(
     """
     picture = data if picture is None else picture
     return [
-        file_section(data, modified, notes),
-        metadata_section(picture, modified),
-        credentials_section(data),
-        # HERE: compression_section(picture), from .compression
+        _section('File', lambda: file_section(data, modified, notes)),
+        _section('Metadata', lambda: metadata_section(picture, modified)),
+        # HERE: _section('JPEG', lambda: compression_section(picture)), from .compression
+        _section('Content Credentials', lambda: credentials_section(data)),
     ]
+
+
+def _section(title: str, make: Callable[[], Section]) -> Section:
+    """A section, whatever happens: what a file tells beside its picture ends no run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of Pillow, on metadata that the facts speak of
+            return make()
+    except Exception as error:  # noqa: BLE001
+        return Section(title, (Fact(title, 'not read', reason_of(error)),))

@@ -19,8 +19,12 @@ MOST_BYTES = 2**25
 IPTC_IN_TIFF, PHOTOSHOP_IN_TIFF = 33723, 34377
 IPTC_IN_PHOTOSHOP = 0x0404
 _EXIF = b'Exif\0\0'
-_KNOWN_TEXTS = ('XML:com.adobe.xmp', 'Raw profile type exif', 'Raw profile type iptc',
-                'Raw profile type 8bim', 'Raw profile type xmp', 'Raw profile type APP1')  # fmt: skip
+_KNOWN_TEXTS = (
+    'XML:com.adobe.xmp',
+    *(f'Raw profile type {kind}' for kind in ('exif', 'iptc', '8bim', 'xmp', 'APP1')),
+)
+_MARKS_IN_PNG = (b'eXIf', b'XML:com.adobe.xmp', b'Raw profile type')
+"""Of what may stand behind the pixels, where Pillow looks once these are decoded."""
 
 IptcRecords = dict[tuple[int, int], Any]
 
@@ -90,10 +94,9 @@ def _fill_from_image(blocks: Blocks, data: bytes) -> None:
     with open_image(data) as image:
         blocks.size = stored_size(image)
         lacks_some = not (image.info.get('exif') and image.info.get('xmp'))
-        if isinstance(image, PngImagePlugin.PngImageFile) and lacks_some:
-            # They may stand behind the pixels, where Pillow looks once these are decoded.
-            if b'eXIf' in data or b'XML:com.adobe.xmp' in data or b'Raw profile type' in data:
-                image.load()
+        is_png = isinstance(image, PngImagePlugin.PngImageFile)
+        if is_png and lacks_some and any(mark in data for mark in _MARKS_IN_PNG):
+            image.load()
         info = image.info
         blocks.exif = info.get('exif') or _raw_profile(info, 'exif') or b''
         blocks.exif = blocks.exif.removeprefix(_EXIF)

@@ -8,15 +8,15 @@ from typing import Any
 from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format, is_pdf
 
 from .sections import Fact, Section
-from .wording import LONGEST, NONE, reason_of, shown
+from .wording import NONE, reason_of, shown
 
 NEEDED = "pip install 'mmomni[c2pa]'"
 TITLE = 'Content Credentials'
 LISTED = 20
 _MARKS = (b'jumb', b'c2pa')
 """Of every store of manifests, however it is embedded; few other files hold both."""
-_FORMATS = {'jpg': 'image/jpeg', 'png': 'image/png', 'webp': 'image/webp', 'tif': 'image/tiff',
-            'gif': 'image/gif', 'avif': 'image/avif', 'heic': 'image/heic', 'jxl': 'image/jxl'}  # fmt: skip
+_NAMES = {'jpg': 'jpeg', 'tif': 'tiff'}
+"""Of formats that MIME calls otherwise."""
 _STATES = {
     'Trusted': 'signed by a signer on the list of trusted ones; not changed since',
     'Valid': 'the file was not changed since it was signed; nobody vouches for who signed',
@@ -53,7 +53,8 @@ def credentials_section(data: bytes) -> Section:
 def _format(data: bytes) -> str:
     if is_pdf(data[:HEAD_BYTES]):
         return 'application/pdf'
-    return _FORMATS.get(certain_image_format(data[:HEAD_BYTES]), 'application/octet-stream')
+    kind = certain_image_format(data[:HEAD_BYTES])
+    return f'image/{_NAMES.get(kind, kind)}'
 
 
 def _facts(report: Mapping[str, Any]) -> Iterator[Fact]:
@@ -88,7 +89,7 @@ def _of_actions(manifest: Mapping[str, Any]) -> Iterator[Fact]:
     ]  # fmt: skip
     names = [str(action.get('action', '')).removeprefix('c2pa.') for action in actions]
     more = f', {len(names) - LISTED} more' if len(names) > LISTED else ''
-    yield Fact('Stated actions', shown(', '.join(names[:LISTED]), LONGEST) + more if names else NONE)
+    yield Fact('Stated actions', shown(', '.join(names[:LISTED])) + more if names else NONE)
     sources = [action.get('digitalSourceType') for action in actions]
     kinds = [str(each).rpartition('/')[2] for each in sources if each]
     if kinds:

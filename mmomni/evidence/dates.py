@@ -19,7 +19,8 @@ SLACK = timedelta(seconds=2)
 """Between two notes of one moment: FAT file systems count in steps of two seconds."""
 LISTED_DISAGREEMENTS = 4
 _MOMENT = re.compile(
-    r'(\d{4})[-:](\d\d)[-:](\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?\s*(Z|[+-]\d\d?:?\d\d)?'
+    r'(\d{4})[-:](\d\d)[-:](\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?'
+    r'\s*(Z|[+-]\d\d?:?\d\d)?'
 )
 
 
@@ -41,6 +42,12 @@ class Dated(NamedTuple):
     moment: datetime | None
     has_time: bool = True
     zone: timezone | None = None
+
+    @property
+    def at(self) -> datetime:
+        """The moment of one that has one."""
+        assert self.moment is not None
+        return self.moment
 
 
 def dates_of(exif: Exif, xmp: Xmp, iptc: IptcRecords) -> list[Dated]:
@@ -100,9 +107,8 @@ def disagreements(dates: Sequence[Dated], modified: datetime | None = None) -> I
             yield f'{each.term} is {_apart(taken, each)} earlier than {taken.term}'
         if taken is not None and each.kind == 'utc' and _gap(taken, each) > FARTHEST_ZONE:
             yield f'{taken.term} is {_apart(taken, each)} from the time of the satellites'
-        if modified is not None and each.moment is not None:
-            if each.moment - modified.replace(tzinfo=None) > FARTHEST_ZONE:
-                yield f'{each.term} lies after the date of the file itself'
+        if modified is not None and each.at - modified.replace(tzinfo=None) > FARTHEST_ZONE:
+            yield f'{each.term} lies after the date of the file itself'
 
 
 def _saved_later(dates: Sequence[Dated]) -> str:
@@ -121,16 +127,14 @@ def _first_taken(known: Sequence[Dated]) -> Dated | None:
 
 def _is_later(taken: Dated, change: Dated) -> bool | None:
     """``None``: they may be the same moment."""
-    assert taken.moment is not None and change.moment is not None
     if _may_be_one(taken, change):
         return None
-    return change.moment > taken.moment
+    return change.at > taken.at
 
 
 def _may_be_one(one: Dated, other: Dated) -> bool:
-    assert one.moment is not None and other.moment is not None
     if not (one.has_time and other.has_time):
-        return abs(one.moment.date() - other.moment.date()) <= timedelta(days=1)
+        return abs(one.at.date() - other.at.date()) <= timedelta(days=1)
     gap = _gap(one, other)
     if gap <= SLACK:
         return True
@@ -142,10 +146,9 @@ def _may_be_one(one: Dated, other: Dated) -> bool:
 
 
 def _gap(one: Dated, other: Dated) -> timedelta:
-    assert one.moment is not None and other.moment is not None
     if one.zone is not None and other.zone is not None:
-        return abs(one.moment.replace(tzinfo=one.zone) - other.moment.replace(tzinfo=other.zone))
-    return abs(one.moment - other.moment)
+        return abs(one.at.replace(tzinfo=one.zone) - other.at.replace(tzinfo=other.zone))
+    return abs(one.at - other.at)
 
 
 def _apart(one: Dated, other: Dated) -> str:
@@ -163,7 +166,8 @@ def _dated(term: str, text: str, kind: Kind, offset: str) -> Dated:
         return Dated(term, shown_text, kind, None)
     zone = _zone(found[7] or offset)
     try:
-        moment = datetime(*(int(part or 0) for part in found.groups()[:6]))
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return Dated(term, shown_text, kind, None)
     return Dated(term, shown_text, kind, moment, found[4] is not None, zone)

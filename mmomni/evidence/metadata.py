@@ -184,7 +184,8 @@ def _words(exif: Exif, xmp: Xmp, iptc: Mapping[tuple[int, int], Any]) -> Iterato
         return ', '.join(shown(each) for each in several[:5])
 
     who = [exif.text('Image Artist'), exif.text('Image Copyright'), xmp.text('dc:creator'),
-           xmp.text('dc:rights'), of_iptc(80), of_iptc(110), of_iptc(115), of_iptc(116)]  # fmt: skip
+           xmp.text('dc:rights'), of_iptc(80), of_iptc(110), of_iptc(115),
+           of_iptc(116)]  # fmt: skip
     named = ', '.join(dict.fromkeys(filter(None, who)))
     yield Fact('Author and rights', shown(named, LONGEST_TEXT) or NONE)
     what = [exif.text('Image ImageDescription'), xmp.text('dc:title'), xmp.text('dc:description'),

@@ -18,7 +18,7 @@ MOST_PIXELS = 2**22
 LARGEST_SIDE = 1024
 DIFFERENCE_SHOWN = 4
 ALIKE = 0.9
-"""Correlation below which the two do not show the same; above it, the smaller they are the lower."""
+"""Correlation below which the two do not show the same."""
 SAME_SHAPE = 0.03
 BLACK = 24
 _TERM = 'Thumbnail'
@@ -54,8 +54,9 @@ def compared(thumbnail: bytes, data: bytes) -> Compared:
     image = cv2.resize(image, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     fact, difference = _difference(inside, image)
     facts = (Fact(_TERM, value, note), fact)
-    return Compared(facts, shown | {'Image at the size of its thumbnail': image,
-                                    f'Difference, {DIFFERENCE_SHOWN} times': difference})  # fmt: skip
+    shown['Image at the size of its thumbnail'] = image
+    shown[f'Difference, {DIFFERENCE_SHOWN} times'] = difference
+    return Compared(facts, shown)
 
 
 def _decoded(thumbnail: bytes) -> np.ndarray:
