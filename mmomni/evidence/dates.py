@@ -106,7 +106,7 @@ def disagreements(dates: Sequence[Dated], modified: datetime | None = None) -> I
         if taken is not None and each.kind == 'changed' and _is_later(taken, each) is False:
             yield f'{each.term} is {_apart(taken, each)} earlier than {taken.term}'
         if taken is not None and each.kind == 'utc' and _gap(taken, each) > FARTHEST_ZONE:
-            yield f'{taken.term} is {_apart(taken, each)} from the time of the satellites'
+            yield f'{taken.term} is {_apart(taken, each)} from {each.term}, the satellites'
         if modified is not None and each.at - modified.replace(tzinfo=None) > FARTHEST_ZONE:
             yield f'{each.term} lies after the date of the file itself'
 

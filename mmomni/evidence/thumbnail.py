@@ -21,7 +21,10 @@ ALIKE = 0.9
 """Correlation below which the two do not show the same."""
 SAME_SHAPE = 0.03
 BLACK = 24
+BLUR = 1.5
+"""Pixels: cameras shrink in ways that leave other edges."""
 _TERM = 'Thumbnail'
+_CROPPED = 'its shape is not that of the picture, whose middle is shown beside it: one was cropped'
 
 
 class Compared(NamedTuple):
@@ -51,6 +54,7 @@ def compared(thumbnail: bytes, data: bytes) -> Compared:
     box, note = _place(small, size)
     left, top, right, bottom = box
     inside = small[top:bottom, left:right]
+    image = _middle(image, (right - left) / (bottom - top)) if note == _CROPPED else image
     image = cv2.resize(image, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     fact, difference = _difference(inside, image)
     facts = (Fact(_TERM, value, note), fact)
@@ -99,7 +103,15 @@ def _place(small: np.ndarray, size: tuple[int, int]) -> tuple[tuple[int, int, in
     margin[box[1] : box[3], box[0] : box[2]] = False
     if _is_black(small, margin):
         return box, 'black bars fill it up to its shape, as many cameras do'
-    return whole, 'its shape is another than that of the picture: that was cropped, or is another'
+    return whole, _CROPPED
+
+
+def _middle(image: np.ndarray, ratio: float) -> np.ndarray:
+    """The middle of a picture (H, W, 3) in another ratio of width and height."""
+    height, width = image.shape[:2]
+    across, down = min(width, round(height * ratio)), min(height, round(width / ratio))
+    left, top = (width - across) // 2, (height - down) // 2
+    return image[top : top + max(1, down), left : left + max(1, across)]
 
 
 def _is_black(small: np.ndarray, where: np.ndarray) -> bool:
@@ -108,6 +120,7 @@ def _is_black(small: np.ndarray, where: np.ndarray) -> bool:
 
 def _difference(small: np.ndarray, image: np.ndarray) -> tuple[Fact, np.ndarray]:
     """Two pictures (H, W, 3): how alike they are, and where they are not."""
+    small, image = (cv2.GaussianBlur(each, (0, 0), BLUR) for each in (small, image))
     grey = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float64) for each in (small, image)]
     apart = float(np.abs(grey[0] - grey[1]).mean())
     spread = [float(each.std()) for each in grey]

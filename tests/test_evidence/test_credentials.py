@@ -41,16 +41,19 @@ def test_what_a_manifest_states():
     assert facts['Stated actions'][0] == 'created'
     assert 'a machine made it' in facts['Stated source'][1]
     assert facts['Made from'][0] == 'a.jpg'
-    assert 'not changed since' in facts['Seal'][1] or 'was not changed' in facts['Seal'][1]
+    assert 'was not changed' in facts['Seal'][1]
     assert facts['Check that failed'][0] == 'signingCredential.untrusted'
 
 
 def test_marks_without_a_manifest_end_in_a_fact():
     pytest.importorskip('c2pa')
-    assert fact(credentials_section(MARKED), TITLE)[0] in ('none', 'marks of them, but they cannot be read')
+    value, _ = fact(credentials_section(MARKED), TITLE)
+    assert value in ('none', 'marks of them, but they cannot be read')
 
 
-@pytest.mark.parametrize('report', ['[]', '{"manifests": 3}', '{"manifests": {"a": []}, "active_manifest": "a"}'])
+@pytest.mark.parametrize('report', [
+    '[]', '{"manifests": 3}', '{"manifests": {"a": []}, "active_manifest": "a"}',
+])  # fmt: skip
 def test_a_report_of_another_form_ends_in_a_fact(monkeypatch, report):
     c2pa = pytest.importorskip('c2pa')
 

@@ -19,8 +19,8 @@ from mmomni.reporting import (
     PredictionsInMemory,
     report_page,
 )
-from mmomni.reporting.predictions import files_of
 from mmomni.reporting.evidence import evidence_in_file
+from mmomni.reporting.predictions import files_of
 from mmomni.reporting.record import (
     EVIDENCE_KEYS,
     PICTURE_KEYS,
