@@ -164,7 +164,7 @@ def files_of(record: Mapping[str, Any]) -> Iterator[str]:
     yield from record['files'].values()
     for folder in ('images', 'heat_maps', 'thumbnails'):
         yield report_file(folder, record['name'])
-    yield from (picture.get('file') for picture in pictures_of_evidence(record))
+    yield from (picture.get('file', '') for picture in pictures_of_evidence(record))
 
 
 def pictures_of_evidence(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

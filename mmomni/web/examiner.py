@@ -49,8 +49,8 @@ class Examiner:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
             reaches), ``image_threshold``, ``pictures`` (names of all in the file, none if it is
-            one) and ``files``: by kind ``name``, ``type`` and ``base64``. The pictures of ``evidence``
-            are among these, named by their kind.
+            one) and ``files``: by kind ``name``, ``type`` and ``base64``. Of ``evidence`` the
+            pictures are among these, and named by their kind.
 
         Raises:
             ImageReadError: The file cannot be used.

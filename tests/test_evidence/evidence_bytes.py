@@ -7,14 +7,17 @@ import numpy as np
 from PIL import Image
 
 XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
- xmlns:m="http://ns.adobe.com/xap/1.0/mm/" xmlns:e="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
+ xmlns:m="http://ns.adobe.com/xap/1.0/mm/"
+ xmlns:e="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
  xmlns:dc="http://purl.org/dc/elements/1.1/"
  xmp:CreatorTool="Adobe Photoshop 25.0" xmp:CreateDate="2024-05-01T10:00:00+02:00">
 <dc:creator><rdf:Seq><rdf:li>Ann</rdf:li></rdf:Seq></dc:creator>
 <m:History><rdf:Seq>
-<rdf:li e:action="created" e:when="2024-05-01T10:00:00+02:00" e:softwareAgent="Adobe Photoshop 25.0"/>
+<rdf:li e:action="created" e:when="2024-05-01T10:00:00+02:00"
+ e:softwareAgent="Adobe Photoshop 25.0"/>
 <rdf:li rdf:parseType="Resource"><e:action>saved</e:action><e:changed>/</e:changed></rdf:li>
 </rdf:Seq></m:History></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
 
@@ -54,7 +57,8 @@ def _with_thumbnail(data, thumbnail):
     second = len(tiff)
     end = start + 2 + 12 * number
     tiff = tiff[:end] + struct.pack(f'{order}I', second) + tiff[end + 4 :]
-    fields = ((0x0103, 3, 1, 6), (0x0201, 4, 1, second + 2 + 36 + 4), (0x0202, 4, 1, len(thumbnail)))
+    place = second + 2 + 36 + 4
+    fields = ((0x0103, 3, 1, 6), (0x0201, 4, 1, place), (0x0202, 4, 1, len(thumbnail)))
     tiff += struct.pack(f'{order}H', 3)
     for tag, kind, count, value in fields:
         form = f'{order}HHIHH' if kind == 3 else f'{order}HHII'

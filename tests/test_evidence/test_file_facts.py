@@ -36,8 +36,9 @@ def test_flaws_that_are_known_are_not_looked_for(monkeypatch):
     assert fact(file_section(saved(), notes=['cut']), 'Integrity')[0] == 'cut'
 
 
-@pytest.mark.parametrize(('data', 'kind'), [(b'', 'EMPTY'), (b'%PDF-1.7', 'PDF'), (b'x', 'not known'),
-                                            (saved()[:30], 'JPG')])  # fmt: skip
+@pytest.mark.parametrize(('data', 'kind'), [
+    (b'', 'EMPTY'), (b'%PDF-1.7', 'PDF'), (b'x', 'not known'), (saved()[:30], 'JPG'),
+])  # fmt: skip
 def test_what_is_no_image_is_said_to_be_none(data, kind):
     section = file_section(data)
     assert fact(section, 'Format')[0] == kind
