@@ -6,17 +6,14 @@ from typing import Any
 from PIL import IptcImagePlugin, JpegImagePlugin, PngImagePlugin
 
 from mmomni.jpeg import open_image
-from mmomni.jpeg.opening import PASSED_OVER
+from mmomni.jpeg.opening import MOST_METADATA, PASSED_OVER, has_too_much_metadata
 from mmomni.jpeg.orientation import stored_size
-from mmomni.jpeg.stream import INFORMATION, START, START_OF_SCAN, segments
 from mmomni.jpeg.tiff.directories import directory_at, first_offset, is_tiff, with_first
 from mmomni.jpeg.tiff.tags import Tag
 
 from .wording import reason_of
 
-MOST_BYTES = 2**25
-"""So many bytes of metadata of a JPEG are looked at; cameras write some ten thousand."""
-IPTC_IN_TIFF, PHOTOSHOP_IN_TIFF = 33723, 34377
+IPTC_IN_TIFF = 33723
 IPTC_IN_PHOTOSHOP = 0x0404
 _EXIF = b'Exif\0\0'
 _KNOWN_TEXTS = (
@@ -54,10 +51,8 @@ def blocks_of(data: bytes) -> Blocks:
     """Find the metadata of an image file; what is wrong with it is told in ``problems``."""
     blocks = Blocks()
     try:
-        if data.startswith(START) and (number := _bytes_of_information(data)) > MOST_BYTES:
-            blocks.problems.append(
-                f'its metadata have {number:,} bytes, more than the {MOST_BYTES:,} that are read'
-            )
+        if has_too_much_metadata(data):
+            blocks.problems.append(f'its metadata have more than {MOST_METADATA:,} bytes')
         elif is_tiff(data):
             _fill_from_tiff(blocks, data)
         else:
@@ -67,23 +62,11 @@ def blocks_of(data: bytes) -> Blocks:
     return blocks
 
 
-def _bytes_of_information(data: bytes) -> int:
-    total = 0
-    try:
-        for segment in segments(data):
-            if segment.marker == START_OF_SCAN:
-                break
-            total += len(segment.content) if segment.marker in INFORMATION else 0
-    except ValueError:  # who decodes it says that
-        pass
-    return total
-
-
 def _fill_from_tiff(blocks: Blocks, data: bytes) -> None:
     first = directory_at(data, first_offset(data))
     blocks.size = first.size
     blocks.xmp = first.content(Tag.XMP)
-    blocks.iptc = iptc_records(first.content(IPTC_IN_TIFF))
+    _fill_iptc(blocks, first.content(IPTC_IN_TIFF))
     if first.form.is_big:
         blocks.problems.append('the EXIF of a BigTIFF is not read')
     else:
@@ -98,13 +81,13 @@ def _fill_from_image(blocks: Blocks, data: bytes) -> None:
         if is_png and lacks_some and any(mark in data for mark in _MARKS_IN_PNG):
             image.load()
         info = image.info
-        blocks.exif = info.get('exif') or _raw_profile(info, 'exif') or b''
+        blocks.exif = info.get('exif') or _raw_profile(blocks, info, 'exif')
         blocks.exif = blocks.exif.removeprefix(_EXIF)
-        xmp = info.get('xmp') or info.get('XML:com.adobe.xmp') or _raw_profile(info, 'xmp') or b''
+        xmp = info.get('xmp') or _raw_profile(blocks, info, 'xmp')
         blocks.xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
         photoshop = info.get('photoshop')
         if isinstance(photoshop, dict):
-            blocks.iptc = iptc_records(photoshop.get(IPTC_IN_PHOTOSHOP, b''))
+            _fill_iptc(blocks, photoshop.get(IPTC_IN_PHOTOSHOP, b''))
         texts = dict(getattr(image, 'text', {}))
         if info.get('comment'):
             texts['Comment'] = info['comment']
@@ -113,17 +96,23 @@ def _fill_from_image(blocks: Blocks, data: bytes) -> None:
             blocks.problems.append('broken application data were passed over, with what they hold')
 
 
-def _raw_profile(info: dict[Any, Any], name: str) -> bytes:
+def _raw_profile(blocks: Blocks, info: dict[Any, Any], name: str) -> bytes:
     """What ImageMagick writes into a PNG: name, length and the bytes in hexadecimal."""
-    text = info.get(f'Raw profile type {name}')
-    return bytes.fromhex(''.join(str(text).split('\n')[3:])) if text else b''
+    text = info.get(f'Raw profile type {name}', '')
+    try:
+        return bytes.fromhex(''.join(str(text).split('\n')[3:]))
+    except ValueError as error:
+        blocks.problems.append(f'its raw profile {name} cannot be read ({reason_of(error)})')
+        return b''
 
 
-def iptc_records(data: bytes) -> IptcRecords:
-    """The records of a block of IPTC, read by Pillow; none of a broken one."""
+def _fill_iptc(blocks: Blocks, data: bytes) -> None:
+    """By Pillow, which reads the records of a file alone that it has opened."""
     if not data:
-        return {}
-    # Pillow reads them of a file that it has opened alone.
+        return
     holder = JpegImagePlugin.JpegImageFile.__new__(JpegImagePlugin.JpegImageFile)
     holder.info = {'photoshop': {IPTC_IN_PHOTOSHOP: data}}
-    return IptcImagePlugin.getiptcinfo(holder) or {}
+    try:
+        blocks.iptc = dict(IptcImagePlugin.getiptcinfo(holder) or {})
+    except Exception as error:  # noqa: BLE001  (broken records make Pillow raise anything)
+        blocks.problems.append(f'its IPTC cannot be read ({reason_of(error)})')

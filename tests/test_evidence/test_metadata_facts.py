@@ -11,6 +11,8 @@ from mmomni.evidence.dates import Dated, date_facts
 from mmomni.evidence.exif import exif_of
 from mmomni.evidence.places import place_fact
 from mmomni.evidence.xmp import Xmp, xmp_of
+from mmomni.jpeg import open_image
+from mmomni.jpeg.opening import PASSED_OVER
 
 CAMERA = dict(Make='Canon', Model='Canon EOS 5D', Software='Ver 1.0', LensModel='EF 50',
               DateTime='2024:05:01 10:00:00', DateTimeOriginal='2024:05:01 10:00:00')  # fmt: skip
@@ -248,9 +250,20 @@ def test_what_came_before_xmp_was_cut_counts():
 
 
 def test_metadata_of_many_megabytes_are_not_read(monkeypatch):
-    monkeypatch.setattr('mmomni.evidence.blocks.MOST_BYTES', 1000)
-    blocks = blocks_of(saved(comment=b'a' * 2000))
-    assert 'more than the 1,000 that are read' in blocks.problems[0]
+    monkeypatch.setattr('mmomni.jpeg.opening.MOST_METADATA', 1000)
+    data = saved(comment=b'a' * 2000, exif=exif_bytes(**CAMERA))
+    assert 'its metadata have more than' in blocks_of(data).problems[0]
+    with open_image(data) as image:
+        assert image.size == (64, 48)
+        assert 'exif' not in image.info
+        assert image.info[PASSED_OVER]
+
+
+def test_broken_iptc_leaves_the_rest():
+    options = dict(tiffinfo={271: 'Canon', 33723: b'no records at all'})
+    section = metadata_section(saved('TIFF', **options))
+    assert fact(section, 'Camera')[0] == 'Canon'
+    assert 'IPTC cannot be read' in fact(section, 'Metadata')[1]
 
 
 def whole():
