@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 import io
 import json
 import sys
@@ -78,7 +78,7 @@ def signed():
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     usage = dict(content_commitment=False, key_encipherment=False, data_encipherment=False,
                  key_agreement=False, encipher_only=False, decipher_only=False)  # fmt: skip
@@ -92,8 +92,8 @@ def signed():
         key = keys[number].public_key()
         made = (
             x509.CertificateBuilder(*names[::-1], key, number + 1)
-            .not_valid_before(now - datetime.timedelta(1))
-            .not_valid_after(now + datetime.timedelta(9))
+            .not_valid_before(now - dt.timedelta(1))
+            .not_valid_after(now + dt.timedelta(9))
             .add_extension(x509.BasicConstraints(is_authority, None), True)
             .add_extension(x509.KeyUsage(digital_signature=not is_authority, crl_sign=False,
                                          key_cert_sign=is_authority, **usage), True)
