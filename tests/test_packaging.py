@@ -113,8 +113,8 @@ def test_wheel_metadata(wheel):
     assert 'Requires-Python: >=3.10' in metadata
     required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
     assert set(required) == {
-        'Jinja2', 'jpeglib', 'matplotlib', 'numpy', 'opencv-python', 'Pillow', 'prettytable',
-        'safetensors', 'tensorboard', 'torch',
+        'exifread', 'Jinja2', 'jpeglib', 'matplotlib', 'numpy', 'opencv-python', 'Pillow',
+        'prettytable', 'safetensors', 'tensorboard', 'torch',
     }  # fmt: skip
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(f'{info}/entry_points.txt').decode())

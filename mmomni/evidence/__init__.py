@@ -1,5 +1,47 @@
 """What a file itself tells, without a network: its facts, and pictures that analysts know."""
 
-from .sections import Fact, Section
+import warnings
+from collections.abc import Callable, Sequence
 
-__all__ = ['Fact', 'Section']
+from .credentials import credentials_section
+from .file import file_section
+from .metadata import metadata_section
+from .sections import Fact, Section
+from .wording import reason_of
+
+__all__ = [
+    'Fact', 'Section', 'credentials_section', 'evidence_of', 'file_section', 'metadata_section',
+]  # fmt: skip
+
+
+def evidence_of(
+    data: bytes,
+    modified: float | None = None,
+    notes: Sequence[str] | None = None,
+    picture: bytes | None = None,
+) -> list[Section]:
+    """All that a file tells. Whatever its bytes are, this ends soon and raises nothing.
+
+    Args:
+        data: All bytes of the file.
+        modified: When the file system says that it was changed last, in seconds since 1970.
+        notes: What reading it has found already; ``None``: a JPEG is decoded to find its flaws.
+        picture: The bytes of the one that is examined, of a file of several; default: the file.
+    """
+    picture = data if picture is None else picture
+    return [
+        _section('File', lambda: file_section(data, modified, notes)),
+        _section('Metadata', lambda: metadata_section(picture, modified)),
+        # HERE: _section('JPEG', lambda: compression_section(picture)), from .compression
+        _section('Content Credentials', lambda: credentials_section(data)),
+    ]
+
+
+def _section(title: str, make: Callable[[], Section]) -> Section:
+    """A section, whatever happens: what a file tells beside its picture ends no run."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of Pillow, on metadata that the facts speak of
+            return make()
+    except Exception as error:  # noqa: BLE001
+        return Section(title, (Fact(title, 'not read', reason_of(error)),))

@@ -1,6 +1,6 @@
 """Opening a file with Pillow, whatever is wrong with its metadata."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -9,10 +9,12 @@ from PIL import Image, UnidentifiedImageError
 from mmomni.utils.file_kinds import HEAD_BYTES
 
 from .plugins import add_plugin
-from .stream import START, without_metadata
+from .stream import START, information_bytes, without_metadata
 from .tiff import pixels as tiff_pixels
 from .tiff.directories import is_tiff
 
+MOST_METADATA = 2**24
+"""Bytes; cameras write some ten thousand."""
 PASSED_OVER = 'mmomni_passed_over'
 """Key of ``Image.info``: application data of the file that were left out, so that it opens."""
 
@@ -36,6 +38,10 @@ def open_image(file: bytes | Path) -> Image.Image:
         UnreadableTIFFError: A TIFF of a kind that is not decoded, which is named.
         Exception: What Pillow raises of the file as it is.
     """
+    if isinstance(file, bytes) and has_too_much_metadata(file):
+        image = _opened_without_metadata(file, [False])
+        if image is not None:
+            return image
     tiff = _bytes_if(file, is_tiff)
     if tiff is not None:
         return tiff_pixels.opened(tiff)
@@ -55,6 +61,12 @@ def open_image(file: bytes | Path) -> Image.Image:
         return image
 
 
+def has_too_much_metadata(data: bytes) -> bool:
+    """Whether Pillow would take minutes: of EXIF in many segments it copies all for each."""
+    is_large_jpeg = len(data) > MOST_METADATA and data.startswith(START)
+    return is_large_jpeg and information_bytes(data) > MOST_METADATA
+
+
 def _head(file: bytes | Path) -> bytes:
     if isinstance(file, bytes):
         return file[:HEAD_BYTES]
@@ -71,8 +83,10 @@ def _bytes_if(file: bytes | Path, begins_so: Callable[[bytes], bool]) -> bytes |
         return head + stream.read() if begins_so(head) else None
 
 
-def _opened_without_metadata(data: bytes) -> Image.Image | None:
-    for keep_exif in (True, False):
+def _opened_without_metadata(
+    data: bytes, keep: Sequence[bool] = (True, False)
+) -> Image.Image | None:
+    for keep_exif in keep:
         try:
             image = Image.open(BytesIO(without_metadata(data, keep_exif)))
         except Image.DecompressionBombError:

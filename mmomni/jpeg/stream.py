@@ -104,6 +104,19 @@ def bare_stream(data: bytes) -> BareStream:
     return BareStream(b''.join([*kept, data[end:]]), frame, process, colour)
 
 
+def information_bytes(data: bytes) -> int:
+    """How many bytes of application data and comments a JPEG has before its first scan."""
+    total = 0
+    try:
+        for segment in segments(data):
+            if segment.marker == START_OF_SCAN:
+                break
+            total += len(segment.content) if segment.marker in INFORMATION else 0
+    except ValueError:  # who decodes it says that
+        pass
+    return total
+
+
 def tells_colours(marker: bytes, content: bytes) -> bool:
     """Whether libjpeg takes a segment for JFIF's or Adobe's word on the colours."""
     begin, least = LEAST_OF_COLOUR.get(marker, (b'', 1 << 16))

@@ -59,6 +59,12 @@ def report_pictures(prediction: Prediction) -> Iterator[tuple[str, bytes]]:
     yield 'thumbnails', _jpeg(np.hstack(small), THUMBNAIL_QUALITY)
 
 
+def evidence_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
+    """A picture of the evidence, RGB (H, W, 3) as stored, upright."""
+    bgr = np.ascontiguousarray(pixels[..., ::-1])
+    return _jpeg(_shrunk(bgr, VIEW_SIDE, orientation), OVERLAY_QUALITY)
+
+
 def _png(picture: Image.Image) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, 'PNG', compress_level=_FAST)

@@ -1,13 +1,15 @@
 """Predictions of images with their records and files, wherever these are kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmomni.apis.results import Prediction
+from mmomni.evidence import Section
 
 from . import pictures
 from .account import Account
+from .evidence import record_of
 from .image_files import ImageFile, shown_name
 from .record import FileState, make_record
 from .verdict import ImageThreshold
@@ -63,11 +65,18 @@ class Predictions(ABC):
         self.records[str(file.key)] = record
 
     def add(
-        self, file: ImageFile, name: str, state: FileState, sha256: str, prediction: Prediction
+        self,
+        file: ImageFile,
+        name: str,
+        state: FileState,
+        sha256: str,
+        prediction: Prediction,
+        evidence: Sequence[Section] = (),
     ) -> None:
         """Write the outputs of an image under a name of :func:`assign_names`, its record last.
 
         The state is that before the file was read: if it changes meanwhile, the next run sees that.
+        ``evidence`` is what the file tells by itself.
         """
         files, sizes = {}, {}
         for kind, output, content in self._outputs(name, prediction):
@@ -78,8 +87,11 @@ class Predictions(ABC):
             output = report_file(folder, name)
             self._write(output, content)
             sizes[output] = len(content)
+        told, sizes_of_evidence = self._write_evidence(name, evidence, prediction.orientation)
+        sizes.update(sizes_of_evidence)
         record = dict(
             make_record(prediction, name, self.image_threshold),
+            evidence=told,
             image=shown_name(str(file.relative), file.picture_name),
             path=str(file.path),
             **place_of(file),
@@ -89,6 +101,22 @@ class Predictions(ABC):
             output_bytes=sizes,
         )
         self._keep(file, record)
+
+    def _write_evidence(
+        self, name: str, evidence: Sequence[Section], orientation: int
+    ) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """Sections as a record has them, and the bytes of their pictures, which are written."""
+        told, sizes = [], dict[str, int]()
+        for section in evidence:
+            files = {}
+            for shows, pixels in section.pictures.items():
+                output = report_file(f'evidence_{len(sizes) + 1}', name)
+                content = pictures.evidence_jpeg(pixels, orientation)
+                self._write(output, content)
+                files[shows] = output
+                sizes[output] = len(content)
+            told.append(record_of(section, files))
+        return told, sizes
 
     def _outputs(self, name: str, prediction: Prediction) -> Iterator[tuple[str, str, bytes]]:
         """Kind, relative path and content of each file."""
@@ -136,6 +164,18 @@ def files_of(record: Mapping[str, Any]) -> Iterator[str]:
     yield from record['files'].values()
     for folder in ('images', 'heat_maps', 'thumbnails'):
         yield report_file(folder, record['name'])
+    yield from (picture.get('file', '') for picture in pictures_of_evidence(record))
+
+
+def pictures_of_evidence(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the evidence of a record shows, and in which ``file``; ``{}`` where that is not told.
+
+    A line that no run has written may hold anything there.
+    """
+    for section in record.get('evidence') or []:
+        listed = section.get('pictures', []) if isinstance(section, dict) else [None]
+        for each in listed if isinstance(listed, list) else [None]:
+            yield each if isinstance(each, dict) else {}
 
 
 def place_of(image: ImageFile) -> dict[str, Any]:

@@ -25,6 +25,8 @@ RECORD_KEYS: dict[str, Any] = dict(
 # `precision` is there where it is not fp32.
 PICTURE_KEYS: dict[str, Any] = dict(picture=(str, NoneType), page=(int, NoneType))
 """Which of several pictures of a file it is; lines of earlier versions lack them."""
+EVIDENCE_KEYS: dict[str, Any] = dict(evidence=(list, NoneType))
+"""What the file tells by itself, by sections; lines of earlier versions lack it."""
 SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
 """How many bytes were written into each output, by its path; lines of earlier versions lack it."""
 

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from mmomni.apis.inputs import Source
 from mmomni.apis.results import Failure, Prediction
+from mmomni.evidence import Section
 from mmomni.utils.files import file_sha256
 from mmomni.utils.templates import printable
 
+from .evidence import evidence_in_file
 from .folder import PredictionFolder
 from .image_files import ImageFile, assign_names
 from .record import FileState, file_state
@@ -118,13 +120,13 @@ def _listed(reasons: Sequence[str]) -> str:
     return '; '.join([*reasons[:LISTED_PICTURES], *rest])
 
 
-_Predicted = tuple[FileState, str, Prediction]
+_Predicted = tuple[FileState, str, Prediction, list[Section]]
 
 
 def _results(
     files: Sequence[ImageFile], predict: Predict
 ) -> Iterator[tuple[ImageFile, _Predicted | str]]:
-    """State, SHA-256 and prediction of each file, or why there is none."""
+    """State, SHA-256, prediction and evidence of each file, or why there is none."""
     states = {}
     for file in files:
         try:
@@ -133,16 +135,17 @@ def _results(
             yield file, str(error)
     results = predict([file.source for file in states]) if states else ()
     for (file, state), result in zip(states.items(), results, strict=True):
-        yield file, _outcome(file.path, state, result)
+        yield file, _outcome(file, state, result)
 
 
-def _outcome(path: Path, state: FileState, result: Prediction | Failure) -> _Predicted | str:
+def _outcome(file: ImageFile, state: FileState, result: Prediction | Failure) -> _Predicted | str:
     if isinstance(result, Failure):
         return result.reason
+    path = file.path
     try:
-        digest = _sha256(path, state)
+        digest, evidence = _sha256(path, state), evidence_in_file(file, state, result)
         if file_state(path) == state:
-            return state, digest, result
+            return state, digest, result, evidence
     except OSError as error:
         return str(error)
     return f'{path}: changed while it was read; run again'

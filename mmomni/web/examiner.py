@@ -20,8 +20,9 @@ from mmomni.reporting import (
     assign_names,
     report_page,
 )
+from mmomni.reporting.evidence import evidence_in
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
-from mmomni.reporting.predictions import report_file
+from mmomni.reporting.predictions import pictures_of_evidence, report_file
 from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
@@ -48,7 +49,8 @@ class Examiner:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
             reaches), ``image_threshold``, ``pictures`` (names of all in the file, none if it is
-            one) and ``files``: by kind ``name``, ``type`` and ``base64``.
+            one) and ``files``: by kind ``name``, ``type`` and ``base64``. Of ``evidence`` the
+            pictures are among these, and named by their kind.
 
         Raises:
             ImageReadError: The file cannot be used.
@@ -58,7 +60,7 @@ class Examiner:
         sample, prediction = self._predict(source)
         file = ImageFile(Path(name), PurePath(name), source.picture)
         safe_name = assign_names([file], {})[file.key]
-        record, report, view = self._report(file, safe_name, data, prediction)
+        record, report, view, shown = self._report(file, safe_name, data, prediction)
         shape, orientation = prediction.mask.shape, prediction.orientation
         height, width = shape if orientation < 5 else shape[::-1]
         return dict(
@@ -76,6 +78,7 @@ class Examiner:
                 overlay=_file(f'{safe_name}_regions.jpg', 'image/jpeg', overlay_jpeg(prediction)),
                 dct=_file(f'{safe_name}_dct.png', 'image/png', _dct_png(sample)),
                 view=_file(f'{safe_name}_view.jpg', 'image/jpeg', view),
+                **shown,
             ),
         )
 
@@ -92,16 +95,30 @@ class Examiner:
 
     def _report(
         self, file: ImageFile, name: str, data: bytes, prediction: Prediction
-    ) -> tuple[dict[str, Any], bytes, bytes]:
-        """Record, ``report.html`` and its picture; all of them only in memory."""
+    ) -> tuple[dict[str, Any], bytes, bytes, dict[str, dict[str, str]]]:
+        """Record, ``report.html``, its picture and files of the evidence, only in memory."""
         # No pictures beside the report, which would have links to them.
         results = PredictionsInMemory(self.settings, ('json',), self.image_threshold)
         state = FileState(len(data), mtime_ns=0)
-        results.add(file, name, state, sha256(data).hexdigest(), prediction)
+        evidence = evidence_in(data, file.picture, prediction)
+        results.add(file, name, state, sha256(data).hexdigest(), prediction, evidence)
         record = results.records[str(file.key)]
         del record['output_bytes']  # those of a folder
         report = ''.join(report_page(results)).encode()
-        return record, report, results.contents[report_file('images', name)]
+        shown = _name_by_kind(record, name, results.contents)
+        return record, report, results.contents[report_file('images', name)], shown
+
+
+def _name_by_kind(
+    record: Mapping[str, Any], name: str, contents: Mapping[str, bytes]
+) -> dict[str, dict[str, str]]:
+    """The pictures of the evidence, whose record then names them by kind and not by path."""
+    files = {}
+    for number, picture in enumerate(pictures_of_evidence(record), 1):
+        kind = f'evidence_{number}'
+        files[kind] = _file(f'{name}_{kind}.jpg', 'image/jpeg', contents[picture['file']])
+        picture['file'] = kind
+    return files
 
 
 def _chosen(sources: list[Source], number: int, name: str) -> Source:

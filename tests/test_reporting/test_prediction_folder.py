@@ -19,8 +19,15 @@ from mmomni.reporting import (
     PredictionsInMemory,
     report_page,
 )
+from mmomni.reporting.evidence import evidence_in_file
 from mmomni.reporting.predictions import files_of
-from mmomni.reporting.record import PICTURE_KEYS, RECORD_KEYS, SIZE_KEYS, FileState
+from mmomni.reporting.record import (
+    EVIDENCE_KEYS,
+    PICTURE_KEYS,
+    RECORD_KEYS,
+    SIZE_KEYS,
+    FileState,
+)
 
 FIRST = ['a.png', 'b.png', 'a.png']
 
@@ -209,7 +216,9 @@ def test_predictions_in_memory_are_those_of_a_folder(photos, tmp_path, run):
     source = ImageFile(photos / 'a.png', PurePath('a.png'))
     memory = PredictionsInMemory(SETTINGS, ('png', 'json'))
     state = FileState(line['size_bytes'], line['mtime_ns'])
-    memory.add(source, 'a', state, line['sha256'], predict_one(source.source, 1))
+    prediction = predict_one(source.source, 1)
+    evidence = evidence_in_file(source, state, prediction)
+    memory.add(source, 'a', state, line['sha256'], prediction, evidence)
     assert list(map(json.loads, map(json.dumps, memory.records.values()))) == [line]
     assert memory.contents == {
         file: (tmp_path / 'out' / file).read_bytes() for file in outputs(line)
@@ -388,7 +397,7 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
     assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
-        frozenset(RECORD_KEYS | PICTURE_KEYS | SIZE_KEYS)
+        frozenset(RECORD_KEYS | PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS)
     }
 
 

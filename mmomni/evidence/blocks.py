@@ -1,0 +1,118 @@
+"""Where the metadata of a file lie: its EXIF, XMP, IPTC and texts as bytes, not understood yet."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import IptcImagePlugin, JpegImagePlugin, PngImagePlugin
+
+from mmomni.jpeg import open_image
+from mmomni.jpeg.opening import MOST_METADATA, PASSED_OVER, has_too_much_metadata
+from mmomni.jpeg.orientation import stored_size
+from mmomni.jpeg.tiff.directories import directory_at, first_offset, is_tiff, with_first
+from mmomni.jpeg.tiff.tags import Tag
+
+from .wording import reason_of
+
+IPTC_IN_TIFF = 33723
+IPTC_IN_PHOTOSHOP = 0x0404
+_EXIF = b'Exif\0\0'
+_KNOWN_TEXTS = (
+    'XML:com.adobe.xmp',
+    *(f'Raw profile type {kind}' for kind in ('exif', 'iptc', '8bim', 'xmp', 'APP1')),
+)
+_MARKS_IN_PNG = (b'eXIf', b'XML:com.adobe.xmp', b'Raw profile type')
+"""Of what may stand behind the pixels, where Pillow looks once these are decoded."""
+
+IptcRecords = dict[tuple[int, int], Any]
+
+
+@dataclass
+class Blocks:
+    """The metadata of a file as they lie there.
+
+    Attributes:
+        exif: Beginning as a TIFF; empty for none. Of a TIFF all of it, as its first page.
+        xmp: XML; empty for none.
+        iptc: Values by record and number.
+        texts: Comments, and named texts of a PNG.
+        size: Width and height as stored; zeros where it is no image.
+        problems: What could not be read, and why.
+    """
+
+    exif: bytes = b''
+    xmp: bytes = b''
+    iptc: IptcRecords = field(default_factory=dict)
+    texts: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] = (0, 0)
+    problems: list[str] = field(default_factory=list)
+
+
+def blocks_of(data: bytes) -> Blocks:
+    """Find the metadata of an image file; what is wrong with it is told in ``problems``."""
+    blocks = Blocks()
+    try:
+        if has_too_much_metadata(data):
+            blocks.problems.append(f'its metadata have more than {MOST_METADATA:,} bytes')
+        elif is_tiff(data):
+            _fill_from_tiff(blocks, data)
+        else:
+            _fill_from_image(blocks, data)
+    except Exception as error:  # noqa: BLE001  (broken metadata make readers raise anything)
+        blocks.problems.append(f'the metadata cannot be read ({reason_of(error)})')
+    return blocks
+
+
+def _fill_from_tiff(blocks: Blocks, data: bytes) -> None:
+    first = directory_at(data, first_offset(data))
+    blocks.size = first.size
+    blocks.xmp = first.content(Tag.XMP)
+    _fill_iptc(blocks, first.content(IPTC_IN_TIFF))
+    if first.form.is_big:
+        blocks.problems.append('the EXIF of a BigTIFF is not read')
+    else:
+        blocks.exif = with_first(data, first.offset)
+
+
+def _fill_from_image(blocks: Blocks, data: bytes) -> None:
+    with open_image(data) as image:
+        blocks.size = stored_size(image)
+        lacks_some = not (image.info.get('exif') and image.info.get('xmp'))
+        is_png = isinstance(image, PngImagePlugin.PngImageFile)
+        if is_png and lacks_some and any(mark in data for mark in _MARKS_IN_PNG):
+            image.load()
+        info = image.info
+        blocks.exif = info.get('exif') or _raw_profile(blocks, info, 'exif')
+        blocks.exif = blocks.exif.removeprefix(_EXIF)
+        xmp = info.get('xmp') or _raw_profile(blocks, info, 'xmp')
+        blocks.xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+        photoshop = info.get('photoshop')
+        if isinstance(photoshop, dict):
+            _fill_iptc(blocks, photoshop.get(IPTC_IN_PHOTOSHOP, b''))
+        texts = dict(getattr(image, 'text', {}))
+        if info.get('comment'):
+            texts['Comment'] = info['comment']
+        blocks.texts = {name: text for name, text in texts.items() if name not in _KNOWN_TEXTS}
+        if info.get(PASSED_OVER):
+            blocks.problems.append('broken application data were passed over, with what they hold')
+
+
+def _raw_profile(blocks: Blocks, info: dict[Any, Any], name: str) -> bytes:
+    """What ImageMagick writes into a PNG: name, length and the bytes in hexadecimal."""
+    text = info.get(f'Raw profile type {name}', '')
+    try:
+        return bytes.fromhex(''.join(str(text).split('\n')[3:]))
+    except ValueError as error:
+        blocks.problems.append(f'its raw profile {name} cannot be read ({reason_of(error)})')
+        return b''
+
+
+def _fill_iptc(blocks: Blocks, data: bytes) -> None:
+    """By Pillow, which reads the records of a file alone that it has opened."""
+    if not data:
+        return
+    holder = JpegImagePlugin.JpegImageFile.__new__(JpegImagePlugin.JpegImageFile)
+    holder.info = {'photoshop': {IPTC_IN_PHOTOSHOP: data}}
+    try:
+        blocks.iptc = dict(IptcImagePlugin.getiptcinfo(holder) or {})
+    except Exception as error:  # noqa: BLE001  (broken records make Pillow raise anything)
+        blocks.problems.append(f'its IPTC cannot be read ({reason_of(error)})')
