@@ -26,7 +26,7 @@ def draw_histograms(traces: Sequence[Trace]) -> np.ndarray:
         RGB ``uint8`` (2 * 130, 5 * 200, 3).
     """
     canvas = np.full((LOOKED_AT // _COLUMNS * _HEIGHT, _COLUMNS * _WIDTH, 3), 255, np.uint8)
-    found = {trace.index: trace for trace in traces}
+    found = {trace.number: trace for trace in traces}
     for index in range(LOOKED_AT):
         row, column = divmod(index, _COLUMNS)
         panel = _panel(index, found.get(index))
@@ -66,7 +66,7 @@ def _window(trace: Trace) -> tuple[int, np.ndarray, np.ndarray]:
     counts, most = trace.counts, len(trace.counts) // 2
     length = min(_VALUES, len(counts))
     start = (len(counts) - length) // 2
-    if trace.index == 0:
+    if trace.number == 0:
         start = int(np.convolve(counts, np.ones(length), 'valid').argmax())
     part = slice(start, start + length)
     bars, line = counts[part], trace.calibrated[part]

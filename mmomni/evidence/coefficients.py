@@ -5,8 +5,13 @@ or crowded, with a period (Lukas and Fridrich 2003, Popescu and Farid 2004). Wha
 would be without the first is seen in the same picture moved by four pixels and transformed again:
 its blocks lie across those of the file. Each ``q1`` is tried on that calibrated histogram.
 
-Measured on photos (640 px and less, shrunk by 0.57 after their own JPEG; libjpeg's tables):
-MEASURED
+Measured on photos of 320 to 768 px that were shrunk by 0.57 to be rid of their own JPEG, with
+libjpeg's tables. Compressed once, qualities 50 to 98: 0 of 200 called double, and 0 of 120 others
+of 481 x 321 px as they were published (quality 95); 0 of 168 files of rendered text and of photos
+stretched, posterised, enlarged or sharpened. Compressed twice, 50 photos a pair, called double:
+60-75 98 %, 85-75 96 %, and 60-85, 60-95, 75-85, 75-95, 80-90, 85-90, 90-95 100 %; but 90-75, 95-85
+and 75-75 0 %: a much finer earlier step, or the same, leaves nothing to see. Of crops of 160 px,
+60-85 and 75-95 in about nine of ten.
 """
 
 from collections.abc import Sequence
@@ -27,8 +32,12 @@ STRONG = 30.0
 """Strength from which a histogram has the period of an earlier step."""
 LEAST_STRONG = 3
 """So many histograms of ten must have one."""
-FALSE_ALARMS = 'TBD'
-MISSED = 'TBD'
+FALSE_ALARMS = 'of 320 photos compressed once, none was called so when it was measured'
+MISSED = (
+    'no proof of a single one: an earlier compression of the same or a clearly higher quality, or '
+    'one on another grid, leaves none; of those of lower quality 96 to 100 % were found'
+)
+"""Rates for people; where they come from stands above."""
 _FINE = 4
 """Bins of a unit of coefficients."""
 _ROUNDING = 0.45
@@ -45,7 +54,7 @@ class Trace(NamedTuple):
     """What the histogram of one frequency tells.
 
     Attributes:
-        index: In zigzag order; 0 is DC.
+        number: In zigzag order; 0 is DC.
         step: Of the last compression, in the file's table.
         earlier: The step of an earlier one that explains the histogram best; 1: none does.
         strength: By how much better than none, in units of what remains unexplained.
@@ -53,7 +62,7 @@ class Trace(NamedTuple):
         calibrated: What they would be without an earlier compression, (2N + 1,).
     """
 
-    index: int
+    number: int
     step: int
     earlier: int
     strength: float
@@ -117,8 +126,8 @@ def _trace(index: int, step: int, stored: np.ndarray, moved: np.ndarray) -> Trac
 def _counted(stored: np.ndarray, index: int, step: int) -> np.ndarray:
     """How often each value occurs, up to where they get rare; (2N + 1,)."""
     most = _WIDEST // step
-    counts = np.bincount(stored[np.abs(stored) <= most] + most, minlength=2 * most + 1)
-    counts = counts.astype(np.float64)
+    within = stored[np.abs(stored) <= most] + most
+    counts: np.ndarray = np.bincount(within, minlength=2 * most + 1).astype(np.float64)
     if index == 0:
         return counts
     frequent = np.flatnonzero(_smooth((counts + counts[::-1])[most:], _SMOOTHEST) >= _LEAST_COUNT)
@@ -147,7 +156,7 @@ class _Fine:
 
     def quantised(self, earlier: int) -> np.ndarray:
         """How often each value from -most to most occurs if an earlier step came first."""
-        bins = self.bins
+        bins: np.ndarray = self.bins
         if earlier > 1:
             at = np.rint(np.rint(self.centres / earlier) * earlier * _FINE).astype(np.int64)
             at = (at + self.half).clip(0, 2 * self.half)

@@ -1,4 +1,4 @@
-"""What a file tells of its compressions: how the last was done, and whether there was one before."""
+"""What a file tells of its compressions: how the last was done, and of any before it."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -57,7 +57,8 @@ def compression_section(data: bytes) -> Section:
         looked = _looked_at(data)
     except ImageReadError as error:
         return Section(TITLE, (*facts, Fact('Earlier compression', 'cannot tell', str(error))))
-    traces = [] if looked.coefficients is None else traces_of(looked.coefficients, looked.table)
+    coefficients, table = looked.coefficients, looked.table
+    traces = [] if coefficients is None or table is None else traces_of(coefficients, table)
     facts += _earlier(looked, traces)
     return Section(TITLE, tuple(facts), {HISTOGRAMS: draw_histograms(traces)} if traces else {})
 
@@ -114,13 +115,13 @@ def _same_grid(traces: Sequence[Trace]) -> Iterator[Fact]:
         yield Fact(term, 'no trace', f'{of}; {MISSED}')
         return
     yield Fact(term, 'yes', f'{of}; {FALSE_ALARMS}')
-    steps = ', '.join(f'{_name(trace)}: {trace.earlier}, now {trace.step}' for trace in strong)
+    steps = ', '.join(f'{_name(trace)} {trace.earlier} (now {trace.step})' for trace in strong)
     yield Fact('Earlier steps', steps, 'estimated, from the periods')
     yield _earlier_quality(strong)
 
 
 def _name(trace: Trace) -> str:
-    return f'AC {trace.index}' if trace.index else 'DC'
+    return f'AC {trace.number}' if trace.number else 'DC'
 
 
 def _earlier_quality(strong: Sequence[Trace]) -> Fact:
@@ -139,7 +140,7 @@ def _earlier_quality(strong: Sequence[Trace]) -> Fact:
 
 
 def _standard_step(quality: int, trace: Trace) -> int:
-    return int(standard_table(quality).flat[ZIGZAG[trace.index]])
+    return int(standard_table(quality).flat[ZIGZAG[trace.number]])
 
 
 def _other_grid(grid: Grid | None, of_jpeg: bool) -> Fact:

@@ -26,7 +26,8 @@ _NAMES = {
 }  # fmt: skip
 _APPLICATIONS = (
     (b'JFIF\0', 'JFIF'), (b'JFXX\0', 'JFXX'), (b'Exif\0', 'Exif'),
-    (b'http://ns.adobe.com/xap/1.0/\0', 'XMP'), (b'http://ns.adobe.com/xmp/extension/', 'XMP, more'),
+    (b'http://ns.adobe.com/xap/1.0/\0', 'XMP'),
+    (b'http://ns.adobe.com/xmp/extension/', 'XMP, more'),
     (b'ICC_PROFILE\0', 'ICC profile'), (LIST_OF_PICTURES, 'MPF'), (b'Photoshop 3.0\0', 'Photoshop'),
     (b'Adobe', 'Adobe'), (b'Ducky', 'Ducky'), (b'JP', 'JUMBF'),
 )  # fmt: skip
@@ -38,7 +39,8 @@ _MOST_MARKERS = 60
 def form_facts(structure: Structure, data: bytes) -> list[Fact]:
     """All of them, in the order in which they are read."""
     if len(structure.frame) < 6:
-        return [Fact('Process', 'unknown', 'the file has no header of a frame'), _markers(structure)]
+        unknown = Fact('Process', 'unknown', 'the file has no header of a frame')
+        return [unknown, _markers(structure)]
     height, width = (int.from_bytes(structure.frame[i : i + 2], 'big') for i in (1, 3))
     return [
         Fact('Process', _process(structure, data), f'{len(structure.scans)} scan(s)'),

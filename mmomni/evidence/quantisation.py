@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import JpegPresets
@@ -84,9 +85,10 @@ def _whose(tables: Sequence[np.ndarray]) -> str:
 
 @cache
 def _presets() -> dict[bytes, str]:
-    """Names by both tables. Pillow has those of Photoshop's presets; the other levels it has not."""
+    """Names by both tables, of those presets of Photoshop that Pillow has; not of all levels."""
     named: dict[bytes, list[str]] = {}
-    for name, preset in JpegPresets.presets.items():
+    presets: dict[str, dict[str, Any]] = JpegPresets.presets
+    for name, preset in presets.items():
         pair = [np.array(steps) for steps in preset['quantization'][:2]]
         key = b''.join(steps.astype('>u2').tobytes() for steps in pair)
         how, level = ('Save for Web', name[4:]) if name.startswith('web_') else ('Save As', name)

@@ -42,7 +42,7 @@ def saved_again(pixels, first, last, cut=(0, 0)):
     return encode(np.ascontiguousarray(once[cut[1] :, cut[0] :]), last)
 
 
-@pytest.mark.parametrize('quality', (50, 75, 90, 98))
+@pytest.mark.parametrize('quality', [50, 75, 90, 98])
 @pytest.mark.parametrize('seed', range(3))
 def test_a_picture_compressed_once_shows_no_earlier_compression(quality, seed):
     facts = told(encode(scene(seed), quality))
@@ -51,7 +51,7 @@ def test_a_picture_compressed_once_shows_no_earlier_compression(quality, seed):
     assert 'Earlier steps' not in facts
 
 
-@pytest.mark.parametrize(('first', 'last'), ((60, 85), (75, 90), (75, 95)))
+@pytest.mark.parametrize(('first', 'last'), [(60, 85), (75, 90), (75, 95)])
 def test_an_earlier_compression_on_the_same_grid_is_found_with_its_quality(first, last):
     facts = told(saved_again(scene(), first, last))
     assert facts[SAME].value == 'yes'
@@ -66,7 +66,7 @@ def test_the_same_quality_twice_leaves_no_trace_and_that_is_said():
     assert 'no proof' in fact.note
 
 
-@pytest.mark.parametrize('cut', ((3, 5), (0, 2), (4, 4)))
+@pytest.mark.parametrize('cut', [(3, 5), (0, 2), (4, 4)])
 def test_an_earlier_grid_of_a_cropped_jpeg_is_found_where_it_lies(cut):
     facts = told(saved_again(scene(side=160), 70, 95, cut))
     across, down = (-shift % 8 for shift in cut)
@@ -74,8 +74,8 @@ def test_an_earlier_grid_of_a_cropped_jpeg_is_found_where_it_lies(cut):
     assert 'confidence' in facts[OTHER].note
 
 
-@pytest.mark.parametrize('image_format', ('PNG', 'TIFF', 'BMP'))
-@pytest.mark.parametrize('cut', ((0, 0), (6, 1)))
+@pytest.mark.parametrize('image_format', ['PNG', 'TIFF', 'BMP'])
+@pytest.mark.parametrize('cut', [(0, 0), (6, 1)])
 def test_pixels_of_an_earlier_jpeg_show_its_grid_in_any_format(image_format, cut):
     once = decode(encode(scene(side=160), 75))[cut[1] :, cut[0] :]
     facts = told(written(np.ascontiguousarray(once), image_format))
@@ -90,7 +90,7 @@ def test_pixels_that_never_were_a_jpeg_show_no_grid():
     assert not section.pictures
 
 
-@pytest.mark.parametrize('side', (2, 8, 16, 40))
+@pytest.mark.parametrize('side', [2, 8, 16, 40])
 def test_of_a_small_picture_nothing_is_claimed(side):
     for data in (encode(scene(side=side), 75), written(scene(side=side), 'PNG')):
         facts = told(data)
@@ -103,7 +103,7 @@ def test_of_a_flat_picture_nothing_can_be_told():
     assert facts[SAME].value == facts[OTHER].value == 'cannot tell'
 
 
-@pytest.mark.parametrize('last', (85, 95))
+@pytest.mark.parametrize('last', [85, 95])
 def test_histograms_are_drawn_with_what_was_found(last):
     section = compression_section(saved_again(scene(), 60, last))
     picture = section.pictures[HISTOGRAMS]
@@ -114,7 +114,7 @@ def test_histograms_are_drawn_with_what_was_found(last):
     assert red[0] > 100 > red[1]
 
 
-@pytest.mark.parametrize('quality', (30, 75, 92))
+@pytest.mark.parametrize('quality', [30, 75, 92])
 @pytest.mark.parametrize('subsampling', SUBSAMPLING)
 def test_tables_and_form_of_a_standard_jpeg(quality, subsampling):
     facts = told(encode(scene(side=32), quality, subsampling))
@@ -127,7 +127,7 @@ def test_tables_and_form_of_a_standard_jpeg(quality, subsampling):
         assert facts[term].value == 'none', term
 
 
-@pytest.mark.parametrize('name', ('web_high', 'medium', 'maximum'))
+@pytest.mark.parametrize('name', ['web_high', 'medium', 'maximum'])
 def test_tables_of_photoshop_are_named(name):
     preset = JpegPresets.presets[name]['quantization']
     facts = told(written(scene(side=32), 'JPEG', qtables=preset))
@@ -205,19 +205,19 @@ def test_second_pictures_are_told():
     assert 'announces' in facts['Bytes behind the end'].note
 
 
-@pytest.mark.parametrize('data', (b'', b'\xff', b'\xff\xd8\xff', b'GIF89a', bytes(100), b'text'))
+@pytest.mark.parametrize('data', [b'', b'\xff', b'\xff\xd8\xff', b'GIF89a', bytes(100), b'text'])
 def test_what_is_no_image_ends_in_a_fact(data):
     assert any(fact.value in ('no', 'cannot tell') for fact in compression_section(data).facts)
 
 
-@pytest.mark.parametrize('make', (many_scans, lambda: png_that_says(60_000, 60_000)))
+@pytest.mark.parametrize('make', [many_scans, lambda: png_that_says(60_000, 60_000)])
 def test_files_that_cost_too_much_are_not_examined(make):
     (fact,) = compression_section(make()).facts
     assert fact.value == 'no'
     assert 'expected at most' in fact.note
 
 
-@pytest.mark.parametrize('progressive', (False, True))
+@pytest.mark.parametrize('progressive', [False, True])
 def test_broken_jpegs_end_in_facts(progressive):
     whole = written(scene(side=48), 'JPEG', quality=85, progressive=progressive)
     rng = np.random.default_rng(3)
@@ -230,7 +230,7 @@ def test_broken_jpegs_end_in_facts(progressive):
         assert sys.getsizeof(str(section.as_record())) < 100_000
 
 
-@pytest.mark.parametrize('value', (0, 255))
+@pytest.mark.parametrize('value', [0, 255])
 def test_steps_of_zero_or_of_the_largest_end_in_facts(value):
     data = encode(scene(side=64), 75)
     at = data.index(b'\xff\xdb') + 5
