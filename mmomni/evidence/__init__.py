@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 
+from .compression import compression_section
 from .credentials import credentials_section
 from .file import file_section
 from .metadata import metadata_section
@@ -10,7 +11,8 @@ from .sections import Fact, Section
 from .wording import reason_of
 
 __all__ = [
-    'Fact', 'Section', 'credentials_section', 'evidence_of', 'file_section', 'metadata_section',
+    'Fact', 'Section', 'compression_section', 'credentials_section', 'evidence_of', 'file_section',
+    'metadata_section',
 ]  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def evidence_of(
     return [
         _section('File', lambda: file_section(data, modified, notes)),
         _section('Metadata', lambda: metadata_section(picture, modified)),
-        # HERE: _section('JPEG', lambda: compression_section(picture)), from .compression
+        _section('Compression', lambda: compression_section(picture)),
         _section('Content Credentials', lambda: credentials_section(data)),
     ]
 

@@ -18,12 +18,12 @@ _KINDS = (
     (rb'MZ.{58}|\x7fELF', 'a program'),
 )
 _SAMSUNG = b'SEFT'
-_LIST_OF_PICTURES = b'MPF\0'
+LIST_OF_PICTURES = b'MPF\0'
 _NUMBER_OF_PICTURES = {
     '<': rb'\x01\xb0\x04\x00\x01\x00\x00\x00(....)',
     '>': rb'\xb0\x01\x00\x04\x00\x00\x00\x01(....)',
 }
-_MOST_PICTURES = 100
+MOST_PICTURES = 100
 _XMP = b'http://ns.adobe.com/xap/1.0/\0'
 _ANNOUNCED_VIDEO = re.compile(rb'MotionPhoto|MicroVideo')
 _ANNOUNCED_PICTURE = re.compile(rb'Item:Mime\s*=\s*["\']image/jpeg|<hdrgm:Version>|hdrgm:Version=')
@@ -50,12 +50,12 @@ def what_follows(data: bytes, structure: Structure) -> str:
 def _without_announced(tail: bytes, structure: Structure) -> bytes:
     pictures, video = 0, False
     for marker, content, _, _ in structure.segments:
-        if marker == b'\xe2' and content.startswith(_LIST_OF_PICTURES):
-            pictures = max(pictures, _listed_pictures(content[len(_LIST_OF_PICTURES) :]) - 1)
+        if marker == b'\xe2' and content.startswith(LIST_OF_PICTURES):
+            pictures = max(pictures, listed_pictures(content[len(LIST_OF_PICTURES) :]) - 1)
         elif marker == b'\xe1' and content.startswith(_XMP):
             video |= bool(_ANNOUNCED_VIDEO.search(content))
             pictures = max(pictures, len(_ANNOUNCED_PICTURE.findall(content)))
-    for _ in range(min(pictures, _MOST_PICTURES)):
+    for _ in range(min(pictures, MOST_PICTURES)):
         picture = tail.lstrip(_PADDING)
         end = structure_of(picture).end if picture.startswith(START) else -1
         if end < 0:
@@ -65,11 +65,11 @@ def _without_announced(tail: bytes, structure: Structure) -> bytes:
     return b'' if video and _kind(tail) == _VIDEO else tail
 
 
-def _listed_pictures(directory: bytes) -> int:
+def listed_pictures(directory: bytes) -> int:
     """How many pictures a list (MPF) has; where that cannot be read, as many as there may be."""
     order = '<' if directory.startswith(b'II') else '>'
     entry = re.search(_NUMBER_OF_PICTURES[order], directory, re.DOTALL)
-    return _MOST_PICTURES if entry is None else struct.unpack(f'{order}I', entry[1])[0]
+    return MOST_PICTURES if entry is None else struct.unpack(f'{order}I', entry[1])[0]
 
 
 def _kind(tail: bytes) -> str:

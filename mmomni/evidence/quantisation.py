@@ -1,0 +1,143 @@
+"""Quantisation tables of a JPEG in words: how coarse they are, and whose."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import JpegPresets
+
+from mmomni.jpeg.damage.scan_tables import scans_with_tables
+from mmomni.jpeg.damage.structure import Structure
+from mmomni.jpeg.opening import open_image
+from mmomni.jpeg.quality import estimate_quality, nearest_quality
+from mmomni.jpeg.stream import ZIGZAG
+
+from .sections import Fact
+
+_PHOTOSHOP_QUALITY = 0x0406
+_LOWEST_LEVEL = -4
+_DUCKY, _DUCKY_QUALITY = b'Ducky', 1
+_APP12 = b'\xec'
+_NAMES = ('Luma', 'Chroma')
+_STANDARD = "exactly libjpeg's table (IJG), which most programs and web sites use"
+_NOT_STANDARD = 'not standard: of a camera, a phone or a program with tables of its own'
+
+
+def tables_of(structure: Structure) -> list[np.ndarray]:
+    """The steps of each component, in the frame's order, row = vertical frequency; (8, 8) each.
+
+    Those in force where its first scan begins. Components without a table are left out.
+    """
+    slots = dict(zip(structure.frame[6::3], structure.frame[8::3], strict=True))
+    found: dict[int, np.ndarray] = {}
+    for scan, tables in scans_with_tables(structure):
+        for component in scan.components:
+            steps = tables.steps.get(slots.get(component, -1))
+            if component in slots and component not in found and steps is not None:
+                found[component] = _in_rows(steps)
+    return [found[component] for component in slots if component in found]
+
+
+def quality_facts(structure: Structure, data: bytes) -> list[Fact]:
+    """Quality of luma and chroma, whose the tables are, and what the file itself says of it."""
+    tables = tables_of(structure)
+    if not tables:
+        return [Fact('Quantisation tables', 'none that a decoder would use')]
+    facts = [
+        _quality_of(name, table, chroma)
+        for chroma, (name, table) in enumerate(zip(_NAMES, tables, strict=False))
+    ]
+    if len(tables) >= 3:
+        same = np.array_equal(tables[1], tables[2])
+        facts += [] if same else [Fact('Two chroma tables', 'they differ', 'rare')]
+    return [*facts, Fact('Whose tables', _whose(tables)), *_own_words(structure, data)]
+
+
+def _quality_of(name: str, table: np.ndarray, chroma: int) -> Fact:
+    exact = estimate_quality(table, chroma=bool(chroma))
+    if exact is not None:
+        return Fact(f'{name} quality', str(exact), f'{_STANDARD}; steps {_range_of(table)}')
+    # (some programs have the luma table for all components)
+    if chroma and (as_luma := estimate_quality(table)) is not None:
+        return Fact(f'{name} quality', str(as_luma), "libjpeg's table of luma, used for chroma")
+    about = nearest_quality(table, chroma=bool(chroma))
+    note = f"no table of libjpeg's; about as coarse as its quality {about}; steps"
+    return Fact(f'{name} quality', f'about {about}', f'{note} {_range_of(table)}')
+
+
+def _range_of(table: np.ndarray) -> str:
+    return f'{table.min()} to {table.max()}'
+
+
+def _whose(tables: Sequence[np.ndarray]) -> str:
+    chromas = [index > 0 for index in range(len(tables))]
+    if all(
+        estimate_quality(table, chroma=chroma) is not None
+        for table, chroma in zip(tables, chromas, strict=True)
+    ):
+        return 'libjpeg (IJG) or a program with the same'
+    names = _presets().get(b''.join(table.astype('>u2').tobytes() for table in tables[:2]))
+    if names is not None:
+        return f'Photoshop: {names}'
+    return _NOT_STANDARD
+
+
+@cache
+def _presets() -> dict[bytes, str]:
+    """Names by both tables, of those presets of Photoshop that Pillow has; not of all levels."""
+    named: dict[bytes, list[str]] = {}
+    presets: dict[str, dict[str, Any]] = JpegPresets.presets
+    for name, preset in presets.items():
+        pair = [np.array(steps) for steps in preset['quantization'][:2]]
+        key = b''.join(steps.astype('>u2').tobytes() for steps in pair)
+        how, level = ('Save for Web', name[4:]) if name.startswith('web_') else ('Save As', name)
+        named.setdefault(key, []).append(f"'{level.replace('_', ' ')}' of {how}")
+    return {key: ' or '.join(names) for key, names in named.items()}
+
+
+def _own_words(structure: Structure, data: bytes) -> list[Fact]:
+    """What Photoshop wrote on the level that it saved with. Other programs may have copied it."""
+    note = 'as written in the file; stays when another program saves it again and copies metadata'
+    said = [
+        f"Photoshop's Save for Web, quality {quality}"
+        for quality in map(_ducky_quality, _contents(structure, _APP12)) if quality is not None
+    ]  # fmt: skip
+    level = _photoshop_level(data)
+    said += [] if level is None else [f"Photoshop's Save As, level {level} of 12"]
+    return [Fact('Says that it was saved by', '; '.join(said) or 'nothing', note if said else '')]
+
+
+def _contents(structure: Structure, marker: bytes) -> list[bytes]:
+    return [each.content for each in structure.segments if each.marker == marker]
+
+
+def _ducky_quality(content: bytes) -> int | None:
+    if not content.startswith(_DUCKY):
+        return None
+    at = len(_DUCKY)
+    while at + 4 <= len(content):
+        tag, length = (int.from_bytes(content[i : i + 2], 'big') for i in (at, at + 2))
+        if tag == _DUCKY_QUALITY and length == 4:
+            quality = int.from_bytes(content[at + 4 : at + 8], 'big')
+            return quality if quality <= 100 else None
+        at += 4 + length
+    return None
+
+
+def _photoshop_level(data: bytes) -> int | None:
+    try:
+        with open_image(data) as image:
+            resource = image.info.get('photoshop', {}).get(_PHOTOSHOP_QUALITY)
+    except Exception:  # noqa: BLE001  (a broken file makes Pillow raise anything)
+        return None
+    if not isinstance(resource, bytes) or len(resource) < 6:
+        return None
+    level = int.from_bytes(resource[:2], 'big', signed=True) - _LOWEST_LEVEL
+    return level if 0 <= level <= 12 else None
+
+
+def _in_rows(steps: bytes) -> np.ndarray:
+    table = np.zeros(64, np.uint16)
+    table[list(ZIGZAG)] = np.frombuffer(steps, np.uint8 if len(steps) == 64 else '>u2')
+    return table.reshape(8, 8)
