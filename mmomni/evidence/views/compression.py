@@ -64,7 +64,7 @@ def jpeg_ghosts(
 
     It cannot see a part whose blocks of 8 x 8 are not those of the image (63 of 64 ways to paste),
     nor one that was always saved better than the whole was at last. Smooth parts tell nothing and
-    are mid-grey; their edges can look like ghosts.
+    are mid-grey; their edges, and what is overexposed, can look like ghosts.
 
     Args:
         image: RGB as stored, ``uint8`` (H, W, 3).
@@ -80,10 +80,7 @@ def jpeg_ghosts(
     if len(qualities) < 3 or list(qualities) != sorted(set(qualities)):
         raise ValueError(f'expected three ascending qualities or more, got {list(qualities)}')
     luma = cv2.cvtColor(checked(image), cv2.COLOR_RGB2GRAY)
-    changes = _changes(luma, qualities)
-    is_telling = changes.max(axis=0) - changes.min(axis=0) >= SMALLEST_RANGE
-    logs = np.log(np.maximum(changes, SMALLEST_CHANGE))
-    dips = (logs[:-2] + logs[2:]) / 2 - logs[1:-1]
+    dips, is_telling = _dips(_changes(luma, qualities))
     separations = [_separation(cv2.blur(dip, (5, 5))[is_telling]) for dip in dips]
     best = int(np.argmax(separations))
     grey = np.where(is_telling, 255 * (1 - cv2.blur(dips[best], (3, 3)).clip(0, 1)), 128)
@@ -121,6 +118,17 @@ def _changes(luma: np.ndarray, qualities: Sequence[int]) -> np.ndarray:
     return changes
 
 
+def _dips(changes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much less blocks change at each inner quality than at its neighbours.
+
+    Returns:
+        Logarithm of the factor, ``float32`` (Q - 2, h, w); which blocks tell it, ``bool`` (h, w).
+    """
+    logs = np.log(np.maximum(changes, SMALLEST_CHANGE))
+    is_telling = changes.max(axis=0) - changes.min(axis=0) >= SMALLEST_RANGE
+    return (logs[:-2] + logs[2:]) / 2 - logs[1:-1], is_telling
+
+
 def _separation(dips: np.ndarray) -> float:
     """Variance between the parts into which Otsu's threshold divides values, (N,), of 0 to 1."""
     if not dips.size:
@@ -133,11 +141,10 @@ def _separation(dips: np.ndarray) -> float:
 
 def _saved(pixels: np.ndarray, quality: int) -> np.ndarray:
     """Colour or grey pixels as they are after a save."""
-    # It does not matter which channel is called red: the tables of a JPEG know luma and chroma.
     data = np.frombuffer(encode(pixels, quality), np.uint8)
-    if pixels.ndim == 2:
-        return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    saved = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if pixels.ndim == 2 else cv2.IMREAD_COLOR)
+    assert saved is not None  # it was written just now
+    return saved if pixels.ndim == 2 else cv2.cvtColor(saved, cv2.COLOR_BGR2RGB)
 
 
 def _tiles(pixels: np.ndarray) -> Iterator[tuple[slice, slice]]:

@@ -56,7 +56,10 @@ def find_copies(grey: np.ndarray) -> tuple[list[Copy], float]:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     if min(grey.shape) < 16:  # SIFT's pyramid has no place in it
         return [], scale
-    sift = cv2.SIFT_create(nfeatures=MOST_KEYPOINTS, contrastThreshold=SMALLEST_CONTRAST)
+    # (the stubs of OpenCV lack it)
+    sift = cv2.SIFT_create(  # type: ignore[attr-defined]
+        nfeatures=MOST_KEYPOINTS, contrastThreshold=SMALLEST_CONTRAST
+    )
     keypoints, descriptors = sift.detectAndCompute(grey, None)
     if len(keypoints) < LEAST_MATCHES:
         return [], scale
@@ -112,7 +115,7 @@ def _far_more_like(likeness: np.ndarray, start: int) -> tuple[np.ndarray, np.nda
 
 def _consistent(pairs: _Pairs) -> list[Copy]:
     """Pairs of which many are explained by one shift, turn and scale; the largest group first."""
-    copies = []
+    copies: list[Copy] = []
     votes = _votes(pairs)
     is_left = np.ones(len(pairs.source), bool)
     while len(copies) < MOST_COPIES and is_left.sum() >= LEAST_MATCHES:
