@@ -26,7 +26,6 @@ from mmomni.reporting.predictions import report_file
 from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
-
 Answer = dict[str, Any]
 
 

@@ -18,6 +18,7 @@ from mmomni.evidence.views import (
     matching,
     noise_residual,
 )
+from mmomni.evidence.views.drawing import turned
 from mmomni.evidence.views.matching import find_copies
 from mmomni.jpeg import decode, encode
 
@@ -104,6 +105,18 @@ def test_no_network_is_loaded():
     assert answer.stdout.strip() == 'False'
 
 
+@pytest.mark.parametrize(('width', 'is_written'), [(60, False), (160, True), (2000, True)])
+def test_words_are_written_where_they_can_be_read(width, is_written):
+    grey = np.full((120, width, 3), 128, np.uint8)
+    before = grey.copy()
+    picture = turned(grey, 1, 'copy-move: none found')
+    is_letter = (picture > 200).all(axis=2)
+    assert is_letter.any() == is_written
+    assert not is_letter[60:].any()
+    if not is_written:
+        assert np.array_equal(picture, before)
+
+
 # ---- what a save changes ----------------------------------------------------------------------
 
 
@@ -165,7 +178,7 @@ def test_a_part_with_a_history_stands_out_at_the_quality_of_the_whole(texture):
 
 def test_without_a_ghost_none_stands_out(texture, words):
     assert jpeg_ghosts(texture()).mean() > 200
-    assert words == ['JPEG ghosts: none stands out from 50 to 95']
+    assert words == ['JPEG ghosts: none at 50 to 95']
 
 
 @pytest.mark.parametrize('qualities', [(), (70, 80), (80, 70, 90), (70, 70, 80)])

@@ -87,7 +87,7 @@ def jpeg_ghosts(
     whole = grey.astype(np.uint8).repeat(BLOCK, 0).repeat(BLOCK, 1)
     picture = cv2.cvtColor(whole[: len(luma), : luma.shape[1]], cv2.COLOR_GRAY2RGB)
     if separations[best] < LEAST_SEPARATION:
-        text = f'JPEG ghosts: none stands out from {qualities[1]} to {qualities[-2]}'
+        text = f'JPEG ghosts: none at {qualities[1]} to {qualities[-2]}'
     else:
         text = f'JPEG ghosts at quality {qualities[best + 1]}'
     return turned(picture, orientation, text)
