@@ -261,8 +261,8 @@ def test_a_large_image_is_searched_smaller_and_its_copies_lie_in_place(copied, m
     [
         ([], 1, 'copy-move: none found'),
         ([], 0.354, 'copy-move: none found (searched at 35 %)'),
-        ([9], 1, 'copy-move: 1 place, 9 matches'),
-        ([9, 8], 0.5, 'copy-move: 2 places, 17 matches (searched at 50 %)'),
+        ([9], 1, 'copy-move: 1 pair of places, 9 matches'),
+        ([9, 8], 0.5, 'copy-move: 2 pairs of places, 17 matches (searched at 50 %)'),
     ],
 )
 def test_the_words_on_the_picture(copies, scale, words):

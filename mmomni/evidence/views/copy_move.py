@@ -44,8 +44,8 @@ def _words(copies: list[Copy], scale: float) -> str:
     if not copies:
         return f'copy-move: none found{searched}'
     matches = sum(len(copy.source) for copy in copies)
-    several = '1 place' if len(copies) == 1 else f'{len(copies)} places'
-    return f'copy-move: {several}, {matches} matches{searched}'
+    several = '1 pair' if len(copies) == 1 else f'{len(copies)} pairs'
+    return f'copy-move: {several} of places, {matches} matches{searched}'
 
 
 def _draw(
