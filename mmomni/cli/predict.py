@@ -1,5 +1,6 @@
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 FORMATS = ('png', 'npz', 'json')
+VIEWS = ('ela', 'noise', 'ghosts', 'copy-move')
+ALL_VIEWS = 'all'
 BAD_FILES = 3
 """Exit status."""
 
@@ -35,15 +38,7 @@ def add_parser(commands: Commands) -> None:
         'standard input; of TIFF and PDF all pages',
     )  # fmt: skip
     add_model_options(parser)
-    parser.add_argument(
-        '--out', type=Path, default=Path('predictions'), metavar='OUT',
-        help='a new folder, or one to go on with (default: %(default)s, in the current folder)',
-    )  # fmt: skip
-    parser.add_argument(
-        '--format', type=_formats, default=('png', 'json'), metavar='LIST',
-        help='png: mask, heat map and overlay of each image; npz: its probabilities; json: '
-        'predictions.jsonl, which is always written (default: png,json)',
-    )  # fmt: skip
+    _add_outputs(parser)
     parser.add_argument(
         '--batch-size', type=checked(int, lambda n: n >= 1, '1 or more'), default=1, metavar='N',
         help='images of equal size among N consecutive ones pass together (default: %(default)s)',
@@ -58,6 +53,24 @@ def add_parser(commands: Commands) -> None:
     )
 
 
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """What is written, and where."""
+    parser.add_argument(
+        '--out', type=Path, default=Path('predictions'), metavar='OUT',
+        help='a new folder, or one to go on with (default: %(default)s, in the current folder)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--format', type=_formats, default=('png', 'json'), metavar='LIST',
+        help='png: mask, heat map and overlay of each image; npz: its probabilities; json: '
+        'predictions.jsonl, which is always written (default: png,json)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--views', type=_view, nargs='+', default=(), metavar='VIEW',
+        help='second opinions without a network, one picture of each image each: ela (error '
+        'levels), noise, ghosts (of JPEG), copy-move, or all; behind the inputs (default: none)',
+    )  # fmt: skip
+
+
 def _formats(text: str) -> tuple[str, ...]:
     formats = tuple(text.split(','))
     if not set(formats) <= set(FORMATS):
@@ -65,6 +78,19 @@ def _formats(text: str) -> tuple[str, ...]:
             f'expected some of {",".join(FORMATS)}, separated by commas, got {text!r}'
         )
     return formats
+
+
+def _view(text: str) -> str:
+    if text not in (*VIEWS, ALL_VIEWS):
+        raise argparse.ArgumentTypeError(
+            f'expected some of {" ".join(VIEWS)}, or {ALL_VIEWS}, got {text!r}; inputs stand '
+            'before --views, or behind another option'
+        )
+    return text
+
+
+def _views(args: argparse.Namespace) -> Sequence[str]:
+    return VIEWS if ALL_VIEWS in args.views else args.views
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -84,7 +110,7 @@ def _run(args: argparse.Namespace) -> int:
     stream = partial(
         inferencer.stream, threshold=settings['threshold'], pooling=settings['pooling']
     )
-    with PredictionFolder(args.out, settings, args.format, limit) as folder:
+    with PredictionFolder(args.out, settings, args.format, limit, _views(args)) as folder:
         stop: StoppedError | None = None
         try:
             summary = write_predictions(

@@ -13,9 +13,9 @@ from mmomni.jpeg.quality import standard_table
 from mmomni.jpeg.stream import START, ZIGZAG
 from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format
 
-from .dct_blocks import central, pixels_of
 from .coefficient_plot import draw_histograms
 from .coefficients import FALSE_ALARMS, LEAST_STRONG, MISSED, Trace, is_double, traces_of
+from .dct_blocks import central, pixels_of
 from .grid import FALSE_GRIDS, LEAST_RATIO, MISSED_GRIDS, Grid, strongest_grid
 from .jpeg_form import form_facts
 from .quantisation import quality_facts

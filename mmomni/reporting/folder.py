@@ -46,6 +46,7 @@ class PredictionFolder(Predictions):
         settings: As the other arguments: see :class:`~mmomni.reporting.predictions.Predictions`.
         formats: Likewise.
         image_threshold: Likewise.
+        views: Likewise.
 
     Attributes:
         records: The lines of ``predictions.jsonl``, by the key of the image.
@@ -64,8 +65,9 @@ class PredictionFolder(Predictions):
         settings: Mapping[str, Any],
         formats: Collection[str],
         image_threshold: ImageThreshold | None = None,
+        views: Collection[str] = (),
     ) -> None:
-        super().__init__(settings, formats, image_threshold)
+        super().__init__(settings, formats, image_threshold, views)
         self.root = Path(os.path.realpath(root))
         self.damaged: dict[str, str] = {}
         self.root.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,7 @@ class PredictionFolder(Predictions):
             )
         before = self._settings_before()
         before.setdefault('precision', 'fp32')  # earlier versions knew no other
+        before.setdefault('views', [])  # nor these
         if (version := before.pop('mmomni', None)) != __version__:
             logger.warning('going on with %s with a run of %s', __version__, version)
         for name, value in json.loads(json.dumps(self.settings)).items():

@@ -8,11 +8,13 @@ import numpy as np
 from PIL import Image
 
 from mmomni.apis.results import Prediction, draw_overlay
+from mmomni.evidence.views import VIEWS
 from mmomni.jpeg import encode
 from mmomni.jpeg.orientation import upright
 from mmomni.visualization import heat_levels, heat_map, heat_palette
 
 OVERLAY_QUALITY = 90
+SECOND_OPINION_QUALITY = 90
 VIEW_SIDE = 1024
 VIEW_QUALITY = 80
 THUMBNAIL_SIDE = 96
@@ -37,6 +39,12 @@ def overlay_jpeg(prediction: Prediction) -> bytes:
     """The image with its regions outlined and numbered, upright."""
     bgr = draw_overlay(prediction)[..., ::-1]
     return encode(bgr, OVERLAY_QUALITY, name=prediction.source, channel_order='bgr')
+
+
+def view_jpeg(prediction: Prediction, view: str) -> bytes:
+    """One of :data:`~mmomni.evidence.views.VIEWS` of the image, upright."""
+    picture = VIEWS[view].function(prediction.image, orientation=prediction.orientation)
+    return encode(picture, SECOND_OPINION_QUALITY, name=prediction.source)
 
 
 def probability_npz(prediction: Prediction) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmomni.apis.results import Prediction
 from mmomni.evidence import Section
+from mmomni.evidence.views import VIEWS
 
 from . import pictures
 from .account import Account
@@ -16,6 +17,7 @@ from .verdict import ImageThreshold
 
 FORMATS = ('png', 'npz', 'json')
 REPORT_FILES = 'report_files'
+VIEW_FILES = 'views'
 
 
 class Predictions(ABC):
@@ -27,6 +29,7 @@ class Predictions(ABC):
         formats: ``'png'``: mask, heat map and overlay; ``'npz'``: the probability; ``'json'``: no
             file more than there is anyway.
         image_threshold: For the verdict; ``None``: there is none.
+        views: Which of :data:`~mmomni.evidence.views.VIEWS` are drawn of each image.
 
     Attributes:
         records: What is known of each image, by its key, which is its path where it is the only
@@ -40,11 +43,17 @@ class Predictions(ABC):
         settings: Mapping[str, Any],
         formats: Collection[str],
         image_threshold: ImageThreshold | None = None,
+        views: Collection[str] = (),
     ) -> None:
+        if not set(views) <= set(VIEWS):
+            raise ValueError(f'expected views among {", ".join(VIEWS)}, got {list(views)}')
         self.formats = formats
         self.image_threshold = image_threshold
+        self.views = [name for name in VIEWS if name in views]
         limit = None if image_threshold is None else image_threshold.as_setting()
-        self.settings = dict(settings, formats=sorted(formats), image_threshold=limit)
+        self.settings = dict(
+            settings, formats=sorted(formats), image_threshold=limit, views=self.views
+        )
         self.records: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, dict[str, Any]] = {}
         self.account: Account | None = None
@@ -89,6 +98,10 @@ class Predictions(ABC):
             sizes[output] = len(content)
         told, sizes_of_evidence = self._write_evidence(name, evidence, prediction.orientation)
         sizes.update(sizes_of_evidence)
+        for view in self.views:
+            content = pictures.view_jpeg(prediction, view)
+            self._write(view_file(view, name), content)
+            sizes[view_file(view, name)] = len(content)
         record = dict(
             make_record(prediction, name, self.image_threshold),
             evidence=told,
@@ -98,6 +111,7 @@ class Predictions(ABC):
             **state._asdict(),
             sha256=sha256,
             files=files,
+            views=[_view_record(view, name) for view in self.views],
             output_bytes=sizes,
         )
         self._keep(file, record)
@@ -140,8 +154,9 @@ class PredictionsInMemory(Predictions):
         settings: Mapping[str, Any],
         formats: Collection[str] = ('json',),
         image_threshold: ImageThreshold | None = None,
+        views: Collection[str] = (),
     ) -> None:
-        super().__init__(settings, formats, image_threshold)
+        super().__init__(settings, formats, image_threshold, views)
         self.contents: dict[str, bytes] = {}
 
     def read(self, file: str) -> bytes | None:
@@ -159,12 +174,28 @@ def report_file(folder: str, name: str) -> str:
     return f'{REPORT_FILES}/{folder}/{name}.jpg'
 
 
-def files_of(record: Mapping[str, Any]) -> Iterator[str]:
-    """All files that belong to an image, by their relative paths."""
+def view_file(view: str, name: str) -> str:
+    """The picture of a view, relative to the results."""
+    return f'{VIEW_FILES}/{view}/{name}.jpg'
+
+
+def _view_record(view: str, name: str) -> dict[str, str]:
+    """What pages tell of it."""
+    _, title, explanation = VIEWS[view]
+    return dict(name=view, title=title, explanation=explanation, file=view_file(view, name))
+
+
+def files_of(record: Mapping[str, Any]) -> Iterator[Any]:
+    """All files that belong to an image, by their relative paths.
+
+    Of a record that was read, they may be anything.
+    """
     yield from record['files'].values()
     for folder in ('images', 'heat_maps', 'thumbnails'):
         yield report_file(folder, record['name'])
     yield from (picture.get('file', '') for picture in pictures_of_evidence(record))
+    for view in record.get('views') or ():
+        yield view.get('file') if isinstance(view, Mapping) else view
 
 
 def pictures_of_evidence(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,9 @@ EVIDENCE_KEYS: dict[str, Any] = dict(evidence=(list, NoneType))
 SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
 """How many bytes were written into each output, by its path; lines of earlier versions lack it."""
 
+VIEW_KEYS: dict[str, Any] = dict(views=(list, NoneType))
+"""Pictures of ``--views``, with ``file``; lines of earlier versions lack it."""
+
 
 class FileState(NamedTuple):
     """What tells that a file is the one that was predicted."""

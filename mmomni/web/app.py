@@ -30,6 +30,7 @@ from mmomni.jpeg import ImageReadError
 from mmomni.utils.templates import asset, render
 
 from .clients import POLL_SECONDS, is_connected
+from .queries import file_name, what_of_it
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -50,7 +51,6 @@ HEADERS = {
     'Referrer-Policy': 'no-referrer',
     'Cache-Control': 'no-store',
 }
-LONGEST_NAME = 255
 RETRY_SECONDS = 30
 
 logger = logging.getLogger(__name__)
@@ -66,14 +66,16 @@ class Page:
                                  ``loading``: whether they wait for the model; JSON
     ``POST /examine?name=NAME``  the file's bytes, unpacked and unchanged, as
                                  ``application/octet-stream``; the answer of ``examine`` as JSON;
-                                 with ``&picture=2`` of another picture of the file
+                                 with ``&picture=2`` of another picture of the file, with
+                                 ``&views=1`` with all views
     ===========================  ==================================================================
 
     Whatever goes wrong is answered as JSON, ``{"error": reason}``, with a status of 4xx or 5xx.
 
     Args:
-        examine: (bytes of a file, its name, which of its pictures) to what the page shows, or to
-            that as JSON; the last only where it is asked for. Called for one image at a time.
+        examine: (bytes of a file, its name, which of its pictures, whether with views) to what the
+            page shows, or to that as JSON; the last two only where they are asked for. Called for
+            one image at a time.
             Raises ``ImageReadError`` for a file that cannot be used.
         about: Shown on the page.
         max_upload: Bytes; more are refused before they are read.
@@ -161,10 +163,10 @@ class Page:
     def _examine(self, request: Request) -> Mapping[str, Any] | bytes:
         if request.mimetype != UPLOAD_TYPE:
             raise UnsupportedMediaType(f'expected {UPLOAD_TYPE}, got {request.mimetype!r}')
-        which = _number_of_picture(request)
+        which = what_of_it(request)
         with self._place():
             upload = [self._read(request)]
-            name = _file_name(request.args.get('name', ''))
+            name = file_name(request.args.get('name', ''))
             return self._in_turn(upload, name, which, partial(is_connected, request.environ))
 
     @contextmanager
@@ -261,22 +263,6 @@ def _netloc(origin: str) -> str | None:
         return urlsplit(origin).netloc.lower() or None
     except ValueError:
         return None
-
-
-def _file_name(name: str) -> str:
-    """The last part of a path of any system; what is shown of an upload."""
-    last = name.replace('\\', '/').rstrip('/').rpartition('/')[2]
-    return 'image' if last in ('', '.', '..') else last[:LONGEST_NAME]
-
-
-def _number_of_picture(request: Request) -> list[int]:
-    """None, or one."""
-    text = request.args.get('picture')
-    if text is None:
-        return []
-    if not re.fullmatch(r'[1-9][0-9]{0,5}', text):
-        raise BadRequest(f'expected picture=NUMBER, from 1, got {text[:LONGEST_NAME]!r}')
-    return [int(text)]
 
 
 def _check_method(request: Request, *allowed: str) -> None:

@@ -10,6 +10,7 @@ import cv2
 from mmomni.apis import Failure, ManipulationInferencer, Prediction
 from mmomni.apis.inputs import Source, pictures_as_sources
 from mmomni.apis.samples import Sample
+from mmomni.evidence.views import VIEWS
 from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.luma import MAX_COEFFICIENT
 from mmomni.jpeg.orientation import upright, upright_box
@@ -26,6 +27,8 @@ from mmomni.reporting.predictions import pictures_of_evidence, report_file
 from mmomni.reporting.record import FileState
 from mmomni.utils.templates import printable
 
+Answer = dict[str, Any]
+
 
 @dataclass(frozen=True, eq=False)
 class Examiner:
@@ -39,18 +42,18 @@ class Examiner:
     settings: Mapping[str, Any]
     image_threshold: ImageThreshold | None
 
-    def __call__(self, data: bytes, name: str, picture: int = 1) -> dict[str, Any]:
+    def __call__(self, data: bytes, name: str, picture: int = 1, views: bool = False) -> Answer:
         """Examine the bytes of a file, from which the coefficients are read.
 
         Its name, whatever it may hold, is only shown and, made harmless, used for what is saved.
-        Of a file of several pictures one is examined, counted from 1.
+        Of a file of several pictures one is examined, counted from 1; ``views`` take some seconds.
 
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
             reaches), ``image_threshold``, ``pictures`` (names of all in the file, none if it is
-            one) and ``files``: by kind ``name``, ``type`` and ``base64``. Of ``evidence`` the
-            pictures are among these, and named by their kind.
+            one) and ``files``: by kind ``name``, ``type`` and ``base64``. ``file`` of each of its
+            ``views``, and of the pictures of its ``evidence``, is such a kind.
 
         Raises:
             ImageReadError: The file cannot be used.
@@ -60,7 +63,7 @@ class Examiner:
         sample, prediction = self._predict(source)
         file = ImageFile(Path(name), PurePath(name), source.picture)
         safe_name = assign_names([file], {})[file.key]
-        record, report, view, shown = self._report(file, safe_name, data, prediction)
+        record, files = self._report(file, safe_name, data, prediction, views)
         shape, orientation = prediction.mask.shape, prediction.orientation
         height, width = shape if orientation < 5 else shape[::-1]
         return dict(
@@ -72,13 +75,11 @@ class Examiner:
             pictures=[each.picture.name for each in sources if each.picture],
             image_threshold=self.image_threshold and self.image_threshold.as_setting(),
             files=dict(
-                report=_file(f'{safe_name}_report.html', 'text/html', report),
+                files,
                 mask=_file(f'{safe_name}_mask.png', 'image/png', mask_png(prediction)),
                 heat_map=_file(f'{safe_name}_heat-map.png', 'image/png', heat_map_png(prediction)),
                 overlay=_file(f'{safe_name}_regions.jpg', 'image/jpeg', overlay_jpeg(prediction)),
                 dct=_file(f'{safe_name}_dct.png', 'image/png', _dct_png(sample)),
-                view=_file(f'{safe_name}_view.jpg', 'image/jpeg', view),
-                **shown,
             ),
         )
 
@@ -94,19 +95,26 @@ class Examiner:
         return sample, result
 
     def _report(
-        self, file: ImageFile, name: str, data: bytes, prediction: Prediction
-    ) -> tuple[dict[str, Any], bytes, bytes, dict[str, dict[str, str]]]:
-        """Record, ``report.html``, its picture and files of the evidence, only in memory."""
+        self, file: ImageFile, name: str, data: bytes, prediction: Prediction, views: bool
+    ) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+        """Record, and as files ``report.html`` and all of its pictures; all only in memory."""
         # No pictures beside the report, which would have links to them.
-        results = PredictionsInMemory(self.settings, ('json',), self.image_threshold)
+        results = PredictionsInMemory(
+            self.settings, ('json',), self.image_threshold, VIEWS if views else ()
+        )
         state = FileState(len(data), mtime_ns=0)
         evidence = evidence_in(data, file.picture, prediction)
         results.add(file, name, state, sha256(data).hexdigest(), prediction, evidence)
         record = results.records[str(file.key)]
         del record['output_bytes']  # those of a folder
         report = ''.join(report_page(results)).encode()
-        shown = _name_by_kind(record, name, results.contents)
-        return record, report, results.contents[report_file('images', name)], shown
+        view = results.contents[report_file('images', name)]
+        return record, dict(
+            _views(record, name, results.contents),
+            **_name_by_kind(record, name, results.contents),
+            report=_file(f'{name}_report.html', 'text/html', report),
+            view=_file(f'{name}_view.jpg', 'image/jpeg', view),
+        )
 
 
 def _name_by_kind(
@@ -125,6 +133,19 @@ def _chosen(sources: list[Source], number: int, name: str) -> Source:
     if not 0 < number <= len(sources):
         raise ImageReadError(f'{name}: expected a picture from 1 to {len(sources)}, got {number}')
     return sources[number - 1]
+
+
+def _views(
+    record: dict[str, Any], name: str, contents: Mapping[str, bytes]
+) -> dict[str, dict[str, str]]:
+    """The pictures of the record's views, by what each of these then has as its ``file``."""
+    files = {}
+    for view in record['views']:
+        kind = f'view_{view["name"]}'
+        content = contents[view['file']]
+        files[kind] = _file(f'{name}_{view["name"]}.jpg', 'image/jpeg', content)
+        view['file'] = kind
+    return files
 
 
 def _upright_boxes(

@@ -59,7 +59,8 @@ class ExaminerProcess:
 
     Args:
         build: Called in the process: loads the model and returns what examines, which is called
-            with (bytes of a file, its name, which of its pictures). Sent by ``pickle``.
+            with (bytes of a file, its name, which of its pictures, whether with views). Sent by
+            ``pickle``.
         timeout: Seconds for one image.
     """
 

@@ -15,7 +15,7 @@ from PIL import Image
 from mmomni.apis import ManipulationInferencer
 from mmomni.checkpoints import publish
 from mmomni.cli import main
-from mmomni.cli.predict import _count
+from mmomni.cli.predict import VIEWS, _count
 from mmomni.registry import MODELS
 from mmomni.utils.files import file_sha256
 
@@ -135,6 +135,31 @@ def test_pixel_threshold_and_formats(predict, tmp_path):
     line = lines(tmp_path)['a.jpg']
     assert line['tampered_share'] == 1.0
     assert list(line['files']) == ['probability']
+
+
+@pytest.mark.parametrize(
+    ('asked', 'drawn'),
+    [(['noise'], ['noise']), (['noise', 'ela'], ['ela', 'noise']), (['all'], VIEWS)],
+)
+def test_views(predict, tmp_path, asked, drawn):
+    assert predict('--views', *asked) == 0
+    for line in lines(tmp_path).values():
+        assert [view['name'] for view in line['views']] == list(drawn)
+        assert all((tmp_path / 'out' / view['file']).is_file() for view in line['views'])
+
+
+def test_other_views_are_no_silent_reuse(predict, capsys):
+    assert predict() == 0
+    assert predict('--views', 'noise') == 1
+    assert "holds results with views [], got ['noise']" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('wrong', ['lea', 'photos/', 'ela,noise'])
+def test_a_view_that_nobody_knows_is_named(predict, capsys, wrong):
+    with pytest.raises(SystemExit) as error:
+        predict('--views', 'ela', wrong)
+    assert error.value.code == 2
+    assert f"got '{wrong}'; inputs stand before --views" in capsys.readouterr().err
 
 
 def test_another_threshold_is_no_silent_reuse(predict, capsys):

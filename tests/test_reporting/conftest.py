@@ -37,11 +37,11 @@ def photos(tmp_path, save):
 def run(tmp_path, predictor):
     """Predict inputs into ``out``; gives the summary and the closed folder."""
 
-    def run(*inputs, formats=('png', 'json'), limit=None, report=False, **settings):
+    def run(*inputs, formats=('png', 'json'), limit=None, report=False, views=(), **settings):
         files = survey_inputs([str(path) for path in inputs], tmp_path / 'out').files
         predictor.seen.clear()
         settings = {**SETTINGS, **settings}
-        with PredictionFolder(tmp_path / 'out', settings, formats, limit) as folder:
+        with PredictionFolder(tmp_path / 'out', settings, formats, limit, views) as folder:
             summary = write_predictions(folder, files, predictor, lambda done, total: None)
             if report:
                 write_report(folder)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from predicting import SETTINGS, predict_one
 
+from mmomni.evidence.views import VIEWS
 from mmomni.reporting import (
     ImageFile,
     ImageThreshold,
@@ -26,6 +27,7 @@ from mmomni.reporting.record import (
     PICTURE_KEYS,
     RECORD_KEYS,
     SIZE_KEYS,
+    VIEW_KEYS,
     FileState,
 )
 
@@ -280,6 +282,7 @@ def test_results_of_other_inputs_stay(photos, tmp_path, run):
         (dict(threshold=0.4), 'threshold'),
         (dict(checkpoint_sha256='cd' * 32), 'checkpoint_sha256'),
         (dict(formats=('json',)), 'formats'),
+        (dict(views=('noise',)), 'views'),
         (dict(limit=ImageThreshold(0.5, 'max', 0.1)), 'image_threshold'),
     ],
 )
@@ -289,6 +292,57 @@ def test_results_of_other_settings_are_refused(photos, tmp_path, run, changed, n
     with pytest.raises(ValueError, match=f'results with {name} .*--out'):
         run(photos, **changed)
     assert (tmp_path / 'out/predictions.jsonl').read_bytes() == before
+
+
+def test_views_are_written_beside_the_heat_map(photos, tmp_path, run, predictor):
+    predictor.orientation = 6
+    run(photos / 'sub', formats=('json',), views=['copy-move', 'ela'])
+    (line,) = lines(tmp_path / 'out')
+    assert [view['name'] for view in line['views']] == ['ela', 'copy-move']  # as they are listed
+    assert [view['file'] for view in line['views']] == ['views/ela/a.jpg', 'views/copy-move/a.jpg']
+    for view in line['views']:
+        path = tmp_path / 'out' / view['file']
+        with Image.open(path) as picture:
+            assert picture.size == (48, 64)  # upright
+        assert (view['title'], view['explanation']) == VIEWS[view['name']][1:]
+        assert line['output_bytes'][view['file']] == path.stat().st_size
+    settings = json.loads((tmp_path / 'out/settings.json').read_text())
+    assert settings['views'] == ['ela', 'copy-move']
+    assert run(photos / 'sub', formats=('json',), views=['ela', 'copy-move'])[0] == (0, 1, {})
+
+
+def test_a_view_that_is_gone_is_drawn_again(photos, tmp_path, run, caplog):
+    run(photos, views=['noise'])
+    (tmp_path / 'out/views/noise/a.jpg').unlink()
+    assert run(photos, views=['noise'])[0] == (1, 2, {})
+    assert 'views/noise/a.jpg is gone' in caplog.text
+    assert (tmp_path / 'out/views/noise/a.jpg').is_file()
+
+
+def test_views_of_a_changed_file_are_replaced(photos, tmp_path, run, save):
+    run(photos, views=['noise'])
+    before = (tmp_path / 'out/views/noise/a.jpg').read_bytes()
+    save(photos / 'a.png', box=(1, 1, 60, 40))
+    assert run(photos, views=['noise'])[0] == (1, 2, {})
+    assert (tmp_path / 'out/views/noise/a.jpg').read_bytes() != before
+
+
+def test_a_view_that_nobody_knows_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"expected views among ela, .*, got \['lea'\]"):
+        PredictionFolder(tmp_path / 'out', {}, (), views=['lea'])
+    assert not (tmp_path / 'out').exists()
+
+
+def test_results_of_a_version_without_views_are_gone_on_with(photos, tmp_path, run):
+    run(photos)
+    settings = tmp_path / 'out/settings.json'
+    before = json.loads(settings.read_text())
+    del before['views']
+    settings.write_text(json.dumps(before))
+    text = (tmp_path / 'out/predictions.jsonl').read_text()
+    (tmp_path / 'out/predictions.jsonl').write_text(text.replace('"views": [], ', ''))
+    assert '"views"' not in (tmp_path / 'out/predictions.jsonl').read_text()
+    assert run(photos)[0] == (0, 3, {})
 
 
 def test_a_checkpoint_may_be_moved(photos, run):
@@ -349,6 +403,11 @@ def rewrite(tmp_path, **changes):
         dict(files=dict(mask='masks/../../victim.jpg')),
         dict(files=dict(mask='{tmp_path}/victim.jpg')),
         dict(files=dict(mask='link/victim.jpg')),
+        dict(views=[dict(file='../victim.jpg')]),
+        dict(views=[dict(file='link/victim.jpg')]),
+        dict(views=[dict(name='ela')]),
+        dict(views=['../victim.jpg']),
+        dict(views=[1]),
         dict(files=dict(mask='')),
         dict(files=dict(mask=1)),
         dict(files=dict(mask='a\0')),
@@ -397,7 +456,7 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
     assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
-        frozenset(RECORD_KEYS | PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS)
+        frozenset(RECORD_KEYS | PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS | VIEW_KEYS)
     }
 
 

@@ -293,6 +293,29 @@ def test_which_picture_of_the_file_is_asked_for():
     assert asked == [(b'x', 'a.tif'), (b'x', 'a.tif', 7)]
 
 
+@pytest.mark.parametrize(
+    ('query', 'expected'),
+    [(dict(views=0), ()), (dict(views=1), (1, True)), (dict(views=1, picture=7), (7, True))],
+)
+def test_views_are_drawn_only_where_they_are_asked_for(query, expected):
+    asked = []
+    client = Client(Page(lambda *args: asked.append(args) or {}, {}, LIMIT))
+    query = dict(name='a.jpg', **query)
+    assert client.post(
+        '/examine', query_string=query, data=b'x', content_type=UPLOAD
+    ).status_code == 200  # fmt: skip
+    assert asked == [(b'x', 'a.jpg', *expected)]
+
+
+@pytest.mark.parametrize('text', ['', 'ela', '2', 'true'])
+def test_views_that_are_no_yes_or_no_are_refused(text):
+    client = Client(Page(lambda *args: {}, {}, LIMIT))
+    query = dict(name='a', views=text)
+    response = client.post('/examine', query_string=query, data=b'x', content_type=UPLOAD)
+    assert response.status_code == 400
+    assert 'expected views=0 or views=1' in response.json['error']
+
+
 def test_what_is_json_already_is_passed_on():
     client = Client(Page(lambda data, name: b'{"made": "elsewhere"}', {}, LIMIT))
     response = upload(client, b'data')

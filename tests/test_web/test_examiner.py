@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmomni.evidence.views import VIEWS
 from mmomni.jpeg import ImageReadError, read_luma
 from mmomni.reporting import ImageThreshold
 from mmomni.web import Examiner
@@ -205,3 +206,20 @@ def test_a_picture_that_is_not_there(examine, photo, number):
 
 def test_a_file_of_one_picture_names_none(examine, photo):
     assert examine(photo(), 'photo.jpg')['pictures'] == []
+
+
+def test_views_are_drawn_only_where_they_are_asked_for(examine, photo):
+    answer = examine(photo(), 'photo.jpg')
+    assert answer['views'] == []
+    assert not [kind for kind in answer['files'] if kind.startswith('view_')]
+
+
+@pytest.mark.parametrize('orientation', [1, 6])
+def test_views_are_files_of_the_answer(examine, photo, orientation):
+    answer = examine(photo(orientation=orientation), 'photo.jpg', 1, True)
+    assert [view['name'] for view in answer['views']] == list(VIEWS)
+    for view in answer['views']:
+        assert (view['title'], view['explanation']) == VIEWS[view['name']][1:]
+        assert answer['files'][view['file']]['name'] == f'photo_{view["name"]}.jpg'
+        assert picture(answer, view['file']).shape[1::-1] == tuple(answer['size'])
+    json.dumps(answer, allow_nan=False)
