@@ -27,6 +27,8 @@ PICTURE_KEYS: dict[str, Any] = dict(picture=(str, NoneType), page=(int, NoneType
 """Which of several pictures of a file it is; lines of earlier versions lack them."""
 SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
 """How many bytes were written into each output, by its path; lines of earlier versions lack it."""
+RUN_KEYS: dict[str, Any] = dict(examined_at=(str, NoneType), mmomni=(str, NoneType))
+"""When (UTC) and by which version an image was examined; likewise."""
 
 
 class FileState(NamedTuple):

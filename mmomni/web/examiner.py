@@ -23,6 +23,7 @@ from mmomni.reporting import (
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.predictions import report_file
 from mmomni.reporting.record import FileState
+from mmomni.reporting.report import analysis_of
 from mmomni.utils.templates import printable
 
 
@@ -47,7 +48,7 @@ class Examiner:
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
-            reaches), ``image_threshold``, ``pictures`` (names of all in the file, none if it is
+            reaches), ``image_threshold``, ``analysis`` (model, thresholds, words), ``pictures`` (names of all in the file, none if it is
             one) and ``files``: by kind ``name``, ``type`` and ``base64``.
 
         Raises:
@@ -100,6 +101,7 @@ class Examiner:
         results.add(file, name, state, sha256(data).hexdigest(), prediction)
         record = results.records[str(file.key)]
         del record['output_bytes']  # those of a folder
+        record['analysis'] = analysis_of(results)
         report = ''.join(report_page(results)).encode()
         return record, report, results.contents[report_file('images', name)]
 

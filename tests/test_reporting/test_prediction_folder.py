@@ -20,7 +20,7 @@ from mmomni.reporting import (
     report_page,
 )
 from mmomni.reporting.predictions import files_of
-from mmomni.reporting.record import PICTURE_KEYS, RECORD_KEYS, SIZE_KEYS, FileState
+from mmomni.reporting.record import PICTURE_KEYS, RECORD_KEYS, RUN_KEYS, SIZE_KEYS, FileState
 
 FIRST = ['a.png', 'b.png', 'a.png']
 
@@ -388,7 +388,7 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
     assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
-        frozenset(RECORD_KEYS | PICTURE_KEYS | SIZE_KEYS)
+        frozenset(RECORD_KEYS | PICTURE_KEYS | RUN_KEYS | SIZE_KEYS)
     }
 
 
