@@ -37,8 +37,19 @@ function sheetOf(row) {
   drawEvidence(evidence, row.evidence);
   const others = make('div', undefined, 'others');
   views.forEach((source, place) => others.append(figure(source, row.views[place].title, row)));
-  sheet.append(more, others, evidence);
+  sheet.append(more, others, evidence, make('p', originOf(), 'origin'));
   return sheet;
+}
+
+// A sheet can lie on a desk alone.
+function originOf() {
+  const { checkpoint, checkpoint_sha256: digest, threshold, image_threshold: limit, limits } =
+    data.analysis;
+  return `mmomni ${data.analysis.versions.join(' and ')}, model ${checkpoint} (SHA-256 ${digest}). `
+    + `Pixels are marked above a probability of ${threshold}`
+    + (limit ? `, images flagged above a score of ${+limit.value.toPrecision(6)}. ` : '. ')
+    + (limit ? `${limits.join(' ')} ` : '')
+    + 'A heat map is a hint, not a proof; "not flagged" means that nothing was found.';
 }
 
 function numberedRegions(row) {

@@ -28,7 +28,7 @@ function term(tag, text, className) {
 }
 
 const gate = (row) =>
-  row.gate ? `${row.gate.modality}, ${(100 * row.gate.confidence).toFixed(0)} %` : '\u2013';
+  row.gate ? `${row.gate.modality}, ${(100 * row.gate.confidence).toFixed(0)}\u00a0%` : '\u2013';
 
 function factList(facts) {
   return facts.flatMap(([name, value, note]) => {
@@ -85,7 +85,7 @@ function drawBoxes(svg, row, boxes) {
     return text;
   });
   svg.replaceChildren(...drawn, ...numbers.reverse());  // the largest on top
-  placeNumbers(svg, width / 28);
+  placeNumbers(svg, Math.max(width / 28, height / 36));
 }
 
 // Letters of a height in pixels of the image, which is shown in any size.
