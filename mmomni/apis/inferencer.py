@@ -104,9 +104,11 @@ class ManipulationInferencer(BaseInferencer):
             _demand_precision_of_onnx(self._asked_precision)
             exported = OnnxNetwork(weights, device)
             self.calibrations = exported.description.calibrations
+            self.card = exported.description.card
             return exported
         checkpoint = read_checkpoint(weights, self.trust_checkpoint)
         self.calibrations = checkpoint.calibrations
+        self.card = checkpoint.card
         config = inference_config(Config(dict(cfg))) if cfg else checkpoint.config
         if config is None:
             raise ValueError(f'{weights} holds no config; give the one it was trained with')

@@ -15,7 +15,7 @@ def add_parser(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         'calibrate',
-        help='find the score above which an image is called tampered, for a rate of false alarms',
+        help='find the score above which an image is flagged, for a rate of false alarms',
         description='Score authentic images with a checkpoint and find the threshold that at most '
         'a given share of such images exceeds. Writes a JSON file.',
     )
@@ -27,7 +27,7 @@ def add_parser(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--fpr', type=RATE, default=0.01,
-        help='largest share of authentic images to be called tampered; n images can vouch for '
+        help='largest share of authentic images to be flagged; n images can vouch for '
         '1/(n+1) at best (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
@@ -64,7 +64,7 @@ def _run(args: argparse.Namespace) -> None:
     with replacing(out) as unfinished:
         unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
     rate, deviation = found['expected_fpr'], found['expected_fpr_std']
-    print(f'tampered if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
+    print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
     print(f'rests on {found["num_images"]} authentic images')
     print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
     if found['unreadable']:

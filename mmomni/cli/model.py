@@ -32,8 +32,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--fpr', type=RATE, metavar='RATE',
-        help='also call each image tampered or authentic, so that this share of authentic images '
-        'is called tampered; needs a calibration for it, in the checkpoint or by --calibration',
+        help='also flag images, by a threshold that flags this share of unchanged images, too '
+        '(false alarms); needs a calibration for it, in the checkpoint or by --calibration',
     )  # fmt: skip
     parser.add_argument(
         '--calibration', type=Path, metavar='FILE',
@@ -68,7 +68,7 @@ def open_model(
     """
     from mmomni.apis import ManipulationInferencer
     from mmomni.engine.configs import config_file
-    from mmomni.reporting import carried_threshold, threshold_from_file
+    from mmomni.reporting import carried_threshold, model_summary, threshold_from_file
     from mmomni.utils.allocator import keep_freed_memory
     from mmomni.utils.files import file_sha256
 
@@ -99,6 +99,7 @@ def open_model(
         threshold=args.threshold,
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
         precision=inferencer.precision,
+        model=model_summary(inferencer.card, inferencer.calibrations),
     )
     return inferencer, settings, limit
 

@@ -11,7 +11,7 @@ from .progress import counter
 from .stopping import ending_at_once, status_of, until_stopped
 
 if TYPE_CHECKING:
-    from mmomni.reporting import Account, Summary, Survey
+    from mmomni.reporting import Account, PredictionFolder, Summary, Survey
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 FORMATS = ('png', 'npz', 'json')
@@ -124,6 +124,7 @@ def _run(args: argparse.Namespace) -> int:
         account = account_of(survey, summary.failures, stop.pending if stop else ())
         folder.write_account(account)
         report = write_report(folder)
+    _tell_verdicts(folder)
     _sum_up(summary, account, report)
     if stop is not None:
         done = _count(len(survey.files), 'image')
@@ -133,6 +134,19 @@ def _run(args: argparse.Namespace) -> int:
         )
         return status_of(stop)
     return BAD_FILES if summary.failures else 0
+
+
+def _tell_verdicts(folder: 'PredictionFolder') -> None:
+    """How many images are flagged, and what to know about it; or why none is."""
+    from mmomni.reporting import analysis_of
+
+    told = analysis_of(folder)
+    if told['words'] is not None:
+        verdicts = [record['verdict'] for record in folder.records.values()]
+        flagged = f'{verdicts.count("tampered"):,} of {_count(len(verdicts), "image")}'
+        print(f'{flagged} {told["words"]["tampered"]}; not flagged proves nothing')
+    for sentence in told['limits']:
+        print(sentence)
 
 
 def _sum_up(summary: 'Summary', account: 'Account', report: str) -> None:

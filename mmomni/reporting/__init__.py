@@ -3,14 +3,15 @@
 from .account import Account, account_of
 from .folder import FORMATS, PredictionFolder
 from .image_files import ImageFile, Survey, assign_names, survey_inputs
+from .model_card import model_summary
 from .predictions import Predictions, PredictionsInMemory
-from .report import report_page, write_report
+from .report import analysis_of, report_page, write_report
 from .verdict import ImageThreshold, carried_threshold, threshold_from_file
 from .writing import StoppedError, Summary, write_predictions
 
 __all__ = [
     'FORMATS', 'Account', 'ImageFile', 'ImageThreshold', 'PredictionFolder', 'Predictions',
-    'PredictionsInMemory', 'StoppedError', 'Summary', 'Survey', 'account_of', 'assign_names',
-    'carried_threshold', 'report_page', 'survey_inputs', 'threshold_from_file',
+    'PredictionsInMemory', 'StoppedError', 'Summary', 'Survey', 'account_of', 'analysis_of', 'assign_names',
+    'carried_threshold', 'model_summary', 'report_page', 'survey_inputs', 'threshold_from_file',
     'write_predictions', 'write_report',
 ]  # fmt: skip

@@ -29,7 +29,7 @@ __all__ = ['FORMATS', 'UNFINISHED', 'PredictionFolder']
 SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'
 ACCOUNT = 'account.json'
 UNFINISHED = '.unfinished'
-NOT_COMPARED = ('checkpoint',)  # its path; its SHA-256 is
+NOT_COMPARED = ('checkpoint', 'model')  # its path and card; its SHA-256 is
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ class PredictionFolder(Predictions):
 
     def add_failure(self, image: ImageFile, reason: str) -> None:
         """Note an image that could not be predicted; the next run tries it again."""
-        line = dict(path=str(image.path), reason=reason)
+        line = dict(path=str(image.path), image=str(image.relative), reason=reason)
         if image.picture is not None:
             line.update(place_of(image))
         self._append(FAILURES, line)

@@ -7,9 +7,9 @@ from typing import Any
 
 from mmomni.utils.files import whole_lines
 
-from .record import EVIDENCE_KEYS, PICTURE_KEYS, SIZE_KEYS, VIEW_KEYS
+from .record import EVIDENCE_KEYS, PICTURE_KEYS, RUN_KEYS, SIZE_KEYS, VIEW_KEYS
 
-LATER_KEYS = PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS | VIEW_KEYS
+LATER_KEYS = PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS | VIEW_KEYS | RUN_KEYS
 
 
 def read_lines(path: Path, keys: dict[str, Any]) -> list[dict[str, Any]]:

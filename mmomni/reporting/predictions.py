@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from mmomni.apis.results import Prediction
 from mmomni.evidence import Section
 from mmomni.evidence.views import VIEWS
+from mmomni.version import __version__
 
 from . import pictures
 from .account import Account
@@ -25,7 +27,8 @@ class Predictions(ABC):
 
     Args:
         settings: All that results depend on, besides the files; values that JSON can hold.
-            ``checkpoint``, ``checkpoint_sha256`` and ``threshold`` are among them.
+            ``checkpoint``, ``checkpoint_sha256`` and ``threshold`` are among them; ``model`` can be:
+            see :func:`~mmomni.reporting.model_card.model_summary`.
         formats: ``'png'``: mask, heat map and overlay; ``'npz'``: the probability; ``'json'``: no
             file more than there is anyway.
         image_threshold: For the verdict; ``None``: there is none.
@@ -110,6 +113,8 @@ class Predictions(ABC):
             **place_of(file),
             **state._asdict(),
             sha256=sha256,
+            examined_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            mmomni=__version__,
             files=files,
             views=[_view_record(view, name) for view in self.views],
             output_bytes=sizes,

@@ -29,6 +29,8 @@ EVIDENCE_KEYS: dict[str, Any] = dict(evidence=(list, NoneType))
 """What the file tells by itself, by sections; lines of earlier versions lack it."""
 SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
 """How many bytes were written into each output, by its path; lines of earlier versions lack it."""
+RUN_KEYS: dict[str, Any] = dict(examined_at=(str, NoneType), mmomni=(str, NoneType))
+"""When (UTC) and by which version an image was examined; likewise."""
 
 VIEW_KEYS: dict[str, Any] = dict(views=(list, NoneType))
 """Pictures of ``--views``, with ``file``; lines of earlier versions lack it."""

@@ -1,6 +1,9 @@
 """Predictions as one HTML file that loads nothing from anywhere."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +13,9 @@ from mmomni.utils.templates import data_uri, printable, render_pieces
 
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
+from .model_card import model_summary
 from .predictions import Predictions, report_file
+from .verdict import no_verdict_text
 
 REPORT = 'report.html'
 EMBEDDED_BYTES = 60_000_000
@@ -38,20 +43,21 @@ def write_report(folder: PredictionFolder) -> str:
 def report_page(folder: Predictions) -> Iterator[str]:
     """The page in pieces: the pictures of an image are read when they are to be written.
 
-    Every name that comes from outside is escaped, and the page forbids itself any script but its
-    own and any address but that of its folder.
+    Every name that comes from outside is escaped, the page forbids itself any script but its own
+    and any address but that of its folder, and no path tells where the files lay.
     """
     records = folder.records.values()
     embedded = _view_bytes(folder) * 4 / 3 <= EMBEDDED_BYTES  # base64
+    names = _names(folder)
     return render_pieces(
         'predictions.html.jinja',
-        settings=folder.settings,
-        failures=[
-            (shown_name(line['path'], line.get('picture')), line['reason'])
-            for line in folder.failures.values()
-        ],
+        analysis=analysis_of(folder),
+        failures=[_failure(line) for line in folder.failures.values()],
         account='' if folder.account is None else folder.account.text(),
-        rows=[_row(folder, number, record) for number, record in enumerate(records)],
+        rows=[
+            _row(folder, number, record, names[key])
+            for number, (key, record) in enumerate(folder.records.items())
+        ],
         files=len({record['path'] for record in records}),
         embedded=embedded,
         views=(
@@ -61,24 +67,90 @@ def report_page(folder: Predictions) -> Iterator[str]:
     )
 
 
-def _row(folder: Predictions, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
+def analysis_of(folder: Predictions) -> dict[str, Any]:
+    """What held for all images: model, thresholds, when and by which versions; for JSON.
+
+    ``words`` are those for each verdict, ``limits`` what is to be known about them, in sentences.
+    """
+    settings, limit = folder.settings, folder.image_threshold
+    model = settings.get('model') or model_summary({}, ())
+    records = folder.records.values()
+    limits = [no_verdict_text(model['calibrations']) if limit is None else limit.caution()]
+    return dict(
+        checkpoint=printable(PurePath(settings['checkpoint']).name),
+        checkpoint_sha256=printable(settings['checkpoint_sha256']),
+        model=model,
+        threshold=settings['threshold'],
+        image_threshold=settings['image_threshold'],
+        words=None if limit is None else limit.words(),
+        limits=[sentence for sentence in limits if sentence],
+        dates=sorted(filter(None, {record.get('examined_at') for record in records})),
+        versions=sorted(filter(None, {record.get('mmomni') for record in records})),
+    )
+
+
+def _row(
+    folder: Predictions, number: int, record: Mapping[str, Any], name: str
+) -> dict[str, Any]:
     regions = record['regions'][:SHOWN_REGIONS]
     shape, orientation = (record['height'], record['width']), record['orientation']
     return dict(
         {key: record[key] for key in ROW_KEYS},
         number=number,
-        name=printable(record['image']),
-        path=printable(record['path']),
+        name=printable(name),
+        warnings=[without_path(text, record['path'], name) for text in record['warnings']],
         regions=regions,
         upright_boxes=[upright_box(region['box'], shape, orientation) for region in regions],
+        examined_at=record.get('examined_at'),
+        evidence=record.get('evidence') or [],
+        views=record.get('views') or [],
         thumbnail=_embedded(folder, report_file('thumbnails', record['name'])),
         pictures=[quote(file) for file in _view_files(record)],
     )
 
 
+def _names(folder: Predictions) -> dict[str, str]:
+    """Of each record, by its key; where several images are called the same, with their folders.
+
+    These are told from where they part on, not from the root of the disk.
+    """
+    several = Counter(record['image'] for record in folder.records.values())
+    paths: dict[str, list[str]] = {}
+    for record in folder.records.values():
+        if several[record['image']] > 1:
+            paths.setdefault(record['image'], []).append(record['path'])
+    names = {}
+    for key, record in folder.records.items():
+        alike = set(paths.get(record['image'], ()))
+        if len(alike) > 1:
+            path = os.path.relpath(record['path'], os.path.commonpath(alike))
+            names[key] = shown_name(path, record.get('picture'))
+        else:
+            names[key] = record['image']
+    return names
+
+
+def _failure(line: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and reason of a bad file."""
+    name = line.get('image')
+    if not isinstance(name, str):  # of an earlier version
+        name = PurePath(line['path']).name
+    reason = line['reason'].removeprefix(f'{line["path"]}: ')
+    return shown_name(name, line.get('picture')), without_path(reason, line['path'], name)
+
+
+def without_path(text: str, path: str, name: str) -> str:
+    """A sentence about a file as it is told to people who need not know where the file lay."""
+    parent = os.path.dirname(path)
+    text = text.replace(path, name)
+    return text.replace(f'{parent}/', '') if os.path.isabs(path) and len(parent) > 1 else text
+
+
 def _view_files(record: Mapping[str, Any]) -> Iterator[str]:
     for kind in ('images', 'heat_maps'):
         yield report_file(kind, record['name'])
+    for view in record.get('views') or ():
+        yield view['file']
 
 
 def _view_bytes(folder: Predictions) -> int:

@@ -1,4 +1,8 @@
-"""Which calibrated threshold makes "tampered" of an image's score."""
+"""Which calibrated threshold flags an image by its score, and how people are told.
+
+Records say ``tampered`` and ``authentic``, for programs. No person reads the latter: a score that is
+not above a threshold proves nothing.
+"""
 
 import json
 import math
@@ -7,20 +11,27 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 
+RELIABLE_ALARMS = 10
+"""So many of the images of a calibration should lie above its threshold: with fewer, the rate of
+false alarms varies by more than a third."""
+
+
 class ImageThreshold(NamedTuple):
-    """Images that score higher are called tampered.
+    """Images that score higher are flagged.
 
     Attributes:
         value: A score.
         pooling: How a map becomes that score.
         fpr: The share of authentic images that it was calibrated for.
         precision: In which the network scored these.
+        num_images: How many there were; ``None``: the calibration does not say.
     """
 
     value: float
     pooling: str
     fpr: float
     precision: Literal['fp32', 'bf16'] = 'fp32'
+    num_images: int | None = None
 
     def as_setting(self) -> dict[str, Any]:
         """What is told of it beside the precision, which results have anyway."""
@@ -29,6 +40,53 @@ class ImageThreshold(NamedTuple):
     def verdict(self, score: float) -> str:
         """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
         return 'tampered' if score > self.value else 'authentic'
+
+    def words(self) -> dict[str, str]:
+        """What people are told in place of each verdict of a record."""
+        flagged = f'flagged at {rate_text(self.fpr)} false alarms'
+        return dict(tampered=flagged, authentic='not flagged')
+
+    def caution(self) -> str | None:
+        """Why its rate is not to be relied on; ``None``: enough images vouch for it."""
+        rate, needed = rate_text(self.fpr), math.ceil(RELIABLE_ALARMS / self.fpr - 1e-9) - 1
+        if self.num_images is None:
+            return (
+                f'The calibration does not say on how many images its {rate} of false alarms rest; '
+                'run mmomni calibrate again to know.'
+            )
+        if self.num_images >= needed:
+            return None
+        expected = math.floor((self.num_images + 1) * self.fpr + 1e-9) / (self.num_images + 1)
+        deviation = (expected * (1 - expected) / (self.num_images + 2)) ** 0.5
+        return (
+            f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its rate '
+            f'of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. Take '
+            f'{needed:,} or more (mmomni calibrate).'
+        )
+
+
+def rate_text(rate: float) -> str:
+    """``'5 %'``, ``'0.1 %'``."""
+    return f'{100 * rate:.4g} %'
+
+
+def no_verdict_text(calibrations: Sequence[Any]) -> str:
+    """Why no image is flagged, in plain words.
+
+    Args:
+        calibrations: Those that the model carries.
+    """
+    rates = [rate_text(each['fpr']) for each in calibrations]
+    if rates:
+        return (
+            'No image is flagged: no rate of false alarms was asked for. The model carries a '
+            f'calibration for {", ".join(rates)} (--fpr).'
+        )
+    return (
+        'No image is flagged: this model has no calibration. Nobody has measured which scores it '
+        'gives to unchanged images, so no score alone says that an image was changed. '
+        'mmomni calibrate measures it.'
+    )
 
 
 def carried_threshold(
@@ -83,8 +141,13 @@ def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -
 def _image_threshold(calibration: Mapping[str, Any]) -> ImageThreshold:
     return ImageThreshold(
         float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr']),
-        _precision(calibration),
+        _precision(calibration), _num_images(calibration),
     )  # fmt: skip
+
+
+def _num_images(calibration: Mapping[str, Any]) -> int | None:
+    found = calibration.get('num_images')
+    return found if type(found) is int and found > 0 else None
 
 
 def _precision(calibration: Mapping[str, Any]) -> Literal['fp32', 'bf16']:

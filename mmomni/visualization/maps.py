@@ -15,7 +15,7 @@ from mmomni.jpeg.orientation import Box
 # The same in RGB and BGR.
 OUTLINE = (255, 0, 255)
 HALO = (255, 255, 255)
-NUMBERED = 20
+NUMBERED = 10
 """So many regions carry a number."""
 LINES_A_SIDE = 400
 """The longest side divided by the thickness of an outline."""

@@ -35,10 +35,17 @@ from .queries import file_name, what_of_it
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+
+
+def _assets(names: str) -> str:
+    """Files of the templates, one behind the other."""
+    return ''.join(map(asset, names.split()))
+
+
 PARTS: dict[str, tuple[Callable[[str], str], str, str]] = {
     '/': (render, 'serve.html.jinja', 'text/html'),
-    '/page.css': (asset, 'serve.css', 'text/css'),
-    '/page.js': (asset, 'serve.js', 'text/javascript'),
+    '/page.css': (_assets, 'reading.css serve.css', 'text/css'),
+    '/page.js': (_assets, 'reading.js serve.js', 'text/javascript'),
 }
 UPLOAD_TYPE = 'application/octet-stream'
 """Asked for because no other site can make a browser send it here without asking first (CORS)."""

@@ -25,6 +25,7 @@ from mmomni.reporting.evidence import evidence_in
 from mmomni.reporting.pictures import heat_map_png, mask_png, overlay_jpeg
 from mmomni.reporting.predictions import pictures_of_evidence, report_file
 from mmomni.reporting.record import FileState
+from mmomni.reporting.report import analysis_of
 from mmomni.utils.templates import printable
 
 Answer = dict[str, Any]
@@ -51,9 +52,10 @@ class Examiner:
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
-            reaches), ``image_threshold``, ``pictures`` (names of all in the file, none if it is
-            one) and ``files``: by kind ``name``, ``type`` and ``base64``. ``file`` of each of its
-            ``views``, and of the pictures of its ``evidence``, is such a kind.
+            reaches), ``image_threshold``, ``analysis`` (model, thresholds, words), ``pictures`` (names
+            of all in the file, none if it is one) and ``files``: by kind ``name``, ``type`` and
+            ``base64``. ``file`` of each of its ``views``, and of the pictures of its ``evidence``,
+            is such a kind.
 
         Raises:
             ImageReadError: The file cannot be used.
@@ -107,6 +109,7 @@ class Examiner:
         results.add(file, name, state, sha256(data).hexdigest(), prediction, evidence)
         record = results.records[str(file.key)]
         del record['output_bytes']  # those of a folder
+        record['analysis'] = analysis_of(results)
         report = ''.join(report_page(results)).encode()
         view = results.contents[report_file('images', name)]
         return record, dict(

@@ -26,6 +26,7 @@ from mmomni.reporting.record import (
     EVIDENCE_KEYS,
     PICTURE_KEYS,
     RECORD_KEYS,
+    RUN_KEYS,
     SIZE_KEYS,
     VIEW_KEYS,
     FileState,
@@ -456,7 +457,7 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
     assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
-        frozenset(RECORD_KEYS | PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS | VIEW_KEYS)
+        frozenset(RECORD_KEYS | PICTURE_KEYS | EVIDENCE_KEYS | RUN_KEYS | SIZE_KEYS | VIEW_KEYS)
     }
 
 

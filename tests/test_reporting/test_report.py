@@ -90,9 +90,10 @@ def test_rows_and_bad_files(page, photos):
     rows = {row['name']: row for row in data_of(page)['rows']}
     assert rows.keys() == {'a.png', NUMBERED, 'sub/c.png', ATTACK, OTHER_ATTACK}
     assert (rows['a.png']['verdict'], rows[NUMBERED]['verdict']) == ('tampered', 'authentic')
-    assert '5 images, 4 called tampered, 1 could not be read' in page.read_text()
+    assert '5 images, 4 flagged at 1 % false alarms, 1 could not be read' in page.read_text()
     assert 'each page of a TIFF' not in page.read_text()
-    assert "? 'not above the threshold' :" in page.read_text()
+    words = data_of(page)['analysis']['words']
+    assert words == dict(tampered='flagged at 1 % false alarms', authentic='not flagged')
     assert '&lt;svg onload=alert(2)&gt;.png' in page.read_text()
 
 
@@ -107,7 +108,7 @@ def test_without_bad_files_and_threshold_neither_is_told(tmp_path, save, run):
     run(tmp_path / 'a.png', report=True)
     text = (tmp_path / 'out/report.html').read_text()
     assert '<h1>1 image</h1>' in text
-    assert 'never: no calibrated threshold was given' in text
+    assert 'No image is flagged: this model has no calibration.' in text
 
 
 def test_boxes_are_turned_with_the_picture(page, photos, run, predictor):
@@ -202,7 +203,7 @@ def test_the_page_in_a_browser(page, open_page):
     assert browser.run('document.activeElement.id') == 'slider'
     before = browser.run("byId('heat').style.clipPath")
     browser.press('ArrowRight', 39)
-    assert browser.run("byId('heat').style.clipPath") == 'inset(0px 49% 0px 0px)' != before
+    assert browser.run("byId('heat').style.clipPath") == 'inset(0px 0px 0px 51%)' != before
     boxes = "[...document.querySelectorAll('#boxes rect')].map(b => b.getAttribute('width'))"
     assert browser.run(boxes) == ['24']
     browser.press('n', 78, 'n')

@@ -19,8 +19,9 @@ PAGES = {
         verdict='nothing', columns=['set'], text_columns=1, rows=[], plots=[], sections=[]
     ),
     'predictions.html.jinja': dict(
-        settings=dict(
-            checkpoint='a.pth', checkpoint_sha256='0', threshold=0.5, image_threshold=None
+        analysis=dict(
+            checkpoint='a.pth', checkpoint_sha256='0', threshold=0.5, image_threshold=None,
+            words=None, limits=[], dates=[], versions=[],
         ),
         failures={}, account='', files=0, rows=[], embedded=True, views=[],
     ),
@@ -30,7 +31,7 @@ TEMPLATES = ENVIRONMENT.list_templates(['jinja'])
 
 
 def test_every_page_is_known_here():
-    assert {*PAGES, 'base.html.jinja', 'macros.html.jinja'} == set(TEMPLATES)
+    assert {*PAGES, 'base.html.jinja', 'macros.html.jinja', 'reading.html.jinja'} == set(TEMPLATES)
 
 
 @pytest.mark.parametrize('name', PAGES)
@@ -91,6 +92,7 @@ def test_printable():
 
 def test_data_uri():
     assert data_uri(b'\xff\xd8') == 'data:image/jpeg;base64,/9g='
+    assert data_uri(b'\x89PNG') == 'data:image/png;base64,iVBORw=='
 
 
 def test_policy_hash():

@@ -40,9 +40,15 @@ def printable(text: str) -> str:
     )
 
 
-def data_uri(jpeg: bytes) -> str:
-    """A JPEG as the ``src`` of an ``img``."""
-    return 'data:image/jpeg;base64,' + base64.b64encode(jpeg).decode('ascii')
+def moment(iso: str) -> str:
+    """``'2026-11-29 08:00:00 UTC'`` of a date of a record."""
+    return printable(iso.replace('T', ' ').replace('+00:00', ' UTC'))
+
+
+def data_uri(picture: bytes) -> str:
+    """A JPEG or PNG as the ``src`` of an ``img``."""
+    kind = 'png' if picture.startswith(b'\x89PNG') else 'jpeg'
+    return f'data:image/{kind};base64,' + base64.b64encode(picture).decode('ascii')
 
 
 def policy_hash(text: str) -> str:
@@ -61,4 +67,6 @@ ENVIRONMENT = Environment(
 """Of all templates."""
 ENVIRONMENT.policies['json.dumps_kwargs'] = dict(allow_nan=False, separators=(',', ':'))
 ENVIRONMENT.globals['asset'] = asset
-ENVIRONMENT.filters.update(data_uri=data_uri, policy_hash=policy_hash, printable=printable)
+ENVIRONMENT.filters.update(
+    data_uri=data_uri, moment=moment, policy_hash=policy_hash, printable=printable
+)

@@ -1,9 +1,6 @@
-'use strict';
-// Names of files are foreign text: they enter the page through textContent and setAttribute only.
+// The report: a table of images and a full view of each.
 const PAGE_ROWS = 100;
-const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId('data').textContent);
-const percent = (share) => (share > 0 && share < 0.001 ? '< 0.1' : (100 * share).toFixed(1)) + ' %';
 const COLUMNS = [
   { title: 'image', key: (row) => row.name.toLowerCase(), word: true },
   { title: 'score', key: (row) => row.score },
@@ -13,27 +10,20 @@ const COLUMNS = [
   { title: 'gate', key: (row) => (row.gate ? row.gate.modality : ''), word: true },
   { title: 'size', key: (row) => row.width * row.height },
 ].filter((column) => !column.absent);
-// Below a threshold nothing is known to be authentic.
-function verdictOf(row) {
-  return row.verdict === 'authentic' ? 'not above the threshold' : row.verdict || '';
-}
+const verdictOf = (row) => (row.verdict && data.verdicts ? data.analysis.words[row.verdict] : '');
 let shown = data.rows.slice();
 let order = { column: 1, direction: -1 };
 let page = 0;
 let current = null;
 
-function element(tag, text, className) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
+const element = make;
 
 // ---- table ----------------------------------------------------------------------------------
 
 function drawHead() {
   const cells = COLUMNS.map((column, number) => {
     const cell = element('th', undefined, column.word ? 'word' : '');
+    cell.title = MEANINGS.get(column.title) ?? '';
     if (order.column === number)
       cell.setAttribute('aria-sort', order.direction > 0 ? 'ascending' : 'descending');
     const button = element('button', column.title);
@@ -61,7 +51,7 @@ function compare(a, b) {
 }
 
 const searchable = (row) =>
-  [row.name, row.path, verdictOf(row), row.gate && row.gate.modality, row.dct_source,
+  [row.name, row.sha256, verdictOf(row), row.gate && row.gate.modality, row.dct_source,
     `${row.width}x${row.height}`, ...row.warnings].join('\n').toLowerCase();
 
 function update() {
@@ -107,16 +97,15 @@ function drawRow(row) {
   bar.append(filled);
   score.append(bar, row.score.toFixed(3));
   line.append(preview, name, score);
-  if (data.verdicts) line.append(element('td', verdictOf(row), `word ${row.verdict}`));
+  if (data.verdicts) line.append(element('td', verdictOf(row), `word verdict ${row.verdict}`));
   line.append(
     element('td', percent(row.tampered_share)), element('td', row.num_regions),
-    element('td', gate(row), 'word'), element('td', `${row.width} \u00d7 ${row.height}`));
+    element('td', gate(row), 'word gate'), element('td', `${row.width} \u00d7 ${row.height}`));
+  // What stands above the column, where there is no room for columns.
+  COLUMNS.forEach((column, place) => { line.children[place + 1].dataset.label = column.title; });
   line.addEventListener('click', () => open(row));
   return line;
 }
-
-const gate = (row) =>
-  row.gate ? `${row.gate.modality}, ${(100 * row.gate.confidence).toFixed(0)} %` : '\u2013';
 
 function turn(pages) {
   page += pages;
@@ -126,76 +115,76 @@ function turn(pages) {
 
 // ---- full view ------------------------------------------------------------------------------
 
-function open(row) {
-  current = row;
+const TABS = [{ name: 'heat_map', title: 'Heat map' }];
+
+// The image, its heat map and its other views, in this order.
+function picturesOf(row) {
   const embedded = byId(`view-${row.number}`);
-  const pictures = embedded ? JSON.parse(embedded.textContent) : row.pictures;
+  return embedded ? JSON.parse(embedded.textContent) : row.pictures;
+}
+
+// What a person does is an entry of the history, so that the way back leads through it.
+function open(row) {
+  const address = `#${encodeURIComponent(row.name)}`;
+  const kind = byId('view').open ? 'replaceState' : 'pushState';
+  if (location.hash !== address) history[kind](null, '', address);
+  show(row);
+}
+
+function show(row) {
+  current = row;
+  const pictures = picturesOf(row);
   byId('missing').hidden = true;
-  for (const [id, source] of [['image', pictures[0]], ['heat', pictures[1]]]) {
-    byId(id).hidden = false;
-    byId(id).src = source;
-  }
+  byId('image').hidden = false;
+  byId('image').src = pictures[0];
+  drawTabs(row, pictures);
   byId('view-title').textContent = row.name;
+  byId('verdict').textContent = verdictOf(row) || data.analysis.limits[0];
+  byId('verdict').className = row.verdict ?? '';
   byId('warnings').replaceChildren(...row.warnings.map((text) => element('li', text)));
-  drawFacts(row);
+  byId('facts').replaceChildren(...factList(factsOf(row)));
   drawRegions(row);
+  drawEvidence(byId('evidence'), row.evidence);
   drawLinks(row);
   const place = shown.indexOf(row);
   byId('previous').disabled = place <= 0;
   byId('next').disabled = place < 0 || place === shown.length - 1;
-  history.replaceState(null, '', `#${encodeURIComponent(row.name)}`);
   if (!byId('view').open) {
     byId('view').showModal();
     byId('slider').focus();
   }
 }
 
-function drawFacts(row) {
-  const facts = {
-    score: `${row.score.toFixed(4)} (${row.pooling})`,
-    verdict: verdictOf(row) || 'none: no calibrated threshold was given',
-    'tampered area': percent(row.tampered_share),
-    gate: gate(row),
-    coefficients: row.dct_source,
-    size: `${row.width} \u00d7 ${row.height}, EXIF orientation ${row.orientation}`,
-    windows: row.windows,
-    time: `${row.seconds.toFixed(2)} s`,
-    file: row.path,
-    'SHA-256': row.sha256,
-  };
-  byId('facts').replaceChildren(...Object.entries(facts).flatMap(
-    ([name, value]) => [element('dt', name), element('dd', value)]));
+function drawTabs(row, pictures) {
+  const tabs = [...TABS, ...row.views];
+  byId('tabs').hidden = tabs.length < 2;
+  byId('tabs').replaceChildren(...tabs.map((tab, number) => {
+    const label = element('label');
+    const choice = element('input');
+    Object.assign(choice, { type: 'radio', name: 'tab', checked: number === 0 });
+    choice.addEventListener('change', () => chooseTab(tab, pictures[number + 1]));
+    label.append(choice, tab.title);
+    return label;
+  }));
+  chooseTab(tabs[0], pictures[1]);
+}
+
+function chooseTab(tab, source) {
+  const heat = tab.name === 'heat_map' && !tab.file;
+  byId('heat').hidden = false;
+  byId('heat').src = source;
+  byId('heat').alt = tab.title;
+  byId('right-name').textContent = heat ? 'heat map' : tab.title;
+  byId('map-legend').hidden = !heat;
+  byId('explanation').textContent = tab.explanation ?? '';
 }
 
 function drawRegions(row) {
   const head = element('tr');
-  head.append(...['', 'x1, y1, x2, y2', 'pixels', 'mean p'].map((text) => element('th', text)));
-  const lines = row.regions.map((region, number) => {
-    const line = element('tr');
-    line.append(element('td', number + 1), element('td', region.box.join(', ')),
-      element('td', region.area), element('td', region.mean_probability.toFixed(3)));
-    return line;
-  });
+  head.append(...REGION_HEADS.map((text) => term('th', text)));
+  const lines = row.regions.map(regionLine);
   byId('regions').replaceChildren(...(lines.length ? [head, ...lines] : []));
-  const turned = row.orientation > 4;
-  const [width, height] = turned ? [row.height, row.width] : [row.width, row.height];
-  const svg = byId('boxes');
-  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-  svg.setAttribute('preserveAspectRatio', 'none');
-  const font = Math.max(width, height) / 36;
-  svg.replaceChildren(...row.upright_boxes.flatMap(([x1, y1, x2, y2], number) => {
-    const box = shape('rect', { x: x1, y: y1, width: x2 - x1, height: y2 - y1 });
-    const at = { x: x1 + font / 4, y: y1 + font, 'font-size': font };
-    const text = shape('text', at);
-    text.textContent = number + 1;
-    return [box, text];
-  }));
-}
-
-function shape(tag, attributes) {
-  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
+  drawBoxes(byId('boxes'), row, row.upright_boxes);
 }
 
 function drawLinks(row) {
@@ -209,7 +198,7 @@ function drawLinks(row) {
 
 function slide() {
   const share = byId('slider').value;
-  byId('heat').style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+  byId('heat').style.clipPath = `inset(0 0 0 ${share}%)`;
   byId('edge').style.left = `${share}%`;
 }
 
@@ -247,14 +236,26 @@ byId('view').addEventListener('keydown', (event) => {
   if (event.key === 'n') step(1);
   if (event.key === 'p') step(-1);
 });
-byId('view').addEventListener('close', () => history.replaceState(null, '', '#'));
+byId('view').addEventListener('close', () => {
+  if (location.hash) history.pushState(null, '', '#');
+});
+
+// A link with the name of an image behind # opens it; back and forward lead from one to the next.
+function follow() {
+  let linked = '';
+  try {
+    linked = decodeURIComponent(location.hash.slice(1));
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;  // a malformed link opens nothing
+  }
+  const row = linked && data.rows.find(({ name }) => name === linked);
+  if (row) show(row);
+  else if (byId('view').open) byId('view').close();
+}
+
+keepNumbersReadable(byId('boxes'));
+drawCard(byId('card-content'), data.analysis);
 slide();
 update();
-// A link with the name of an image behind # opens it.
-let linked = '';
-try {
-  linked = decodeURIComponent(location.hash.slice(1));
-} catch (error) {
-  if (!(error instanceof URIError)) throw error;  // a malformed link opens nothing
-}
-if (linked) data.rows.filter((row) => row.name === linked).slice(0, 1).forEach(open);
+window.addEventListener('hashchange', follow);
+follow();

@@ -1,13 +1,8 @@
-'use strict';
-
+// The page of `mmomni serve`.
 const LEGENDS = {
-  heat_map: 'probability of "tampered"',
-  overlay: 'tampered regions, numbered as in the table',
+  heat_map: 'probability that a pixel was changed',
+  overlay: 'regions above the threshold, numbered as in the table',
   dct: '|q| of the luma coefficients: black 0, white 20 and more',
-};
-const COEFFICIENTS = {
-  file: "the file's own",
-  transcoded: 'of one save at quality 100 in memory',
 };
 const TABLE_NOTES = {
   file: 'By these steps the luma coefficients of the file were divided when it was saved. '
@@ -21,11 +16,12 @@ const SAVED = {
 };
 const MOST_REGIONS = 50;
 
-const element = (id) => document.getElementById(id);
+const element = byId;
 let limits = null;
 let busy = false;
 let uploaded = null;
 let urls = {};
+let legends = LEGENDS;
 
 // ---- asking the server ----------------------------------------------------------------------
 
@@ -61,7 +57,8 @@ async function examine(file, picture = 1) {
   tick();
   try {
     check(file);
-    const place = picture > 1 ? `&picture=${picture}` : '';
+    const place = (picture > 1 ? `&picture=${picture}` : '')
+      + (element('with-views').checked ? '&views=1' : '');
     show(await ask(`examine?name=${encodeURIComponent(file.name)}${place}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/octet-stream' },
@@ -116,12 +113,15 @@ function add(parent, tag, text) {
 function show(answer, picture) {
   showPictures(answer.pictures ?? [], picture);
   takeFiles(answer.files);
+  showViews(answer.views ?? []);
   element('name').textContent = answer.image;
   showVerdict(answer);
   element('warnings').replaceChildren();
   for (const warning of answer.warnings) add(element('warnings'), 'li', warning);
   showFacts(answer);
   showRegions(answer);
+  drawEvidence(element('evidence'), answer.evidence);
+  drawCard(element('card-content'), answer.analysis);
   showTable(answer);
   element('original').src = urls.view;
   const [width, height] = answer.size;
@@ -144,6 +144,21 @@ function showPictures(names, picture) {
   });
 }
 
+// Second opinions beside the heat map, where the answer has any.
+function showViews(views) {
+  legends = { ...LEGENDS };
+  element('views').replaceChildren();
+  for (const { title, explanation, file } of views) {
+    legends[file] = explanation;
+    const label = add(element('views'), 'label');
+    const choice = add(label, 'input');
+    Object.assign(choice, { type: 'radio', name: 'layer', value: file });
+    label.append(title);
+  }
+  if (!document.querySelector('input[name=layer]:checked'))
+    document.querySelector('input[name=layer]').checked = true;
+}
+
 function takeFiles(files) {
   Object.values(urls).forEach(URL.revokeObjectURL);
   urls = {};
@@ -158,51 +173,39 @@ function takeFiles(files) {
   }
 }
 
-function showVerdict({ score, verdict, image_threshold: limit }) {
-  let text = `Score ${score.toFixed(3)}. No verdict: no calibrated threshold was given.`;
+function showVerdict({ score, verdict, image_threshold: limit, analysis }) {
+  const [words, limits] = [analysis.words, analysis.limits];
+  let text = `Score ${score.toFixed(3)}. ${limits[0] ?? ''}`;
   if (limit) {
     const where = verdict === 'tampered' ? 'above' : 'not above';
-    const called = verdict === 'tampered' ? 'Called' : 'Not called';
-    text = `${called} tampered: score ${score.toFixed(3)} is ${where} ${limit.value.toFixed(3)}, `
-      + `the threshold for ${percent(limit.fpr)} of false alarms.`;
+    const [first, ...rest] = words[verdict];
+    text = `${first.toUpperCase()}${rest.join('')}: score ${score.toFixed(3)} is ${where} `
+      + `${limit.value.toFixed(3)}, the threshold for ${percent(limit.fpr)} of false alarms.`
+      + (verdict === 'tampered' ? '' : ' That proves nothing: traces may be gone or unknown.');
   }
   element('verdict').textContent = text;
   element('verdict').className = verdict ?? '';
+  element('caution').hidden = !limit || !limits.length;
+  element('caution').textContent = limits.join(' ');
 }
 
 function showFacts(answer) {
-  const facts = {
-    score: `${answer.score.toFixed(4)} (${answer.pooling})`,
-    'tampered area': percent(answer.tampered_share),
-    gate: answer.gate ? `${answer.gate.modality} (${percent(answer.gate.confidence)})` : 'none',
-    coefficients: COEFFICIENTS[answer.dct_source],
-    size: `${answer.width} x ${answer.height}`
-      + (answer.orientation > 1 ? `, EXIF orientation ${answer.orientation}` : ''),
-    windows: answer.windows,
-    time: `${answer.seconds.toFixed(2)} s`,
-    'SHA-256': answer.sha256,
-  };
-  element('facts').replaceChildren();
-  for (const [term, value] of Object.entries(facts)) {
-    add(element('facts'), 'dt', term);
-    add(element('facts'), 'dd', value).classList.toggle('digest', term === 'SHA-256');
-  }
+  element('facts').replaceChildren(...factList(factsOf(answer)));
+  element('facts').lastElementChild.classList.add('digest');
 }
 
-function percent(share) {
-  return share > 0 && share < 0.001 ? '< 0.1 %' : `${(100 * share).toFixed(1)} %`;
-}
-
-function showRegions({ regions, num_regions: total, upright_boxes: boxes }) {
+function showRegions(answer) {
+  const { regions, num_regions: total, upright_boxes: boxes } = answer;
   const body = element('regions').tBodies[0];
-  body.replaceChildren();
+  element('regions').tHead.rows[0].replaceChildren(...REGION_HEADS.map((head) => term('th', head)));
   const listed = regions.slice(0, MOST_REGIONS);
-  listed.forEach(({ box, area, mean_probability: mean }, index) => {
-    const row = add(body, 'tr');
-    for (const cell of [index + 1, box.join(', '), area, mean.toFixed(3)]) add(row, 'td', cell);
+  body.replaceChildren(...listed.map((region, index) => {
+    const row = regionLine(region, index);
     row.addEventListener('pointerenter', () => mark(boxes[index]));
     row.addEventListener('pointerleave', () => mark(null));
-  });
+    return row;
+  }));
+  drawBoxes(element('boxes'), answer, boxes.slice(0, MOST_REGIONS));
   element('regions').hidden = !total;
   element('regions-note').textContent = !total ? 'None.'
     : 'In pixels of the file as it is stored, largest first.'
@@ -238,8 +241,16 @@ function showTable({ quantisation_table: table, dct_source: source }) {
 function showLayer() {
   const layer = document.querySelector('input[name=layer]:checked').value;
   element('layer').src = urls[layer];
-  element('layer').alt = element('legend').textContent = LEGENDS[layer];
+  element('layer').alt = element('legend').textContent = legends[layer];
   element('legend').className = element('layer').className = layer;
+  element('map-legend').hidden = layer !== 'heat_map';
+  showBoxes();
+}
+
+// The picture of the regions has their outlines itself.
+function showBoxes() {
+  element('boxes').toggleAttribute(
+    'hidden', element('legend').className === 'overlay' || !element('show-boxes').checked);
 }
 
 function moveCut() {
@@ -273,6 +284,8 @@ async function start() {
     if (uploaded) examine(uploaded, Number(target.value));
   });
   element('layers').addEventListener('change', showLayer);
+  element('show-boxes').addEventListener('change', showBoxes);
+  keepNumbersReadable(element('boxes'));
   try {
     limits = await ask('about');
     element('about').textContent = `mmomni ${limits.version}, checkpoint ${limits.checkpoint}`;
