@@ -188,6 +188,17 @@ def test_the_index_of_models_names_what_the_wheel_carries(wheel):
             assert all(result['Dataset'] and result['Metrics'] for result in model['Results'])
 
 
+def test_an_editable_install_links_what_mim_looks_for(tree, tmp_path):
+    root = tmp_path / 'tree'
+    shutil.copytree(tree, root, ignore=shutil.ignore_patterns('weights', 'docs', 'tests'))
+    code = 'from setuptools import build_meta; build_meta.build_editable("..")'
+    subprocess.run([sys.executable, '-c', code], cwd=root, check=True, capture_output=True)
+    mim = root / 'mmomni/.mim'
+    assert (mim / 'tools/train.py').samefile(root / 'tools/train.py')
+    assert (mim / 'configs').samefile(root / 'configs')
+    assert (mim / 'model-index.yml').samefile(root / 'model-index.yml')
+
+
 def test_figures_of_the_index_are_those_of_the_benchmark():
     lines = (ROOT / 'docs/benchmarks.md').read_text().splitlines()
     row = next(number for number, line in enumerate(lines) if line.startswith('| **released** |'))
