@@ -29,7 +29,7 @@ CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
 
-.PHONY: help env demo test gpu lint docs clean
+.PHONY: help env demo test gpu lint docs wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -56,6 +56,9 @@ lint: env  ## ruff and mypy
 
 docs: env  ## build the site of docs/ and the docstrings: docs/_build/index.html
 	$(VENV)/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs docs/_build
+
+wheel: env  ## build the distributions; install and use them in a clean environment
+	$(VENV)/bin/python .ci/check_wheel.py
 
 clean:  ## remove caches and build products; environments and work_dirs stay
 	rm -rf build dist docs/_build .pytest_cache .ruff_cache .mypy_cache

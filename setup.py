@@ -1,9 +1,10 @@
 """Carry configs and tools along in ``mmomni/.mim``, where mim and ``mmomni::`` bases find them.
 
-Everything else about the package is in pyproject.toml.
+And make the README what an index of packages can show. Everything else is in pyproject.toml.
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -36,4 +37,32 @@ class BuildWithMim(build_py):
                 shutil.copy(source, target)
 
 
-setup(cmdclass={'build_py': BuildWithMim})
+ROOT = Path(__file__).resolve().parent
+RELATIVE = re.compile(r'(!?)\[([^][]*)\]\((?!https?://|#|mailto:)([^)\s]+)\)')
+
+
+def long_description() -> str:
+    """The README, whose pictures and links are paths that an index of packages does not have.
+
+    They become addresses below ``Source`` of ``[project.urls]``; without it, pictures become their
+    words, and links their text.
+    """
+    source = re.search(
+        r'^Source = "([^"]+)"', (ROOT / 'pyproject.toml').read_text(encoding='utf-8'), re.MULTILINE
+    )
+
+    def absolute(link: 're.Match[str]') -> str:
+        picture, text, path = link.groups()
+        if source:
+            kind = 'raw' if picture else 'blob'
+            return f'{picture}[{text}]({source[1].rstrip("/")}/{kind}/HEAD/{path})'
+        return f'(In the repository: {text}.)' if picture else text
+
+    return RELATIVE.sub(absolute, (ROOT / 'README.md').read_text(encoding='utf-8'))
+
+
+setup(
+    cmdclass={'build_py': BuildWithMim},
+    long_description=long_description(),
+    long_description_content_type='text/markdown',
+)

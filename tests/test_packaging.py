@@ -1,6 +1,8 @@
 """The package as people install it, and the script that makes the environment."""
 
 import configparser
+import email
+import hashlib
 import re
 import shutil
 import subprocess
@@ -10,23 +12,26 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ('mmomni', 'configs', 'tools')
+FOLDERS = ('.ci', 'configs', 'docs', 'mmomni', 'tests', 'tools')
 FILES = (
-    'CITATION.cff', 'LICENSE', 'MANIFEST.in', 'README.md', 'model-index.yml', 'pyproject.toml',
-    'setup.py',
+    'CHANGELOG.md', 'CITATION.cff', 'LICENSE', 'MANIFEST.in', 'Makefile', 'README.md',
+    'model-index.yml', 'pyproject.toml', 'setup.py',
 )  # fmt: skip
 STRAYS = (
     'build/lib/mmomni/old.py',
     'data/a.jpg',
+    'docs/_build/index.html',
     'mmomni/.mim/configs/old.py',
     'mmomni/a.jpg',
-    'tests/test_a.py',
     'work_dirs/a.py',
 )
-SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors')
-NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__')
+SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors', '.typed')
+NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__', '_build')
+OF_OTHERS = {'jpegio', 'timm', 'onedl'}  # see pyproject.toml
+FOR_DEVELOPERS = {'all', 'dev', 'docs', 'test'}
 
 
 @pytest.fixture(scope='module')
@@ -56,12 +61,13 @@ def wheel(tree):
 def files_of(folder):
     """The files below a folder of this tree that belong to the package."""
     paths = {path.relative_to(ROOT) for path in (ROOT / folder).rglob('*') if path.is_file()}
-    return {str(path) for path in paths if not {'.mim', '__pycache__'} & set(path.parts)}
+    return {str(path) for path in paths if not {'.mim', '__pycache__', '_build'} & set(path.parts)}
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     modules = {name for name in files_of('mmomni') if name.endswith(SOURCES)}
-    assert {'mmomni/utils/templates/base.html.jinja', 'mmomni/weights/README.md'} <= modules
+    assert {'mmomni/py.typed', 'mmomni/weights/README.md'} <= modules
+    assert 'mmomni/utils/templates/base.html.jinja' in modules
     staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
@@ -73,9 +79,12 @@ def test_a_wheel_can_be_built_of_the_source_distribution(tree):
     command = [sys.executable, '-c', code]
     output = subprocess.run(command, cwd=tree, check=True, capture_output=True, text=True).stdout
     with tarfile.open(tree.parent / output.splitlines()[-1]) as archive:
-        names = {name.partition('/')[2] for name in archive.getnames()}
+        names = {name.partition('/')[2] for name in archive.getnames() if not name.endswith('.pyc')}
     needed = {name for name in files_of('mmomni') if name.endswith(SOURCES)} | set(FILES)
-    assert needed | files_of('configs') | files_of('tools') - {'tools/make_env.py'} <= names
+    needed |= files_of('configs') | files_of('tools')
+    tests = files_of('tests') | files_of('docs') | files_of('.ci')  # and what they read
+    assert needed | tests <= names
+    assert not {name for name in names if name.startswith(('docs/_build', 'work_dirs', 'data'))}
 
 
 def test_pages_of_the_installed_package_are_found(wheel, tmp_path):
@@ -121,6 +130,96 @@ def test_wheel_metadata(wheel):
     assert dict(scripts['console_scripts']) == {'mmomni': 'mmomni.cli:main'}
     licence = next(name for name in wheel.namelist() if name.endswith('LICENSE'))
     assert 'Apache License' in wheel.read(licence).decode()
+
+
+def metadata_of(wheel):
+    (info,) = {name.split('/')[0] for name in wheel.namelist() if '.dist-info/' in name}
+    return email.message_from_string(wheel.read(f'{info}/METADATA').decode())
+
+
+def test_pictures_and_links_of_the_description_are_addresses_or_words(wheel):
+    metadata = metadata_of(wheel)
+    assert metadata['Description-Content-Type'] == 'text/markdown'
+    text = metadata.get_payload()
+    assert text.startswith('# mmomni')
+    assert not re.findall(r'\]\((?!https://)[^)]*\)', text)
+    assert "heat map and prediction with the gate's choice" in text
+    assert 'Omni-IML (*Towards' in text
+
+
+def test_an_address_of_the_repository_makes_them_absolute(tree, tmp_path):
+    shutil.copytree(tree, tmp_path / 'tree', ignore=shutil.ignore_patterns('weights'))
+    project = tmp_path / 'tree/pyproject.toml'
+    urls = '[project.urls]\n'
+    source = 'https://example.org/them/mmomni'
+    project.write_text(project.read_text().replace(urls, f'{urls}Source = "{source}/"\n'))
+    code = 'from setuptools import build_meta; build_meta.prepare_metadata_for_build_wheel(".")'
+    command = [sys.executable, '-c', code]
+    subprocess.run(command, cwd=tmp_path / 'tree', check=True, capture_output=True, text=True)
+    (path,) = (tmp_path / 'tree').glob('*.dist-info/METADATA')
+    metadata = email.message_from_string(path.read_text())
+    assert f'Source, {source}/' in metadata.get_all('Project-URL')
+    text = metadata.get_payload()
+    assert f']({source}/raw/HEAD/docs/images/gallery.jpg)' in text
+    assert f']({source}/blob/HEAD/docs/serve.md)' in text
+
+
+def test_the_extra_all_holds_what_pip_alone_can_bring(wheel):
+    metadata = metadata_of(wheel)
+    (everything,) = (r for r in metadata.get_all('Requires-Dist') if r.startswith('mmomni['))
+    assert re.search('extra == .all.', everything)
+    named = set(everything.partition('[')[2].partition(']')[0].split(','))
+    assert named == set(metadata.get_all('Provides-Extra')) - OF_OTHERS - FOR_DEVELOPERS
+
+
+def test_the_index_of_models_names_what_the_wheel_carries(wheel):
+    """As mim and mmengine read it: all paths are relative to ``mmomni/.mim``."""
+    index = yaml.safe_load(wheel.read('mmomni/.mim/model-index.yml'))
+    assert index['Import']
+    for metafile in index['Import']:
+        content = yaml.safe_load(wheel.read(f'mmomni/.mim/{metafile}'))
+        collections = {collection['Name'] for collection in content['Collections']}
+        for model in content['Models']:
+            assert f'mmomni/.mim/{model["Config"]}' in wheel.namelist()
+            assert Path(model['Config']).stem == model['Name']
+            assert model['In Collection'] in collections
+            weights = hashlib.sha256(wheel.read(model['Weights'])).hexdigest()
+            assert f'-{weights[:8]}.' in model['Weights']
+            assert all(result['Dataset'] and result['Metrics'] for result in model['Results'])
+
+
+def test_an_editable_install_links_what_mim_looks_for(tree, tmp_path):
+    root = tmp_path / 'tree'
+    shutil.copytree(tree, root, ignore=shutil.ignore_patterns('weights', 'docs', 'tests'))
+    code = 'from setuptools import build_meta; build_meta.build_editable("..")'
+    subprocess.run([sys.executable, '-c', code], cwd=root, check=True, capture_output=True)
+    mim = root / 'mmomni/.mim'
+    assert (mim / 'tools/train.py').samefile(root / 'tools/train.py')
+    assert (mim / 'configs').samefile(root / 'configs')
+    assert (mim / 'model-index.yml').samefile(root / 'model-index.yml')
+
+
+def test_figures_of_the_index_are_those_of_the_benchmark():
+    lines = (ROOT / 'docs/benchmarks.md').read_text().splitlines()
+    row = next(number for number, line in enumerate(lines) if line.startswith('| **released** |'))
+    head = max(n for n, line in enumerate(lines[:row]) if line.startswith('| | AUC |'))
+    cells = [[cell.strip() for cell in lines[n].strip('|').split('|')] for n in (head, row)]
+    figures = dict(zip(*cells, strict=True))
+    (model,) = yaml.safe_load((ROOT / 'configs/lite/metafile.yml').read_text())['Models']
+    found = {r['Dataset']: f'{r["Metrics"]["IoU"]:.3f}' for r in model['Results']}
+    assert found == {
+        'CASIA 2': figures['casia2'], 'CG-1050': figures['cg1050'], 'Lalonde': figures['lalonde'],
+        'Columbia': figures['columbia'], 'CoMoFoD': figures['comofod'],
+        'synthesised photographs': figures['natural'],
+        'synthesised documents': figures['document'], 'synthesised faces': figures['face'],
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_wheel_works_in_a_clean_environment():
+    command = [sys.executable, '.ci/check_wheel.py']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_configs_of_the_installed_package_are_found_by_name(wheel, tmp_path):

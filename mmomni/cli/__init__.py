@@ -5,6 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mmomni.utils.needed import demand_host
+from mmomni.version import __version__
+
 from . import calibrate, check_data, predict, serve, synthesize, tools
 from .parser import Parser
 from .stopping import check, status_of, stoppable
@@ -42,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
+        if getattr(args, 'needs_host', False):
+            demand_host()  # before a file is blamed
         return args.run(args) or 0
     except Exception:
         check()  # a library may have made it of the exception that a signal raised
@@ -58,6 +63,7 @@ def _stopped(command: str, what_now: str, stop: KeyboardInterrupt) -> int:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse, with the sub-command's function as ``run``."""
     parser = Parser(prog='mmomni', description='Localise tampering in photos, documents and faces.')
+    parser.add_argument('--version', action='version', version=f'mmomni {__version__}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='command')
     for command in COMMANDS:
         command.add_parser(commands)

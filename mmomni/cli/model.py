@@ -17,6 +17,7 @@ PRECISIONS = ('auto', 'fp32', 'bf16')
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Declare what :func:`open_model` reads."""
+    parser.set_defaults(needs_host=True)
     parser.add_argument(
         '--checkpoint', required=True, type=Path, metavar='FILE',
         help='a published checkpoint, or an .onnx file with --backend onnx',

@@ -30,11 +30,13 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Returns:
         0. Other exit statuses are raised as ``SystemExit``.
     """
+    from mmomni.utils.needed import demand_host
     from mmomni.utils.staged import staged
 
     try:
+        demand_host()
         script = staged(f'tools/{SCRIPTS[command][0]}')
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ModuleNotFoundError) as error:
         sys.exit(f'mmomni {command}: {error}')
     spec = importlib.util.spec_from_file_location(f'mmomni_{command}', script)
     assert spec is not None  # of every .py file there are both

@@ -9,6 +9,7 @@ from hostile_files import make_hostile
 from odd_folders import close_folders, make_odd_folder
 from PIL import Image
 
+import mmomni
 from mmomni.cli import main
 
 
@@ -201,3 +202,10 @@ def test_threads_wait_without_spinning_unless_told_to(given, monkeypatch, tmp_pa
         monkeypatch.setenv('OMP_WAIT_POLICY', given)
     main(['check-data', str(tmp_path)])
     assert os.environ.pop('OMP_WAIT_POLICY') == (given or 'passive')
+
+
+@pytest.mark.parametrize('module', ['mmomni', 'mmomni.cli'])
+def test_the_version_is_told(module, tmp_path):
+    command = [sys.executable, '-m', module, '--version']
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == f'mmomni {mmomni.__version__}\n'

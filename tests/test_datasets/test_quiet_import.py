@@ -22,3 +22,10 @@ def test_what_our_datasets_import_prints_nothing():
     code = 'import mmomni.datasets.manipulation, mmomni.datasets.transforms'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout == ''
+
+
+def test_what_a_runner_imports_for_its_loops_prints_nothing():
+    """After the hooks of a run, mmengine has all of mmseg imported to look for a loop."""
+    code = 'import mmomni.engine.hooks, mmseg.utils; mmseg.utils.register_all_modules(False)'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == ''
