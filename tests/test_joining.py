@@ -1,4 +1,4 @@
-"""What a newcomer finds on GitHub: the workflow, the linters before a commit, the forms of issues."""
+"""What a newcomer finds: the workflow, the linters before a commit, the forms of issues."""
 
 import os
 import re
