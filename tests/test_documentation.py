@@ -14,7 +14,8 @@ from mmomni import registry
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / 'docs'
 PAGES = sorted(page for page in DOCS.rglob('*.md') if '_build' not in page.parts)
-ALL = [ROOT / 'README.md', ROOT / 'CHANGELOG.md', *PAGES]
+COMMUNITY = ('CODE_OF_CONDUCT.md', 'CONTRIBUTING.md', 'SECURITY.md')
+ALL = [*(ROOT / name for name in ('README.md', 'CHANGELOG.md', *COMMUNITY)), *PAGES]
 LINE = 120
 REGISTRIES = (
     'MODELS', 'TRANSFORMS', 'DATASETS', 'DATA_SAMPLERS', 'METRICS', 'HOOKS',

@@ -13,6 +13,8 @@ from mmomni.evaluation.functional.image_level import TOP_K, image_score
 from mmomni.jpeg.orientation import upright, upright_box
 from mmomni.visualization import outline_regions
 
+from .card import result_card
+
 SMALLEST_REGION = 64
 """Pixels; those of one JPEG block."""
 STRIPE = 512
@@ -83,6 +85,20 @@ class Prediction:
     seconds: float
     warnings: tuple[str, ...] = ()
     precision: Literal['fp32', 'bf16'] = 'fp32'
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: image, heat map, score, gate and warnings."""
+        gate = self.gate
+        share = float(self.mask.mean())
+        facts = [
+            ('score', f'{self.score:.3f} ({self.pooling}): a rank, no probability'),
+            ('gate', f'{gate.modality}, {100 * gate.confidence:.0f} %' if gate else 'none'),
+            ('regions', f'{len(self.regions)}, {100 * share:.1f} % above {self.threshold:g}'),
+            ('coefficients', self.dct_source),
+        ]
+        return result_card(
+            self.source, self.image, self.probability, self.orientation, facts, self.warnings
+        )
 
 
 class Failure(NamedTuple):

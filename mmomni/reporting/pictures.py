@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from io import BytesIO
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -11,7 +10,7 @@ from mmomni.apis.results import Prediction, draw_overlay
 from mmomni.evidence.views import VIEWS
 from mmomni.jpeg import encode
 from mmomni.jpeg.orientation import upright
-from mmomni.visualization import heat_levels, heat_map, heat_palette
+from mmomni.visualization import heat_levels, heat_map, heat_palette, shrunk
 
 OVERLAY_QUALITY = 90
 SECOND_OPINION_QUALITY = 90
@@ -58,32 +57,25 @@ def report_pictures(prediction: Prediction) -> Iterator[tuple[str, bytes]]:
     """What ``report.html`` shows, upright: ``images``, ``heat_maps`` and ``thumbnails`` (both)."""
     # No copy where ``image`` is a view of the decoder's BGR.
     bgr = np.ascontiguousarray(prediction.image[..., ::-1])
-    image = _shrunk(bgr, VIEW_SIDE, prediction.orientation)
-    probability = _shrunk(prediction.probability, VIEW_SIDE, prediction.orientation)
+    image = shrunk(bgr, VIEW_SIDE, prediction.orientation)
+    probability = shrunk(prediction.probability, VIEW_SIDE, prediction.orientation)
     heat = heat_map(probability)[..., ::-1]
     yield 'images', _jpeg(image, VIEW_QUALITY)
     yield 'heat_maps', _jpeg(heat, VIEW_QUALITY)
-    small = [_shrunk(picture, THUMBNAIL_SIDE) for picture in (image, np.ascontiguousarray(heat))]
+    small = [shrunk(picture, THUMBNAIL_SIDE) for picture in (image, np.ascontiguousarray(heat))]
     yield 'thumbnails', _jpeg(np.hstack(small), THUMBNAIL_QUALITY)
 
 
 def evidence_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
     """A picture of the evidence, RGB (H, W, 3) as stored, upright."""
     bgr = np.ascontiguousarray(pixels[..., ::-1])
-    return _jpeg(_shrunk(bgr, VIEW_SIDE, orientation), OVERLAY_QUALITY)
+    return _jpeg(shrunk(bgr, VIEW_SIDE, orientation), OVERLAY_QUALITY)
 
 
 def _png(picture: Image.Image) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, 'PNG', compress_level=_FAST)
     return buffer.getvalue()
-
-
-def _shrunk(pixels: np.ndarray, side: int, orientation: int = 1) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return upright(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), orientation)
 
 
 def _jpeg(bgr: np.ndarray, quality: int) -> bytes:

@@ -59,8 +59,8 @@ class ImageThreshold(NamedTuple):
         deviation = (expected * (1 - expected) / (self.num_images + 2)) ** 0.5
         return (
             f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its '
-            f'rate of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. Take '
-            f'{needed:,} or more (mmomni calibrate).'
+            f'rate of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. '
+            f'Take {needed:,} or more (mmomni calibrate).'
         )
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from mmomni.jpeg.orientation import Box
+from mmomni.jpeg.orientation import Box, upright
 
 # The same in RGB and BGR.
 OUTLINE = (255, 0, 255)
@@ -37,6 +37,14 @@ def heat_palette() -> np.ndarray:
 def heat_map(probability: np.ndarray) -> np.ndarray:
     """Probabilities (H, W) in colours, RGB ``uint8`` (H, W, 3)."""
     return heat_palette()[heat_levels(probability)]
+
+
+def shrunk(pixels: np.ndarray, side: int, orientation: int = 1) -> np.ndarray:
+    """An image or a map, (H, W) or (H, W, C), upright and no side longer than ``side``."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return upright(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), orientation)
 
 
 def outline_regions(image: np.ndarray, mask: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
