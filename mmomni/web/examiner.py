@@ -54,8 +54,8 @@ class Examiner:
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
             reaches), ``image_threshold``, ``analysis`` (model, thresholds, words), ``pictures``
             (names of all in the file, none if it is one) and ``files``: by kind ``name``, ``type``
-            and ``base64``. ``file`` of each of its ``views``, and of the pictures of its ``evidence``,
-            is such a kind.
+            and ``base64``. ``file`` of each of its ``views``, and of the pictures of its
+            ``evidence``, is such a kind.
 
         Raises:
             ImageReadError: The file cannot be used.
