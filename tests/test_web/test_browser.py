@@ -168,6 +168,46 @@ def test_layers(page, photo):
     assert '|q|' in shown['dct'][1]
 
 
+def test_the_page_explains_itself(page, photo):
+    choose(page, photo())
+    assert 'this model has no calibration' in text(page, '#verdict')
+    assert 'not known' in text(page, '#card-content')
+    assert page.locator('#facts .term[title]').count() >= 6
+    assert page.locator('#regions .number').all_text_contents() == ['1']
+    assert page.locator('#boxes text').all_text_contents() == ['1']
+    assert text(page, '#evidence') == ''  # an answer without
+    assert page.locator('#views label').count() == 0
+
+
+def test_evidence_and_views(page, photo):
+    def answer(route):
+        content = route.fetch().json()
+        software = dict(term='Software', value='<b>editor</b>', note='A note.')
+        content['evidence'] = [dict(title='Metadata', facts=[software])]
+        content['views'] = [dict(name='ela', title='Levels', explanation='Words.', file='view_ela')]
+        content['files']['view_ela'] = content['files']['view']
+        route.fulfill(json=content)
+
+    page.route('**/examine**', answer)
+    choose(page, photo())
+    assert text(page, '#evidence') == 'MetadataSoftware<b>editor</b>A note.'
+    page.locator('label:has([value=view_ela])').click()
+    assert text(page, '#legend') == 'Words.'
+    page.wait_for_function("document.getElementById('layer').naturalWidth === 64")
+    page.unroute('**/examine**')
+    choose(page, photo())
+    assert page.locator('#views label').count() == 0
+    assert page.locator('[value=heat_map]').is_checked()
+
+
+def test_second_opinions_are_asked_for(page, photo):
+    asked = []
+    page.on('request', lambda request: asked.append(request.url))
+    page.locator('#with-views').check()
+    choose(page, photo())
+    assert [url for url in asked if '/examine' in url][0].endswith('&views=1')
+
+
 def test_a_region_is_marked_where_it_is(page, photo):
     choose(page, photo('PNG', orientation=6))  # on its left side: the square is at 24, 40
     page.locator('#regions tbody tr').hover()
