@@ -338,10 +338,9 @@ def told(page, photos, run, tmp_path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
         file = f'views/{line["name"]}.jpg'
-        (tmp_path / 'out/views').mkdir(exist_ok=True)
-        (tmp_path / 'out' / file).write_bytes(
-            (tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg').read_bytes()
-        )
+        copy = tmp_path / 'out' / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg', copy)
         line['evidence'] = EVIDENCE
         line['views'] = [dict(name='ela', title='Levels', explanation='Words.', file=file)]
     path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
