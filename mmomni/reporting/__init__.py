@@ -11,7 +11,7 @@ from .writing import StoppedError, Summary, write_predictions
 
 __all__ = [
     'FORMATS', 'Account', 'ImageFile', 'ImageThreshold', 'PredictionFolder', 'Predictions',
-    'PredictionsInMemory', 'StoppedError', 'Summary', 'Survey', 'account_of', 'analysis_of', 'assign_names',
-    'carried_threshold', 'model_summary', 'report_page', 'survey_inputs', 'threshold_from_file',
-    'write_predictions', 'write_report',
+    'PredictionsInMemory', 'StoppedError', 'Summary', 'Survey', 'account_of', 'analysis_of',
+    'assign_names', 'carried_threshold', 'model_summary', 'report_page', 'survey_inputs',
+    'threshold_from_file', 'write_predictions', 'write_report',
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Which calibrated threshold flags an image by its score, and how people are told.
 
-Records say ``tampered`` and ``authentic``, for programs. No person reads the latter: a score that is
-not above a threshold proves nothing.
+Records say ``tampered`` and ``authentic``, for programs. No person reads the latter: a score that
+is not above a threshold proves nothing.
 """
 
 import json
@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-
 
 RELIABLE_ALARMS = 10
 """So many of the images of a calibration should lie above its threshold: with fewer, the rate of
@@ -59,9 +58,9 @@ class ImageThreshold(NamedTuple):
         expected = math.floor((self.num_images + 1) * self.fpr + 1e-9) / (self.num_images + 1)
         deviation = (expected * (1 - expected) / (self.num_images + 2)) ** 0.5
         return (
-            f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its rate '
-            f'of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. Take '
-            f'{needed:,} or more (mmomni calibrate).'
+            f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its '
+            f'rate of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. '
+            f'Take {needed:,} or more (mmomni calibrate).'
         )
 
 

@@ -14,7 +14,7 @@ ROW = dict(name='natural', domain='photos', images=3, scores=dict(F1=0.5, IoU=0.
 
 def test_what_people_need_of_a_card():
     card = dict(
-        name='small', limits='A hint.', training=dict(sets=['a', 'b'], seed=0), source='private.pth',
+        name='small', limits='A hint.', training=dict(sets=['a', 'b'], seed=0), source='x.pth',
         metrics=[ROW, dict(ROW, scores=dict(AUC=0.75, threshold=0.2))],
     )  # fmt: skip
     assert model_summary(card, [CALIBRATION]) == dict(

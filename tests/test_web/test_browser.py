@@ -210,7 +210,7 @@ def test_second_opinions_are_asked_for(page, photo):
     page.on('request', lambda request: asked.append(request.url))
     page.locator('#with-views').check()
     choose(page, photo())
-    assert [url for url in asked if '/examine' in url][0].endswith('&views=1')
+    assert next(url for url in asked if '/examine' in url).endswith('&views=1')
 
 
 def test_a_region_is_marked_where_it_is(page, photo):
