@@ -27,8 +27,8 @@ class Predictions(ABC):
 
     Args:
         settings: All that results depend on, besides the files; values that JSON can hold.
-            ``checkpoint``, ``checkpoint_sha256`` and ``threshold`` are among them, ``model`` can
-            be, see :func:`~mmomni.reporting.model_card.model_summary`.
+            ``checkpoint``, ``checkpoint_sha256`` and ``threshold`` are among them; ``model``
+            can be: see :func:`~mmomni.reporting.model_card.model_summary`.
         formats: ``'png'``: mask, heat map and overlay; ``'npz'``: the probability; ``'json'``: no
             file more than there is anyway.
         image_threshold: For the verdict; ``None``: there is none.

@@ -8,6 +8,9 @@ from chromium import CHROMIUM, NEEDED, Browser
 
 from mmomni.reporting import ImageThreshold
 from mmomni.reporting import report as report_module
+from mmomni.utils.templates import asset, render
+from mmomni.version import __version__
+from mmomni.visualization.maps import NUMBERED as NUMBERED_REGIONS
 
 ATTACK = '<img src=x onerror=alert(1)>.png'
 OTHER_ATTACK = '<script><!--<b>&amp;.png'  # a `/` cannot be in a name
@@ -146,6 +149,74 @@ def test_pictures_that_were_removed_are_left_out(page, tmp_path, photos, run):
     assert {row['thumbnail'] for row in data_of(page)['rows']} == {''}
 
 
+def test_no_absolute_path_is_in_a_report(tmp_path, photos, run, save, predictor):
+    (tmp_path / 'other').mkdir()
+    save(tmp_path / 'other/a.png')
+    (tmp_path / 'other' / BAD_ATTACK).write_bytes(b'')
+    run(photos, tmp_path / 'other', report=True, checkpoint='/home/me/models/small.pth')
+    text = (tmp_path / 'out/report.html').read_text()
+    assert str(tmp_path) not in text
+    assert '/home/me' not in text
+    assert 'small.pth' in text
+    rows = data_of(tmp_path / 'out/report.html')['rows']
+    assert {'photos/a.png', 'other/a.png'} < {row['name'] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ('path', 'text', 'expected'),
+    [
+        ('/a/b/c.jpg', '/a/b/c.jpg: cut off', 'c.jpg: cut off'),
+        ('/a/b/c.jpg', 'see /a/b/d.jpg', 'see d.jpg'),
+        ('/c.jpg', 'at 1/2 of /c.jpg', 'at 1/2 of c.jpg'),
+        ('c.jpg', 'c.jpg and a/b', 'c.jpg and a/b'),
+    ],
+)
+def test_sentences_lose_the_place_of_their_file(path, text, expected):
+    assert report_module.without_path(text, path, 'c.jpg') == expected
+
+
+def test_the_analysis_is_told(page):
+    told = data_of(page)['analysis']
+    assert (told['checkpoint'], told['checkpoint_sha256']) == ('c.pth', 'ab' * 32)
+    assert told['dates'][0].endswith('+00:00')
+    assert told['versions'] == [__version__]
+    text = page.read_text()
+    assert f'by mmomni {__version__}</dd>' in text
+    assert 'does not say on how many images' in text
+
+
+def test_lines_of_earlier_versions_have_no_date(page, photos, run, tmp_path):
+    path = tmp_path / 'out/predictions.jsonl'
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        del line['examined_at'], line['mmomni']
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    assert data_of(page)['analysis']['dates'] == []
+    assert '<dt>examined</dt>' not in page.read_text()
+
+
+SPOKEN = (
+    'score', 'verdict', 'false alarms', 'tampered area', 'regions', 'gate', 'coefficients',
+    'transcoded', 'windows', 'size', 'mean p', 'x1, y1, x2, y2', 'DCT |q|',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('term', SPOKEN)
+def test_every_term_is_in_the_glossary_of_report_and_page(page, term):
+    for text in (page.read_text(), render('serve.html.jinja')):
+        assert f'<dt>{term}</dt>' in text
+
+
+@pytest.mark.parametrize('page', ['predictions', 'serve', 'reading'])
+def test_no_person_reads_that_an_image_is_authentic(page):
+    assert 'authentic' not in asset(f'{page}.html.jinja')
+
+
+def test_pictures_and_pages_number_as_many_regions():
+    assert f'const NUMBERED = {NUMBERED_REGIONS};' in asset('reading.js')
+
+
 # ---- in a browser ---------------------------------------------------------------------------
 
 NAMES = "[...document.querySelectorAll('td.name')].map(cell => cell.textContent)"
@@ -252,3 +323,100 @@ def test_many_rows_are_paged_in_a_browser(tmp_path, photos, run, save, open_page
     assert len(browser.run(NAMES)) == 15
     assert browser.run("byId('count').textContent") == '115 of 115 images'
     assert browser.complaints() == []
+
+
+EVIDENCE = [
+    dict(title='File', facts=[dict(term='Size', value='9 bytes', note='')]),
+    dict(title='Metadata', facts=[dict(term='Software', value=ATTACK, note='An editor.')]),
+]
+
+
+@pytest.fixture
+def told(page, photos, run, tmp_path):
+    """The page of an image with evidence and a view."""
+    path = tmp_path / 'out/predictions.jsonl'
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        file = f'views/{line["name"]}.jpg'
+        copy = tmp_path / 'out' / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg', copy)
+        line['evidence'] = EVIDENCE
+        line['views'] = [dict(name='ela', title='Levels', explanation='Words.', file=file)]
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    return page
+
+
+@pytest.mark.browser
+def test_evidence_and_views_in_a_browser(told, open_page):
+    browser = open_page(told, '#a.png')
+    panel = "byId('evidence').textContent"
+    assert browser.run(panel) == f'FileSize9 bytesMetadataSoftware{ATTACK}An editor.'
+    assert browser.run("byId('tabs').textContent") == 'Heat mapLevels'
+    heat = browser.run("byId('heat').src")
+    click(browser, '#tabs input', 1)
+    assert browser.run("byId('explanation').textContent") == 'Words.'
+    assert browser.run("byId('map-legend').hidden")
+    assert browser.run("byId('heat').decode().then(() => byId('heat').src)") == heat  # a copy of it
+    assert browser.run("byId('right-name').textContent") == 'Levels'
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_the_way_back_leads_through_what_was_opened_in_a_browser(page, open_page):
+    def after(script):
+        # Events of the history come later than the call.
+        browser.run(f'new Promise((done) => {{ {script}; setTimeout(done, 300); }})')
+        return browser.run("byId('view').open ? byId('view-title').textContent : null")
+
+    browser = open_page(page)
+    assert after("open(data.rows.find((row) => row.name === 'a.png'))") == 'a.png'
+    assert after('history.back()') is None
+    assert after('history.forward()') == 'a.png'
+    assert after("location.hash = '#sub%2Fc.png'") == 'sub/c.png'
+    assert after('history.back()') == 'a.png'
+    assert after("byId('close').click()") is None
+    assert browser.run('location.hash') == ''
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+def test_it_prints_a_sheet_for_each_image_in_a_browser(told, open_page):
+    browser = open_page(told)
+    browser.run('layOut()')
+    assert browser.run("document.querySelectorAll('.sheet').length") == 5
+    assert browser.run("document.querySelectorAll('.sheet .pair img').length") == 10
+    browser.call('Emulation.setEmulatedMedia', media='print')
+    kept = "[...document.querySelectorAll('.reading')].every((part) => part.open)"
+    assert browser.run(kept)
+    break_before = "getComputedStyle(document.querySelector('.sheet')).breakBefore"
+    assert browser.run(break_before) == 'page'
+    first = "document.querySelector('.sheet .pair').children"
+    assert browser.run(f'{first}[0].offsetTop === {first}[1].offsetTop')
+    browser.call('Emulation.setEmulatedMedia', media='')
+    browser.run('open(data.rows[0]); layOut()')
+    assert browser.run("document.querySelectorAll('.sheet').length") == 1
+    assert browser.complaints() == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize('width', [390, 800, 1200])
+def test_no_column_is_cut_in_a_browser(told, open_page, width):
+    browser = open_page(told)
+    size = dict(width=width, height=844, deviceScaleFactor=1, mobile=False)
+    browser.call('Emulation.setDeviceMetricsOverride', **size)
+    assert browser.run('document.documentElement.scrollWidth') <= width
+    assert browser.run("(t => t.scrollWidth - t.clientWidth)(byId('table').parentNode)") <= 0
+    browser.run('open(data.rows[0])')
+    assert browser.run("byId('view').scrollWidth - byId('view').clientWidth") <= 0
+
+
+@pytest.mark.browser
+def test_terms_have_tooltips_in_a_browser(page, open_page):
+    browser = open_page(page, '#a.png')
+    terms = "[...document.querySelectorAll('#facts .term')].filter(t => t.title.length > 20).length"
+    assert browser.run(terms) >= 6
+    assert browser.run("byId('card-content').textContent").count('no calibration') == 1
+    numbers = "document.querySelectorAll('#regions .number, #boxes text')"
+    assert browser.run(f'[...{numbers}].map(number => number.textContent)') == ['1', '1']

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mmomni.reporting import ImageThreshold, carried_threshold, threshold_from_file
+from mmomni.reporting.verdict import no_verdict_text
 
 CALIBRATION = dict(
     threshold=0.875, pooling='max', fpr=0.05, checkpoint='c.pth', checkpoint_sha256='ab' * 32
@@ -47,3 +48,36 @@ def test_any_other_file_is_refused(file, text):
     file.write_text(text)
     with pytest.raises(ValueError, match='mmomni calibrate wrote'):
         threshold_from_file(file, 'ab' * 32, None)
+
+
+@pytest.mark.parametrize(('fpr', 'words'), [(0.05, '5 %'), (0.001, '0.1 %'), (0.29, '29 %')])
+def test_people_are_told_of_flags_and_never_of_authentic_images(fpr, words):
+    told = ImageThreshold(0.5, 'max', fpr).words()
+    assert told == dict(tampered=f'flagged at {words} false alarms', authentic='not flagged')
+
+
+@pytest.mark.parametrize(
+    ('fpr', 'images', 'expected'),
+    [
+        (0.05, 100, 'rests on 100 images only, too few for 5 %: its rate of false alarms is 5.0 %'),
+        (0.05, 198, 'Take 199 or more'),
+        (0.01, 998, 'Take 999 or more'),
+        (0.05, None, 'does not say on how many images'),
+        (0.05, 199, None),
+        (0.01, 999, None),
+    ],
+)
+def test_too_few_images_for_a_rate_are_told(fpr, images, expected):
+    caution = ImageThreshold(0.5, 'max', fpr, num_images=images).caution()
+    assert caution is None if expected is None else expected in caution
+
+
+@pytest.mark.parametrize('number', [100, None, 'many', True, -1])
+def test_the_number_of_images_comes_with_the_calibration(number):
+    found = carried_threshold([dict(CALIBRATION, num_images=number)], 0.05)
+    assert found.num_images == (100 if number == 100 else None)
+
+
+def test_a_model_without_calibration_says_so_in_plain_words():
+    assert 'this model has no calibration' in no_verdict_text([])
+    assert 'carries a calibration for 5 %' in no_verdict_text([CALIBRATION])

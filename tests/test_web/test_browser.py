@@ -68,6 +68,11 @@ def choose(page, data, name='photo.jpg'):
     page.wait_for_selector('#result:visible, #error:visible')
 
 
+def wait_for_layer(page):
+    """Not by `wait_for_function`, which the page's own policy forbids to look twice."""
+    page.evaluate("document.getElementById('layer').decode()")
+
+
 def text(page, selector):
     return page.locator(selector).text_content()
 
@@ -132,7 +137,7 @@ def columns(page):
 def test_slider_between_original_and_heat_map(page, photo):
     """The heat map of dark noise is nearly black and bluish, the noise itself is grey."""
     choose(page, photo('PNG'))
-    page.evaluate(DECODED)
+    wait_for_layer(page)
     slider, heat = page.locator('#cut'), {}
     for share in (0, 50, 100):
         slider.fill(str(share))
@@ -163,10 +168,50 @@ def test_layers(page, photo):
     shown = {}
     for layer in ('heat_map', 'overlay', 'dct'):
         page.locator(f'label:has([value={layer}])').click()
-        page.evaluate(DECODED)
+        wait_for_layer(page)
         shown[layer] = page.locator('#layer').get_attribute('src'), text(page, '#legend')
     assert len(set(shown.values())) == 3
     assert '|q|' in shown['dct'][1]
+
+
+def test_the_page_explains_itself(page, photo):
+    choose(page, photo())
+    assert 'this model has no calibration' in text(page, '#verdict')
+    assert 'not known' in text(page, '#card-content')
+    assert page.locator('#facts .term[title]').count() >= 6
+    assert page.locator('#regions .number').all_text_contents() == ['1']
+    assert page.locator('#boxes text').all_text_contents() == ['1']
+    assert text(page, '#evidence') == ''  # an answer without
+    assert page.locator('#views label').count() == 0
+
+
+def test_evidence_and_views(page, photo):
+    def answer(route):
+        content = route.fetch().json()
+        software = dict(term='Software', value='<b>editor</b>', note='A note.')
+        content['evidence'] = [dict(title='Metadata', facts=[software])]
+        content['views'] = [dict(name='ela', title='Levels', explanation='Words.', file='view_ela')]
+        content['files']['view_ela'] = content['files']['view']
+        route.fulfill(json=content)
+
+    page.route('**/examine**', answer)
+    choose(page, photo())
+    assert text(page, '#evidence') == 'MetadataSoftware<b>editor</b>A note.'
+    page.locator('label:has([value=view_ela])').click()
+    assert text(page, '#legend') == 'Words.'
+    wait_for_layer(page)
+    page.unroute('**/examine**')
+    choose(page, photo())
+    assert page.locator('#views label').count() == 0
+    assert page.locator('[value=heat_map]').is_checked()
+
+
+def test_second_opinions_are_asked_for(page, photo):
+    asked = []
+    page.on('request', lambda request: asked.append(request.url))
+    page.locator('#with-views').check()
+    choose(page, photo())
+    assert next(url for url in asked if '/examine' in url).endswith('&views=1')
 
 
 def test_a_region_is_marked_where_it_is(page, photo):

@@ -63,7 +63,7 @@ const dateOf = (iso) => iso.replace('T', ' ').replace(/\+00:00$/, ' UTC');
 // ---- regions --------------------------------------------------------------------------------
 
 function shape(tag, attributes) {
-  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  const made = document.createElementNS(byId('boxes').namespaceURI, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;
 }
