@@ -48,8 +48,8 @@ class Examiner:
         Returns:
             The record that ``predictions.jsonl`` would hold, and ``size`` (width and height,
             upright), ``upright_boxes``, ``quantisation_table`` (8 x 8, or as far as a smaller image
-            reaches), ``image_threshold``, ``analysis`` (model, thresholds, words), ``pictures`` (names
-            of all in the file, none if it is one), ``files``: by kind ``name``, ``type``, ``base64``.
+            reaches), ``image_threshold``, ``analysis`` (model, thresholds, words), ``pictures``
+            (names of all, none if it is one), ``files``: by kind ``name``, ``type``, ``base64``.
 
         Raises:
             ImageReadError: The file cannot be used.
