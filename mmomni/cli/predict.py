@@ -124,8 +124,7 @@ def _run(args: argparse.Namespace) -> int:
         account = account_of(survey, summary.failures, stop.pending if stop else ())
         folder.write_account(account)
         report = write_report(folder)
-    _tell_verdicts(folder)
-    _sum_up(summary, account, report)
+    _sum_up(summary, account, report, folder)
     if stop is not None:
         done = _count(len(survey.files), 'image')
         print(
@@ -146,12 +145,15 @@ def _tell_verdicts(folder: 'PredictionFolder') -> None:
         flagged = f'{verdicts.count("tampered"):,} of {_count(len(verdicts), "image")}'
         print(f'{flagged} {told["words"]["tampered"]}; not flagged proves nothing')
     for sentence in told['limits']:
-        print(sentence)
+        print(sentence, file=sys.stderr)  # not in the way of the account
 
 
-def _sum_up(summary: 'Summary', account: 'Account', report: str) -> None:
+def _sum_up(
+    summary: 'Summary', account: 'Account', report: str, folder: 'PredictionFolder'
+) -> None:
     from mmomni.utils.templates import printable
 
+    _tell_verdicts(folder)
     bad = _count(len(summary.failures), 'bad file')
     if summary.failures:
         print(f'{bad}:')

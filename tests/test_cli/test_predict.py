@@ -362,3 +362,14 @@ def test_a_reason_names_what_it_is_and_not_the_path_once_more(predict, photos, t
         'gone.jpg': f'a link to {photos}/nowhere, which does not exist',
         'pipe.jpg': 'expected an image file, got a pipe',
     }
+
+
+def test_what_to_know_of_verdicts_is_told(predict, capsys):
+    assert predict() == 0
+    told = capsys.readouterr()
+    assert 'flagged at' not in told.out
+    assert 'No image is flagged: no rate of false alarms was asked for.' in told.err
+    assert predict('--fpr', '0.05', out='flagged') == 0
+    told = capsys.readouterr()
+    assert '2 of 2 images flagged at 5 % false alarms; not flagged proves nothing' in told.out
+    assert 'rests on 99 images only, too few for 5 %' in told.err
