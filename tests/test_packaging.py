@@ -123,7 +123,7 @@ def test_wheel_metadata(wheel):
     required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
     assert set(required) == {
         'exifread', 'Jinja2', 'jpeglib', 'matplotlib', 'numpy', 'opencv-python', 'Pillow',
-        'prettytable', 'safetensors', 'tensorboard', 'torch',
+        'prettytable', 'safetensors', 'scikit-image', 'tensorboard', 'torch',
     }  # fmt: skip
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(f'{info}/entry_points.txt').decode())

@@ -64,7 +64,6 @@ STACKS = {
             'mmdet==3.3.0',
             'numpy<2',
             'opencv-python<4.11',  # the newer ones need NumPy 2
-            'scikit-image',  # photographs for the demo; onedl-mmdetection brings it
             'ftfy',
             'regex',
             *TOOLS,

@@ -30,7 +30,7 @@ def heat_levels(probability: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def heat_palette() -> np.ndarray:
     """Matplotlib's ``inferno`` as OpenCV has it: RGB ``uint8`` (256, 3), black = authentic."""
-    levels = np.arange(256, dtype=np.uint8)
+    levels = np.arange(256, dtype=np.uint8)[:, None]  # of one dimension, OpenCV 5 would give two
     return cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[:, 0, ::-1].copy()
 
 

@@ -236,17 +236,6 @@ def test_where_no_face_is_found_the_centre_is_blended_and_said_so(photo, other_p
     assert forgery.mask[(y1 + y2) // 2, (x1 + x2) // 2] == 255
 
 
-def test_a_missing_cascade_is_no_error(photo, monkeypatch):
-    from mmomni.synthesis.faces import boxes as face_boxes
-
-    monkeypatch.setattr(face_boxes, 'CASCADE', 'missing.xml')
-    face_boxes._cascade.cache_clear()
-    try:
-        assert face_boxes.find_face(photo) is None
-    finally:
-        face_boxes._cascade.cache_clear()
-
-
 def test_a_given_face_is_swapped_or_blended_with_itself(photo, other_photo):
     rng = np.random.default_rng(0)
     forgeries = [
