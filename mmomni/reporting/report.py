@@ -14,7 +14,7 @@ from mmomni.utils.templates import data_uri, printable, render_pieces
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
 from .model_card import model_summary
-from .predictions import Predictions, report_file
+from .predictions import Predictions, pictures_of_evidence, report_file
 from .verdict import no_verdict_text
 
 REPORT = 'report.html'
@@ -147,10 +147,13 @@ def without_path(text: str, path: str, name: str) -> str:
 
 
 def _view_files(record: Mapping[str, Any]) -> Iterator[str]:
+    """The image, its heat map, its other views and the pictures of its evidence."""
     for kind in ('images', 'heat_maps'):
         yield report_file(kind, record['name'])
     for view in record.get('views') or ():
         yield view['file']
+    for picture in pictures_of_evidence(record):
+        yield picture['file']
 
 
 def _view_bytes(folder: Predictions) -> int:

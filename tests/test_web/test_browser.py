@@ -189,14 +189,16 @@ def test_evidence_and_views(page, photo):
     def answer(route):
         content = route.fetch().json()
         software = dict(term='Software', value='<b>editor</b>', note='A note.')
-        content['evidence'] = [dict(title='Metadata', facts=[software])]
+        pictures = [dict(shows='Thumbnail', file='view_ela')]
+        content['evidence'] = [dict(title='Metadata', facts=[software], pictures=pictures)]
         content['views'] = [dict(name='ela', title='Levels', explanation='Words.', file='view_ela')]
         content['files']['view_ela'] = content['files']['view']
         route.fulfill(json=content)
 
     page.route('**/examine**', answer)
     choose(page, photo())
-    assert text(page, '#evidence') == 'MetadataSoftware<b>editor</b>A note.'
+    assert text(page, '#evidence') == 'MetadataSoftware<b>editor</b>A note.Thumbnail'
+    assert page.locator('#evidence img').evaluate('image => image.decode().then(() => true)')
     page.locator('label:has([value=view_ela])').click()
     assert text(page, '#legend') == 'Words.'
     wait_for_layer(page)

@@ -117,7 +117,7 @@ function turn(pages) {
 
 const TABS = [{ name: 'heat_map', title: 'Heat map' }];
 
-// The image, its heat map and its other views, in this order.
+// The image, its heat map, its other views and the pictures of its evidence, in this order.
 function picturesOf(row) {
   const embedded = byId(`view-${row.number}`);
   return embedded ? JSON.parse(embedded.textContent) : row.pictures;
@@ -144,7 +144,7 @@ function show(row) {
   byId('warnings').replaceChildren(...row.warnings.map((text) => element('li', text)));
   byId('facts').replaceChildren(...factList(factsOf(row)));
   drawRegions(row);
-  drawEvidence(byId('evidence'), row.evidence);
+  drawEvidence(byId('evidence'), row.evidence, pictures.slice(2 + row.views.length));
   drawLinks(row);
   const place = shown.indexOf(row);
   byId('previous').disabled = place <= 0;

@@ -19,7 +19,8 @@ function figure(source, caption, row, boxes) {
 }
 
 function sheetOf(row) {
-  const [image, heat, ...views] = picturesOf(row);
+  const [image, heat, ...rest] = picturesOf(row);
+  const views = rest.splice(0, row.views.length);
   const sheet = make('section', undefined, 'sheet');
   const pair = make('div', undefined, 'pair');
   pair.append(figure(image, 'The image, with the boxes of its regions', row, row.upright_boxes),
@@ -34,7 +35,7 @@ function sheetOf(row) {
   facts.append(...factList(factsOf(row)));
   more.append(facts, numberedRegions(row));
   const evidence = make('div', undefined, 'evidence');
-  drawEvidence(evidence, row.evidence);
+  drawEvidence(evidence, row.evidence, rest);
   const others = make('div', undefined, 'others');
   views.forEach((source, place) => others.append(figure(source, row.views[place].title, row)));
   sheet.append(more, others, evidence, make('p', originOf(), 'origin'));

@@ -124,12 +124,22 @@ function regionLine(region, number) {
 
 // ---- what else the file tells ---------------------------------------------------------------
 
-function drawEvidence(parent, sections) {
-  parent.replaceChildren(...(sections ?? []).flatMap(({ title, facts }) => {
+// `sources`: the addresses of all pictures, in their order.
+function drawEvidence(parent, sections, sources = []) {
+  const left = [...sources];
+  parent.replaceChildren(...(sections ?? []).flatMap(({ title, facts, pictures = [] }) => {
     const list = make('dl');
     list.append(...factList(facts.map(({ term: name, value, note }) => [name, value, note])));
-    return [make('h3', title), list];
+    return [make('h3', title), list, ...pictures.map(({ shows }) => pictureOf(left.shift(), shows))];
   }));
+}
+
+function pictureOf(source, shows) {
+  const figure = make('figure');
+  const image = make('img');
+  Object.assign(image, { src: source, alt: shows });
+  figure.append(image, make('figcaption', shows));
+  return figure;
 }
 
 // ---- the model ------------------------------------------------------------------------------

@@ -120,7 +120,8 @@ function show(answer, picture) {
   for (const warning of answer.warnings) add(element('warnings'), 'li', warning);
   showFacts(answer);
   showRegions(answer);
-  drawEvidence(element('evidence'), answer.evidence);
+  drawEvidence(element('evidence'), answer.evidence, (answer.evidence ?? [])
+    .flatMap(({ pictures }) => pictures ?? []).map(({ file }) => urls[file]));
   drawCard(element('card-content'), answer.analysis);
   showTable(answer);
   element('original').src = urls.view;
