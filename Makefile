@@ -29,7 +29,7 @@ CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
 
-.PHONY: help env demo test gpu lint docs clean
+.PHONY: help env demo test versions gpu lint docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,6 +46,10 @@ demo: env  ## forge images, train on them, test and draw the result: work_dirs/d
 
 test: env  ## run the tests
 	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+
+versions: env  ## some of the tests with the oldest versions of our dependencies, and the newest
+	$(VENV)/bin/python tools/try_versions.py --oldest
+	$(VENV)/bin/python tools/try_versions.py --newest
 
 gpu: env  ## on a GPU: its tests, a benchmark, two short trainings; results in work_dirs/gpu.json
 	$(VENV)/bin/python tools/gpu_check.py $(ARGS)

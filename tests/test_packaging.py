@@ -25,6 +25,7 @@ STRAYS = (
     'tests/test_a.py',
     'work_dirs/a.py',
 )
+OF_A_CHECKOUT = {'tools/make_env.py', 'tools/try_versions.py'}
 SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors')
 NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__')
 
@@ -62,7 +63,7 @@ def files_of(folder):
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     modules = {name for name in files_of('mmomni') if name.endswith(SOURCES)}
     assert {'mmomni/utils/templates/base.html.jinja', 'mmomni/weights/README.md'} <= modules
-    staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
+    staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - OF_A_CHECKOUT
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
     assert names == expected
@@ -75,7 +76,7 @@ def test_a_wheel_can_be_built_of_the_source_distribution(tree):
     with tarfile.open(tree.parent / output.splitlines()[-1]) as archive:
         names = {name.partition('/')[2] for name in archive.getnames()}
     needed = {name for name in files_of('mmomni') if name.endswith(SOURCES)} | set(FILES)
-    assert needed | files_of('configs') | files_of('tools') - {'tools/make_env.py'} <= names
+    assert needed | files_of('configs') | files_of('tools') - OF_A_CHECKOUT <= names
 
 
 def test_pages_of_the_installed_package_are_found(wheel, tmp_path):
