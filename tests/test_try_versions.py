@@ -13,6 +13,7 @@ EXTRAS = {
     'robustness': [],
     'dev': ['mypy', 'pillow-heif', 'pytest>=7.3'],
     'onnx': ['onnx'],
+    'timm': ['timm'],
 }
 
 
@@ -29,8 +30,9 @@ def ours(try_versions):
 @pytest.mark.parametrize(
     ('oldest', 'expected'),
     [
-        (True, ['numpy==1.23.5', 'jpeglib==1.0', 'Werkzeug==2.3', 'pillow-heif', 'pytest==7.3']),
-        (False, ['numpy>=1.23.5', 'jpeglib<1.1,>=1.0', 'Werkzeug>=2.3', 'pillow-heif',
+        (True, ['numpy==1.23.5', 'jpeglib==1.0', 'Werkzeug==2.3', 'onnx', 'pillow-heif',
+                'pytest==7.3']),
+        (False, ['numpy>=1.23.5', 'jpeglib<1.1,>=1.0', 'Werkzeug>=2.3', 'onnx', 'pillow-heif',
                  'pytest>=7.3']),
     ],
 )  # fmt: skip

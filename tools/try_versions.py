@@ -28,7 +28,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ('serve', 'robustness', 'dev')
+EXTRAS = ('serve', 'robustness', 'onnx', 'dev')
 LENT = {'torch'}
 LINTERS = {'mypy', 'ruff'}
 # They try torch and OpenMMLab more than what is tried here.
