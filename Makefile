@@ -2,7 +2,7 @@
 #
 #   STACK   onedl (default): the maintained onedl-* packages; openmmlab: the originals
 #   VENV    where the environment is made (.venv, or .venv-openmmlab)
-#   PYTHON  the interpreter it is made with (3.10, 3.11 or 3.12; found if not given)
+#   PYTHON  the interpreter it is made with (3.10 to 3.13; found if not given)
 #   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
 #           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
 #   ARGS    more arguments for `test` and `gpu`: make test ARGS="-m slow", or --minutes 20 for `gpu`
@@ -18,13 +18,13 @@ ARGS ?=
 TESTS ?= auto
 
 # The originals need torch 2.1, which has no build for Python 3.12.
-NEWEST_onedl := 12
+NEWEST_onedl := 13
 NEWEST_openmmlab := 11
 NEWEST = $(NEWEST_$(STACK))
 FITS = -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))'
 # Each candidate is run, because a version manager's stand-in can exist and still not work. The
 # environment's own interpreter comes first: what was made with 3.12 stays with 3.12.
-CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
+CANDIDATES = $(VENV)/bin/python python3 python3.13 python3.12 python3.11 python3.10
 # (`true`, because make drops the output of a command that ends with 127, "not found".)
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)

@@ -204,3 +204,17 @@ def test_a_folder_of_somebody_else_is_left_alone(make_env, tmp_path):
         with pytest.raises(make_env.MakeEnvError, match='choose another folder'):
             make_env.Environment(tmp_path, stack, stack.torch).make()
         assert [path.name for path in tmp_path.iterdir()] == ['theirs.txt']
+
+
+def test_the_same_versions_of_python_everywhere(tmp_path):
+    """The classifiers, `make env` (by what it says to a Python that is none) and the README."""
+    text = (ROOT / 'pyproject.toml').read_text()
+    minors = [int(each) for each in re.findall(r'"Programming .* Python :: 3\.(\d+)"', text)]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    assert f'requires-python = ">=3.{minors[0]}"' in text
+    span = f'3.{minors[0]} to 3.{minors[-1]}'
+    assert f'Python {span} ' in (ROOT / 'README.md').read_text()
+    command = ['make', 'env', 'PYTHON=false', f'VENV={tmp_path}/venv']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f'is no Python {span} ' in done.stderr
+    assert not (tmp_path / 'venv').exists()
