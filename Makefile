@@ -2,7 +2,7 @@
 #
 #   STACK   onedl (default): the maintained onedl-* packages; openmmlab: the originals
 #   VENV    where the environment is made (.venv, or .venv-openmmlab)
-#   PYTHON  the interpreter it is made with (3.10, 3.11 or 3.12; found if not given)
+#   PYTHON  the interpreter it is made with (3.10 to 3.13; found if not given)
 #   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
 #           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
 #   ARGS    more arguments for `test` and `gpu`: make test ARGS="-m slow", or --minutes 20 for `gpu`
@@ -18,18 +18,18 @@ ARGS ?=
 TESTS ?= auto
 
 # The originals need torch 2.1, which has no build for Python 3.12.
-NEWEST_onedl := 12
+NEWEST_onedl := 13
 NEWEST_openmmlab := 11
 NEWEST = $(NEWEST_$(STACK))
 FITS = -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))'
 # Each candidate is run, because a version manager's stand-in can exist and still not work. The
 # environment's own interpreter comes first: what was made with 3.12 stays with 3.12.
-CANDIDATES = $(VENV)/bin/python python3 python3.12 python3.11 python3.10
+CANDIDATES = $(VENV)/bin/python python3 python3.13 python3.12 python3.11 python3.10
 # (`true`, because make drops the output of a command that ends with 127, "not found".)
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
 
-.PHONY: help env demo test gpu lint docs wheel clean
+.PHONY: help env demo test versions gpu lint docs wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,6 +46,10 @@ demo: env  ## forge images, train on them, test and draw the result: work_dirs/d
 
 test: env  ## run the tests
 	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+
+versions: env  ## some of the tests with the oldest versions of our dependencies, and the newest
+	$(VENV)/bin/python tools/try_versions.py --oldest
+	$(VENV)/bin/python tools/try_versions.py --newest
 
 gpu: env  ## on a GPU: its tests, a benchmark, two short trainings; results in work_dirs/gpu.json
 	$(VENV)/bin/python tools/gpu_check.py $(ARGS)

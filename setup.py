@@ -12,8 +12,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 STAGED = ('configs', 'tools', 'model-index.yml')
-# Byte code, and the script that makes the environment of a checkout.
-LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.py[co]', 'make_env.py')
+# Byte code, and the scripts that make the environments of a checkout.
+LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.py[co]', 'make_env.py', 'try_versions.py')
 
 
 class BuildWithMim(build_py):

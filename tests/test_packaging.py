@@ -28,6 +28,7 @@ STRAYS = (
     'mmomni/a.jpg',
     'work_dirs/a.py',
 )
+OF_A_CHECKOUT = {'tools/make_env.py', 'tools/try_versions.py'}
 SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors', '.typed')
 NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__', '_build')
 OF_OTHERS = {'jpegio', 'timm', 'onedl'}  # see pyproject.toml
@@ -68,7 +69,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     modules = {name for name in files_of('mmomni') if name.endswith(SOURCES)}
     assert {'mmomni/py.typed', 'mmomni/weights/README.md'} <= modules
     assert 'mmomni/utils/templates/base.html.jinja' in modules
-    staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - {'tools/make_env.py'}
+    staged = (files_of('configs') | files_of('tools') | {'model-index.yml'}) - OF_A_CHECKOUT
     expected = modules | {f'mmomni/.mim/{name}' for name in staged}
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
     assert names == expected
@@ -321,3 +322,17 @@ def test_a_folder_of_somebody_else_is_left_alone(make_env, tmp_path):
         with pytest.raises(make_env.MakeEnvError, match='choose another folder'):
             make_env.Environment(tmp_path, stack, stack.torch).make()
         assert [path.name for path in tmp_path.iterdir()] == ['theirs.txt']
+
+
+def test_the_same_versions_of_python_everywhere(tmp_path):
+    """The classifiers, `make env` (by what it says to a Python that is none) and the README."""
+    text = (ROOT / 'pyproject.toml').read_text()
+    minors = [int(each) for each in re.findall(r'"Programming .* Python :: 3\.(\d+)"', text)]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    assert f'requires-python = ">=3.{minors[0]}"' in text
+    span = f'3.{minors[0]} to 3.{minors[-1]}'
+    assert f'Python {span} ' in (ROOT / 'README.md').read_text()
+    command = ['make', 'env', 'PYTHON=false', f'VENV={tmp_path}/venv']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f'is no Python {span} ' in done.stderr
+    assert not (tmp_path / 'venv').exists()

@@ -12,11 +12,18 @@ from mmengine.logging import MMLogger
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from mmomni.datasets import DocTamperDataset
+from mmomni.datasets import DocTamperDataset, lmdb_files
 from mmomni.jpeg import read_luma
 
 lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
 MMLogger.get_current_instance()  # made here, it does not hold the captured stream of one test
+
+@pytest.fixture(autouse=True)
+def closed():
+    """The next test may get the folder of this one (pytest below 9.2), and other entries in it."""
+    yield
+    lmdb_files._opened.cache_clear()
+
 
 COUNT, SIDE = 6, 32
 LOAD = [dict(type='mmomni.LoadOriginalImage'), dict(type='mmomni.LoadManipulationMask')]

@@ -16,7 +16,7 @@ DARK_ABOVE = PHOTO * (np.arange(len(PHOTO)) > 3)[:, None, None].astype(np.uint8)
 
 
 def palette_of(colours, indices=ONE, **options):
-    image = Image.fromarray(indices, 'L').convert('P')
+    image = Image.fromarray(indices).convert('P')
     image.putdata(indices.ravel().tolist())
     image.putpalette([value for colour in colours for value in colour])
     return written(image, options.pop('image_format', 'PNG'), **options)

@@ -424,7 +424,7 @@ def test_warnings_of_pillow_are_no_findings(picture, tmp_path, monkeypatch):
         assert isinstance(record_of(tmp_path / 'a.png').image, ImageFacts)
 
 
-def test_records_of_a_database_are_files(picture, tmp_path):
+def test_files_may_be_records_of_a_database(picture, tmp_path):
     lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     with lmdb.open(str(tmp_path), map_size=1 << 20) as db, db.begin(write=True) as transaction:
         transaction.put(b'image', png_bytes(picture))

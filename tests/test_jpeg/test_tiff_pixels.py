@@ -5,6 +5,7 @@ import zlib
 
 import cv2
 import numpy as np
+import PIL
 import pytest
 from image_bytes import encoded, png_bytes, turned, written
 from PIL import Image
@@ -75,7 +76,8 @@ def seen(values, bits, photometric):
     values = top - values if photometric == WHITE_IS_ZERO else values
     high = (values >> (bits - 8) if bits >= 8 else values * 255 // top).astype(np.uint8)
     if photometric == CMYK:
-        return np.array(Image.fromarray(high[..., :4].copy(), 'CMYK').convert('RGB'))
+        image = Image.frombytes('CMYK', high.shape[1::-1], high[..., :4].tobytes())
+        return np.array(image.convert('RGB'))
     return high[..., :3] if photometric == RGB else np.repeat(high[..., :1], 3, axis=2)
 
 
@@ -166,7 +168,15 @@ def test_bits_may_be_stored_the_other_way_round():
     np.testing.assert_array_equal(decode(tiff_bytes(page)), seen(values, 1, BLACK_IS_ZERO))
 
 
-@pytest.mark.parametrize('factor', [1, 2])
+# Not so before: the rows were expected to be longer, and such a file is refused as truncated.
+FULL_CHROMA = pytest.mark.xfail(
+    int(PIL.__version__.split('.')[0]) < 13,
+    reason='Pillow reads plain YCbCr of full chroma since version 13',
+    raises=ImageReadError,
+)
+
+
+@pytest.mark.parametrize('factor', [pytest.param(1, marks=FULL_CHROMA), 2])
 def test_plain_ycbcr_is_read_with_chroma_as_coarse_as_it_is(factor):
     luma = np.random.default_rng(0).integers(20, 230, (16, 16))
     units = luma.reshape(16 // factor, factor, 16 // factor, factor).transpose(0, 2, 1, 3)
@@ -178,8 +188,15 @@ def test_plain_ycbcr_is_read_with_chroma_as_coarse_as_it_is(factor):
     np.testing.assert_array_equal(found, np.repeat(luma[..., None], 3, axis=2))
 
 
-@pytest.mark.parametrize('compression', [NONE, DEFLATE])
-@pytest.mark.parametrize(('mode', 'meaning'), [('YCbCr', 6), ('LAB', 8)])
+@pytest.mark.parametrize(
+    ('mode', 'meaning', 'compression'),
+    [
+        pytest.param('YCbCr', 6, NONE, marks=FULL_CHROMA),
+        ('YCbCr', 6, DEFLATE),
+        ('LAB', 8, NONE),
+        ('LAB', 8, DEFLATE),
+    ],
+)
 def test_other_colours_are_the_same_together_and_in_planes(mode, meaning, compression):
     image = Image.merge(mode, Image.fromarray(some(8, 3).astype(np.uint8)).split())
     more = {530: [1, 1], 532: (5, [(0, 1), (255, 1), (128, 1), (255, 1), (128, 1), (255, 1)])}

@@ -14,6 +14,8 @@ LEAST_SIDE = 16
 MOSAICS = ('RGGB', 'GRBG', 'BGGR', 'GBRG')
 DEMOSAICING = ('', '_EA', '_VNG')
 """OpenCV's names of ways to demosaic: bilinear, edge-aware, variable number of gradients."""
+# Before, OpenCV put what it makes of two rows into the two above.
+VNG_IS_MOVED = tuple(map(int, cv2.__version__.split('.')[:2])) < (4, 12)
 SINGLE_SENSOR = 0.75
 """How often a camera sees one colour in each pixel; the others see three."""
 PHOTONS = (400.0, 40_000.0)
@@ -104,7 +106,10 @@ class Camera(NamedTuple):
         for place, colour in enumerate(self.mosaic):
             pixels = np.s_[place // 2 :: 2, place % 2 :: 2]
             raw[pixels] = image[..., 'BGR'.index(colour)][pixels]
-        return cv2.cvtColor(raw, getattr(cv2, f'COLOR_Bayer{self.mosaic}2BGR{self.demosaicing}'))
+        if self.demosaicing == '_VNG' and VNG_IS_MOVED:
+            raw = cv2.copyMakeBorder(raw, 2, 2, 0, 0, cv2.BORDER_REFLECT_101)
+        code = getattr(cv2, f'COLOR_Bayer{self.mosaic}2BGR{self.demosaicing}')
+        return cv2.cvtColor(raw, code)[: len(image)]
 
 
 def _resized(image: np.ndarray, height: float, width: float) -> np.ndarray:

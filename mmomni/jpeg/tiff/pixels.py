@@ -151,8 +151,11 @@ def values_in(layout: Layout) -> tuple[np.ndarray, np.ndarray | None]:
     values, alpha = _plain_values(layout)
     if layout.photometric == Meaning.CMYK:
         inks = (values >> max(layout.bits - 8, 0)).astype(np.uint8)
+        height, width = inks.shape[:2]
+        # Not `fromarray`, whose mode Pillow 11.3 wanted to be without and Pillow 12 takes again.
         inks = np.ascontiguousarray(inks)
-        return np.array(Image.fromarray(inks, 'CMYK').convert('RGB')), alpha
+        image = Image.frombuffer('CMYK', (width, height), inks, 'raw', 'CMYK', 0, 1)
+        return np.array(image.convert('RGB')), alpha
     return values[..., 0] if layout.colours == 1 else values, alpha
 
 
