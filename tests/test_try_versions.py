@@ -10,8 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEPENDENCIES = ['numpy>=1.23.5', 'jpeglib>=1.0,<1.1', 'torch>=2.1']
 EXTRAS = {
     'serve': ['Werkzeug>=2.3'],
-    'robustness': [],
-    'dev': ['mypy', 'pillow-heif', 'pytest>=7.3'],
+    'dev': ['mmomni[serve,onnx]', 'mypy', 'pillow-heif', 'pytest>=7.3'],
     'onnx': ['onnx'],
     'timm': ['timm'],
 }
@@ -27,6 +26,10 @@ def ours(try_versions):
     return try_versions.tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
 
 
+def project_with(dependencies):
+    return {'name': 'mmomni', 'dependencies': dependencies, 'optional-dependencies': EXTRAS}
+
+
 @pytest.mark.parametrize(
     ('oldest', 'expected'),
     [
@@ -38,12 +41,12 @@ def ours(try_versions):
 )  # fmt: skip
 def test_what_pip_is_asked_for(try_versions, oldest, expected):
     """Neither torch nor linters, and nothing of the extras that no test here needs."""
-    project = {'dependencies': DEPENDENCIES, 'optional-dependencies': EXTRAS}
+    project = project_with(DEPENDENCIES)
     assert try_versions.requirements(project, oldest) == expected
 
 
 def test_a_dependency_without_a_minimum_is_named(try_versions):
-    project = {'dependencies': ['numpy<3'], 'optional-dependencies': EXTRAS}
+    project = project_with(['numpy<3'])
     assert try_versions.requirements(project, oldest=False)[0] == 'numpy<3'
     with pytest.raises(ValueError, match=r'expected a minimum of every dependency.*got numpy<3'):
         try_versions.requirements(project, oldest=True)

@@ -28,7 +28,6 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ('serve', 'robustness', 'onnx', 'dev')
 LENT = {'torch'}
 LINTERS = {'mypy', 'ruff'}
 # They try torch and OpenMMLab more than what is tried here.
@@ -49,23 +48,33 @@ def requirements(project: dict[str, Any], oldest: bool) -> list[str]:
     Raises:
         ValueError: A package that everybody gets has no minimum.
     """
-    extras = project['optional-dependencies']
-    texts = project['dependencies'] + [text for extra in EXTRAS for text in extras[extra]]
+    needed = [Requirement(text) for text in project['dependencies']]
     asked = []
-    for number, requirement in enumerate(map(Requirement, texts)):
+    for requirement in [*needed, *requirements_of(project, 'dev')]:
         if requirement.name in LENT | LINTERS:
             continue
         minimums = [each.version for each in requirement.specifier if each.operator == '>=']
         if oldest and minimums:
             asked.append(f'{requirement.name}=={minimums[0]}')
             continue
-        if oldest and number < len(project['dependencies']):
+        if oldest and requirement in needed:
             raise ValueError(
                 f'expected a minimum of every dependency in pyproject.toml, got {requirement}; '
                 'give it the oldest version that its tests pass with'
             )
         asked.append(str(requirement))
     return asked
+
+
+def requirements_of(project: dict[str, Any], extra: str) -> list[Requirement]:
+    """Those of an extra, and of the other extras that it names."""
+    found = []
+    for requirement in map(Requirement, project['optional-dependencies'][extra]):
+        if requirement.name == project['name']:
+            found += [each for name in requirement.extras for each in requirements_of(project, name)]
+        else:
+            found.append(requirement)
+    return found
 
 
 def make(path: Path, asked: list[str]) -> Path:
