@@ -71,7 +71,8 @@ def requirements_of(project: dict[str, Any], extra: str) -> list[Requirement]:
     found = []
     for requirement in map(Requirement, project['optional-dependencies'][extra]):
         if requirement.name == project['name']:
-            found += [each for name in requirement.extras for each in requirements_of(project, name)]
+            for named in sorted(requirement.extras):
+                found += requirements_of(project, named)
         else:
             found.append(requirement)
     return found
