@@ -33,9 +33,9 @@ def project_with(dependencies):
 @pytest.mark.parametrize(
     ('oldest', 'expected'),
     [
-        (True, ['numpy==1.23.5', 'jpeglib==1.0', 'Werkzeug==2.3', 'onnx', 'pillow-heif',
+        (True, ['numpy==1.23.5', 'jpeglib==1.0', 'onnx', 'Werkzeug==2.3', 'pillow-heif',
                 'pytest==7.3']),
-        (False, ['numpy>=1.23.5', 'jpeglib<1.1,>=1.0', 'Werkzeug>=2.3', 'onnx', 'pillow-heif',
+        (False, ['numpy>=1.23.5', 'jpeglib<1.1,>=1.0', 'onnx', 'Werkzeug>=2.3', 'pillow-heif',
                  'pytest>=7.3']),
     ],
 )  # fmt: skip
