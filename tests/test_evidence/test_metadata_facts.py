@@ -7,7 +7,7 @@ from PIL import Image, PngImagePlugin
 
 from mmomni.evidence import Fact, evidence_of, metadata_section
 from mmomni.evidence.blocks import blocks_of
-from mmomni.evidence.dates import Dated, date_facts
+from mmomni.evidence.dates import Dated, _dated, date_facts, disagreements
 from mmomni.evidence.exif import exif_of
 from mmomni.evidence.places import place_fact
 from mmomni.evidence.xmp import Xmp, xmp_of
@@ -121,6 +121,25 @@ def test_a_later_change_is_told():
     change = dated('EXIF, changed', '2024-05-11 10:00:00', 'changed')
     assert Fact('Saved after it was taken', '10 days (EXIF, changed)',
                 'by the dates of EXIF and XMP') in list(date_facts([taken, change]))  # fmt: skip
+
+
+@pytest.mark.parametrize(('one', 'other', 'agree'), [
+    ('XMP, created|2024-05-01T10:00:00+02:00', 'XMP, changed|2024-05-01T09:37:11Z', True),
+    ('XMP, created|2024-05-01T10:00:00+02:00', 'XMP, changed|2024-05-01T07:37:11Z', False),
+    ('EXIF, taken|2024:05:01 10:00:00', 'XMP, changed|2024-05-01T09:37:11Z', True),
+    ('EXIF, taken|2024:05:01 10:00:00', 'XMP, changed|2024-04-30T09:37:11Z', False),
+    ('XMP, created|2024-05-01T10:00:00', 'XMP, changed|2024-05-01T09:37:11', False),
+    ('EXIF, taken|2024:05:01 23:00:00', 'GPS|2024:05:01', True),
+    ('XMP, Photoshop|2024-05-01', 'GPS|2024:05:01 20:00:00 Z', True),
+    ('EXIF, taken|2024:05:03 01:00:00', 'GPS|2024:05:01', False),
+])  # fmt: skip
+def test_zones_that_differ_and_days_without_an_hour_are_no_contradiction(one, other, agree):
+    kinds = dict(changed='changed', GPS='utc')
+    dates = [
+        _dated(term, text, kinds.get(term.split(', ')[-1], 'taken'), '')
+        for term, text in (each.split('|') for each in (one, other))
+    ]
+    assert not list(disagreements(dates)) == agree
 
 
 @pytest.mark.parametrize('text', ['2024:13:45 99:99:99', 'yesterday', '9999999'])
