@@ -269,11 +269,15 @@ def test_what_came_before_xmp_was_cut_counts():
     assert xmp_of(XMP[:700].encode()).text('xmp:CreatorTool') == 'Adobe Photoshop 25.0'
 
 
-def test_metadata_of_many_megabytes_are_not_read(monkeypatch):
+@pytest.mark.parametrize('front', [b'\xff' * 2000, b'\xff\xfe\0\2' * 500, b''])
+@pytest.mark.parametrize('on_disk', [False, True])
+def test_metadata_of_many_megabytes_are_not_read(monkeypatch, tmp_path, on_disk, front):
     monkeypatch.setattr('mmomni.jpeg.opening.MOST_METADATA', 1000)
-    data = saved(comment=b'a' * 2000, exif=exif_bytes(**CAMERA))
+    data = saved(comment=b'' if front else b'a' * 2000, exif=exif_bytes(**CAMERA))
+    data = data[:2] + front + data[2:]
+    (tmp_path / 'a.jpg').write_bytes(data)
     assert 'its metadata have more than' in blocks_of(data).problems[0]
-    with open_image(data) as image:
+    with open_image(tmp_path / 'a.jpg' if on_disk else data) as image:
         assert image.size == (64, 48)
         assert 'exif' not in image.info
         assert image.info[PASSED_OVER]
