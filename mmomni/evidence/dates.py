@@ -132,7 +132,7 @@ def _is_saved_later(taken: Dated, change: Dated) -> bool:
 
 
 def _is_earlier(change: Dated, taken: Dated) -> bool:
-    """Whether a change lies before the picture was taken, whatever the zones are that none names."""
+    """Whether a change lies before the picture was taken, whatever zones are not named."""
     if _may_be_one(taken, change) or _between(taken, change) > timedelta():
         return False
     return _have_one_clock(taken, change) or not _may_be_one_day(taken, change)

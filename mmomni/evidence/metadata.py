@@ -1,6 +1,7 @@
 """What EXIF, XMP, IPTC and comments say of where a picture comes from."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,9 +24,9 @@ EDITORS = (
     'capture one', 'darktable', 'rawtherapee', 'photoscape', 'fotor', 'vsco', 'imagemagick',
     'krita', 'photoimpact', 'paintshop', 'polarr', 'remini', 'irfanview', 'dxo',
 )  # fmt: skip
-"""Parts of names of programs that edit pictures."""
-GENERATORS = ('midjourney', 'stable diffusion', 'dall', 'firefly', 'comfyui', 'automatic1111',
-              'novelai', 'imagen', 'flux')  # fmt: skip
+"""How names of programs that edit pictures begin, or a word in them."""
+GENERATORS = ('midjourney', 'stable diffusion', 'dall-e', 'dall·e', 'dalle-', 'firefly', 'comfyui',
+              'automatic1111', 'novelai', 'flux')  # fmt: skip
 _GENERATOR_TEXTS = ('parameters', 'prompt', 'workflow', 'dream', 'sd-metadata', 'invokeai_metadata')
 """Names of texts of a PNG in which programs that make pictures note how."""
 _FACEBOOK = 'FBMD'
@@ -131,12 +132,15 @@ def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
 
 def software_note(text: str) -> str:
     """What a program is that signed a file by this name; empty where it is not known."""
-    lower = text.lower()
-    if any(name in lower for name in GENERATORS):
+    if _is_named(GENERATORS, text):
         return 'a program that makes pictures'
-    if any(name in lower for name in EDITORS):
+    if _is_named(EDITORS, text):
         return 'a program that edits pictures; what it did, be it a crop, this does not tell'
     return ''
+
+
+def _is_named(names: Sequence[str], text: str) -> bool:
+    return bool(re.search(rf'\b({"|".join(map(re.escape, names))})', text.lower()))
 
 
 def _history(xmp: Xmp) -> Iterator[Fact]:
@@ -203,8 +207,9 @@ def _texts(texts: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact('Comments', NONE)
     for name, text in list(rest.items())[:LISTED_TEXTS]:
         makes = str(name).lower() in _GENERATOR_TEXTS
-        note = 'where programs that make pictures note how' if makes else software_note(str(text))
-        term = 'Comment' if name == 'Comment' else f'Text “{shown(name, 40)}”'
+        # No word on programs: what a comment speaks of need not be one.
+        note = 'where programs that make pictures note how' if makes else ''
+        term = name if re.fullmatch(r'Comment( \d+)?', name) else f'Text “{shown(name, 40)}”'
         yield Fact(term, shown(text, LONGEST_TEXT), note)
     if len(rest) > LISTED_TEXTS:
         yield Fact('Comments', f'{len(rest) - LISTED_TEXTS:,} more texts')

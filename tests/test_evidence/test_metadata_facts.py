@@ -9,6 +9,7 @@ from mmomni.evidence import Fact, evidence_of, metadata_section
 from mmomni.evidence.blocks import blocks_of
 from mmomni.evidence.dates import Dated, _dated, date_facts, disagreements
 from mmomni.evidence.exif import exif_of
+from mmomni.evidence.metadata import software_note
 from mmomni.evidence.places import place_fact
 from mmomni.evidence.xmp import Xmp, xmp_of
 from mmomni.jpeg import open_image
@@ -81,6 +82,37 @@ def test_a_comment_of_a_jpeg():
     assert fact(section, 'Comment')[0].startswith('CREATOR: gd-jpeg v1.0')
 
 
+def test_all_comments_of_a_jpeg():
+    data = saved(comment=b'last')
+    data = data[:2] + b'\xff\xfe\0\7first' + data[2:]
+    section = metadata_section(data)
+    assert fact(section, 'Comment') == ('first', '')
+    assert fact(section, 'Comment 2') == ('last', '')
+
+
+@pytest.mark.parametrize(('text', 'told'), [
+    ('GIMP 2.10', 'edits'), ('Microsoft Paint', 'edits'), ('Adobe Firefly', 'makes'),
+    ('DALL-E 3', 'makes'), ('DALLMEIER DVR', ''), ('una imagen', ''), ('Influx', ''),
+])  # fmt: skip
+def test_programs_are_known_by_whole_names(text, told):
+    assert (told in software_note(text)) if told else not software_note(text)
+
+
+@pytest.mark.parametrize('kind', ['iptc', '8bim', 'APP1'])
+def test_profiles_of_a_png_that_are_not_read_are_told(kind):
+    info = PngImagePlugin.PngInfo()
+    info.add_text(f'Raw profile type {kind}', f'\n{kind}\n      4\n38424950\n')
+    section = metadata_section(saved('PNG', pnginfo=info))
+    assert fact(section, 'Metadata') == ('not all read', f'its raw profile {kind} is not read')
+
+
+def test_xmp_where_nobody_reads_it_is_told():
+    data = saved('GIF')[:-1] + b'\x21\xff\x0bXMP DataXMP' + XMP.encode() + b'\1\0\0;'
+    assert 'XMP in a place' in fact(metadata_section(data), 'Metadata')[1]
+    with_xmp = metadata_section(saved(xmp=XMP.encode()))
+    assert 'Metadata' not in {each.term for each in with_xmp.facts}
+
+
 def test_a_size_in_exif_that_is_not_that_of_the_picture():
     exif = exif_bytes(ExifImageWidth=640, ExifImageHeight=480)
     value, note = fact(metadata_section(saved(exif=exif)), 'Size in EXIF')
@@ -139,7 +171,7 @@ def test_zones_that_differ_and_days_without_an_hour_are_no_contradiction(one, ot
         _dated(term, text, kinds.get(term.split(', ')[-1], 'taken'), '')
         for term, text in (each.split('|') for each in (one, other))
     ]
-    assert not list(disagreements(dates)) == agree
+    assert bool(list(disagreements(dates))) != agree
 
 
 @pytest.mark.parametrize('text', ['2024:13:45 99:99:99', 'yesterday', '9999999'])
