@@ -124,6 +124,9 @@ def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
     if kind:
         kind = kind.rpartition('/')[2]
         yield Fact('Stated source', kind, source_note([kind]))
+    if elsewhere := xmp.text('dcterms:provenance'):
+        note = 'where XMP says that a signed statement (C2PA) lies; nothing was fetched'
+        yield Fact('Content Credentials elsewhere', elsewhere, note)
     settings = sum(name.startswith('crs:') for name in xmp.values)
     if settings:
         note = 'developed from raw data, or with the same tools'

@@ -82,6 +82,13 @@ def test_a_comment_of_a_jpeg():
     assert fact(section, 'Comment')[0].startswith('CREATOR: gd-jpeg v1.0')
 
 
+def test_credentials_that_lie_elsewhere_are_told():
+    xmp = XMP.replace('xmp:CreatorTool', 't:provenance="https://a.example/1" xmp:CreatorTool')
+    xmp = xmp.replace('xmlns:xmp', 'xmlns:t="http://purl.org/dc/terms/" xmlns:xmp')
+    section = metadata_section(saved(xmp=xmp.encode()))
+    assert fact(section, 'Content Credentials elsewhere')[0] == 'https://a.example/1'
+
+
 def test_all_comments_of_a_jpeg():
     data = saved(comment=b'last')
     data = data[:2] + b'\xff\xfe\0\7first' + data[2:]
