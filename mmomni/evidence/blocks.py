@@ -11,7 +11,7 @@ from mmomni.jpeg.orientation import stored_size
 from mmomni.jpeg.tiff.directories import directory_at, first_offset, is_tiff, with_first
 from mmomni.jpeg.tiff.tags import Tag
 
-from .wording import reason_of
+from .wording import reason_of, shown
 
 IPTC_IN_TIFF = 33723
 IPTC_IN_PHOTOSHOP = 0x0404
@@ -26,7 +26,8 @@ _XMP_BEGINS = b'<x:xmpmeta'
 _MARKS_IN_PNG = (b'eXIf', b'XML:com.adobe.xmp', b'Raw profile type')
 """Of what may stand behind the pixels, where Pillow looks once these are decoded."""
 
-IptcRecords = dict[tuple[int, int], Any]
+IptcRecords = dict[tuple[int, int], bytes | list[bytes]]
+"""Of Pillow: a list where a field occurs again."""
 
 
 @dataclass
@@ -65,6 +66,12 @@ def blocks_of(data: bytes) -> Blocks:
     except Exception as error:  # noqa: BLE001  (broken metadata make readers raise anything)
         blocks.problems.append(f'the metadata cannot be read ({reason_of(error)})')
     return blocks
+
+
+def iptc_texts(records: IptcRecords, number: int) -> list[str]:
+    """All values of a field that is about the picture (record 2)."""
+    value = records.get((2, number), [])
+    return [shown(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def _fill_from_tiff(blocks: Blocks, data: bytes) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import combinations
 from typing import Literal, NamedTuple
 
-from .blocks import IptcRecords
+from .blocks import IptcRecords, iptc_texts
 from .exif import Exif
 from .sections import Fact
 from .wording import NONE, shown
@@ -220,7 +220,7 @@ def _gps_moment(exif: Exif) -> str:
 
 def _iptc_moment(iptc: IptcRecords) -> str:
     """``20230405`` and ``120000+0200`` as others write it."""
-    day, time = shown(iptc.get((2, 55), '')), shown(iptc.get((2, 60), ''))
+    day, time = (next(iter(iptc_texts(iptc, number)), '') for number in (55, 60))
     date = re.fullmatch(r'(\d{4})(\d\d)(\d\d)', day)
     if date is None:
         return day

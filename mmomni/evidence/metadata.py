@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .blocks import Blocks, blocks_of
+from .blocks import Blocks, IptcRecords, blocks_of, iptc_texts
 from .credentials import source_note
 from .dates import date_facts, dates_of
 from .exif import Exif, exif_of
@@ -106,7 +106,7 @@ def _exposure(exif: Exif) -> str:
 
 
 def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
-    of_iptc = [shown(blocks.iptc[key]) for key in ((2, 65), (2, 70)) if key in blocks.iptc]
+    of_iptc = [text for number in (65, 70) for text in iptc_texts(blocks.iptc, number)]
     found = {
         'EXIF': exif.text('Image Software'),
         'EXIF, by': exif.text('Image ProcessingSoftware'),
@@ -173,7 +173,7 @@ def _history(xmp: Xmp) -> Iterator[Fact]:
 
 def _size(blocks: Blocks, exif: Exif) -> Iterator[Fact]:
     named = [exif.numbers(f'EXIF ExifImage{side}')[:1] for side in ('Width', 'Length')]
-    if not all(named) or 0 in blocks.size:
+    if not all(named) or 0 in blocks.size or [0] in named:  # as some programs leave it
         return
     width, height = (int(each[0]) for each in named)
     same = {width, height} == set(blocks.size)
@@ -184,11 +184,9 @@ def _size(blocks: Blocks, exif: Exif) -> Iterator[Fact]:
     yield Fact('Size in EXIF', f'{width} x {height} px', note)
 
 
-def _words(exif: Exif, xmp: Xmp, iptc: Mapping[tuple[int, int], Any]) -> Iterator[Fact]:
+def _words(exif: Exif, xmp: Xmp, iptc: IptcRecords) -> Iterator[Fact]:
     def of_iptc(number: int) -> str:
-        value = iptc.get((2, number), '')
-        several = value if isinstance(value, list) else [value]
-        return ', '.join(shown(each) for each in several[:5])
+        return ', '.join(iptc_texts(iptc, number)[:5])
 
     who = [exif.text('Image Artist'), exif.text('Image Copyright'), xmp.text('dc:creator'),
            xmp.text('dc:rights'), of_iptc(80), of_iptc(110), of_iptc(115),

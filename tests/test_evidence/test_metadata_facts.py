@@ -127,6 +127,21 @@ def test_a_size_in_exif_that_is_not_that_of_the_picture():
     assert '64 x 48 px' in note
 
 
+def test_a_size_of_zeros_in_exif_says_nothing():
+    section = metadata_section(saved(exif=exif_bytes(ExifImageWidth=0, ExifImageHeight=0)))
+    assert 'Size in EXIF' not in {each.term for each in section.facts}
+
+
+def test_fields_of_iptc_that_occur_again():
+    fields = [(55, b'20240501'), (55, b'20240502'), (65, b'GIMP'), (65, b'other')]
+    records = b''.join(
+        b'\x1c\2' + bytes([number]) + len(text).to_bytes(2, 'big') + text for number, text in fields
+    )
+    section = metadata_section(saved('TIFF', tiffinfo={33723: records}))
+    assert fact(section, 'Software (IPTC)')[0] == 'GIMP other'
+    assert fact(section, 'Date (IPTC, created)')[0] == '2024-05-01'
+
+
 # ---- dates --------------------------------------------------------------------------------------
 
 
@@ -348,6 +363,13 @@ def test_damaged_files_end_in_facts(seed):
                                   b'\x89PNG\r\n\x1a\n', b'%PDF-1.4', b'\0' * 100])  # fmt: skip
 def test_what_is_no_image_ends_in_facts(data):
     assert all(section.facts for section in evidence_of(data))
+
+
+def test_libjpeg_says_nothing_of_a_damaged_file(capfd):
+    data = saved(quality=95)
+    assert evidence_of(data[:-200])
+    assert evidence_of(data[:-200], notes=['cut'])
+    assert capfd.readouterr() == ('', '')
 
 
 def test_a_reader_that_fails_is_named(monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mmomni.reporting.evidence import LARGEST
+from mmomni.reporting.json_lines import read_lines
 
 
 def records(folder):
@@ -115,3 +116,14 @@ def test_a_file_that_is_very_large_is_not_looked_at(photos, tmp_path, run, monke
     (record,) = records(tmp_path / 'out')
     (section,) = record['evidence']
     assert 'up to which a file is looked at' in section['facts'][0]['note']
+
+
+def test_texts_that_occur_again_are_once_in_memory(photos, tmp_path, run):
+    run(photos)
+    one, other, *_ = read_lines(tmp_path / 'out/predictions.jsonl', {})
+    notes = [
+        [fact['note'] for section in record['evidence'] for fact in section['facts']]
+        for record in (one, other)
+    ]
+    assert all(a is b for a, b in zip(*notes, strict=True) if a == b and a)
+    assert one == records(tmp_path / 'out')[0]
