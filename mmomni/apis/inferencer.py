@@ -265,6 +265,7 @@ class ManipulationInferencer(BaseInferencer):
             windows=found.windows,
             seconds=seconds,
             warnings=sample.warnings + found.warnings,
+            flaws=sample.flaws,
             precision=self.precision,
         )
 

@@ -68,6 +68,7 @@ class Prediction:
         seconds: From reading the file to this result, a batch's time shared equally.
         warnings: What a person should know before trusting the result.
         precision: In which the network computed, ``'fp32'`` or ``'bf16'``.
+        flaws: Those of the warnings that tell what is odd or broken in the file.
     """
 
     source: str
@@ -85,6 +86,7 @@ class Prediction:
     seconds: float
     warnings: tuple[str, ...] = ()
     precision: Literal['fp32', 'bf16'] = 'fp32'
+    flaws: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """What a notebook shows: image, heat map, score, gate and warnings."""

@@ -50,6 +50,7 @@ class Sample(NamedTuple):
         image: RGB, ``uint8`` (H, W, 3).
         planes: Of :class:`~mmomni.datasets.transforms.PackManipulationInputs`, (5, H, W).
         warnings: What a person should know before trusting the result.
+        flaws: Those of them that tell what is odd or broken in the file.
         seconds: Spent on reading.
     """
 
@@ -59,6 +60,7 @@ class Sample(NamedTuple):
     dct_source: str
     orientation: int
     warnings: tuple[str, ...]
+    flaws: tuple[str, ...]
     seconds: float
 
 
@@ -114,6 +116,7 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
         dct_source=results['dct_source'],
         orientation=results['orientation'],
         warnings=tuple(results['notes'] + _notes(results)),
+        flaws=tuple(results['notes']),
         seconds=time.perf_counter() - start,
     )
 

@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Callable, Sequence
 
+from mmomni.utils.quiet import without_words_of_libjpeg
+
 from .compression import compression_section
 from .credentials import credentials_section
 from .file import file_section
@@ -42,7 +44,7 @@ def evidence_of(
 def _section(title: str, make: Callable[[], Section]) -> Section:
     """A section, whatever happens: what a file tells beside its picture ends no run."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), without_words_of_libjpeg():
             warnings.simplefilter('ignore')  # of Pillow, on metadata that the facts speak of
             return make()
     except Exception as error:  # noqa: BLE001

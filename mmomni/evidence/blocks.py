@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import IptcImagePlugin, JpegImagePlugin, PngImagePlugin
+from PIL import Image, IptcImagePlugin, JpegImagePlugin, PngImagePlugin
 
 from mmomni.jpeg import open_image
 from mmomni.jpeg.opening import MOST_METADATA, PASSED_OVER, has_too_much_metadata
@@ -11,19 +11,23 @@ from mmomni.jpeg.orientation import stored_size
 from mmomni.jpeg.tiff.directories import directory_at, first_offset, is_tiff, with_first
 from mmomni.jpeg.tiff.tags import Tag
 
-from .wording import reason_of
+from .wording import reason_of, shown
 
 IPTC_IN_TIFF = 33723
 IPTC_IN_PHOTOSHOP = 0x0404
 _EXIF = b'Exif\0\0'
+_PROFILE = 'Raw profile type '
+_UNREAD_PROFILES = ('iptc', '8bim', 'APP1')
 _KNOWN_TEXTS = (
     'XML:com.adobe.xmp',
-    *(f'Raw profile type {kind}' for kind in ('exif', 'iptc', '8bim', 'xmp', 'APP1')),
+    *(f'{_PROFILE}{kind}' for kind in ('exif', 'xmp', *_UNREAD_PROFILES)),
 )
+_XMP_BEGINS = b'<x:xmpmeta'
 _MARKS_IN_PNG = (b'eXIf', b'XML:com.adobe.xmp', b'Raw profile type')
 """Of what may stand behind the pixels, where Pillow looks once these are decoded."""
 
-IptcRecords = dict[tuple[int, int], Any]
+IptcRecords = dict[tuple[int, int], bytes | list[bytes]]
+"""Of Pillow: a list where a field occurs again."""
 
 
 @dataclass
@@ -57,9 +61,17 @@ def blocks_of(data: bytes) -> Blocks:
             _fill_from_tiff(blocks, data)
         else:
             _fill_from_image(blocks, data)
+        if not blocks.xmp and _XMP_BEGINS in data:
+            blocks.problems.append('it holds XMP in a place that is not read')
     except Exception as error:  # noqa: BLE001  (broken metadata make readers raise anything)
         blocks.problems.append(f'the metadata cannot be read ({reason_of(error)})')
     return blocks
+
+
+def iptc_texts(records: IptcRecords, number: int) -> list[str]:
+    """All values of a field that is about the picture (record 2)."""
+    value = records.get((2, number), [])
+    return [shown(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def _fill_from_tiff(blocks: Blocks, data: bytes) -> None:
@@ -88,17 +100,26 @@ def _fill_from_image(blocks: Blocks, data: bytes) -> None:
         photoshop = info.get('photoshop')
         if isinstance(photoshop, dict):
             _fill_iptc(blocks, photoshop.get(IPTC_IN_PHOTOSHOP, b''))
-        texts = dict(getattr(image, 'text', {}))
-        if info.get('comment'):
-            texts['Comment'] = info['comment']
+        texts = {**getattr(image, 'text', {}), **_comments(image)}
         blocks.texts = {name: text for name, text in texts.items() if name not in _KNOWN_TEXTS}
+        blocks.problems += [
+            f'its raw profile {kind} is not read'
+            for kind in _UNREAD_PROFILES if f'{_PROFILE}{kind}' in texts
+        ]  # fmt: skip
         if info.get(PASSED_OVER):
             blocks.problems.append('broken application data were passed over, with what they hold')
 
 
+def _comments(image: Image.Image) -> dict[str, Any]:
+    """All of a JPEG, of which Pillow names the last alone; of other formats, the one."""
+    found = [text for name, text in getattr(image, 'applist', []) if name == 'COM']
+    found = [text for text in found or [image.info.get('comment')] if text]
+    return {f'Comment {n}' if n > 1 else 'Comment': text for n, text in enumerate(found, 1)}
+
+
 def _raw_profile(blocks: Blocks, info: dict[Any, Any], name: str) -> bytes:
     """What ImageMagick writes into a PNG: name, length and the bytes in hexadecimal."""
-    text = info.get(f'Raw profile type {name}', '')
+    text = info.get(f'{_PROFILE}{name}', '')
     try:
         return bytes.fromhex(''.join(str(text).split('\n')[3:]))
     except ValueError as error:

@@ -31,7 +31,7 @@ def credentials_section(data: bytes) -> Section:
     Read by c2pa-python; nothing is fetched. Whatever the bytes are, it raises nothing.
     """
     if not all(mark in data for mark in _MARKS):
-        note = 'most files have none, and anybody can remove them: that says nothing'
+        note = 'none in the file; most have none, and anybody can remove them: that says nothing'
         return Section(TITLE, (Fact(TITLE, NONE, note),))
     try:
         import c2pa

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import combinations
 from typing import Literal, NamedTuple
 
-from .blocks import IptcRecords
+from .blocks import IptcRecords, iptc_texts
 from .exif import Exif
 from .sections import Fact
 from .wording import NONE, shown
@@ -103,9 +103,9 @@ def disagreements(dates: Sequence[Dated], modified: datetime | None = None) -> I
             yield f'{one.term} and {other.term} are {_apart(one, other)} apart'
     taken = _first_taken(known)
     for each in known:
-        if taken is not None and each.kind == 'changed' and _is_later(taken, each) is False:
+        if taken is not None and each.kind == 'changed' and _is_earlier(each, taken):
             yield f'{each.term} is {_apart(taken, each)} earlier than {taken.term}'
-        if taken is not None and each.kind == 'utc' and _gap(taken, each) > FARTHEST_ZONE:
+        if taken is not None and each.kind == 'utc' and not _may_be_one_day(taken, each):
             yield f'{taken.term} is {_apart(taken, each)} from {each.term}, the satellites'
         if modified is not None and each.at - modified.replace(tzinfo=None) > FARTHEST_ZONE:
             yield f'{each.term} lies after the date of the file itself'
@@ -117,7 +117,9 @@ def _saved_later(dates: Sequence[Dated]) -> str:
     taken = _first_taken(known)
     if taken is None:
         return ''
-    later = [each for each in known if each.kind == 'changed' and _is_later(taken, each)]
+    later = [
+        each for each in known if each.kind == 'changed' and _is_saved_later(taken, each)
+    ]
     return ', '.join(f'{_apart(taken, each)} ({each.term})' for each in later)
 
 
@@ -125,16 +127,33 @@ def _first_taken(known: Sequence[Dated]) -> Dated | None:
     return next((each for each in known if each.kind == 'taken'), None)
 
 
-def _is_later(taken: Dated, change: Dated) -> bool | None:
-    """``None``: they may be the same moment."""
-    if _may_be_one(taken, change):
-        return None
-    return change.at > taken.at
+def _is_saved_later(taken: Dated, change: Dated) -> bool:
+    return not _may_be_one(taken, change) and _between(taken, change) > timedelta()
+
+
+def _is_earlier(change: Dated, taken: Dated) -> bool:
+    """Whether a change lies before the picture was taken, whatever zones are not named."""
+    if _may_be_one(taken, change) or _between(taken, change) > timedelta():
+        return False
+    return _have_one_clock(taken, change) or not _may_be_one_day(taken, change)
+
+
+def _have_one_clock(one: Dated, other: Dated) -> bool:
+    if one.zone is not None and other.zone is not None:
+        return True
+    return one.zone == other.zone and one.term.split(',')[0] == other.term.split(',')[0]
+
+
+def _may_be_one_day(one: Dated, other: Dated) -> bool:
+    """Whether clocks of two zones may show such dates at once."""
+    if one.has_time and other.has_time:
+        return _gap(one, other) <= FARTHEST_ZONE
+    return abs(one.at.date() - other.at.date()) <= timedelta(days=1)
 
 
 def _may_be_one(one: Dated, other: Dated) -> bool:
     if not (one.has_time and other.has_time):
-        return abs(one.at.date() - other.at.date()) <= timedelta(days=1)
+        return _may_be_one_day(one, other)
     gap = _gap(one, other)
     if gap <= SLACK:
         return True
@@ -146,9 +165,14 @@ def _may_be_one(one: Dated, other: Dated) -> bool:
 
 
 def _gap(one: Dated, other: Dated) -> timedelta:
+    return abs(_between(one, other))
+
+
+def _between(one: Dated, other: Dated) -> timedelta:
+    """From the first to the second; of clocks, unless both name their zones."""
     if one.zone is not None and other.zone is not None:
-        return abs(one.at.replace(tzinfo=one.zone) - other.at.replace(tzinfo=other.zone))
-    return abs(one.at - other.at)
+        return other.at.replace(tzinfo=other.zone) - one.at.replace(tzinfo=one.zone)
+    return other.at - one.at
 
 
 def _apart(one: Dated, other: Dated) -> str:
@@ -196,7 +220,7 @@ def _gps_moment(exif: Exif) -> str:
 
 def _iptc_moment(iptc: IptcRecords) -> str:
     """``20230405`` and ``120000+0200`` as others write it."""
-    day, time = shown(iptc.get((2, 55), '')), shown(iptc.get((2, 60), ''))
+    day, time = (next(iter(iptc_texts(iptc, number)), '') for number in (55, 60))
     date = re.fullmatch(r'(\d{4})(\d\d)(\d\d)', day)
     if date is None:
         return day

@@ -12,7 +12,6 @@ from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import stored_size
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format, other_format
-from mmomni.utils.quiet import without_words_of_libjpeg
 
 from .sections import Fact, Section
 from .wording import reason_of, shown
@@ -76,8 +75,7 @@ def _found(data: bytes) -> list[str]:
         with open_image(data) as image:
             notes = list(image.info[LAYOUT].notes) if LAYOUT in image.info else []
             notes += [BROKEN_METADATA] if image.info.get(PASSED_OVER) else []
-        with without_words_of_libjpeg():
-            return notes + examined(data)[1]
+        return notes + examined(data)[1]
     except Exception as error:  # noqa: BLE001  (broken files make decoders raise anything)
         reason = str(error).removeprefix(f'{NAME}: ') or reason_of(error)
         return [f'not examined: {reason}']

@@ -13,15 +13,16 @@ from mmomni.jpeg.kinds import unusual_kind
 from mmomni.jpeg.stream import ADOBE, FRAMES, START_OF_SCAN, TABLES
 
 from .sections import Fact
+from .wording import shown
 
-COMMENT, APP2 = b'\xfe', b'\xe2'
+APP2 = b'\xe2'
 _PROCESSES = {b'\xc0': 'baseline', b'\xc1': 'extended sequential', b'\xc2': 'progressive'}
 _SUBSAMPLING = {
     (1, 1): '4:4:4', (2, 1): '4:2:2', (2, 2): '4:2:0', (1, 2): '4:4:0', (4, 1): '4:1:1',
     (4, 2): '4:1:0',
 }  # fmt: skip
 _NAMES = {
-    START_OF_SCAN: 'SOS', TABLES: 'DQT', RESTART_INTERVAL: 'DRI', b'\xc4': 'DHT', COMMENT: 'COM',
+    START_OF_SCAN: 'SOS', TABLES: 'DQT', RESTART_INTERVAL: 'DRI', b'\xc4': 'DHT', b'\xfe': 'COM',
     b'\xcc': 'DAC', b'\xdc': 'DNL',
 }  # fmt: skip
 _APPLICATIONS = (
@@ -32,7 +33,6 @@ _APPLICATIONS = (
     (b'Adobe', 'Adobe'), (b'Ducky', 'Ducky'), (b'JP', 'JUMBF'),
 )  # fmt: skip
 _TRANSFORMS = {0: 'RGB, grey or CMYK', 1: 'YCbCr', 2: 'YCCK'}
-_LONGEST_TEXT = 200
 _MOST_MARKERS = 60
 
 
@@ -48,7 +48,6 @@ def form_facts(structure: Structure, data: bytes) -> list[Fact]:
         _subsampling(structure),
         _restarts(structure),
         _markers(structure),
-        _comment(structure),
         _adobe(structure),
         _pictures(structure),
         _behind_the_end(structure, data),
@@ -86,10 +85,10 @@ def _restarts(structure: Structure) -> Fact:
 def _markers(structure: Structure) -> Fact:
     names = ['SOI', *map(_name, structure.segments), *(['EOI'] if structure.end >= 0 else [])]
     runs = [(name, sum(1 for _ in run)) for name, run in groupby(names)]
-    shown = [name if count == 1 else f'{name} x{count}' for name, count in runs[:_MOST_MARKERS]]
+    named = [name if count == 1 else f'{name} x{count}' for name, count in runs[:_MOST_MARKERS]]
     more = f', and {len(runs) - _MOST_MARKERS} more' if len(runs) > _MOST_MARKERS else ''
     note = '' if structure.end >= 0 else 'the marker of the end (EOI) is missing'
-    return Fact('Markers in order', ' '.join(shown) + more, note)
+    return Fact('Markers in order', ' '.join(named) + more, note)
 
 
 def _name(segment: tuple[bytes, bytes, int, int]) -> str:
@@ -102,22 +101,8 @@ def _name(segment: tuple[bytes, bytes, int, int]) -> str:
     if not 0xE0 <= code <= 0xEF:
         return f'0x{code:02x}'
     kind = next((name for begin, name in _APPLICATIONS if content.startswith(begin)), '')
-    kind = kind or _readable(content[:12].split(b'\0')[0])
+    kind = kind or shown(content[:12].split(b'\0')[0])
     return f'APP{code - 0xE0}({kind or "?"})'
-
-
-def _readable(text: bytes, longest: int = 12) -> str:
-    shown = ''.join(c for c in text.decode('utf-8', 'replace') if c.isprintable()).strip()
-    return shown if len(shown) <= longest else f'{shown[:longest]}...'
-
-
-def _comment(structure: Structure) -> Fact:
-    found = [each.content for each in structure.segments if each.marker == COMMENT]
-    if not found:
-        return Fact('Comment', 'none')
-    text = _readable(found[0][: 4 * _LONGEST_TEXT], _LONGEST_TEXT)
-    more = f'the first of {len(found)}' if len(found) > 1 else ''
-    return Fact('Comment', text or f'{len(found[0])} bytes, not readable', more)
 
 
 def _adobe(structure: Structure) -> Fact:

@@ -1,10 +1,11 @@
 """What EXIF, XMP, IPTC and comments say of where a picture comes from."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .blocks import Blocks, blocks_of
+from .blocks import Blocks, IptcRecords, blocks_of, iptc_texts
 from .credentials import source_note
 from .dates import date_facts, dates_of
 from .exif import Exif, exif_of
@@ -23,9 +24,9 @@ EDITORS = (
     'capture one', 'darktable', 'rawtherapee', 'photoscape', 'fotor', 'vsco', 'imagemagick',
     'krita', 'photoimpact', 'paintshop', 'polarr', 'remini', 'irfanview', 'dxo',
 )  # fmt: skip
-"""Parts of names of programs that edit pictures."""
-GENERATORS = ('midjourney', 'stable diffusion', 'dall', 'firefly', 'comfyui', 'automatic1111',
-              'novelai', 'imagen', 'flux')  # fmt: skip
+"""How names of programs that edit pictures begin, or a word in them."""
+GENERATORS = ('midjourney', 'stable diffusion', 'dall-e', 'dall·e', 'dalle-', 'firefly', 'comfyui',
+              'automatic1111', 'novelai', 'flux')  # fmt: skip
 _GENERATOR_TEXTS = ('parameters', 'prompt', 'workflow', 'dream', 'sd-metadata', 'invokeai_metadata')
 """Names of texts of a PNG in which programs that make pictures note how."""
 _FACEBOOK = 'FBMD'
@@ -105,7 +106,7 @@ def _exposure(exif: Exif) -> str:
 
 
 def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
-    of_iptc = [shown(blocks.iptc[key]) for key in ((2, 65), (2, 70)) if key in blocks.iptc]
+    of_iptc = [text for number in (65, 70) for text in iptc_texts(blocks.iptc, number)]
     found = {
         'EXIF': exif.text('Image Software'),
         'EXIF, by': exif.text('Image ProcessingSoftware'),
@@ -123,6 +124,9 @@ def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
     if kind:
         kind = kind.rpartition('/')[2]
         yield Fact('Stated source', kind, source_note([kind]))
+    if elsewhere := xmp.text('dcterms:provenance'):
+        note = 'where XMP says that a signed statement (C2PA) lies; nothing was fetched'
+        yield Fact('Content Credentials elsewhere', elsewhere, note)
     settings = sum(name.startswith('crs:') for name in xmp.values)
     if settings:
         note = 'developed from raw data, or with the same tools'
@@ -131,12 +135,15 @@ def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
 
 def software_note(text: str) -> str:
     """What a program is that signed a file by this name; empty where it is not known."""
-    lower = text.lower()
-    if any(name in lower for name in GENERATORS):
+    if _is_named(GENERATORS, text):
         return 'a program that makes pictures'
-    if any(name in lower for name in EDITORS):
+    if _is_named(EDITORS, text):
         return 'a program that edits pictures; what it did, be it a crop, this does not tell'
     return ''
+
+
+def _is_named(names: Sequence[str], text: str) -> bool:
+    return bool(re.search(rf'\b({"|".join(map(re.escape, names))})', text.lower()))
 
 
 def _history(xmp: Xmp) -> Iterator[Fact]:
@@ -166,7 +173,7 @@ def _history(xmp: Xmp) -> Iterator[Fact]:
 
 def _size(blocks: Blocks, exif: Exif) -> Iterator[Fact]:
     named = [exif.numbers(f'EXIF ExifImage{side}')[:1] for side in ('Width', 'Length')]
-    if not all(named) or 0 in blocks.size:
+    if not all(named) or 0 in blocks.size or [0] in named:  # as some programs leave it
         return
     width, height = (int(each[0]) for each in named)
     same = {width, height} == set(blocks.size)
@@ -177,11 +184,9 @@ def _size(blocks: Blocks, exif: Exif) -> Iterator[Fact]:
     yield Fact('Size in EXIF', f'{width} x {height} px', note)
 
 
-def _words(exif: Exif, xmp: Xmp, iptc: Mapping[tuple[int, int], Any]) -> Iterator[Fact]:
+def _words(exif: Exif, xmp: Xmp, iptc: IptcRecords) -> Iterator[Fact]:
     def of_iptc(number: int) -> str:
-        value = iptc.get((2, number), '')
-        several = value if isinstance(value, list) else [value]
-        return ', '.join(shown(each) for each in several[:5])
+        return ', '.join(iptc_texts(iptc, number)[:5])
 
     who = [exif.text('Image Artist'), exif.text('Image Copyright'), xmp.text('dc:creator'),
            xmp.text('dc:rights'), of_iptc(80), of_iptc(110), of_iptc(115),
@@ -203,8 +208,9 @@ def _texts(texts: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact('Comments', NONE)
     for name, text in list(rest.items())[:LISTED_TEXTS]:
         makes = str(name).lower() in _GENERATOR_TEXTS
-        note = 'where programs that make pictures note how' if makes else software_note(str(text))
-        term = 'Comment' if name == 'Comment' else f'Text “{shown(name, 40)}”'
+        # No word on programs: what a comment speaks of need not be one.
+        note = 'where programs that make pictures note how' if makes else ''
+        term = name if re.fullmatch(r'Comment( \d+)?', name) else f'Text “{shown(name, 40)}”'
         yield Fact(term, shown(text, LONGEST_TEXT), note)
     if len(rest) > LISTED_TEXTS:
         yield Fact('Comments', f'{len(rest) - LISTED_TEXTS:,} more texts')

@@ -11,7 +11,7 @@ from mmomni.jpeg.damage.scan_tables import scans_with_tables
 from mmomni.jpeg.damage.structure import Structure
 from mmomni.jpeg.opening import open_image
 from mmomni.jpeg.quality import estimate_quality, nearest_quality
-from mmomni.jpeg.stream import ZIGZAG
+from mmomni.jpeg.stream import table_of
 
 from .sections import Fact
 
@@ -35,7 +35,7 @@ def tables_of(structure: Structure) -> list[np.ndarray]:
         for component in scan.components:
             steps = tables.steps.get(slots.get(component, -1))
             if component in slots and component not in found and steps is not None:
-                found[component] = _in_rows(steps)
+                found[component] = table_of(steps)
     return [found[component] for component in slots if component in found]
 
 
@@ -135,9 +135,3 @@ def _photoshop_level(data: bytes) -> int | None:
         return None
     level = int.from_bytes(resource[:2], 'big', signed=True) - _LOWEST_LEVEL
     return level if 0 <= level <= 12 else None
-
-
-def _in_rows(steps: bytes) -> np.ndarray:
-    table = np.zeros(64, np.uint16)
-    table[list(ZIGZAG)] = np.frombuffer(steps, np.uint8 if len(steps) == 64 else '>u2')
-    return table.reshape(8, 8)

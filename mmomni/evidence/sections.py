@@ -33,6 +33,7 @@ class Section(NamedTuple):
     title: str
     facts: tuple[Fact, ...]
     pictures: Mapping[str, np.ndarray] = MappingProxyType({})
+    are_upright: bool = False
 
     def as_record(self) -> dict[str, Any]:
         """Without the pictures, for JSON."""

@@ -1,5 +1,6 @@
 """Opening a file with Pillow, whatever is wrong with its metadata."""
 
+import os
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from mmomni.utils.file_kinds import HEAD_BYTES
 
 from .plugins import add_plugin
-from .stream import START, information_bytes, without_metadata
+from .stream import START, scan_begins_within, without_metadata
 from .tiff import pixels as tiff_pixels
 from .tiff.directories import is_tiff
 
@@ -38,8 +39,9 @@ def open_image(file: bytes | Path) -> Image.Image:
         UnreadableTIFFError: A TIFF of a kind that is not decoded, which is named.
         Exception: What Pillow raises of the file as it is.
     """
-    if isinstance(file, bytes) and has_too_much_metadata(file):
-        image = _opened_without_metadata(file, [False])
+    large = _bytes_if(file, lambda head: head.startswith(START), MOST_METADATA)
+    if large is not None and has_too_much_metadata(large):
+        image = _opened_without_metadata(large, [False])
         if image is not None:
             return image
     tiff = _bytes_if(file, is_tiff)
@@ -62,9 +64,12 @@ def open_image(file: bytes | Path) -> Image.Image:
 
 
 def has_too_much_metadata(data: bytes) -> bool:
-    """Whether Pillow would take minutes: of EXIF in many segments it copies all for each."""
+    """Whether Pillow would take minutes: of EXIF in many segments it copies all for each.
+
+    Fill bytes and empty segments in front of the first scan count, too: it reads them one by one.
+    """
     is_large_jpeg = len(data) > MOST_METADATA and data.startswith(START)
-    return is_large_jpeg and information_bytes(data) > MOST_METADATA
+    return is_large_jpeg and not scan_begins_within(data, MOST_METADATA)
 
 
 def _head(file: bytes | Path) -> bytes:
@@ -74,13 +79,16 @@ def _head(file: bytes | Path) -> bytes:
         return stream.read(HEAD_BYTES)
 
 
-def _bytes_if(file: bytes | Path, begins_so: Callable[[bytes], bool]) -> bytes | None:
-    """A whole file, if its first four bytes are the right ones."""
+def _bytes_if(
+    file: bytes | Path, begins_so: Callable[[bytes], bool], more_than: int = 0
+) -> bytes | None:
+    """A whole file, if its first four bytes are the right ones, and it is not a small one."""
     if isinstance(file, bytes):
-        return file if begins_so(file[:4]) else None
+        return file if len(file) > more_than and begins_so(file[:4]) else None
     with file.open('rb') as stream:
         head = stream.read(4)
-        return head + stream.read() if begins_so(head) else None
+        is_meant = begins_so(head) and os.fstat(stream.fileno()).st_size > more_than
+        return head + stream.read() if is_meant else None
 
 
 def _opened_without_metadata(

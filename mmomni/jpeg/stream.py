@@ -1,5 +1,6 @@
 """The segments of a JPEG. Letters of the standard (ITU-T T.81, annex B) spelt out."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ START_OF_SCAN, END_OF_IMAGE, TABLES = b'\xda', b'\xd9', b'\xdb'
 JFIF, EXIF, ADOBE = b'\xe0', b'\xe1', b'\xee'
 FRAMES = {bytes([m]) for m in range(0xC0, 0xD0)} - {b'\xc4', b'\xc8', b'\xcc'}
 INFORMATION = {bytes([m]) for m in (*range(0xE0, 0xF0), 0xFE)}
-STANDALONE = {bytes([m]) for m in (0x00, 0x01, *range(0xD0, 0xD8), 0xFF)}
+_WITH_LENGTH = re.compile(rb'\xff[^\x00\x01\xd0-\xd7\xff]')
+"""A marker that is no restart, and none of the fill bytes of which there may be millions."""
 LEAST_OF_COLOUR = {JFIF: (b'JFIF\0', 14), ADOBE: (b'Adobe', 12)}
 """How application data that say what colours mean begin, and the bytes from which on libjpeg
 believes them."""
@@ -71,13 +73,10 @@ def segments(data: bytes) -> Iterator[Segment]:
     """
     position = 2
     while True:
-        position = data.find(b'\xff', position)
-        marker = data[position + 1 : position + 2]
-        if position < 0 or not marker or marker == END_OF_IMAGE:
+        found = _WITH_LENGTH.search(data, position)
+        if found is None or found[0][1:] == END_OF_IMAGE:
             raise ValueError('it holds no scan')
-        if marker in STANDALONE:
-            position += 1
-            continue
+        marker, position = found[0][1:], found.start()
         end = position + 2 + int.from_bytes(data[position + 2 : position + 4], 'big')
         if not position + 4 <= end <= len(data):
             raise ValueError(f'its segment at byte {position} has no possible length')
@@ -104,17 +103,17 @@ def bare_stream(data: bytes) -> BareStream:
     return BareStream(b''.join([*kept, data[end:]]), frame, process, colour)
 
 
-def information_bytes(data: bytes) -> int:
-    """How many bytes of application data and comments a JPEG has before its first scan."""
-    total = 0
+def scan_begins_within(data: bytes, most: int) -> bool:
+    """Whether the first scan of a JPEG begins within so many bytes, or never."""
     try:
         for segment in segments(data):
+            if segment.start > most:
+                return False
             if segment.marker == START_OF_SCAN:
                 break
-            total += len(segment.content) if segment.marker in INFORMATION else 0
     except ValueError:  # who decodes it says that
         pass
-    return total
+    return True
 
 
 def tells_colours(marker: bytes, content: bytes) -> bool:
@@ -164,7 +163,7 @@ def luma_table(data: bytes) -> np.ndarray:
             break
     if frame[8] not in slots:
         raise ValueError(f'no quantisation table {frame[8]}')
-    return _table_of(slots[frame[8]])
+    return table_of(slots[frame[8]])
 
 
 def raw_tables(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -182,7 +181,8 @@ def raw_tables(content: bytes) -> Iterator[tuple[int, bytes]]:
         content = content[1 + len(steps) :]
 
 
-def _table_of(steps: bytes) -> np.ndarray:
+def table_of(steps: bytes) -> np.ndarray:
+    """Steps of :func:`raw_tables`, row = vertical frequency; ``uint16`` (8, 8)."""
     table = np.zeros(64, np.uint16)
     table[list(ZIGZAG)] = np.frombuffer(steps, np.uint8 if len(steps) == 64 else '>u2')
     return table.reshape(8, 8)

@@ -37,7 +37,7 @@ def evidence_in(
 ) -> list[Section]:
     """What the bytes of a file tell; of one picture, where they hold several.
 
-    The notes are those of the prediction, so that nothing is decoded again to find them.
+    What is odd in the file the prediction tells, so that nothing is decoded again to find them.
     """
     content: Path | bytes = data
     if picture is not None:
@@ -46,7 +46,7 @@ def evidence_in(
         except ImageReadError:  # which the facts of no bytes tell
             content = b''
     assert isinstance(content, bytes)
-    return evidence_of(data, modified, prediction.warnings, content)
+    return evidence_of(data, modified, prediction.flaws, content)
 
 
 def record_of(section: Section, files: dict[str, str]) -> dict[str, Any]:

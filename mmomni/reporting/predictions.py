@@ -127,10 +127,10 @@ class Predictions(ABC):
         """Sections as a record has them, and the bytes of their pictures, which are written."""
         told, sizes = [], dict[str, int]()
         for section in evidence:
-            files = {}
+            files, turned = {}, 1 if section.are_upright else orientation
             for shows, pixels in section.pictures.items():
                 output = report_file(f'evidence_{len(sizes) + 1}', name)
-                content = pictures.evidence_jpeg(pixels, orientation)
+                content = pictures.evidence_jpeg(pixels, turned)
                 self._write(output, content)
                 files[shows] = output
                 sizes[output] = len(content)

@@ -49,6 +49,15 @@ def test_probability_and_score_are_those_of_the_stock_segmentor(inferencer, refe
         assert result.score == pytest.approx(image_score(expected, 'top_k_mean'), abs=1e-6)
 
 
+def test_flaws_are_those_of_the_file(inferencer, tmp_path):
+    path = tmp_path / 'cut.jpg'
+    Image.new('RGB', (64, 64), 'grey').save(path)
+    path.write_bytes(path.read_bytes()[:-2])
+    (result,) = inferencer.stream([path])
+    assert 'the end of a JPEG, are missing' in result.flaws[0]
+    assert set(result.flaws) <= set(result.warnings)
+
+
 @pytest.mark.parametrize('batch_size', [1, 3, 4])
 def test_batches_change_nothing(inferencer, photos, batch_size):
     alone = list(inferencer.stream(photos))

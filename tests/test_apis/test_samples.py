@@ -120,6 +120,7 @@ def test_a_jpeg_with_luma_needs_no_warning():
 def test_without_luma_there_is_no_history(image_format, mode):
     sample = read(saved(picture().convert(mode), image_format))
     assert (sample.warnings, sample.dct_source) == ((HISTORY,), 'transcoded')
+    assert sample.flaws == ()
 
 
 @pytest.mark.parametrize(('step', 'warned'), [(63, False), (64, True)])
@@ -161,6 +162,7 @@ def test_a_jpeg_without_its_end_alone_is_examined_with_a_note(tmp_path, options)
     sample = read(data[:-2])
     expected = 'its last two bytes, the end of a JPEG, are missing; the picture is whole'
     assert (sample.warnings, sample.dct_source) == ((expected,), 'file')
+    assert sample.flaws == (expected,)
     np.testing.assert_array_equal(sample.planes, read(data).planes)
     path = tmp_path / 'x.jpg'
     path.write_bytes(data[:-2])

@@ -7,8 +7,9 @@ from PIL import Image, PngImagePlugin
 
 from mmomni.evidence import Fact, evidence_of, metadata_section
 from mmomni.evidence.blocks import blocks_of
-from mmomni.evidence.dates import Dated, date_facts
+from mmomni.evidence.dates import Dated, _dated, date_facts, disagreements
 from mmomni.evidence.exif import exif_of
+from mmomni.evidence.metadata import software_note
 from mmomni.evidence.places import place_fact
 from mmomni.evidence.xmp import Xmp, xmp_of
 from mmomni.jpeg import open_image
@@ -81,11 +82,64 @@ def test_a_comment_of_a_jpeg():
     assert fact(section, 'Comment')[0].startswith('CREATOR: gd-jpeg v1.0')
 
 
+def test_credentials_that_lie_elsewhere_are_told():
+    xmp = XMP.replace('xmp:CreatorTool', 't:provenance="https://a.example/1" xmp:CreatorTool')
+    xmp = xmp.replace('xmlns:xmp', 'xmlns:t="http://purl.org/dc/terms/" xmlns:xmp')
+    section = metadata_section(saved(xmp=xmp.encode()))
+    assert fact(section, 'Content Credentials elsewhere')[0] == 'https://a.example/1'
+
+
+def test_all_comments_of_a_jpeg():
+    data = saved(comment=b'last')
+    data = data[:2] + b'\xff\xfe\0\7first' + data[2:]
+    section = metadata_section(data)
+    assert fact(section, 'Comment') == ('first', '')
+    assert fact(section, 'Comment 2') == ('last', '')
+
+
+@pytest.mark.parametrize(('text', 'told'), [
+    ('GIMP 2.10', 'edits'), ('Microsoft Paint', 'edits'), ('Adobe Firefly', 'makes'),
+    ('DALL-E 3', 'makes'), ('DALLMEIER DVR', ''), ('una imagen', ''), ('Influx', ''),
+])  # fmt: skip
+def test_programs_are_known_by_whole_names(text, told):
+    assert (told in software_note(text)) if told else not software_note(text)
+
+
+@pytest.mark.parametrize('kind', ['iptc', '8bim', 'APP1'])
+def test_profiles_of_a_png_that_are_not_read_are_told(kind):
+    info = PngImagePlugin.PngInfo()
+    info.add_text(f'Raw profile type {kind}', f'\n{kind}\n      4\n38424950\n')
+    section = metadata_section(saved('PNG', pnginfo=info))
+    assert fact(section, 'Metadata') == ('not all read', f'its raw profile {kind} is not read')
+
+
+def test_xmp_where_nobody_reads_it_is_told():
+    data = saved('GIF')[:-1] + b'\x21\xff\x0bXMP DataXMP' + XMP.encode() + b'\1\0\0;'
+    assert 'XMP in a place' in fact(metadata_section(data), 'Metadata')[1]
+    with_xmp = metadata_section(saved(xmp=XMP.encode()))
+    assert 'Metadata' not in {each.term for each in with_xmp.facts}
+
+
 def test_a_size_in_exif_that_is_not_that_of_the_picture():
     exif = exif_bytes(ExifImageWidth=640, ExifImageHeight=480)
     value, note = fact(metadata_section(saved(exif=exif)), 'Size in EXIF')
     assert value == '640 x 480 px'
     assert '64 x 48 px' in note
+
+
+def test_a_size_of_zeros_in_exif_says_nothing():
+    section = metadata_section(saved(exif=exif_bytes(ExifImageWidth=0, ExifImageHeight=0)))
+    assert 'Size in EXIF' not in {each.term for each in section.facts}
+
+
+def test_fields_of_iptc_that_occur_again():
+    fields = [(55, b'20240501'), (55, b'20240502'), (65, b'GIMP'), (65, b'other')]
+    records = b''.join(
+        b'\x1c\2' + bytes([number]) + len(text).to_bytes(2, 'big') + text for number, text in fields
+    )
+    section = metadata_section(saved('TIFF', tiffinfo={33723: records}))
+    assert fact(section, 'Software (IPTC)')[0] == 'GIMP other'
+    assert fact(section, 'Date (IPTC, created)')[0] == '2024-05-01'
 
 
 # ---- dates --------------------------------------------------------------------------------------
@@ -121,6 +175,25 @@ def test_a_later_change_is_told():
     change = dated('EXIF, changed', '2024-05-11 10:00:00', 'changed')
     assert Fact('Saved after it was taken', '10 days (EXIF, changed)',
                 'by the dates of EXIF and XMP') in list(date_facts([taken, change]))  # fmt: skip
+
+
+@pytest.mark.parametrize(('one', 'other', 'agree'), [
+    ('XMP, created|2024-05-01T10:00:00+02:00', 'XMP, changed|2024-05-01T09:37:11Z', True),
+    ('XMP, created|2024-05-01T10:00:00+02:00', 'XMP, changed|2024-05-01T07:37:11Z', False),
+    ('EXIF, taken|2024:05:01 10:00:00', 'XMP, changed|2024-05-01T09:37:11Z', True),
+    ('EXIF, taken|2024:05:01 10:00:00', 'XMP, changed|2024-04-30T09:37:11Z', False),
+    ('XMP, created|2024-05-01T10:00:00', 'XMP, changed|2024-05-01T09:37:11', False),
+    ('EXIF, taken|2024:05:01 23:00:00', 'GPS|2024:05:01', True),
+    ('XMP, Photoshop|2024-05-01', 'GPS|2024:05:01 20:00:00 Z', True),
+    ('EXIF, taken|2024:05:03 01:00:00', 'GPS|2024:05:01', False),
+])  # fmt: skip
+def test_zones_that_differ_and_days_without_an_hour_are_no_contradiction(one, other, agree):
+    kinds = dict(changed='changed', GPS='utc')
+    dates = [
+        _dated(term, text, kinds.get(term.split(', ')[-1], 'taken'), '')
+        for term, text in (each.split('|') for each in (one, other))
+    ]
+    assert bool(list(disagreements(dates))) != agree
 
 
 @pytest.mark.parametrize('text', ['2024:13:45 99:99:99', 'yesterday', '9999999'])
@@ -250,11 +323,15 @@ def test_what_came_before_xmp_was_cut_counts():
     assert xmp_of(XMP[:700].encode()).text('xmp:CreatorTool') == 'Adobe Photoshop 25.0'
 
 
-def test_metadata_of_many_megabytes_are_not_read(monkeypatch):
+@pytest.mark.parametrize('front', [b'\xff' * 2000, b'\xff\xfe\0\2' * 500, b''])
+@pytest.mark.parametrize('on_disk', [False, True])
+def test_metadata_of_many_megabytes_are_not_read(monkeypatch, tmp_path, on_disk, front):
     monkeypatch.setattr('mmomni.jpeg.opening.MOST_METADATA', 1000)
-    data = saved(comment=b'a' * 2000, exif=exif_bytes(**CAMERA))
+    data = saved(comment=b'' if front else b'a' * 2000, exif=exif_bytes(**CAMERA))
+    data = data[:2] + front + data[2:]
+    (tmp_path / 'a.jpg').write_bytes(data)
     assert 'its metadata have more than' in blocks_of(data).problems[0]
-    with open_image(data) as image:
+    with open_image(tmp_path / 'a.jpg' if on_disk else data) as image:
         assert image.size == (64, 48)
         assert 'exif' not in image.info
         assert image.info[PASSED_OVER]
@@ -286,6 +363,13 @@ def test_damaged_files_end_in_facts(seed):
                                   b'\x89PNG\r\n\x1a\n', b'%PDF-1.4', b'\0' * 100])  # fmt: skip
 def test_what_is_no_image_ends_in_facts(data):
     assert all(section.facts for section in evidence_of(data))
+
+
+def test_libjpeg_says_nothing_of_a_damaged_file(capfd):
+    data = saved(quality=95)
+    assert evidence_of(data[:-200])
+    assert evidence_of(data[:-200], notes=['cut'])
+    assert capfd.readouterr() == ('', '')
 
 
 def test_a_reader_that_fails_is_named(monkeypatch):

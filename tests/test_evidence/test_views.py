@@ -187,6 +187,14 @@ def test_qualities_that_cannot_be_compared_are_refused(qualities, texture):
         jpeg_ghosts(texture(), qualities)
 
 
+@pytest.mark.parametrize('quality', [-5, 0, 101])
+def test_a_quality_that_libjpeg_lacks_is_refused(quality, texture):
+    with pytest.raises(ValueError, match=f'quality of 1 to 100, got {quality}'):
+        error_level_analysis(texture(), quality)
+    with pytest.raises(ValueError, match=f'quality of 1 to 100, got {quality}'):
+        jpeg_ghosts(texture(), sorted([50, 60, quality]))
+
+
 # ---- noise ------------------------------------------------------------------------------------
 
 

@@ -4,10 +4,12 @@ import io
 import json
 from hashlib import sha256
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from mmomni.reporting.evidence import LARGEST
+from mmomni.reporting.json_lines import read_lines
 
 
 def records(folder):
@@ -41,6 +43,19 @@ def test_a_record_tells_what_its_file_says(photos, tmp_path, run):
         assert facts(record)['SHA-256'] == record['sha256']
         assert facts(record)['Camera'] == 'none'
         assert str(tmp_path) not in json.dumps(record['evidence'])
+
+
+def test_histograms_do_not_turn_with_the_image(tmp_path, run):
+    (tmp_path / 'in').mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / 'in/a.jpg', exif=exif)
+    run(tmp_path / 'in')
+    (record,) = records(tmp_path / 'out')
+    (chart,) = [each for section in record['evidence'] for each in section['pictures']]
+    width, height = Image.open(tmp_path / 'out' / chart['file']).size
+    assert width > height
 
 
 def test_pictures_of_the_evidence_are_outputs(tmp_path, run):
@@ -101,3 +116,14 @@ def test_a_file_that_is_very_large_is_not_looked_at(photos, tmp_path, run, monke
     (record,) = records(tmp_path / 'out')
     (section,) = record['evidence']
     assert 'up to which a file is looked at' in section['facts'][0]['note']
+
+
+def test_texts_that_occur_again_are_once_in_memory(photos, tmp_path, run):
+    run(photos)
+    one, other, *_ = read_lines(tmp_path / 'out/predictions.jsonl', {})
+    notes = [
+        [fact['note'] for section in record['evidence'] for fact in section['facts']]
+        for record in (one, other)
+    ]
+    assert all(a is b for a, b in zip(*notes, strict=True) if a == b and a)
+    assert one == records(tmp_path / 'out')[0]

@@ -47,6 +47,7 @@ class Inferencer:
             windows=1,
             seconds=0.5,
             warnings=sample.warnings,
+            flaws=sample.flaws,
         )
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mmomni.evidence.file import NO_FLAWS
 from mmomni.web import Examiner
 
 
@@ -19,6 +20,13 @@ def test_the_answer_tells_what_the_file_says(examine, photo):
     assert facts['Changed on disk'] == 'not known'
     assert facts['Thumbnail'] == 'none'
     json.dumps(answer, allow_nan=False)
+
+
+def test_what_the_network_lacks_is_no_flaw_of_the_file(examine, photo):
+    answer = examine(photo(kind='PNG'), 'photo.png')
+    facts = [fact for each in answer['evidence'] for fact in each['facts']]
+    assert any('no compression history' in warning for warning in answer['warnings'])
+    assert [each['value'] for each in facts if each['term'] == 'Integrity'] == [NO_FLAWS]
 
 
 def test_pictures_of_the_evidence_are_among_the_files(examine, photo, monkeypatch):

@@ -43,6 +43,9 @@ def error_level_analysis(
 
     Returns:
         RGB, ``uint8`` (H, W, 3).
+
+    Raises:
+        ValueError: The image or the quality is another than that.
     """
     image = checked(image)
     levels = np.empty_like(image)
@@ -141,6 +144,8 @@ def _separation(dips: np.ndarray) -> float:
 
 def _saved(pixels: np.ndarray, quality: int) -> np.ndarray:
     """Colour or grey pixels as they are after a save."""
+    if not 1 <= quality <= 100:  # libjpeg takes the nearest that there is
+        raise ValueError(f'expected a quality of 1 to 100, got {quality}')
     data = np.frombuffer(encode(pixels, quality), np.uint8)
     saved = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if pixels.ndim == 2 else cv2.IMREAD_COLOR)
     assert saved is not None  # it was written just now
