@@ -60,7 +60,8 @@ def compression_section(data: bytes) -> Section:
     coefficients, table = looked.coefficients, looked.table
     traces = [] if coefficients is None or table is None else traces_of(coefficients, table)
     facts += _earlier(looked, traces)
-    return Section(TITLE, tuple(facts), {HISTOGRAMS: draw_histograms(traces)} if traces else {})
+    pictures = {HISTOGRAMS: draw_histograms(traces)} if traces else {}
+    return Section(TITLE, tuple(facts), pictures, as_stored=False)
 
 
 def _stored(data: bytes) -> Iterator[Fact]:

@@ -28,11 +28,13 @@ class Section(NamedTuple):
         title: ``'File'``, ``'Metadata'``, ``'JPEG'``, ...
         facts: In the order in which they are read.
         pictures: RGB, ``uint8`` (H, W, 3), by what they show: ``'Embedded thumbnail'``.
+        as_stored: These lie as the pixels of the file do; others, plots, are not to be turned.
     """
 
     title: str
     facts: tuple[Fact, ...]
     pictures: Mapping[str, np.ndarray] = MappingProxyType({})
+    as_stored: bool = True
 
     def as_record(self) -> dict[str, Any]:
         """Without the pictures, for JSON."""

@@ -14,7 +14,7 @@ from mmomni.utils.templates import data_uri, printable, render_pieces
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
 from .model_card import model_summary
-from .predictions import Predictions, pictures_of_evidence, report_file
+from .predictions import Predictions, report_file, shown_files
 from .verdict import no_verdict_text
 
 REPORT = 'report.html'
@@ -61,7 +61,7 @@ def report_page(folder: Predictions) -> Iterator[str]:
         files=len({record['path'] for record in records}),
         embedded=embedded,
         views=(
-            [_embedded(folder, file) for file in _view_files(record)]
+            [_embedded(folder, file) for file in shown_files(record)]
             for record in (records if embedded else ())
         ),
     )
@@ -105,7 +105,7 @@ def _row(
         evidence=record.get('evidence') or [],
         views=record.get('views') or [],
         thumbnail=_embedded(folder, report_file('thumbnails', record['name'])),
-        pictures=[quote(file) for file in _view_files(record)],
+        pictures=[quote(file) for file in shown_files(record)],
     )
 
 
@@ -146,18 +146,8 @@ def without_path(text: str, path: str, name: str) -> str:
     return text.replace(f'{parent}/', '') if os.path.isabs(path) and len(parent) > 1 else text
 
 
-def _view_files(record: Mapping[str, Any]) -> Iterator[str]:
-    """The image, its heat map, its other views and the pictures of its evidence."""
-    for kind in ('images', 'heat_maps'):
-        yield report_file(kind, record['name'])
-    for view in record.get('views') or ():
-        yield view['file']
-    for picture in pictures_of_evidence(record):
-        yield picture['file']
-
-
 def _view_bytes(folder: Predictions) -> int:
-    files = (file for record in folder.records.values() for file in _view_files(record))
+    files = (file for record in folder.records.values() for file in shown_files(record))
     return sum(folder.size(file) or 0 for file in files)
 
 

@@ -326,8 +326,11 @@ def test_many_rows_are_paged_in_a_browser(tmp_path, photos, run, save, open_page
 
 
 EVIDENCE = [
-    dict(title='File', facts=[dict(term='Size', value='9 bytes', note='')]),
-    dict(title='Metadata', facts=[dict(term='Software', value=ATTACK, note='An editor.')]),
+    dict(title='File', facts=[dict(term='Size', value='9 bytes', note='')], pictures=[]),
+    dict(
+        title='Metadata', facts=[dict(term='Software', value=ATTACK, note='An editor.')],
+        pictures=[],
+    ),
 ]
 
 
@@ -337,10 +340,11 @@ def told(page, photos, run, tmp_path):
     path = tmp_path / 'out/predictions.jsonl'
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
-        file = f'views/{line["name"]}.jpg'
-        copy = tmp_path / 'out' / file
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg', copy)
+        file = f'views/ela/{line["name"]}.jpg'
+        for folder in ('views', 'report_files'):
+            copy = tmp_path / f'out/{folder}/ela/{line["name"]}.jpg'
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg', copy)
         line['evidence'] = EVIDENCE
         line['views'] = [dict(name='ela', title='Levels', explanation='Words.', file=file)]
     path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
