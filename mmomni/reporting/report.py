@@ -70,12 +70,14 @@ def report_page(folder: Predictions) -> Iterator[str]:
 def analysis_of(folder: Predictions) -> dict[str, Any]:
     """What held for all images: model, thresholds, when and by which versions; for JSON.
 
-    ``words`` are those for each verdict, ``limits`` what is to be known about them, in sentences.
+    ``words`` are those for each verdict, ``limits`` what is to be known about them, in sentences,
+    ``dates`` the first and the last.
     """
     settings, limit = folder.settings, folder.image_threshold
     model = settings.get('model') or model_summary({}, ())
     records = folder.records.values()
     limits = [no_verdict_text(model['calibrations']) if limit is None else limit.caution()]
+    dates = sorted(filter(None, {record.get('examined_at') for record in records}))
     return dict(
         checkpoint=printable(PurePath(settings['checkpoint']).name),
         checkpoint_sha256=printable(settings['checkpoint_sha256']),
@@ -84,7 +86,7 @@ def analysis_of(folder: Predictions) -> dict[str, Any]:
         image_threshold=settings['image_threshold'],
         words=None if limit is None else limit.words(),
         limits=[sentence for sentence in limits if sentence],
-        dates=sorted(filter(None, {record.get('examined_at') for record in records})),
+        dates=sorted({*dates[:1], *dates[-1:]}),
         versions=sorted(filter(None, {record.get('mmomni') for record in records})),
     )
 
