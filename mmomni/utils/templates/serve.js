@@ -103,9 +103,8 @@ function say(text) {
 // ---- showing the answer: foreign text enters the page as text only ---------------------------
 
 function add(parent, tag, text) {
-  const child = make(tag, text);
-  parent.append(child);
-  return child;
+  parent.append(make(tag, text));
+  return parent.lastChild;
 }
 
 function show(answer, picture) {
