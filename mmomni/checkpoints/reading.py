@@ -154,14 +154,14 @@ def parse_description(text: str, path: Path) -> Description:
         refuse_unsafe(fields['config'])
         calibrations = tuple(map(dict, fields['calibrations']))
         for calibration in calibrations:
-            _check_calibration(calibration)
+            check_calibration(calibration)
         return Description(Config(fields['config']), calibrations, dict(fields['card']))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f'{path}: its description cannot be used: {error!r}') from error
 
 
-def _check_calibration(calibration: Mapping[str, Any]) -> None:
-    """Refuse what no ``mmomni calibrate`` wrote."""
+def check_calibration(calibration: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for what no ``mmomni calibrate`` wrote."""
     threshold, fpr = (calibration.get(field, math.nan) for field in ('threshold', 'fpr'))
     if not (
         type(threshold) in {int, float}

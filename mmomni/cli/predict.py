@@ -162,7 +162,7 @@ def _sum_up(
         print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
     print(account.text())
     print(
-        f'{_count(summary.predicted, "image")} predicted, {summary.skipped} done before, '
+        f'{_count(summary.predicted, "image")} predicted, {summary.skipped:,} done before, '
         f'{bad}; report: {report}'
     )
 
@@ -180,4 +180,4 @@ def _tell_of(survey: 'Survey') -> None:
 
 
 def _count(number: int, of_what: str) -> str:
-    return f'{number} {of_what}' if number == 1 else f'{number} {of_what}s'
+    return f'{number:,} {of_what}' if number == 1 else f'{number:,} {of_what}s'

@@ -25,9 +25,10 @@ class Section(NamedTuple):
     """Facts of one kind.
 
     Attributes:
-        title: ``'File'``, ``'Metadata'``, ``'JPEG'``, ...
+        title: ``'File'``, ``'Metadata'``, ``'Compression'``, ...
         facts: In the order in which they are read.
         pictures: RGB, ``uint8`` (H, W, 3), by what they show: ``'Embedded thumbnail'``.
+        are_upright: They are not to be turned, as plots are not; others lie as the file's pixels do.
     """
 
     title: str

@@ -7,13 +7,11 @@ from typing import Any
 
 from mmomni.utils.files import whole_lines
 
-from .record import EVIDENCE_KEYS, PICTURE_KEYS, RUN_KEYS, SIZE_KEYS, VIEW_KEYS
-
-LATER_KEYS = PICTURE_KEYS | EVIDENCE_KEYS | SIZE_KEYS | VIEW_KEYS | RUN_KEYS
+from .record import LATER_KEYS, has_form
 
 
 def read_lines(path: Path, keys: dict[str, Any]) -> list[dict[str, Any]]:
-    """All lines but one that a killed process left torn; each has the keys, with these types."""
+    """All lines but one that a killed process left torn; each has the keys, in these forms."""
     try:
         whole = _loaded(whole_lines(path))
     except ValueError as error:
@@ -21,9 +19,9 @@ def read_lines(path: Path, keys: dict[str, Any]) -> list[dict[str, Any]]:
             f'{path}: expected a line of JSON for each image, got {error}; mend or remove the file'
         ) from error
     for number, line in enumerate(whole, 1):
-        for key, kind in (keys | LATER_KEYS).items():
-            has = isinstance(line, dict) and (key in line or key in LATER_KEYS)
-            if not (has and isinstance(line.get(key), kind)):
+        for key, form in (keys | LATER_KEYS).items():
+            is_absent = key in LATER_KEYS and isinstance(line, dict) and line.get(key) is None
+            if not (is_absent or has_form(line, {key: form})):
                 raise ValueError(
                     f'{path}, line {number}: expected {key!r} as `mmomni predict` writes it, got '
                     f'{ascii(line)[:200]}; remove the line, or choose another folder with --out'

@@ -40,10 +40,13 @@ def overlay_jpeg(prediction: Prediction) -> bytes:
     return encode(bgr, OVERLAY_QUALITY, name=prediction.source, channel_order='bgr')
 
 
-def view_jpeg(prediction: Prediction, view: str) -> bytes:
-    """One of :data:`~mmomni.evidence.views.VIEWS` of the image, upright."""
+def view_jpegs(prediction: Prediction, view: str) -> tuple[bytes, bytes]:
+    """One of :data:`~mmomni.evidence.views.VIEWS`, upright: of the image's size, and for pages."""
     picture = VIEWS[view].function(prediction.image, orientation=prediction.orientation)
-    return encode(picture, SECOND_OPINION_QUALITY, name=prediction.source)
+    small = shrunk(np.ascontiguousarray(picture), VIEW_SIDE)
+    return encode(picture, SECOND_OPINION_QUALITY, name=prediction.source), encode(
+        small, SECOND_OPINION_QUALITY, name=prediction.source
+    )
 
 
 def probability_npz(prediction: Prediction) -> bytes:
@@ -67,7 +70,7 @@ def report_pictures(prediction: Prediction) -> Iterator[tuple[str, bytes]]:
 
 
 def evidence_jpeg(pixels: np.ndarray, orientation: int) -> bytes:
-    """A picture of the evidence, RGB (H, W, 3) as stored, upright."""
+    """A picture of the evidence, RGB (H, W, 3), turned by an orientation."""
     bgr = np.ascontiguousarray(pixels[..., ::-1])
     return _jpeg(shrunk(bgr, VIEW_SIDE, orientation), OVERLAY_QUALITY)
 

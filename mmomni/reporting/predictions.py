@@ -102,9 +102,11 @@ class Predictions(ABC):
         told, sizes_of_evidence = self._write_evidence(name, evidence, prediction.orientation)
         sizes.update(sizes_of_evidence)
         for view in self.views:
-            content = pictures.view_jpeg(prediction, view)
-            self._write(view_file(view, name), content)
-            sizes[view_file(view, name)] = len(content)
+            contents = pictures.view_jpegs(prediction, view)
+            outputs = view_file(view, name), report_file(view, name)
+            for output, content in zip(outputs, contents, strict=True):
+                self._write(output, content)
+                sizes[output] = len(content)
         record = dict(
             make_record(prediction, name, self.image_threshold),
             evidence=told,
@@ -193,25 +195,25 @@ def _view_record(view: str, name: str) -> dict[str, str]:
 def files_of(record: Mapping[str, Any]) -> Iterator[Any]:
     """All files that belong to an image, by their relative paths.
 
-    Of a record that was read, they may be anything.
+    Of a record that was read, those of its ``files`` may be anything.
     """
     yield from record['files'].values()
-    for folder in ('images', 'heat_maps', 'thumbnails'):
+    yield report_file('thumbnails', record['name'])
+    yield from shown_files(record)
+    yield from (view['file'] for view in record.get('views') or ())
+
+
+def shown_files(record: Mapping[str, Any]) -> Iterator[str]:
+    """What the full view of an image shows: it, its heat map, its views and its evidence."""
+    for folder in ('images', 'heat_maps', *(view['name'] for view in record.get('views') or ())):
         yield report_file(folder, record['name'])
-    yield from (picture.get('file', '') for picture in pictures_of_evidence(record))
-    for view in record.get('views') or ():
-        yield view.get('file') if isinstance(view, Mapping) else view
+    yield from (picture['file'] for picture in pictures_of_evidence(record))
 
 
-def pictures_of_evidence(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the evidence of a record shows, and in which ``file``; ``{}`` where that is not told.
-
-    A line that no run has written may hold anything there.
-    """
-    for section in record.get('evidence') or []:
-        listed = section.get('pictures', []) if isinstance(section, dict) else [None]
-        for each in listed if isinstance(listed, list) else [None]:
-            yield each if isinstance(each, dict) else {}
+def pictures_of_evidence(record: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """What the evidence of a record ``shows``, and in which ``file``."""
+    for section in record.get('evidence') or ():
+        yield from section['pictures']
 
 
 def place_of(image: ImageFile) -> dict[str, Any]:

@@ -17,23 +17,35 @@ LISTED_REGIONS = 1000
 
 RECORD_KEYS: dict[str, Any] = dict(
     name=str, score=(int, float), pooling=str, verdict=(str, NoneType),
-    tampered_share=(int, float), num_regions=int, regions=list, gate=(dict, NoneType),
+    tampered_share=(int, float), num_regions=int, gate=(dict, NoneType),
+    regions=[dict(box=[int], area=int, mean_probability=(int, float))],
     dct_source=str, width=int, height=int, orientation=int, windows=int, seconds=(int, float),
-    warnings=list, image=str, path=str, size_bytes=int, mtime_ns=int, sha256=str, files=dict,
+    warnings=[str], image=str, path=str, size_bytes=int, mtime_ns=int, sha256=str, files=dict,
 )  # fmt: skip
-"""A line of ``predictions.jsonl``: keys and types of their values."""
+"""A line of ``predictions.jsonl``: its keys, and the :func:`form <has_form>` of their values."""
 # `precision` is there where it is not fp32.
-PICTURE_KEYS: dict[str, Any] = dict(picture=(str, NoneType), page=(int, NoneType))
-"""Which of several pictures of a file it is; lines of earlier versions lack them."""
-EVIDENCE_KEYS: dict[str, Any] = dict(evidence=(list, NoneType))
-"""What the file tells by itself, by sections; lines of earlier versions lack it."""
-SIZE_KEYS: dict[str, Any] = dict(output_bytes=(dict, NoneType))
-"""How many bytes were written into each output, by its path; lines of earlier versions lack it."""
-RUN_KEYS: dict[str, Any] = dict(examined_at=(str, NoneType), mmomni=(str, NoneType))
-"""When (UTC) and by which version an image was examined; likewise."""
+LATER_KEYS: dict[str, Any] = dict(
+    picture=str, page=int,  # which of several of a file
+    examined_at=str, mmomni=str,  # when (UTC), by which version
+    output_bytes=dict,  # of each output, by its path
+    evidence=[dict(
+        title=str, facts=[dict(term=str, value=str, note=str)],
+        pictures=[dict(shows=str, file=str)],
+    )],
+    views=[dict(name=str, title=str, explanation=str, file=str)],
+)  # fmt: skip
+"""Likewise, what lines of earlier versions lack, and what may be ``null``."""
 
-VIEW_KEYS: dict[str, Any] = dict(views=(list, NoneType))
-"""Pictures of ``--views``, with ``file``; lines of earlier versions lack it."""
+
+def has_form(value: Any, form: Any) -> bool:
+    """Whether JSON has a form: a type, or several; ``[form]`` of each element; forms by keys."""
+    if isinstance(form, list):
+        return isinstance(value, list) and all(has_form(each, form[0]) for each in value)
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            key in value and has_form(value[key], each) for key, each in form.items()
+        )
+    return isinstance(value, form)
 
 
 class FileState(NamedTuple):

@@ -14,7 +14,7 @@ from mmomni.utils.templates import data_uri, printable, render_pieces
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
 from .model_card import model_summary
-from .predictions import Predictions, pictures_of_evidence, report_file
+from .predictions import Predictions, report_file, shown_files
 from .verdict import no_verdict_text
 
 REPORT = 'report.html'
@@ -61,7 +61,7 @@ def report_page(folder: Predictions) -> Iterator[str]:
         files=len({record['path'] for record in records}),
         embedded=embedded,
         views=(
-            [_embedded(folder, file) for file in _view_files(record)]
+            [_embedded(folder, file) for file in shown_files(record)]
             for record in (records if embedded else ())
         ),
     )
@@ -70,12 +70,14 @@ def report_page(folder: Predictions) -> Iterator[str]:
 def analysis_of(folder: Predictions) -> dict[str, Any]:
     """What held for all images: model, thresholds, when and by which versions; for JSON.
 
-    ``words`` are those for each verdict, ``limits`` what is to be known about them, in sentences.
+    ``words`` are those for each verdict, ``limits`` what is to be known about them, in sentences,
+    ``dates`` the first and the last.
     """
     settings, limit = folder.settings, folder.image_threshold
     model = settings.get('model') or model_summary({}, ())
     records = folder.records.values()
     limits = [no_verdict_text(model['calibrations']) if limit is None else limit.caution()]
+    dates = sorted(filter(None, {record.get('examined_at') for record in records}))
     return dict(
         checkpoint=printable(PurePath(settings['checkpoint']).name),
         checkpoint_sha256=printable(settings['checkpoint_sha256']),
@@ -84,7 +86,7 @@ def analysis_of(folder: Predictions) -> dict[str, Any]:
         image_threshold=settings['image_threshold'],
         words=None if limit is None else limit.words(),
         limits=[sentence for sentence in limits if sentence],
-        dates=sorted(filter(None, {record.get('examined_at') for record in records})),
+        dates=sorted({*dates[:1], *dates[-1:]}),
         versions=sorted(filter(None, {record.get('mmomni') for record in records})),
     )
 
@@ -105,7 +107,7 @@ def _row(
         evidence=record.get('evidence') or [],
         views=record.get('views') or [],
         thumbnail=_embedded(folder, report_file('thumbnails', record['name'])),
-        pictures=[quote(file) for file in _view_files(record)],
+        pictures=[quote(file) for file in shown_files(record)],
     )
 
 
@@ -146,18 +148,8 @@ def without_path(text: str, path: str, name: str) -> str:
     return text.replace(f'{parent}/', '') if os.path.isabs(path) and len(parent) > 1 else text
 
 
-def _view_files(record: Mapping[str, Any]) -> Iterator[str]:
-    """The image, its heat map, its other views and the pictures of its evidence."""
-    for kind in ('images', 'heat_maps'):
-        yield report_file(kind, record['name'])
-    for view in record.get('views') or ():
-        yield view['file']
-    for picture in pictures_of_evidence(record):
-        yield picture['file']
-
-
 def _view_bytes(folder: Predictions) -> int:
-    files = (file for record in folder.records.values() for file in _view_files(record))
+    files = (file for record in folder.records.values() for file in shown_files(record))
     return sum(folder.size(file) or 0 for file in files)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from mmomni.checkpoints.reading import check_calibration
+
 RELIABLE_ALARMS = 10
 """So many of the images of a calibration should lie above its threshold: with fewer, the rate of
 false alarms varies by more than a third."""
@@ -118,8 +120,9 @@ def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -
     """
     try:
         calibration = json.loads(path.read_text(encoding='utf-8'))
+        check_calibration(calibration)
         found, digest = _image_threshold(calibration), calibration['checkpoint_sha256']
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path}: expected a file that mmomni calibrate wrote, got {type(error).__name__}: '
             f'{error}'

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-
 def _assets(names: str) -> str:
     """Files of the templates, one behind the other."""
     return ''.join(map(asset, names.split()))

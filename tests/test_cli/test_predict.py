@@ -125,9 +125,12 @@ def test_the_checkpoints_own_calibration_gives_the_verdict(predict, tmp_path, ca
 
 
 def test_a_calibration_file_gives_the_verdict(predict, published, tmp_path):
-    file = calibration(tmp_path / 'c.json', published, fpr=0.02, threshold=1.0)
+    file = calibration(tmp_path / 'c.json', published, fpr=0.02, threshold=0.75)
     assert predict('--calibration', file) == 0
-    assert {line['verdict'] for line in lines(tmp_path).values()} == {'authentic'}
+    given = json.loads((tmp_path / 'out/settings.json').read_text())['image_threshold']
+    assert given == dict(value=0.75, pooling='max', fpr=0.02)
+    for line in lines(tmp_path).values():
+        assert line['verdict'] == ('tampered' if line['score'] > 0.75 else 'authentic')
 
 
 def test_pixel_threshold_and_formats(predict, tmp_path):

@@ -11,6 +11,8 @@ from PIL import Image
 from mmomni.reporting.evidence import LARGEST
 from mmomni.reporting.json_lines import read_lines
 
+SECTION = dict(title='File', facts=[], pictures=[])
+
 
 def records(folder):
     return [json.loads(line) for line in (folder / 'predictions.jsonl').read_text().splitlines()]
@@ -74,13 +76,39 @@ def test_pictures_of_the_evidence_are_outputs(tmp_path, run):
     assert run(tmp_path / 'in')[0].predicted == 1
 
 
+def test_plots_are_not_turned_with_the_photo(tmp_path, run, predictor):
+    predictor.orientation = 6
+    (tmp_path / 'in').mkdir()
+    jpeg_with_thumbnail(tmp_path / 'in/a.jpg')
+    run(tmp_path / 'in')
+    (record,) = records(tmp_path / 'out')
+    width, height = zip(*(
+        Image.open(tmp_path / 'out' / each['file']).size
+        for section in record['evidence'] for each in section['pictures']
+    ), strict=True)  # fmt: skip
+    assert (width[0], height[0]) == (12, 16)
+    assert width[-1] > height[-1]
+
+
 @pytest.mark.parametrize('evidence', [
-    [3], ['a'], [[]], [{'pictures': 3}], [{'pictures': [3]}], [{'pictures': [{}]}],
-    [{'pictures': [{'file': '../../x.jpg'}]}], [{'pictures': [{'file': '/etc/x'}]}],
+    [3], ['a'], [[]], [{}], [dict(SECTION, pictures=3)], [dict(SECTION, pictures=[3])],
+    [dict(SECTION, pictures=[{}])], [dict(SECTION, facts=[{}])], [dict(SECTION, title=3)],
+    [dict(SECTION, facts=[dict(term='Size', value=3, note='')])],
 ])  # fmt: skip
 def test_evidence_that_no_run_has_written_is_refused(photos, tmp_path, run, evidence):
     run(photos / 'a.png')
     (record,) = records(tmp_path / 'out')
+    line = json.dumps(dict(record, evidence=evidence))
+    (tmp_path / 'out/predictions.jsonl').write_text(line + '\n')
+    with pytest.raises(ValueError, match="expected 'evidence' as"):
+        run(photos / 'a.png')
+
+
+@pytest.mark.parametrize('file', ['../../x.jpg', '/etc/x', ''])
+def test_evidence_outside_of_the_folder_is_refused(photos, tmp_path, run, file):
+    run(photos / 'a.png')
+    (record,) = records(tmp_path / 'out')
+    evidence = [dict(SECTION, pictures=[dict(shows='', file=file)])]
     line = json.dumps(dict(record, evidence=evidence))
     (tmp_path / 'out/predictions.jsonl').write_text(line + '\n')
     with pytest.raises(ValueError, match='expected outputs inside of the folder'):

@@ -21,18 +21,11 @@ from mmomni.reporting import (
     report_page,
 )
 from mmomni.reporting.evidence import evidence_in_file
-from mmomni.reporting.predictions import files_of
-from mmomni.reporting.record import (
-    EVIDENCE_KEYS,
-    PICTURE_KEYS,
-    RECORD_KEYS,
-    RUN_KEYS,
-    SIZE_KEYS,
-    VIEW_KEYS,
-    FileState,
-)
+from mmomni.reporting.predictions import files_of, shown_files
+from mmomni.reporting.record import LATER_KEYS, RECORD_KEYS, FileState
 
 FIRST = ['a.png', 'b.png', 'a.png']
+VIEW = dict(name='ela', title='', explanation='', file='views/ela/a.jpg')
 
 
 def lines(folder, name='predictions.jsonl'):
@@ -404,11 +397,9 @@ def rewrite(tmp_path, **changes):
         dict(files=dict(mask='masks/../../victim.jpg')),
         dict(files=dict(mask='{tmp_path}/victim.jpg')),
         dict(files=dict(mask='link/victim.jpg')),
-        dict(views=[dict(file='../victim.jpg')]),
-        dict(views=[dict(file='link/victim.jpg')]),
-        dict(views=[dict(name='ela')]),
-        dict(views=['../victim.jpg']),
-        dict(views=[1]),
+        dict(views=[dict(VIEW, file='../victim.jpg')]),
+        dict(views=[dict(VIEW, file='link/victim.jpg')]),
+        dict(views=[dict(VIEW, name='../../..')]),
         dict(files=dict(mask='')),
         dict(files=dict(mask=1)),
         dict(files=dict(mask='a\0')),
@@ -446,6 +437,32 @@ def test_a_line_that_no_run_has_written_is_refused(photos, tmp_path, run, key, v
         run(photos / 'a.png')
 
 
+@pytest.mark.parametrize(('key', 'value'), [
+    ('views', ['ela']), ('views', [1]), ('views', [{'file': 'views/ela/a.jpg'}]),
+    ('regions', [{'box': 3}]), ('warnings', [3]), ('picture', 3), ('output_bytes', []),
+])  # fmt: skip
+def test_what_pages_show_has_its_form(photos, tmp_path, run, key, value):
+    run(photos / 'a.png')
+    (line,) = lines(tmp_path / 'out')
+    (tmp_path / 'out/predictions.jsonl').write_text(json.dumps({**line, key: value}) + '\n')
+    with pytest.raises(ValueError, match=f"line 1: expected '{key}'"):
+        run(photos / 'a.png', report=True)
+
+
+def test_pages_show_large_views_as_small_as_large_photos(tmp_path, run, save, monkeypatch):
+    monkeypatch.setattr('mmomni.reporting.pictures.VIEW_SIDE', 40)
+    save(tmp_path / 'in/a.png', size=(64, 48))
+    run(tmp_path / 'in', views=['ela'])
+    sizes = [
+        Image.open(tmp_path / 'out' / file).size
+        for file in ('views/ela/a.jpg', 'report_files/ela/a.jpg', 'report_files/images/a.jpg')
+    ]
+    assert sizes == [(64, 48), (40, 30), (40, 30)]
+    (line,) = lines(tmp_path / 'out')
+    assert [*shown_files(line)][2:3] == ['report_files/ela/a.jpg']
+    assert 'report_files/ela/a.jpg' in line['output_bytes']
+
+
 @pytest.mark.parametrize('name', ['predictions.jsonl', 'failures.jsonl'])
 def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
     run(photos / 'a.png')
@@ -457,7 +474,7 @@ def test_a_line_that_is_no_object_is_refused(photos, tmp_path, run, name):
 def test_every_line_has_the_keys_that_are_asked_for(photos, tmp_path, run):
     run(photos)
     assert {frozenset(line) for line in lines(tmp_path / 'out')} == {
-        frozenset(RECORD_KEYS | PICTURE_KEYS | EVIDENCE_KEYS | RUN_KEYS | SIZE_KEYS | VIEW_KEYS)
+        frozenset(RECORD_KEYS | LATER_KEYS)
     }
 
 

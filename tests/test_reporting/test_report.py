@@ -326,8 +326,11 @@ def test_many_rows_are_paged_in_a_browser(tmp_path, photos, run, save, open_page
 
 
 EVIDENCE = [
-    dict(title='File', facts=[dict(term='Size', value='9 bytes', note='')]),
-    dict(title='Metadata', facts=[dict(term='Software', value=ATTACK, note='An editor.')]),
+    dict(title='File', facts=[dict(term='Size', value='9 bytes', note='')], pictures=[]),
+    dict(
+        title='Metadata', facts=[dict(term='Software', value=ATTACK, note='An editor.')],
+        pictures=[],
+    ),
 ]
 
 
@@ -337,10 +340,11 @@ def told(page, photos, run, tmp_path):
     path = tmp_path / 'out/predictions.jsonl'
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
-        file = f'views/{line["name"]}.jpg'
-        copy = tmp_path / 'out' / file
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg', copy)
+        file = f'views/ela/{line["name"]}.jpg'
+        for folder in ('views', 'report_files'):
+            copy = tmp_path / f'out/{folder}/ela/{line["name"]}.jpg'
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tmp_path / f'out/report_files/heat_maps/{line["name"]}.jpg', copy)
         line['evidence'] = EVIDENCE
         line['views'] = [dict(name='ela', title='Levels', explanation='Words.', file=file)]
     path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
@@ -410,6 +414,50 @@ def test_no_column_is_cut_in_a_browser(told, open_page, width):
     assert browser.run("(t => t.scrollWidth - t.clientWidth)(byId('table').parentNode)") <= 0
     browser.run('open(data.rows[0])')
     assert browser.run("byId('view').scrollWidth - byId('view').clientWidth") <= 0
+
+
+@pytest.mark.browser
+def test_one_column_has_the_verdict_before_the_evidence_in_a_browser(told, open_page):
+    browser = open_page(told, '#a.png')
+    top = '(id => Math.round(byId(id).getBoundingClientRect().top))'
+    assert browser.run(f"{top}('verdict') < {top}('slider')")  # beside the picture
+    size = dict(width=390, height=844, deviceScaleFactor=1, mobile=True)
+    browser.call('Emulation.setDeviceMetricsOverride', **size)
+    assert browser.run(f"{top}('slider') < {top}('verdict')")
+    assert browser.run(f"{top}('regions') < {top}('evidence')")
+
+
+@pytest.mark.browser
+def test_the_next_image_is_shown_from_its_top_in_a_browser(told, open_page):
+    browser = open_page(told, '#a.png')
+    size = dict(width=390, height=400, deviceScaleFactor=1, mobile=True)
+    browser.call('Emulation.setDeviceMetricsOverride', **size)
+    assert browser.run("byId('view').scrollTop = 300; byId('view').scrollTop") > 0
+    browser.run('step(byId("next").disabled ? -1 : 1)')
+    assert browser.run("byId('view').scrollTop") == 0
+
+
+@pytest.mark.browser
+def test_what_was_unfolded_stays_so_after_printing_in_a_browser(page, open_page):
+    browser = open_page(page)
+    browser.run("byId('words').open = true; layOut(); dispatchEvent(new Event('afterprint'))")
+    unfolded = "[...document.querySelectorAll('.reading[open]')].map(part => part.id)"
+    assert browser.run(unfolded) == ['words']
+
+
+@pytest.mark.browser
+def test_a_view_that_is_gone_is_missed_in_its_tab_alone_in_a_browser(
+    told, open_page, tmp_path, monkeypatch, run, photos
+):
+    monkeypatch.setattr(report_module, 'EMBEDDED_BYTES', 0)
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
+    (tmp_path / 'out/report_files/ela/a.jpg').unlink()
+    browser = open_page(told, '#a.png')
+    wait = "new Promise((done) => setTimeout(() => done(!byId('missing').hidden), 300))"
+    click(browser, '#tabs input', 1)
+    assert browser.run(wait)
+    click(browser, '#tabs input', 0)
+    assert not browser.run(wait)
 
 
 @pytest.mark.browser

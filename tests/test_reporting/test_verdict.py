@@ -50,6 +50,16 @@ def test_any_other_file_is_refused(file, text):
         threshold_from_file(file, 'ab' * 32, None)
 
 
+@pytest.mark.parametrize('changed', [
+    dict(threshold=float('nan')), dict(threshold=1.5), dict(fpr=0), dict(fpr=-3),
+    dict(fpr=float('nan')), dict(pooling='median'),
+])  # fmt: skip
+def test_a_calibration_that_decides_nothing_is_refused(file, changed):
+    file.write_text(json.dumps({**CALIBRATION, **changed}))
+    with pytest.raises(ValueError, match='mmomni calibrate wrote'):
+        threshold_from_file(file, 'ab' * 32, None)
+
+
 @pytest.mark.parametrize(('fpr', 'words'), [(0.05, '5 %'), (0.001, '0.1 %'), (0.29, '29 %')])
 def test_people_are_told_of_flags_and_never_of_authentic_images(fpr, words):
     told = ImageThreshold(0.5, 'max', fpr).words()

@@ -216,6 +216,15 @@ def test_second_opinions_are_asked_for(page, photo):
     assert next(url for url in asked if '/examine' in url).endswith('&views=1')
 
 
+def test_paper_has_the_result_without_what_is_clicked(page, photo):
+    choose(page, photo())
+    page.emulate_media(media='print')
+    clicked = ('#drop', '#layers', '#files', '.ends')
+    assert not any(page.locator(part).is_visible() for part in clicked)
+    assert all(page.locator(part).is_visible() for part in ('#viewer', '#regions', '#evidence'))
+    page.emulate_media(media='screen')
+
+
 def test_a_region_is_marked_where_it_is(page, photo):
     choose(page, photo('PNG', orientation=6))  # on its left side: the square is at 24, 40
     page.locator('#regions tbody tr').hover()

@@ -16,23 +16,21 @@ let order = { column: 1, direction: -1 };
 let page = 0;
 let current = null;
 
-const element = make;
-
 // ---- table ----------------------------------------------------------------------------------
 
 function drawHead() {
   const cells = COLUMNS.map((column, number) => {
-    const cell = element('th', undefined, column.word ? 'word' : '');
+    const cell = make('th', undefined, column.word ? 'word' : '');
     cell.title = MEANINGS.get(column.title) ?? '';
     if (order.column === number)
       cell.setAttribute('aria-sort', order.direction > 0 ? 'ascending' : 'descending');
-    const button = element('button', column.title);
+    const button = make('button', column.title);
     button.type = 'button';
     button.addEventListener('click', () => sortBy(number));
     cell.append(button);
     return cell;
   });
-  byId('head').replaceChildren(element('th'), ...cells);
+  byId('head').replaceChildren(make('th'), ...cells);
 }
 
 function sortBy(number) {
@@ -77,30 +75,30 @@ function drawRows() {
 }
 
 function drawRow(row) {
-  const line = element('tr');
-  const preview = element('td', undefined, 'preview');
+  const line = make('tr');
+  const preview = make('td', undefined, 'preview');
   if (row.thumbnail) {
-    const picture = element('img');
+    const picture = make('img');
     picture.src = row.thumbnail;
     picture.alt = '';
     preview.append(picture);
   }
-  const name = element('td', undefined, 'word name');
-  const button = element('button', row.name, row.warnings.length ? 'warned' : '');
+  const name = make('td', undefined, 'word name');
+  const button = make('button', row.name, row.warnings.length ? 'warned' : '');
   button.type = 'button';
   button.title = row.warnings.join('\n');
   name.append(button);
-  const score = element('td');
-  const bar = element('span', undefined, 'score');
-  const filled = element('span');
+  const score = make('td');
+  const bar = make('span', undefined, 'score');
+  const filled = make('span');
   filled.style.width = `${100 * row.score}%`;
   bar.append(filled);
   score.append(bar, row.score.toFixed(3));
   line.append(preview, name, score);
-  if (data.verdicts) line.append(element('td', verdictOf(row), `word verdict ${row.verdict}`));
+  if (data.verdicts) line.append(make('td', verdictOf(row), `word verdict ${row.verdict}`));
   line.append(
-    element('td', percent(row.tampered_share)), element('td', row.num_regions),
-    element('td', gate(row), 'word gate'), element('td', `${row.width} \u00d7 ${row.height}`));
+    make('td', percent(row.tampered_share)), make('td', row.num_regions),
+    make('td', gate(row), 'word gate'), make('td', `${row.width} \u00d7 ${row.height}`));
   // What stands above the column, where there is no room for columns.
   COLUMNS.forEach((column, place) => { line.children[place + 1].dataset.label = column.title; });
   line.addEventListener('click', () => open(row));
@@ -141,7 +139,7 @@ function show(row) {
   byId('view-title').textContent = row.name;
   byId('verdict').textContent = verdictOf(row) || data.analysis.limits[0];
   byId('verdict').className = row.verdict ?? '';
-  byId('warnings').replaceChildren(...row.warnings.map((text) => element('li', text)));
+  byId('warnings').replaceChildren(...row.warnings.map((text) => make('li', text)));
   byId('facts').replaceChildren(...factList(factsOf(row)));
   drawRegions(row);
   drawEvidence(byId('evidence'), row.evidence, pictures.slice(2 + row.views.length));
@@ -153,14 +151,15 @@ function show(row) {
     byId('view').showModal();
     byId('slider').focus();
   }
+  byId('view').scrollTop = 0;  // evidence of the image before may have been read
 }
 
 function drawTabs(row, pictures) {
   const tabs = [...TABS, ...row.views];
   byId('tabs').hidden = tabs.length < 2;
   byId('tabs').replaceChildren(...tabs.map((tab, number) => {
-    const label = element('label');
-    const choice = element('input');
+    const label = make('label');
+    const choice = make('input');
     Object.assign(choice, { type: 'radio', name: 'tab', checked: number === 0 });
     choice.addEventListener('change', () => chooseTab(tab, pictures[number + 1]));
     label.append(choice, tab.title);
@@ -172,6 +171,7 @@ function drawTabs(row, pictures) {
 function chooseTab(tab, source) {
   const heat = tab.name === 'heat_map' && !tab.file;
   byId('heat').hidden = false;
+  byId('missing').hidden = !byId('image').hidden;
   byId('heat').src = source;
   byId('heat').alt = tab.title;
   byId('right-name').textContent = heat ? 'heat map' : tab.title;
@@ -180,16 +180,14 @@ function chooseTab(tab, source) {
 }
 
 function drawRegions(row) {
-  const head = element('tr');
-  head.append(...REGION_HEADS.map((text) => term('th', text)));
   const lines = row.regions.map(regionLine);
-  byId('regions').replaceChildren(...(lines.length ? [head, ...lines] : []));
+  byId('regions').replaceChildren(...(lines.length ? [regionHead(), ...lines] : []));
   drawBoxes(byId('boxes'), row, row.upright_boxes);
 }
 
 function drawLinks(row) {
   byId('links').replaceChildren(...Object.entries(row.files).map(([kind, file]) => {
-    const link = element('a', kind.replace('_', ' '));
+    const link = make('a', kind.replace('_', ' '));
     link.href = file.split('/').map(encodeURIComponent).join('/');
     link.target = '_blank';
     return link;

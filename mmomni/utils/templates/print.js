@@ -1,6 +1,7 @@
 // Printed is what the table shows, and a sheet for each of its images; or the one in full view.
 const sheets = new Map();
 const KEPT_SHEETS = 40;
+const unfolded = new Set();  // for the paper only
 
 function figure(source, caption, row, boxes) {
   const made = make('figure');
@@ -55,12 +56,10 @@ function originOf() {
 
 function numberedRegions(row) {
   const table = make('table');
-  const head = make('tr');
-  head.append(...REGION_HEADS.map((text) => make('th', text)));
   const lines = row.regions.slice(0, NUMBERED).map(regionLine);
-  if (lines.length) table.append(head, ...lines);
+  if (lines.length) table.append(regionHead(), ...lines);
   const rest = row.num_regions - lines.length;
-  if (rest) table.append(make('caption', `and ${rest} smaller regions`));
+  if (rest) table.append(make('caption', `and ${rest} smaller region${rest > 1 ? 's' : ''}`));
   return table;
 }
 
@@ -72,7 +71,10 @@ function layOut() {
     if (!sheets.has(row)) sheets.set(row, sheetOf(row));
     return sheets.get(row);
   }));
-  for (const folded of document.querySelectorAll('.reading')) folded.open = true;
+  for (const folded of document.querySelectorAll('.reading:not([open])')) {
+    folded.open = true;
+    unfolded.add(folded);
+  }
 }
 
 // A browser prints pictures that are there already: wait for all of them.
@@ -87,7 +89,8 @@ byId('print').addEventListener('click', printPage);
 byId('print-view').addEventListener('click', printPage);
 window.addEventListener('beforeprint', layOut);
 window.addEventListener('afterprint', () => {
-  for (const folded of document.querySelectorAll('.reading')) folded.open = false;
+  for (const folded of unfolded) folded.open = false;
+  unfolded.clear();
 });
 // The menu of the browser asks nobody to wait, so few images are made ready beforehand.
 if (data.rows.length <= KEPT_SHEETS) window.addEventListener('load', () => {

@@ -3,6 +3,7 @@
 // setAttribute only.
 const byId = (id) => document.getElementById(id);
 const percent = (share) => (share > 0 && share < 0.001 ? '< 0.1' : (100 * share).toFixed(1)) + ' %';
+const rate = (share) => `${+(100 * share).toPrecision(4)} %`;
 const NUMBERED = 10;
 
 function make(tag, text, className) {
@@ -113,6 +114,12 @@ function keepNumbersReadable(svg) {
 
 const REGION_HEADS = ['', 'x1, y1, x2, y2', 'pixels', 'mean p'];
 
+function regionHead() {
+  const head = make('tr');
+  head.append(...REGION_HEADS.map((text) => term('th', text)));
+  return head;
+}
+
 function regionLine(region, number) {
   const line = make('tr');
   const first = make('td');
@@ -153,7 +160,7 @@ function drawCard(parent, { model, checkpoint, checkpoint_sha256: digest }) {
   for (const [key, word] of Object.entries(WORDS)) if (model[key]) facts.push([word, model[key]]);
   if (model.trained_on.length) facts.push(['trained on', model.trained_on.join(', ')]);
   const alarms = model.calibrations.map(({ fpr, num_images: images, expected_fpr_std: deviation }) =>
-    `${+(100 * fpr).toPrecision(4)} %` + (deviation === null ? ''
+    rate(fpr) + (deviation === null ? ''
       : ` give or take ${(100 * deviation).toFixed(1)} %`)
     + (images === null ? ', on an unknown number of images' : `, measured on ${images} images`));
   facts.push(['false alarms', alarms.join('; ')

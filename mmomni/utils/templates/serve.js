@@ -16,7 +16,6 @@ const SAVED = {
 };
 const MOST_REGIONS = 50;
 
-const element = byId;
 let limits = null;
 let busy = false;
 let uploaded = null;
@@ -40,9 +39,9 @@ async function ask(path, options) {
 async function examine(file, picture = 1) {
   if (busy) return;
   busy = true;
-  element('drop').classList.add('busy');
-  element('error').hidden = true;
-  element('result').hidden = true;
+  byId('drop').classList.add('busy');
+  byId('error').hidden = true;
+  byId('result').hidden = true;
   const start = Date.now();
   let state = {};
   const tick = async () => {
@@ -58,7 +57,7 @@ async function examine(file, picture = 1) {
   try {
     check(file);
     const place = (picture > 1 ? `&picture=${picture}` : '')
-      + (element('with-views').checked ? '&views=1' : '');
+      + (byId('with-views').checked ? '&views=1' : '');
     show(await ask(`examine?name=${encodeURIComponent(file.name)}${place}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/octet-stream' },
@@ -66,14 +65,14 @@ async function examine(file, picture = 1) {
     }), picture);
     uploaded = file;
   } catch (error) {
-    element('error').textContent = error.message;
-    element('error').hidden = false;
+    byId('error').textContent = error.message;
+    byId('error').hidden = false;
   } finally {
     clearInterval(timer);
     say('');
     busy = false;
-    element('drop').classList.remove('busy');
-    element('file').value = '';  // the same file can be chosen again
+    byId('drop').classList.remove('busy');
+    byId('file').value = '';  // the same file can be chosen again
   }
 }
 
@@ -97,49 +96,47 @@ function megabytes(bytes) {
 }
 
 function say(text) {
-  element('status').textContent = text;
-  element('status').hidden = !text;
+  byId('status').textContent = text;
+  byId('status').hidden = !text;
 }
 
 // ---- showing the answer: foreign text enters the page as text only ---------------------------
 
 function add(parent, tag, text) {
-  const child = document.createElement(tag);
-  if (text !== undefined) child.textContent = text;
-  parent.append(child);
-  return child;
+  parent.append(make(tag, text));
+  return parent.lastChild;
 }
 
 function show(answer, picture) {
   showPictures(answer.pictures ?? [], picture);
   takeFiles(answer.files);
   showViews(answer.views ?? []);
-  element('name').textContent = answer.image;
+  byId('name').textContent = answer.image;
   showVerdict(answer);
-  element('warnings').replaceChildren();
-  for (const warning of answer.warnings) add(element('warnings'), 'li', warning);
+  byId('warnings').replaceChildren();
+  for (const warning of answer.warnings) add(byId('warnings'), 'li', warning);
   showFacts(answer);
   showRegions(answer);
-  drawEvidence(element('evidence'), answer.evidence, (answer.evidence ?? [])
+  drawEvidence(byId('evidence'), answer.evidence, (answer.evidence ?? [])
     .flatMap(({ pictures }) => pictures ?? []).map(({ file }) => urls[file]));
-  drawCard(element('card-content'), answer.analysis);
+  drawCard(byId('card-content'), answer.analysis);
   showTable(answer);
-  element('original').src = urls.view;
+  byId('original').src = urls.view;
   const [width, height] = answer.size;
-  element('viewer').style.setProperty('--aspect', width / height);
-  element('marker').setAttribute('viewBox', `0 0 ${width} ${height}`);
+  byId('viewer').style.setProperty('--aspect', width / height);
+  byId('marker').setAttribute('viewBox', `0 0 ${width} ${height}`);
   showLayer();
   moveCut();
-  element('result').hidden = false;
+  byId('result').hidden = false;
 }
 
 // Pages of a TIFF, pictures of a PDF: one is examined at a time.
 function showPictures(names, picture) {
-  element('pictures').hidden = names.length < 2;
-  element('pictures-note').textContent = `${names.length} pictures in this file; shown is `;
-  element('which').replaceChildren();
+  byId('pictures').hidden = names.length < 2;
+  byId('pictures-note').textContent = `${names.length} pictures in this file; shown is `;
+  byId('which').replaceChildren();
   names.forEach((name, index) => {
-    const option = add(element('which'), 'option', name);
+    const option = add(byId('which'), 'option', name);
     option.value = index + 1;
     option.selected = index + 1 === picture;
   });
@@ -148,10 +145,10 @@ function showPictures(names, picture) {
 // Second opinions beside the heat map, where the answer has any.
 function showViews(views) {
   legends = { ...LEGENDS };
-  element('views').replaceChildren();
+  byId('views').replaceChildren();
   for (const { title, explanation, file } of views) {
     legends[file] = explanation;
-    const label = add(element('views'), 'label');
+    const label = add(byId('views'), 'label');
     const choice = add(label, 'input');
     Object.assign(choice, { type: 'radio', name: 'layer', value: file });
     label.append(title);
@@ -163,12 +160,12 @@ function showViews(views) {
 function takeFiles(files) {
   Object.values(urls).forEach(URL.revokeObjectURL);
   urls = {};
-  element('files').replaceChildren();
+  byId('files').replaceChildren();
   for (const [kind, { name, type, base64 }] of Object.entries(files)) {
     const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
     urls[kind] = URL.createObjectURL(new Blob([bytes], { type }));
     if (!(kind in SAVED)) continue;
-    const link = add(element('files'), 'a', SAVED[kind]);
+    const link = add(byId('files'), 'a', SAVED[kind]);
     link.download = name;
     link.href = urls[kind];
   }
@@ -181,24 +178,24 @@ function showVerdict({ score, verdict, image_threshold: limit, analysis }) {
     const where = verdict === 'tampered' ? 'above' : 'not above';
     const [first, ...rest] = words[verdict];
     text = `${first.toUpperCase()}${rest.join('')}: score ${score.toFixed(3)} is ${where} `
-      + `${limit.value.toFixed(3)}, the threshold for ${percent(limit.fpr)} of false alarms.`
+      + `${limit.value.toFixed(3)}, the threshold for ${rate(limit.fpr)} of false alarms.`
       + (verdict === 'tampered' ? '' : ' That proves nothing: traces may be gone or unknown.');
   }
-  element('verdict').textContent = text;
-  element('verdict').className = verdict ?? '';
-  element('caution').hidden = !limit || !limits.length;
-  element('caution').textContent = limits.join(' ');
+  byId('verdict').textContent = text;
+  byId('verdict').className = verdict ?? '';
+  byId('caution').hidden = !limit || !limits.length;
+  byId('caution').textContent = limits.join(' ');
 }
 
 function showFacts(answer) {
-  element('facts').replaceChildren(...factList(factsOf(answer)));
-  element('facts').lastElementChild.classList.add('digest');
+  byId('facts').replaceChildren(...factList(factsOf(answer)));
+  byId('facts').lastElementChild.classList.add('digest');
 }
 
 function showRegions(answer) {
   const { regions, num_regions: total, upright_boxes: boxes } = answer;
-  const body = element('regions').tBodies[0];
-  element('regions').tHead.rows[0].replaceChildren(...REGION_HEADS.map((head) => term('th', head)));
+  const body = byId('regions').tBodies[0];
+  byId('regions').tHead.replaceChildren(regionHead());
   const listed = regions.slice(0, MOST_REGIONS);
   body.replaceChildren(...listed.map((region, index) => {
     const row = regionLine(region, index);
@@ -206,27 +203,27 @@ function showRegions(answer) {
     row.addEventListener('pointerleave', () => mark(null));
     return row;
   }));
-  drawBoxes(element('boxes'), answer, boxes.slice(0, MOST_REGIONS));
-  element('regions').hidden = !total;
-  element('regions-note').textContent = !total ? 'None.'
+  drawBoxes(byId('boxes'), answer, boxes.slice(0, MOST_REGIONS));
+  byId('regions').hidden = !total;
+  byId('regions-note').textContent = !total ? 'None.'
     : 'In pixels of the file as it is stored, largest first.'
       + (total > listed.length ? ` ${total - listed.length} smaller ones are not listed.` : '');
 }
 
 function mark(box) {
-  element('marker').toggleAttribute('hidden', !box);
+  byId('marker').toggleAttribute('hidden', !box);
   if (!box) return;
   const [x1, y1, x2, y2] = box;
   const sides = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
   for (const [side, value] of Object.entries(sides)) {
-    element('marker').firstElementChild.setAttribute(side, value);
+    byId('marker').firstElementChild.setAttribute(side, value);
   }
 }
 
 function showTable({ quantisation_table: table, dct_source: source }) {
-  element('table').replaceChildren();
+  byId('table').replaceChildren();
   for (const steps of table) {
-    const row = add(element('table'), 'tr');
+    const row = add(byId('table'), 'tr');
     for (const step of steps) {
       const cell = add(row, 'td', step);
       const share = Math.min(step, 100) / 100;
@@ -234,35 +231,35 @@ function showTable({ quantisation_table: table, dct_source: source }) {
       cell.classList.toggle('dark', share > 0.6);
     }
   }
-  element('table-note').textContent = TABLE_NOTES[source];
+  byId('table-note').textContent = TABLE_NOTES[source];
 }
 
 // ---- the slider -----------------------------------------------------------------------------
 
 function showLayer() {
   const layer = document.querySelector('input[name=layer]:checked').value;
-  element('layer').src = urls[layer];
-  element('layer').alt = element('legend').textContent = legends[layer];
-  element('legend').className = element('layer').className = layer;
-  element('map-legend').hidden = layer !== 'heat_map';
+  byId('layer').src = urls[layer];
+  byId('layer').alt = byId('legend').textContent = legends[layer];
+  byId('legend').className = byId('layer').className = layer;
+  byId('map-legend').hidden = layer !== 'heat_map';
   showBoxes();
 }
 
 // The picture of the regions has their outlines itself.
 function showBoxes() {
-  element('boxes').toggleAttribute(
-    'hidden', element('legend').className === 'overlay' || !element('show-boxes').checked);
+  byId('boxes').toggleAttribute(
+    'hidden', byId('legend').className === 'overlay' || !byId('show-boxes').checked);
 }
 
 function moveCut() {
-  element('viewer').style.setProperty('--cut', `${element('cut').value}%`);
+  byId('viewer').style.setProperty('--cut', `${byId('cut').value}%`);
 }
 
 // ---- wiring ---------------------------------------------------------------------------------
 
 function takeDrops() {
-  const drop = element('drop');
-  element('file').addEventListener('change', ({ target }) => {
+  const drop = byId('drop');
+  byId('file').addEventListener('change', ({ target }) => {
     if (target.files.length) examine(target.files[0]);
   });
   // Anywhere on the page: a browser would leave it and open the file instead.
@@ -280,23 +277,23 @@ function takeDrops() {
 
 async function start() {
   takeDrops();
-  element('cut').addEventListener('input', moveCut);
-  element('which').addEventListener('change', ({ target }) => {
+  byId('cut').addEventListener('input', moveCut);
+  byId('which').addEventListener('change', ({ target }) => {
     if (uploaded) examine(uploaded, Number(target.value));
   });
-  element('layers').addEventListener('change', showLayer);
-  element('show-boxes').addEventListener('change', showBoxes);
-  keepNumbersReadable(element('boxes'));
+  byId('layers').addEventListener('change', showLayer);
+  byId('show-boxes').addEventListener('change', showBoxes);
+  keepNumbersReadable(byId('boxes'));
   try {
     limits = await ask('about');
-    element('about').textContent = `mmomni ${limits.version}, checkpoint ${limits.checkpoint}`;
-    element('limits').textContent = `At most ${megabytes(limits.max_upload)} and `
+    byId('about').textContent = `mmomni ${limits.version}, checkpoint ${limits.checkpoint}`;
+    byId('limits').textContent = `At most ${megabytes(limits.max_upload)} and `
       + `${limits.max_megapixels} megapixels`
       + (limits.timeout ? `, and ${limits.timeout} seconds of work. ` : '. ')
       + 'Nothing leaves this server and nothing is kept.';
   } catch (error) {
-    element('error').textContent = error.message;
-    element('error').hidden = false;
+    byId('error').textContent = error.message;
+    byId('error').hidden = false;
   }
 }
 
