@@ -1,5 +1,6 @@
 import importlib.util
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -16,12 +17,14 @@ pytest_plugins = ['skips']
 
 def pytest_addoption(parser, pluginmanager):
     """pytest calls this as soon as it has read this file, before it reads those of the folders."""
+    # For pytest's workers and programs that tests start; see `one_thread`.
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
     hide_gpus(pluginmanager.getplugin('pytestconfig').known_args_namespace.markexpr)
 
 
 @pytest.fixture(autouse=True, scope='session')
 def one_thread():
-    """Tiny tensors gain nothing from threads, and threads waiting for each other cost a lot."""
+    """What is tiny gains nothing from threads, and threads waiting for each other cost a lot."""
     torch.set_num_threads(1)
 
 

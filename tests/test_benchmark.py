@@ -61,9 +61,15 @@ def test_results(out):
     assert 'neck' in training['shares']
 
 
-def test_layouts_and_forms_of_the_frequency_head_have_rows(tool, tmp_path, monkeypatch):
+@pytest.fixture
+def known_machine(tool, monkeypatch):
+    """Measuring it costs seconds; for ``out`` it is measured."""
     machine = dict(device='', torch='', threads=1, binding='', flops=dict(fp32=1e9), bandwidth=1e9)
-    monkeypatch.setattr(tool, 'measure_machine', lambda *_: machine)
+    monkeypatch.setattr(tool, 'measure_machine', lambda *_: dict(machine))
+
+
+@pytest.mark.usefixtures('known_machine')
+def test_layouts_and_forms_of_the_frequency_head_have_rows(tool, tmp_path):
     options = ['--measure', 'latency', '--device', 'cpu', '--sizes', '32', '--rounds', '1']
     options += ['--forms', 'eager', '--layouts', 'contiguous', 'channels_last']
     options += ['--frequency-forms', 'look_up', 'plain']
@@ -120,6 +126,7 @@ def test_wrong_arguments_are_refused_before_the_work(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures('known_machine')
 def test_a_broken_baseline_is_not_replaced(tool, tmp_path):
     options = ['--measure', '--device', 'cpu', '--sizes', '64', '--out', str(tmp_path / 'out')]
     with pytest.raises(SystemExit):
@@ -137,6 +144,7 @@ def test_the_folder_is_made_before_the_work(tool, tmp_path, monkeypatch):
         tool.main(['--device', 'cpu', '--out', str(tmp_path / 'file')])
 
 
+@pytest.mark.usefixtures('known_machine')
 def test_no_model_at_all(tool, tmp_path):
     with pytest.raises(SystemExit, match='FileNotFoundError'):
         tool.main(['--models', str(tmp_path / 'no.py'), '--device', 'cpu'])
@@ -224,6 +232,7 @@ def test_shares_table():
     assert lines[3] == '| step | 0.0 | 0.0 | 1,000.0 | 25.0 % |'
 
 
+@pytest.mark.usefixtures('known_machine')
 def test_what_cannot_be_trained_is_named_and_stops_nothing(tool, tmp_path):
     broken = tmp_path / 'broken.py'
     broken.write_text(

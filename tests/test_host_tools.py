@@ -59,7 +59,7 @@ def place(tmp_path_factory):
 
 
 def run(place, *command):
-    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    env = {**os.environ, 'PYTHONPATH': str(ROOT)}
     result = subprocess.run(
         [sys.executable, '-W', 'ignore', *map(str, command)],
         cwd=place, env=env, capture_output=True, text=True, check=False,

@@ -50,6 +50,12 @@ def test_the_workflow_runs_what_anyone_can_run_at_home(job):
     assert re.search(r'^PYTHON \?=', makefile, re.MULTILINE)
 
 
+def test_the_guide_names_what_ci_makes():
+    made = re.findall(r'^make (\w+)', (ROOT / '.ci/run').read_text(), re.MULTILINE)
+    (line,) = re.findall(r'^\.ci/run .*', (ROOT / 'CONTRIBUTING.md').read_text(), re.MULTILINE)
+    assert re.findall(r'make (\w+)', line) == made
+
+
 def test_the_workflow_may_only_read():
     assert read('.github/workflows/ci.yml')['permissions'] == {'contents': 'read'}
 
@@ -87,6 +93,9 @@ def test_a_wrong_result_asks_for_privacy_first():
     assert 'public' in body[0]['attributes']['value']
     (consent,) = body[1]['attributes']['options']
     assert consent['required'] is True
+    (record,) = (field for field in body if field.get('id') == 'record')
+    without, _, _ = record['attributes']['description'].partition(':')
+    assert {'path', 'image', 'name', 'files', 'evidence'} <= set(re.findall(r'\w+', without))
 
 
 @pytest.mark.parametrize('name', [*TEXTS, *(form.relative_to(ROOT) for form in FORMS)])

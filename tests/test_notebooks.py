@@ -48,12 +48,25 @@ def test_code_compiles(path):
 
 
 @pytest.fixture
-def executed(tmp_path, monkeypatch):
+def installed(tmp_path_factory):
+    """A folder with the package as it is installed: with ``.mim``, which a bare checkout lacks."""
+    folder = tmp_path_factory.mktemp('installed')
+    (folder / 'mmomni/.mim').mkdir(parents=True)
+    for path in (ROOT / 'mmomni').iterdir():
+        if path.name != '.mim':
+            (folder / 'mmomni' / path.name).symlink_to(path)
+    for name in ('configs', 'tools', 'model-index.yml'):
+        (folder / 'mmomni/.mim' / name).symlink_to(ROOT / name)
+    return folder
+
+
+@pytest.fixture
+def executed(installed, tmp_path, monkeypatch):
     reason = 'runs notebooks: pip install nbclient nbformat ipykernel'
     nbclient = pytest.importorskip('nbclient', reason=reason)
     nbformat = pytest.importorskip('nbformat', reason=reason)
     pytest.importorskip('ipykernel', reason=reason)
-    monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')]))
+    monkeypatch.setenv('PYTHONPATH', str(installed), prepend=os.pathsep)
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))  # no profile of a person
     monkeypatch.setenv('JUPYTER_PATH', str(tmp_path))
     monkeypatch.setenv('MPLBACKEND', 'module://matplotlib_inline.backend_inline')

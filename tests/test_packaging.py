@@ -31,8 +31,15 @@ STRAYS = (
 OF_A_CHECKOUT = {'tools/make_env.py', 'tools/try_versions.py'}
 SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors', '.typed')
 NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__', '_build')
-OF_OTHERS = {'jpegio', 'timm', 'onedl'}  # see pyproject.toml
-FOR_DEVELOPERS = {'all', 'dev', 'docs', 'test'}
+NOT_OF_ALL = {
+    'all': 'the sum of the others',
+    'dev': 'asks for them',
+    'docs': 'has `make docs`',
+    'jpegio': 'has no wheels beyond Python 3.10; there are stand-ins',
+    'onedl': 'is a stack, and `make env` makes it',
+    'timm': 'would exchange torch; there are stand-ins',
+}
+"""Extras that pip alone cannot bring, or that the tests do without."""
 
 
 @pytest.fixture(scope='module')
@@ -57,6 +64,18 @@ def wheel(tree):
     (path,) = tree.parent.glob('*.whl')
     with zipfile.ZipFile(path) as archive:
         yield archive
+
+
+@pytest.fixture
+def info(wheel):
+    """The folder of what pip keeps of it."""
+    (info,) = {name.split('/')[0] for name in wheel.namelist() if '.dist-info/' in name}
+    return info
+
+
+@pytest.fixture
+def metadata(wheel, info):
+    return email.message_from_bytes(wheel.read(f'{info}/METADATA'))
 
 
 def files_of(folder):
@@ -115,14 +134,11 @@ def test_tools_of_the_installed_package_are_commands(wheel, tmp_path):
     assert done.stdout == ''
 
 
-def test_wheel_metadata(wheel):
-    (info,) = {name.split('/')[0] for name in wheel.namelist() if '.dist-info/' in name}
-    metadata = wheel.read(f'{info}/METADATA').decode()
-    version = re.search(r'^Version: (.*)$', metadata, re.MULTILINE).group(1)
-    assert f'version: {version}\n' in (ROOT / 'CITATION.cff').read_text()
-    assert 'Requires-Python: >=3.10' in metadata
-    required = re.findall(r'^Requires-Dist: ([\w-]+)(?!.*extra ==).*$', metadata, re.MULTILINE)
-    assert set(required) == {
+def test_wheel_metadata(wheel, info, metadata):
+    assert f'version: {metadata["Version"]}\n' in (ROOT / 'CITATION.cff').read_text()
+    assert metadata['Requires-Python'] == '>=3.10'
+    needed = [each for each in metadata.get_all('Requires-Dist') if 'extra ==' not in each]
+    assert {re.match(r'[\w-]+', each).group() for each in needed} == {
         'exifread', 'Jinja2', 'jpeglib', 'matplotlib', 'numpy', 'opencv-python', 'Pillow',
         'prettytable', 'safetensors', 'scikit-image', 'tensorboard', 'torch',
     }  # fmt: skip
@@ -133,13 +149,7 @@ def test_wheel_metadata(wheel):
     assert 'Apache License' in wheel.read(licence).decode()
 
 
-def metadata_of(wheel):
-    (info,) = {name.split('/')[0] for name in wheel.namelist() if '.dist-info/' in name}
-    return email.message_from_string(wheel.read(f'{info}/METADATA').decode())
-
-
-def test_pictures_and_links_of_the_description_are_addresses_or_words(wheel):
-    metadata = metadata_of(wheel)
+def test_pictures_and_links_of_the_description_are_addresses_or_words(metadata):
     assert metadata['Description-Content-Type'] == 'text/markdown'
     text = metadata.get_payload()
     assert text.startswith('# mmomni')
@@ -165,12 +175,14 @@ def test_an_address_of_the_repository_makes_them_absolute(tree, tmp_path):
     assert f']({source}/blob/HEAD/docs/serve.md)' in text
 
 
-def test_the_extra_all_holds_what_pip_alone_can_bring(wheel):
-    metadata = metadata_of(wheel)
+@pytest.mark.parametrize('extra', ['all', 'dev'])
+def test_all_extras_that_pip_alone_can_bring_are_asked_for(extra, metadata):
+    """By people with `all`; by the tests, or they would skip what is not there."""
     sums = [r for r in metadata.get_all('Requires-Dist') if r.startswith('mmomni[')]
-    (everything,) = (each for each in sums if re.search('extra == .all.', each))
-    named = set(everything.partition('[')[2].partition(']')[0].split(','))
-    assert named == set(metadata.get_all('Provides-Extra')) - OF_OTHERS - FOR_DEVELOPERS
+    (asked,) = (each for each in sums if re.search(f'extra == .{extra}.', each))
+    named = set(asked.partition('[')[2].partition(']')[0].split(','))
+    assert NOT_OF_ALL.keys() < (offered := set(metadata.get_all('Provides-Extra')))
+    assert named == offered - NOT_OF_ALL.keys()
 
 
 def test_the_index_of_models_names_what_the_wheel_carries(wheel):
@@ -274,25 +286,6 @@ def test_environment_meets_the_floors_of_the_extra(make_env):
         return [int(part) for part in version.split('.')]
 
     assert all(number(pins[name]) >= number(floors[name]) for name in floors)
-
-
-NOT_TESTED = {
-    'all': 'the sum of the others',
-    'dev': 'asks for them',
-    'docs': 'has `make docs`',
-    'jpegio': 'has no wheels beyond Python 3.10; there are stand-ins',
-    'onedl': 'is a stack, and `make env` makes it',
-    'timm': 'would exchange torch; there are stand-ins',
-}
-
-
-def test_the_tests_have_what_the_extras_offer():
-    """What is not installed for them is skipped, or not tested at all."""
-    text = (ROOT / 'pyproject.toml').read_text()
-    extras = text.partition('[project.optional-dependencies]')[2].partition('\n[project')[0]
-    names = set(re.findall(r'^(\w+) = \[', extras, flags=re.MULTILINE))
-    tested = re.search(r'"mmomni\[(.*?)\]"', extras.partition('\ndev = [')[2])[1].split(',')
-    assert names - NOT_TESTED.keys() == set(tested)
 
 
 def test_environment_is_ready_until_its_inputs_change(make_env, tmp_path):

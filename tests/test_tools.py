@@ -200,7 +200,7 @@ class Run:
         # Packages may be on the path alone.
         installed = filter(None, [os.environ.get('PYTHONPATH')])
         path = os.pathsep.join([str(ROOT), str(place), *installed])
-        env = {**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', **environment}
+        env = {**os.environ, 'PYTHONPATH': path, **environment}
         with self.log_file.open('w') as log:
             self.process = subprocess.Popen(
                 [sys.executable, *map(str, command)],

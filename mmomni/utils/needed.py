@@ -73,6 +73,6 @@ class _Loader(SourceFileLoader):
             super().exec_module(module)
         except ModuleNotFoundError as error:
             name = (error.name or '').partition('.')[0]
-            if name in HOST and (names := missing()):
+            if name in (names := missing()):
                 raise ModuleNotFoundError(how_to_install(names), name=name) from None
             raise

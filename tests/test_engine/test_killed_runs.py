@@ -30,7 +30,7 @@ def run_all(folder, plans):
     done = subprocess.run(
         [sys.executable, HERE / 'killed_runs.py', folder / 'plans.json'],
         cwd=folder, capture_output=True, text=True, timeout=9000, check=False,
-        env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1'},
+        env={**os.environ, 'PYTHONPATH': path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["/')]

@@ -47,6 +47,14 @@ def test_a_module_that_needs_what_is_missing_names_the_command(absent, tmp_path)
     assert len(told) > 50
 
 
+def test_a_part_missing_in_what_is_installed_is_told_as_it_is(tmp_path):
+    """It is another fault, and hiding it behind what else is missing would mislead."""
+    done = run(('torch.nn', 'mmseg'), 'import mmomni.models.layers', tmp_path)
+    last = done.stderr.splitlines()[-1]
+    assert 'torch.nn' in last
+    assert 'mmseg' not in last
+
+
 @pytest.mark.parametrize('command', [
     'predict a.jpg --checkpoint a.pth', 'serve --checkpoint a.pth', 'train a.py', 'test a.py a.pth',
     'browse a.py',
