@@ -1,13 +1,14 @@
 """What a file itself tells, without a network: its facts, and pictures that analysts know."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from mmomni.utils.quiet import without_words_of_libjpeg
 
 from .compression import compression_section
 from .credentials import credentials_section
-from .file import file_section
+from .file import file_section, notes_on
 from .metadata import metadata_section
 from .sections import Fact, Section
 from .wording import reason_of
@@ -33,10 +34,13 @@ def evidence_of(
         picture: The bytes of the one that is examined, of a file of several; default: the file.
     """
     picture = data if picture is None else picture
+    if notes is None:
+        with _quietly():
+            notes = notes_on(data)
     return [
         _section('File', lambda: file_section(data, modified, notes)),
         _section('Metadata', lambda: metadata_section(picture, modified)),
-        _section('Compression', lambda: compression_section(picture)),
+        _section('Compression', lambda: compression_section(picture, notes)),
         _section('Content Credentials', lambda: credentials_section(data)),
     ]
 
@@ -44,8 +48,15 @@ def evidence_of(
 def _section(title: str, make: Callable[[], Section]) -> Section:
     """A section, whatever happens: what a file tells beside its picture ends no run."""
     try:
-        with warnings.catch_warnings(), without_words_of_libjpeg():
-            warnings.simplefilter('ignore')  # of Pillow, on metadata that the facts speak of
+        with _quietly():
             return make()
     except Exception as error:  # noqa: BLE001
         return Section(title, (Fact(title, 'not read', reason_of(error)),))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what Pillow and libjpeg say of metadata and damage, which the facts speak of."""
+    with warnings.catch_warnings(), without_words_of_libjpeg():
+        warnings.simplefilter('ignore')
+        yield

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from mmomni.jpeg import ImageReadError, decode, has_luma, read_luma
+from mmomni.jpeg.damage.integrity import has_false_pixels
 from mmomni.jpeg.damage.structure import structure_of
 from mmomni.jpeg.guarded import check_image
 from mmomni.jpeg.quality import standard_table
@@ -15,7 +16,7 @@ from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format
 
 from .coefficient_plot import draw_histograms
 from .coefficients import FALSE_ALARMS, LEAST_STRONG, MISSED, Trace, is_double, traces_of
-from .dct_blocks import central, pixels_of
+from .dct_blocks import BLOCK, central, pixels_of
 from .grid import FALSE_GRIDS, LEAST_RATIO, MISSED_GRIDS, Grid, strongest_grid
 from .jpeg_form import form_facts
 from .quantisation import quality_facts
@@ -37,7 +38,7 @@ class _Looked(NamedTuple):
     of_jpeg: bool
 
 
-def compression_section(data: bytes) -> Section:
+def compression_section(data: bytes, notes: Sequence[str] = ()) -> Section:
     """Facts on the compressions of a file, with the histograms of its coefficients.
 
     Of a JPEG: its tables and whose they are, its form, its markers, what follows its end; then, of
@@ -47,6 +48,7 @@ def compression_section(data: bytes) -> Section:
 
     Args:
         data: A whole file of any kind; what cannot be read is said to be so, nothing raises.
+        notes: What reading it has found. With some it is asked whether pixels were made up.
     """
     try:
         check_image(data, _NAME)
@@ -59,7 +61,7 @@ def compression_section(data: bytes) -> Section:
         return Section(TITLE, (*facts, Fact('Earlier compression', 'cannot tell', str(error))))
     coefficients, table = looked.coefficients, looked.table
     traces = [] if coefficients is None or table is None else traces_of(coefficients, table)
-    facts += _earlier(looked, traces)
+    facts += _earlier(looked, traces, bool(notes) and has_false_pixels(data))
     pictures = {HISTOGRAMS: draw_histograms(traces)} if traces else {}
     return Section(TITLE, tuple(facts), pictures, are_upright=True)
 
@@ -91,11 +93,14 @@ def _looked_at(data: bytes) -> _Looked:
     return _Looked(grey, None, None, data.startswith(START))
 
 
-def _earlier(looked: _Looked, traces: Sequence[Trace]) -> Iterator[Fact]:
-    height, width = looked.luma.shape
-    yield Fact('Looked at', f'{width} x {height} px', 'the middle of the picture, whole blocks')
+def _earlier(looked: _Looked, traces: Sequence[Trace], is_made_up: bool) -> Iterator[Fact]:
+    rows, columns = (side // BLOCK for side in looked.luma.shape)
+    note = 'the middle of the picture'
+    if is_made_up:
+        note += '; the file is damaged (Integrity), and what was made up of it counts here, too'
+    yield Fact('Looked at', f'{columns} x {rows} blocks of 8 x 8', note)
     if looked.coefficients is not None:
-        yield from _same_grid(traces)
+        yield from _same_grid(traces, is_made_up)
     elif looked.of_jpeg:
         yield Fact(
             'Compressed before, same grid', 'cannot tell', 'its first component is no luma'
@@ -103,9 +108,12 @@ def _earlier(looked: _Looked, traces: Sequence[Trace]) -> Iterator[Fact]:
     yield _other_grid(strongest_grid(looked.luma, looked.of_jpeg), looked.of_jpeg)
 
 
-def _same_grid(traces: Sequence[Trace]) -> Iterator[Fact]:
+def _same_grid(traces: Sequence[Trace], is_made_up: bool) -> Iterator[Fact]:
     term = 'Compressed before, same grid'
     double = is_double(traces)
+    if is_made_up and not double:
+        yield Fact(term, 'cannot tell', 'parts of the picture are missing')
+        return
     if double is None:
         note = f'fewer than {LEAST_STRONG} histograms have values enough: too small, flat or coarse'
         yield Fact(term, 'cannot tell', note)

@@ -177,10 +177,11 @@ def _between(one: Dated, other: Dated) -> timedelta:
 
 def _apart(one: Dated, other: Dated) -> str:
     seconds = int(_gap(one, other).total_seconds())
-    for size, name in ((86_400, 'days'), (3600, 'hours'), (60, 'minutes')):
-        if seconds >= 2 * size:
-            return f'{seconds // size:,} {name}'
-    return f'{seconds} seconds'
+    if seconds >= 2 * 86_400:
+        return f'{seconds // 86_400:,} days'
+    if seconds >= 3600:
+        return f'{seconds // 3600} h {seconds % 3600 // 60} min'
+    return f'{seconds // 60} min {seconds % 60} s' if seconds >= 60 else f'{seconds} s'
 
 
 def _dated(term: str, text: str, kind: Kind, offset: str) -> Dated:

@@ -39,10 +39,12 @@ class Exif(NamedTuple):
             return ''
         return shown(tag.values if isinstance(tag.values, bytes) else tag.printable, most)
 
-    def numbers(self, name: str) -> list[float]:
-        """The numbers of a value; none where these are not all numbers."""
+    def numbers(self, name: str, most: int | None = None) -> list[float]:
+        """The first ``most`` numbers of a value; none where these are not all numbers."""
         tag = self.tags.get(name)
         values = tag.values if tag is not None and isinstance(tag.values, list) else []
+        # Floating point comes as tuples of one.
+        values = [value[0] if isinstance(value, tuple) else value for value in values[:most]]
         try:
             return [float(Fraction(value)) for value in values]
         except (ValueError, TypeError, OverflowError, ZeroDivisionError):

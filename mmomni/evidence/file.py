@@ -35,7 +35,7 @@ def file_section(
         Fact('SHA-256', sha256(data).hexdigest(), 'the same for no other file'),
         _format(data),
         _modified(modified),
-        *_integrity(_found(data) if notes is None else notes),
+        *_integrity(notes_on(data) if notes is None else notes),
     ))  # fmt: skip
 
 
@@ -69,7 +69,8 @@ def _integrity(notes: Sequence[str]) -> list[Fact]:
     return [Fact('Integrity', shown(note, 600)) for note in notes] or [Fact('Integrity', NO_FLAWS)]
 
 
-def _found(data: bytes) -> list[str]:
+def notes_on(data: bytes) -> list[str]:
+    """What is odd or broken in a file, which is decoded; or why it could not be looked for."""
     try:
         check_image(data, NAME, MAX_PIXELS)
         with open_image(data) as image:

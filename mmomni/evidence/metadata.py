@@ -91,17 +91,28 @@ def _camera(exif: Exif, xmp: Xmp) -> Iterator[Fact]:
     if serial:
         yield Fact('Serial number', serial, 'of the camera')
     lens = exif.text('EXIF LensModel') or xmp.text('aux:Lens') or xmp.text('exifEX:LensModel')
-    yield Fact('Lens', lens or NONE)
+    lens = lens or _reach_of_lens(exif)
+    yield Fact('Lens', lens or NONE, '' if lens else "notes of cameras' makers are not read")
     yield Fact('Exposure', _exposure(exif) or NONE)
 
 
+def _reach_of_lens(exif: Exif) -> str:
+    """Focal lengths, as of a lens without a name; empty where they are not told."""
+    for name in ('EXIF LensSpecification', 'Image LensSpecification'):
+        shortest, longest = (*exif.numbers(name, 2), 0.0, 0.0)[:2]
+        if shortest > 0:
+            return f'{shortest:g} mm' if longest <= shortest else f'{shortest:g} to {longest:g} mm'
+    return ''
+
+
 def _exposure(exif: Exif) -> str:
-    parts = []
-    if time := exif.text('EXIF ExposureTime', 20):
-        parts.append(f'{time} s')
+    parts = [
+        f'1/{1 / seconds:.0f} s' if 0 < seconds <= 0.4 else f'{seconds:g} s'
+        for seconds in exif.numbers('EXIF ExposureTime', 1)
+    ]
     for name, form in (('FNumber', 'f/{:g}'), ('ISOSpeedRatings', 'ISO {:g}'),
                        ('FocalLength', '{:g} mm')):  # fmt: skip
-        parts += [form.format(round(number, 2)) for number in exif.numbers(f'EXIF {name}')[:1]]
+        parts += [form.format(round(number, 2)) for number in exif.numbers(f'EXIF {name}', 1)]
     return ', '.join(parts)
 
 

@@ -28,7 +28,7 @@ class Section(NamedTuple):
         title: ``'File'``, ``'Metadata'``, ``'Compression'``, ...
         facts: In the order in which they are read.
         pictures: RGB, ``uint8`` (H, W, 3), by what they show: ``'Embedded thumbnail'``.
-        are_upright: They are not to be turned, as plots are not; others lie as the file's pixels do.
+        are_upright: They are plots, not to be turned; others lie as the file's pixels do.
     """
 
     title: str

@@ -62,7 +62,7 @@ class ImageThreshold(NamedTuple):
         return (
             f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its '
             f'rate of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. '
-            f'Take {needed:,} or more (mmomni calibrate).'
+            f'With {needed:,} or more of your own, mmomni calibrate makes a better one.'
         )
 
 

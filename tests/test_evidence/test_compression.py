@@ -11,6 +11,7 @@ from hostile_files import many_scans, png_that_says
 from image_bytes import written
 from PIL import Image, JpegPresets
 
+from mmomni.evidence import evidence_of
 from mmomni.evidence.compression import HISTOGRAMS, compression_section
 from mmomni.jpeg import SUBSAMPLING, decode, encode
 
@@ -234,3 +235,14 @@ def test_steps_of_zero_or_of_the_largest_end_in_facts(value):
     data = encode(scene(side=64), 75)
     at = data.index(b'\xff\xdb') + 5
     assert compression_section(data[:at] + bytes([value]) * 64 + data[at + 64 :]).facts
+
+
+def test_what_a_decoder_made_up_is_no_picture_without_a_trace():
+    whole = encode(scene(side=256), 90)
+    cut = whole[: len(whole) // 2]
+    facts = {fact.term: fact for section in evidence_of(cut) for fact in section.facts}
+    assert facts[SAME].value == 'cannot tell'
+    assert 'made up' in facts['Looked at'].note
+    facts = {fact.term: fact for section in evidence_of(whole) for fact in section.facts}
+    assert facts[SAME].value == 'no trace'
+    assert 'made up' not in facts['Looked at'].note

@@ -378,3 +378,25 @@ def test_a_reader_that_fails_is_named(monkeypatch):
 
     monkeypatch.setattr('mmomni.evidence.metadata_section', fail)
     assert evidence_of(saved())[1].facts == (Fact('Metadata', 'not read', 'MemoryError: no more'),)
+
+
+@pytest.mark.parametrize(('time', 'told'), [
+    (0.010449, '1/96 s'), (0.4, '1/2 s'), (0.5, '0.5 s'), (30.0, '30 s'),
+])  # fmt: skip
+def test_exposure_times_are_told_as_on_cameras(time, told):
+    section = metadata_section(saved(exif=exif_bytes(ExposureTime=time, ISOSpeedRatings=64)))
+    assert fact(section, 'Exposure')[0] == f'{told}, ISO 64'
+
+
+@pytest.mark.parametrize(('reach', 'told'), [
+    ((18.0, 55.0, 3.5, 5.6), '18 to 55 mm'), ((50.0, 50.0, 1.8, 1.8), '50 mm'),
+])  # fmt: skip
+def test_a_lens_without_a_name_is_told_by_its_focal_lengths(reach, told):
+    section = metadata_section(saved(exif=exif_bytes(Model='A', LensSpecification=reach)))
+    assert fact(section, 'Lens')[0] == told
+
+
+def test_how_far_dates_lie_apart_is_not_rounded_to_hours():
+    taken = dated('EXIF, taken', '2024-05-01 10:00:00', 'taken')
+    (words,) = disagreements([taken, dated('EXIF, changed', '2024-04-30 12:02:00', 'changed')])
+    assert '21 h 58 min' in words

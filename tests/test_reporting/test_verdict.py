@@ -70,8 +70,8 @@ def test_people_are_told_of_flags_and_never_of_authentic_images(fpr, words):
     ('fpr', 'images', 'expected'),
     [
         (0.05, 100, 'rests on 100 images only, too few for 5 %: its rate of false alarms is 5.0 %'),
-        (0.05, 198, 'Take 199 or more'),
-        (0.01, 998, 'Take 999 or more'),
+        (0.05, 198, 'With 199 or more'),
+        (0.01, 998, 'With 999 or more'),
         (0.05, None, 'does not say on how many images'),
         (0.05, 199, None),
         (0.01, 999, None),

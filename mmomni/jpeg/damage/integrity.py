@@ -102,6 +102,11 @@ def flaws_of(data: bytes) -> list[Flaw]:
     ]
 
 
+def has_false_pixels(data: bytes) -> bool:
+    """Whether pixels of a JPEG, be it cut, are not those that were saved; it is decoded."""
+    return any(flaw.falsifies for flaw in flaws_of(examined(data)[0]))
+
+
 def check_whole(data: bytes, name: str, pixels: np.ndarray) -> None:
     """Refuse a JPEG whose pixels were made up or erased in decoding.
 
