@@ -43,11 +43,11 @@ class Exif(NamedTuple):
         """The first ``most`` numbers of a value; none where these are not all numbers."""
         tag = self.tags.get(name)
         values = tag.values if tag is not None and isinstance(tag.values, list) else []
-        # Floating point comes as tuples of one.
-        values = [value[0] if isinstance(value, tuple) else value for value in values[:most]]
         try:
+            # Floating point comes as tuples of one.
+            values = [value[0] if isinstance(value, tuple) else value for value in values[:most]]
             return [float(Fraction(value)) for value in values]
-        except (ValueError, TypeError, OverflowError, ZeroDivisionError):
+        except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError):
             return []
 
 
