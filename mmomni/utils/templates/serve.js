@@ -178,7 +178,7 @@ function showVerdict({ score, verdict, image_threshold: limit, analysis }) {
     const where = verdict === 'tampered' ? 'above' : 'not above';
     const [first, ...rest] = words[verdict];
     text = `${first.toUpperCase()}${rest.join('')}: score ${score.toFixed(3)} is ${where} `
-      + `${limit.value.toFixed(3)}, the threshold for ${rate(limit.fpr)} of false alarms.`
+      + `${limit.value.toFixed(3)}, the threshold for ${rate(limit.fpr)}.`
       + (verdict === 'tampered' ? '' : ' That proves nothing: traces may be gone or unknown.');
   }
   byId('verdict').textContent = text;
