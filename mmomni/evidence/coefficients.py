@@ -108,15 +108,17 @@ def _trace(index: int, step: int, stored: np.ndarray, moved: np.ndarray) -> Trac
         return None
     folds = index > 0  # AC coefficients are as often negative as positive
     fine = _Fine(moved, most, step)
-    calibrated = fine.quantised(1)
+    steps = [earlier for earlier in range(2, LARGEST_STEP + 1) if earlier != step]
+    calibrated, *doubles = fine.quantised([1, *steps])
     observed, single = (_folded(values, folds) for values in (counts, calibrated))
+    without, last_width = 0.0, 0.0
     best, strongest = 1, 0.0
-    for earlier in range(2, LARGEST_STEP + 1):
-        if earlier == step:
-            continue
+    for earlier, double in zip(steps, doubles, strict=True):
         width = max(_SMOOTHEST, earlier / step)
-        double = _folded(fine.quantised(earlier), folds)
-        without, remaining = (_deviance(observed, each, width) for each in (single, double))
+        if width != last_width:
+            course = _smooth(observed, width)
+            without, last_width = _deviance(observed, single, course, width), width
+        remaining = _deviance(observed, _folded(double, folds), course, width)
         strength = (without - remaining) / (remaining / (len(observed) + folds) + 1)
         if strength > strongest:
             best, strongest = earlier, strength
@@ -151,19 +153,22 @@ class _Fine:
         at = at[(at >= 0) & (at <= 2 * self.half)]
         self.bins = np.bincount(at, minlength=2 * self.half + 1).astype(np.float64)
         self.centres = (np.arange(len(self.bins)) - self.half) / _FINE
-        self.quantised_to = np.rint(self.centres / step).astype(np.int64)
-        self.kept = np.abs(self.quantised_to) <= most
+        quantised_to = np.rint(self.centres / step).astype(np.int64)
+        # Of each value from -most to most the first bin, and the one behind the last value's.
+        self.borders = np.searchsorted(quantised_to, np.arange(-most, most + 2))
 
-    def quantised(self, earlier: int) -> np.ndarray:
-        """How often each value from -most to most occurs if an earlier step came first."""
-        bins: np.ndarray = self.bins
-        if earlier > 1:
-            at = np.rint(np.rint(self.centres / earlier) * earlier * _FINE).astype(np.int64)
-            at = (at + self.half).clip(0, 2 * self.half)
-            bins = np.bincount(at, weights=bins, minlength=len(bins))
-        bins = _smooth(bins, _ROUNDING * _FINE)
-        numbers = self.quantised_to[self.kept] + self.most
-        return np.bincount(numbers, weights=bins[self.kept], minlength=2 * self.most + 1)
+    def quantised(self, steps: Sequence[int]) -> np.ndarray:
+        """How often each value occurs if one of these steps came first, (steps, 2 most + 1)."""
+        bins = np.array([self._gathered_at(earlier) for earlier in steps])
+        bins = _smooth(bins, _ROUNDING * _FINE)[:, : self.borders[-1]]
+        counts: np.ndarray = np.add.reduceat(bins, self.borders[:-1], axis=1)
+        return counts
+
+    def _gathered_at(self, earlier: int) -> np.ndarray:
+        """The bins when all in them went to the nearest multiple of a step."""
+        at = np.rint(np.rint(self.centres / earlier) * earlier * _FINE).astype(np.int64)
+        at = (at + self.half).clip(0, 2 * self.half)
+        return self.bins if earlier == 1 else np.bincount(at, self.bins, len(self.bins))
 
 
 def _folded(counts: np.ndarray, folds: bool) -> np.ndarray:
@@ -171,10 +176,11 @@ def _folded(counts: np.ndarray, folds: bool) -> np.ndarray:
     return (counts + counts[::-1])[len(counts) // 2 + 1 :] if folds else counts
 
 
-def _deviance(observed: np.ndarray, expected: np.ndarray, width: float) -> float:
+def _deviance(
+    observed: np.ndarray, expected: np.ndarray, course: np.ndarray, width: float
+) -> float:
     """How far counts are from what is expected of them, whose slow course is fitted to theirs."""
     expected = expected + 0.05
-    course = _smooth(observed, width)
     fitted = expected * course / _smooth(expected, width)
     fitted = (1 - _BLUR_OF_EXPECTED) * fitted + _BLUR_OF_EXPECTED * course + 1e-3
     logs = observed * np.log(np.where(observed > 0, observed, 1) / fitted)
@@ -182,7 +188,8 @@ def _deviance(observed: np.ndarray, expected: np.ndarray, width: float) -> float
 
 
 def _smooth(values: np.ndarray, deviation: float) -> np.ndarray:
-    """By a Gaussian; (N,)."""
+    """By a Gaussian along the last axis; (N,) or (M, N)."""
     size = 2 * int(4 * deviation + 0.5) + 1
-    border = cv2.BORDER_REPLICATE
-    return cv2.GaussianBlur(values[None], (size, 1), deviation, borderType=border)[0]
+    rows = np.atleast_2d(values)
+    rows = cv2.GaussianBlur(rows, (size, 1), deviation, borderType=cv2.BORDER_REPLICATE)
+    return rows.reshape(values.shape)

@@ -92,10 +92,11 @@ def strongest_grid(luma: np.ndarray, own_grid: bool) -> Grid | None:
 def _strengths(luma: np.ndarray, own_grid: bool) -> np.ndarray:
     """Of all grids in raster order, (64,)."""
     rows, columns = ((side - BLOCK) // BLOCK * BLOCK for side in luma.shape)
-    gathered = np.array([
-        _gathered(luma[down : down + rows, across : across + columns])
+    counts = np.array([
+        _counted(luma[down : down + rows, across : across + columns])
         for down, across in np.ndindex(BLOCK, BLOCK)
     ])  # fmt: skip
+    gathered = _gathered(counts)
     others = gathered[own_grid:]
     middle = np.median(others, axis=0)
     deviation = 1.4826 * np.median(np.abs(others - middle), axis=0)
@@ -105,19 +106,22 @@ def _strengths(luma: np.ndarray, own_grid: bool) -> np.ndarray:
     return strengths
 
 
-def _gathered(luma: np.ndarray) -> np.ndarray:
-    """How far coefficients gather at multiples of each step; (frequencies, steps)."""
-    values = _projected(luma)
-    bins = np.rint(values * _FINE).astype(np.int32).clip(-_WIDEST, _WIDEST)
-    found = np.zeros((len(LOOKED_AT), len(STEPS)))
-    for number, (frequency, of_blocks) in enumerate(zip(LOOKED_AT, bins.T, strict=True)):
+def _counted(luma: np.ndarray) -> np.ndarray:
+    """How often coefficients have each value, but for zero; ``float32`` (frequencies, bins)."""
+    bins = np.rint(_projected(luma) * _FINE).astype(np.int32).clip(-_WIDEST, _WIDEST) + _WIDEST
+    counts = np.array([np.bincount(each, minlength=2 * _WIDEST + 1) for each in bins.T])
+    for frequency, each in zip(LOOKED_AT, counts, strict=True):
         still_zero = _STILL_ZERO if any(frequency) else 0
-        kept = of_blocks[np.abs(of_blocks) > still_zero]
-        if len(kept) >= _LEAST_BLOCKS:
-            counts = np.bincount(kept + _WIDEST, minlength=2 * _WIDEST + 1)
-            waves = counts.astype(np.float32) @ _waves()
-            found[number] = np.hypot(*waves.reshape(2, -1)) / np.sqrt(len(kept))
-    return found
+        each[_WIDEST - still_zero : _WIDEST + still_zero + 1] = 0
+    return counts.astype(np.float32)
+
+
+def _gathered(counts: np.ndarray) -> np.ndarray:
+    """How far coefficients gather at multiples of each step; (grids, frequencies, steps)."""
+    numbers = counts.sum(axis=2, keepdims=True)
+    waves = (counts.reshape(-1, counts.shape[2]) @ _waves()).reshape(*counts.shape[:2], 2, -1)
+    found = np.hypot(waves[:, :, 0], waves[:, :, 1]) / np.sqrt(np.maximum(numbers, 1))
+    return np.where(numbers >= _LEAST_BLOCKS, found, 0)
 
 
 def _projected(luma: np.ndarray) -> np.ndarray:
