@@ -18,10 +18,13 @@ function make(tag, text, className) {
 const MEANINGS = new Map([...document.querySelectorAll('#glossary dt')].map(
   (word) => [word.textContent, word.nextElementSibling.textContent]));
 
+// "Software (EXIF)" and "Earlier grid of 8x8 blocks, other than its own" mean what they begin with.
+const meaningOf = (text) => MEANINGS.get(text) ?? MEANINGS.get(text.split(/, | \(/)[0]);
+
 // A heading or term with the words of the glossary as its tooltip.
 function term(tag, text, className) {
   const made = make(tag, undefined, className);
-  const meaning = MEANINGS.get(text);
+  const meaning = meaningOf(text);
   const inner = make('span', text, meaning ? 'term' : '');
   if (meaning) inner.title = meaning;
   made.append(inner);
@@ -145,7 +148,7 @@ function pictureOf(source, shows) {
   const figure = make('figure');
   const image = make('img');
   Object.assign(image, { src: source, alt: shows });
-  figure.append(image, make('figcaption', shows));
+  figure.append(image, term('figcaption', shows));
   return figure;
 }
 
