@@ -24,7 +24,7 @@ TYPES = {
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'InferencerLoader',
         'LoadImageFromFile', 'LoadImageFromNDArray', 'LoadManipulationMask', 'LoadOriginalImage',
         'MaskToBoxes', 'MirrorBlocks', 'PackManipulationInputs', 'Perturb', 'RandomJPEGCompress',
-        'RandomLocalHistory', 'RandomLocalSensor',
+        'RandomLocalHistory', 'RandomLocalSensor', 'RandomPaste',
     ],
     'DATASETS': ['DocTamperDataset', 'ManipulationDataset', 'ReproducibleConcatDataset'],
     'DATA_SAMPLERS': ['DomainBalancedSampler', 'ReproducibleSampler'],

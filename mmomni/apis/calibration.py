@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmomni.datasets.lists import describe_missing, pairs_of_list
+from mmomni.datasets.lists import authentic_of_list
 from mmomni.engine.configs import config_file, open_config
 from mmomni.evaluation.calibration import Threshold, conformal_threshold
 from mmomni.utils.files import (
@@ -51,17 +51,8 @@ def authentic_contents(source: Path) -> Contents:
         raise FileNotFoundError(
             f'expected a folder of authentic images or a list file at {source}, found none'
         )
-    pairs = pairs_of_list(source, str(source.parent), single=True).pairs
-    if not pairs:
-        raise ValueError(f'{source}: expected a list of authentic images, found none in it')
-    masked = [pair for pair in pairs if pair.mask is not None]
-    if masked:
-        raise ValueError(
-            f'{source}: expected authentic images only (lines `image -`), but {len(masked)} have '
-            f'masks, the first is {masked[0].image} ({masked[0].place}); make a list without them'
-        )
-    describe_missing(source, str(source.parent), pairs)  # what is named later, unless all are
-    return Contents([Path(image) for image in dict.fromkeys(pair.image for pair in pairs)], {}, {})
+    images = authentic_of_list(source, str(source.parent))
+    return Contents([Path(image) for image in images], {}, {})
 
 
 def _contents_of_folder(folder: Path) -> Contents:

@@ -130,6 +130,31 @@ def pairs_of_list(path: Path, root: str, single: bool = False) -> ListFile:
     return found
 
 
+def authentic_of_list(path: Path, root: str) -> list[str]:
+    """The images of a list that names authentic ones only, each once.
+
+    Lines are ``image -`` or ``image``; ``root`` is as in :func:`read_list`. Files that are not
+    there are noticed where they are read, unless all are missing.
+
+    Raises:
+        FileNotFoundError: There is no list, or none of its images.
+        ValueError: It has faults, no image, or images with masks.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'expected a list of authentic images at {path}, found no file')
+    pairs = pairs_of_list(path, root, single=True).pairs
+    if not pairs:
+        raise ValueError(f'{path}: expected a list of authentic images, found none in it')
+    masked = [pair for pair in pairs if pair.mask is not None]
+    if masked:
+        raise ValueError(
+            f'{path}: expected authentic images only (lines `image -`), but {len(masked)} have '
+            f'masks, the first is {masked[0].image} ({masked[0].place}); make a list without them'
+        )
+    describe_missing(path, root, pairs)  # what is named later, unless all are
+    return list(dict.fromkeys(pair.image for pair in pairs))
+
+
 def describe_missing(path: Path, root: str, pairs: Sequence[tuple]) -> str:
     """How many files of a list are not there, and which; nothing if all are.
 

@@ -6,8 +6,9 @@ A *warp* is (2, 2), applied to points (x, y) around the region's own top left co
 import cv2
 import numpy as np
 
+from mmomni.utils.regions import Outline
+
 from .jpeg_history import on_same_grid
-from .regions import Outline
 
 # How often a region that is moved exactly stays on its own 8x8 grid.
 KEPT_GRID = 0.12

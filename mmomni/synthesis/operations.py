@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmomni.utils.regions import boxes_of
+
 from .colour import as_grey
 from .documents.pasting import block_copy, page_splice, stamp
 from .documents.text import char_copy, text_copy, text_edit, text_insert, text_removal
@@ -20,7 +22,6 @@ from .natural.moving import copy_move, object_jitter, removal
 from .natural.retouching import local_resave, regenerate
 from .natural.splicing import backdrop, paste_thing, splice
 from .natural.strokes import retouch
-from .regions import boxes_of
 from .scene import Box, Edit, Operation, Scene, Thing, Word
 
 # Each operation of a domain, and how often it is tried first.

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmomni.utils.regions import boxes_of
+
 from .authentic import LEAST_SIDE, can_be_shrunk, is_jpeg, random_view
 from .colour import as_grey
 from .documents.pages import render_page
@@ -26,7 +28,6 @@ from .jpeg_history import (
 )
 from .operations import Forgery, ForgeryError, check_domain, forge_scene, known
 from .publishing import POST_PROBABILITY, Form, draw_post, png_of, publish_image
-from .regions import boxes_of
 from .scene import Scene, Word
 from .source_pool import SourcePool
 

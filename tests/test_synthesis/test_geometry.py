@@ -15,7 +15,7 @@ from mmomni.synthesis.geometry import (
     warped_contour,
 )
 from mmomni.synthesis.jpeg_history import on_same_grid
-from mmomni.synthesis.regions import Outline, filled
+from mmomni.utils.regions import Outline, filled
 
 TALL = np.array([[0.0, 0], [8, 0], [8, 20], [0, 20]])
 

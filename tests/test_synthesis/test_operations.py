@@ -13,8 +13,8 @@ from mmomni.synthesis.faces.blending import FEATURES
 from mmomni.synthesis.faces.boxes import centre_box, find_face
 from mmomni.synthesis.natural.moving import copy_move, object_jitter
 from mmomni.synthesis.natural.splicing import splice
-from mmomni.synthesis.regions import blend, boxes_of
 from mmomni.synthesis.scene import Edit, Scene, Thing, Word
+from mmomni.utils.regions import blend, boxes_of
 
 EVERY_OPERATION = [(domain, name) for domain in OPERATIONS for name in OPERATIONS[domain]]
 FACE, DONOR_FACE = (80, 60, 200, 180), (90, 50, 190, 150)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis.regions import (
+from mmomni.utils.regions import (
     AREA,
     SHAPES,
     blend,

@@ -10,10 +10,11 @@ from .local_history import RandomLocalHistory
 from .local_sensor import RandomLocalSensor
 from .mirror import MirrorBlocks
 from .perturb import Perturb
+from .random_paste import RandomPaste
 
 __all__ = [
     'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'InferencerLoader',
     'LoadImageFromFile', 'LoadImageFromNDArray', 'LoadManipulationMask', 'LoadOriginalImage',
     'MaskToBoxes', 'MirrorBlocks', 'PackManipulationInputs', 'Perturb', 'RandomJPEGCompress',
-    'RandomLocalHistory', 'RandomLocalSensor',
+    'RandomLocalHistory', 'RandomLocalSensor', 'RandomPaste',
 ]  # fmt: skip

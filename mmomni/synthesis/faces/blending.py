@@ -10,8 +10,8 @@ import numpy as np
 from mmomni.synthesis.colour import change_sharpness, jitter_colours, reinhard
 from mmomni.synthesis.geometry import size_of, warp_affine
 from mmomni.synthesis.jpeg_history import compress, with_foreign_history
-from mmomni.synthesis.regions import blend, matte_of, poisson
 from mmomni.synthesis.scene import Box, Edit, Scene, within
+from mmomni.utils.regions import blend, matte_of, poisson
 
 from .boxes import centre_box
 

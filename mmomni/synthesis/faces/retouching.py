@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from mmomni.synthesis.geometry import size_of
-from mmomni.synthesis.regions import blend, soften
 from mmomni.synthesis.scene import Edit, Scene
+from mmomni.utils.regions import blend, soften
 
 from .boxes import centre_box
 

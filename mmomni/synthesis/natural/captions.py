@@ -5,8 +5,8 @@ import numpy as np
 
 from mmomni.synthesis import fonts
 from mmomni.synthesis.geometry import size_of
-from mmomni.synthesis.regions import blend
 from mmomni.synthesis.scene import Edit, Scene
+from mmomni.utils.regions import blend
 
 # Height of a line over the image's height, and the widest that it may be over its width.
 LINE_HEIGHT = (0.06, 0.16)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from mmomni.synthesis.geometry import size_of
-from mmomni.synthesis.regions import blend, filled, softened
 from mmomni.synthesis.scene import Edit
+from mmomni.utils.regions import blend, filled, softened
 
 from .segments import SHARES, random_outline
 

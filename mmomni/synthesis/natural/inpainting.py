@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mmomni.synthesis.geometry import shifted
-from mmomni.synthesis.regions import blend, poisson
+from mmomni.utils.regions import blend, poisson
 
 METHODS = ('telea', 'navier-stokes', 'exemplar')
 MARGIN = 12

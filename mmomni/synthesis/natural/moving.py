@@ -14,8 +14,8 @@ from mmomni.synthesis.geometry import (
     warped,
     warped_contour,
 )
-from mmomni.synthesis.regions import blend, draw_feather, filled, matte_of, place, soften, softened
 from mmomni.synthesis.scene import Edit, Scene
+from mmomni.utils.regions import blend, draw_feather, filled, matte_of, place, soften, softened
 
 from .inpainting import METHODS, inpaint, roughness_around
 from .segments import OBJECT, SEGMENT, SHAPE, THINGS, random_outline

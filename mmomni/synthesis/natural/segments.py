@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mmomni.synthesis.geometry import size_of
-from mmomni.synthesis.regions import AREA, Outline, place, random_contour
+from mmomni.utils.regions import AREA, Outline, place, random_contour
 
 from .objects import WORK_SIDE, at_full_size, find_object, shrunk, whole
 

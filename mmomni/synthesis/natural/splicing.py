@@ -20,8 +20,8 @@ from mmomni.synthesis.geometry import (
     warped_contour,
 )
 from mmomni.synthesis.jpeg_history import on_same_grid, with_foreign_history
-from mmomni.synthesis.regions import blend, filled, place, poisson, softened
 from mmomni.synthesis.scene import Edit, Scene, Thing
+from mmomni.utils.regions import blend, filled, place, poisson, softened
 
 from .inpainting import window_around
 from .light import SEEN_SHADOW, darkened, in_its_light, relit, shadow_of

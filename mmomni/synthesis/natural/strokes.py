@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from mmomni.synthesis.geometry import shifted, size_of
-from mmomni.synthesis.regions import blend, poisson, soften
 from mmomni.synthesis.scene import Edit, Scene
+from mmomni.utils.regions import blend, poisson, soften
 
 # Radius of the brush over the image's shorter side, and length of a stroke over it.
 BRUSH = (0.012, 0.05)

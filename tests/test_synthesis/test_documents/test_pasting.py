@@ -6,8 +6,8 @@ from mmomni.synthesis.documents import pasting
 from mmomni.synthesis.documents.pages import render_page
 from mmomni.synthesis.documents.pasting import block_copy, page_splice, stamp
 from mmomni.synthesis.jpeg_history import Generation
-from mmomni.synthesis.regions import boxes_of
 from mmomni.synthesis.scene import Scene, Word
+from mmomni.utils.regions import boxes_of
 
 
 def scene_of(seed: int) -> Scene:

@@ -23,8 +23,8 @@ from mmomni.synthesis.documents.text import (
     text_removal,
 )
 from mmomni.synthesis.documents.words import cut, padded
-from mmomni.synthesis.regions import boxes_of
 from mmomni.synthesis.scene import Scene, Word
+from mmomni.utils.regions import boxes_of
 
 LINES = [
     (30, [(20, 'total'), (90, '42.50'), (160, 'amount')]),

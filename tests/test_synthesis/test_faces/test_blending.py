@@ -6,8 +6,8 @@ import pytest
 
 from mmomni.synthesis.faces import blending
 from mmomni.synthesis.faces.blending import FEATURES, face_blend, region_swap
-from mmomni.synthesis.regions import boxes_of
 from mmomni.synthesis.scene import Scene
+from mmomni.utils.regions import boxes_of
 
 BOX, DONOR_BOX = (30, 20, 90, 80), (20, 30, 60, 70)
 

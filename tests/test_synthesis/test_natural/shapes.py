@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mmomni.synthesis.regions import Outline
+from mmomni.utils.regions import Outline
 
 
 def rectangle(y: int, x: int, height: int, width: int, kind: str = 'object') -> Outline:

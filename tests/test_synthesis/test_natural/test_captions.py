@@ -6,8 +6,8 @@ import pytest
 from mmomni.synthesis import fonts
 from mmomni.synthesis.natural import captions
 from mmomni.synthesis.natural.captions import COLOURS, CONTRAST, write_text
-from mmomni.synthesis.regions import boxes_of
 from mmomni.synthesis.scene import Scene
+from mmomni.utils.regions import boxes_of
 
 SIZE = (96, 128)
 # The letters of no other colour can be told from all that is beneath them.

@@ -12,7 +12,7 @@ from mmomni.synthesis.natural.segments import (
     grow_segment,
     random_outline,
 )
-from mmomni.synthesis.regions import filled, poisson
+from mmomni.utils.regions import filled, poisson
 from test_natural.shapes import disc
 
 AREA = (0.02, 0.25)

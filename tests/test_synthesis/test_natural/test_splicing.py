@@ -9,8 +9,8 @@ from mmomni.synthesis.natural.moving import copy_move
 from mmomni.synthesis.natural.retouching import local_resave
 from mmomni.synthesis.natural.segments import grow_segment
 from mmomni.synthesis.natural.splicing import backdrop, paste_thing, splice
-from mmomni.synthesis.regions import FEATHERS, draw_feather, soften, softened, thickness_of
 from mmomni.synthesis.scene import Scene, Thing
+from mmomni.utils.regions import FEATHERS, draw_feather, soften, softened, thickness_of
 from test_natural.shapes import rectangle
 
 SIZE = (240, 320)
