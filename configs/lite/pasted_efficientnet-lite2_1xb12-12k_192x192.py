@@ -3,7 +3,7 @@
 _base_ = './omni-iml_efficientnet-lite2_1xb12-40k_192x192.py'
 
 # --cfg-options load_from=... for other ones
-load_from = 'work_dirs/omni-iml_efficientnet-lite2_1xb12-40k_192x192/iter_17500.pth'
+load_from = 'mmomni/weights/omni-iml_efficientnet-lite2-beb83523.safetensors'
 max_iters = 12_000
 warmup_iters = 100
 mixture = dict(

@@ -86,11 +86,13 @@ def test_forged_images_are_refused(donors, extracted):
         ('nothing.png -\n', FileNotFoundError, 'do not exist'),
     ],
 )
-def test_lists_without_authentic_images_are_refused(donors, tmp_path, lines, error, message):
+def test_lists_without_authentic_images_are_refused(
+    donors, authentic, tmp_path, lines, error, message
+):
     path = tmp_path / 'donors/list.txt'
     path.unlink() if lines is None else path.write_text(lines)
     with pytest.raises(error, match=message):
-        RandomPaste(**donors)
+        RandomPaste(**donors, copy_prob=0, authentic_prob=0)(authentic())
 
 
 @pytest.mark.parametrize('name', ['copy_prob', 'authentic_prob'])

@@ -1,4 +1,5 @@
 import random
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -40,8 +41,9 @@ class RandomPaste(BaseTransform):
         authentic_prob: Probability that nothing is pasted.
 
     Raises:
-        FileNotFoundError: There is no list, or none of its images.
-        ValueError: A probability is none, the list names no image, or forged ones.
+        FileNotFoundError: There is no list, or none of its images; with the first image.
+        ValueError: A probability is none; with the first image, that the list names no image, or
+            forged ones, or that this one is forged.
     """
 
     def __init__(
@@ -53,8 +55,14 @@ class RandomPaste(BaseTransform):
                 raise ValueError(f'expected {name} in [0, 1], got {value}')
         self.copy_prob = copy_prob
         self.authentic_prob = authentic_prob
-        self.donors = authentic_of_list(Path(data_root, ann_file), data_root)
+        self.ann_file = Path(data_root, ann_file)
+        self.data_root = data_root
         self._load = LoadOriginalImage()
+
+    @cached_property
+    def donors(self) -> list[str]:
+        """Read with the first image: a config is built where its data are not, too."""
+        return authentic_of_list(self.ann_file, self.data_root)
 
     def transform(self, results: dict) -> dict:
         """Replace pixels and mask."""
