@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import mmomni
-from mmomni.utils.needed import HOST, how_to_install
+from mmomni.cli import main
+from mmomni.utils import needed
+from mmomni.utils.needed import HOST, TRAIN, how_to_install
 
 PACKAGE = Path(mmomni.__file__).parent
 # `None` makes an import fail as if the package were not installed.
@@ -35,7 +37,9 @@ def run(absent, code, folder):
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
-@pytest.mark.parametrize('absent', [*((name,) for name in HOST), HOST], ids='-'.join)
+@pytest.mark.parametrize(
+    'absent', [*((name,) for name in HOST if name not in TRAIN[1:]), HOST], ids='-'.join
+)
 def test_a_module_that_needs_what_is_missing_names_the_command(absent, tmp_path):
     done = run(absent, IMPORT_ALL.format(MODULES), tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
@@ -45,6 +49,12 @@ def test_a_module_that_needs_what_is_missing_names_the_command(absent, tmp_path)
     assert len(told) + len(imported) == len(lines) == len(MODULES), lines
     assert 'imported mmomni.synthesis.generate' in lines or 'imported mmomni.jpeg.luma' in lines
     assert len(told) > 50
+
+
+def test_what_else_training_takes_is_named_likewise(tmp_path):
+    absent = TRAIN[1:]
+    done = run(absent, IMPORT_ALL.format(['mmomni.checkpoints.publishing']), tmp_path)
+    assert (done.stdout, done.stderr) == (f'{how_to_install(absent)}\n', '')
 
 
 def test_a_part_missing_in_what_is_installed_is_told_as_it_is(tmp_path):
@@ -88,14 +98,15 @@ def test_what_needs_none_of_them_goes_on(tmp_path):
 @pytest.mark.parametrize(
     ('names', 'says', 'command'),
     [
-        (('torch',), 'torch is not installed', 'pip install torch'),
+        (('torch',), 'torch is not installed', "pip install 'mmomni[train]'"),
+        (('matplotlib', 'tensorboard'), 'matplotlib, tensorboard are', "install 'mmomni[train]'"),
         (('mmseg',), 'mmseg is not installed', "pip install 'mmomni[onedl]'"),
         (('mmengine', 'mmseg'), 'mmengine, mmseg are not', "pip install 'mmomni[onedl]'"),
         (
             HOST,
-            'torch, mmcv, mmengine, mmseg are not',
+            'of which torch, mmcv, mmengine, mmseg are not',
             (
-                'pip install torch && pip install ninja && MMCV_WITH_OPS=1 pip install '
+                "pip install 'mmomni[train]' && pip install ninja && MMCV_WITH_OPS=1 pip install "
                 "--no-build-isolation onedl-mmcv && pip install 'mmomni[onedl]'"
             ),
         ),
@@ -104,7 +115,8 @@ def test_what_needs_none_of_them_goes_on(tmp_path):
 def test_commands_are_in_the_order_to_install(names, says, command):
     line = how_to_install(names)
     assert says in line
-    assert line.endswith(f'installed: {command}')
+    assert line.endswith(command)
+    assert line.count('pip install') == command.count('install')
     assert '\n' not in line
 
 
@@ -115,3 +127,57 @@ def test_nothing_is_changed_where_all_is_there(tmp_path):
         print(any(isinstance(finder, needed._Finder) for finder in sys.meta_path))
     """
     assert run((), code, tmp_path).stdout == 'False\n'
+
+
+def packages(folder, found):
+    """A search path on which ``cv2`` is what is left of it, and these versions are installed."""
+    (folder / 'cv2/data').mkdir(parents=True)
+    for name, number in found.items():
+        info = folder / f'{name.replace("-", "_")}-{number}.dist-info'
+        info.mkdir()
+        (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n')
+    return [str(folder)]
+
+
+@pytest.mark.parametrize(
+    ('found', 'exact'),
+    [({'opencv-python': '4.12.0.88'}, '==4.12.0.88'),
+     ({'opencv-python-headless': '5.0.0.93', 'opencv-python': '4.12.0.88'}, '==5.0.0.93'),
+     ({}, '')],
+)  # fmt: skip
+def test_opencv_without_its_files_names_the_command(found, exact, monkeypatch, tmp_path):
+    """As after `pip uninstall` of one of the two packages that share them."""
+    monkeypatch.setattr(sys, 'path', packages(tmp_path, found))
+    monkeypatch.delitem(sys.modules, 'cv2', raising=False)
+    with pytest.raises(ImportError, match='lost its files') as caught:
+        needed.demand_opencv()
+    command = f'pip install --force-reinstall --no-deps opencv-python-headless{exact}'
+    assert str(caught.value).endswith(f': {command}')
+
+
+def test_a_command_says_so_in_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sys, 'path', packages(tmp_path, {}))
+    monkeypatch.delitem(sys.modules, 'cv2', raising=False)
+    assert main(['check-data', str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('mmomni check-data: OpenCV (cv2) is not there')
+
+
+def test_libraries_of_a_display_are_explained():
+    libgl = 'libGL.so.1: cannot open shared object file: No such file or directory'
+    line = needed.explained(ImportError(libgl))
+    assert line.startswith(f'{libgl}; if that is a server without display: pip install --force-')
+    assert needed.explained(ImportError('no cv3')) == 'no cv3'
+    assert needed.explained(ValueError(libgl)) == libgl
+
+
+def test_an_opencv_that_works_is_not_complained_of():
+    needed.demand_opencv()
+
+
+@pytest.mark.parametrize('tool', ['train.py', 'test.py', 'model_converters/publish_model.py'])
+def test_a_script_names_it_in_one_line(tool, tmp_path):
+    script = str(PACKAGE.parent / 'tools' / tool)
+    done = run(HOST, f'import runpy; runpy.run_path({script!r}, run_name="__main__")', tmp_path)
+    assert (done.returncode, done.stdout) == (1, '')
+    assert done.stderr == f'{how_to_install(HOST)}\n'

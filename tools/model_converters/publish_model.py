@@ -13,6 +13,11 @@ import json
 import sys
 from pathlib import Path
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 from mmomni.checkpoints import publish, read_checkpoint
 from mmomni.engine.launch import add_trust_option
 
