@@ -13,6 +13,7 @@ from mmomni.utils.files import Contents, closed_text, replacing
 from mmomni.utils.workers import worker_pool
 
 from .authentic import survey_sources
+from .faces.boxes import demand_detector
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
 from .natural.things import Donors, survey_donors
 from .publishing import POST_PROBABILITY
@@ -93,11 +94,14 @@ def synthesize_folder(
     Raises:
         FileExistsError: ``out_dir`` holds something that is not to be, or cannot be resumed.
         FileNotFoundError: A source does not exist or holds no images.
+        ImportError: Faces are to be found, and scikit-image is not installed.
         OSError: A worker died.
         ValueError: An argument is out of range or not that of the run to resume, or no source
             can be read or forged.
     """
     _refuse_none(num=num, workers=workers)
+    if domain == 'face':
+        demand_detector()
     found = _find(sources, donors)
     make = Synthesizer(
         found.paths, domain, seed, max_side, first_quality, second_quality, post_probability,

@@ -79,6 +79,17 @@ def test_a_command_names_it_in_one_line(command, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (1, '', expected)
 
 
+def test_faces_need_what_finds_them_before_anything_is_made(tmp_path):
+    command = 'synthesize nowhere out --domain face --num 1'
+    code = f'from mmomni.cli import main; sys.exit(main({command.split()!r}))'
+    done = run(('skimage',), code, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith('mmomni synthesize: faces are found by scikit-image, got ')
+    assert done.stderr.endswith(": pip install 'mmomni[faces]'\n")
+    assert done.stderr.count('\n') == 1
+    assert not (tmp_path / 'out').exists()
+
+
 def test_what_needs_none_of_them_goes_on(tmp_path):
     command = ['synthesize', 'rendered', 'out', '--domain', 'document', '--num', '1']
     code = f"""if True:
@@ -89,7 +100,7 @@ def test_what_needs_none_of_them_goes_on(tmp_path):
         finally:
             sys.exit(status)
     """
-    done = run(HOST, code, tmp_path)
+    done = run((*HOST, 'skimage'), code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f'mmomni {mmomni.__version__}\n')
     assert len(list((tmp_path / 'out/images').iterdir())) == 1
