@@ -29,7 +29,7 @@ from mmomni.checkpoints import (
     publish,
     read_checkpoint,
 )
-from mmomni.checkpoints.inference_config import TYPES
+from mmomni.checkpoints.inference import TYPES
 from mmomni.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'

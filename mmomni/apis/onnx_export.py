@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,10 +23,12 @@ from mmomni.checkpoints import (
     description_text,
 )
 from mmomni.models.layers import Coordinates, DynamicFilter
+from mmomni.utils.arrays import sigmoid
 from mmomni.utils.files import replacing
 
-from .network import Network, TorchNetwork
-from .onnx import OnnxNetwork
+from .network import Network
+from .onnx_network import OnnxNetwork
+from .torch_network import Segmentor, TorchNetwork
 
 OPSET = 17
 """The first with layer norm; the highest that torch 2.1 can write."""
@@ -51,7 +54,7 @@ class Parity(NamedTuple):
 def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     """Export a published checkpoint, and compare the result with torch.
 
-    Inputs and outputs of the file are those of a :data:`~.network.Network`: ``planes``
+    Inputs and outputs of the file are those of a :class:`~.torch_network.Segmentor`: ``planes``
     (B, 5, H, W), ``logits`` (B, 2, H, W) and, with a learned gate, ``gate`` (B,). The config, the
     thresholds and the card of the checkpoint go into it.
 
@@ -72,14 +75,15 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
     network = TorchNetwork(build_fitting(checkpoint.config, checkpoint).eval())
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as path:
-        _trace(network, path)
+        _trace(network.segmentor, path)
         file = onnx.load(path)
         onnx.helper.set_model_props(file, {DESCRIPTION: text})
         onnx.save(file, path)
         return _compare(network, path)
 
 
-def _trace(network: TorchNetwork, path: Path) -> None:
+@torch.no_grad()
+def _trace(network: Segmentor, path: Path) -> None:
     network = copy.deepcopy(network)
     _make_exportable(network)
     batch, size = {0: 'batch'}, {2: 'height', 3: 'width'}
@@ -101,20 +105,18 @@ def _trace(network: TorchNetwork, path: Path) -> None:
         )  # fmt: skip
 
 
-@torch.no_grad()
 def _compare(network: Network, path: Path) -> Parity:
     exported = OnnxNetwork(path)
     differences = []
     for shape in CHECKED_SHAPES:
-        planes = random_planes(*shape)
+        planes = random_planes(*shape).byte().numpy()
         try:
-            probability = exported(planes).logits.softmax(dim=1)[:, 1]
-            expected = network(planes).logits.softmax(dim=1)[:, 1]
-            differences.append((probability - expected).abs().flatten())
+            found, expected = (sigmoid(each(planes).log_odds) for each in (exported, network))
+            differences.append(np.abs(found - expected).ravel())
         except Exception as error:  # of onnxruntime, which have no common class, or wrong sizes
             raise ValueError(f'{_CANNOT} {shape} (batch, height, width): {error}') from error
-    all_pixels = torch.cat(differences)
-    parity = Parity(all_pixels.max().item(), all_pixels.mean().item())
+    all_pixels = np.concatenate(differences)
+    parity = Parity(float(all_pixels.max()), float(all_pixels.mean()))
     if not parity.maximum <= TOLERANCE:
         raise ValueError(
             f'{_CANNOT} {CHECKED_SHAPES} (batch, height, width): probabilities differ by up to '

@@ -18,7 +18,7 @@ from mmomni.utils.classes import METAINFO
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
-from .inference_config import inference_config, refuse_unsafe
+from .inference import inference_config, refuse_unsafe
 from .reading import FORMAT, Description, read_training_checkpoint
 
 SUFFIXES = ('.pth', '.safetensors')

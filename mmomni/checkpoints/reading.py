@@ -1,7 +1,6 @@
 """Read checkpoints; one from a stranger must not be able to run code."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +10,12 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmomni.evaluation.functional import IMAGE_POOLINGS
 from mmomni.models.pretrained.digests import DESCRIPTION, demand_digest
 from mmomni.models.pretrained.harmless import ALLOW, REMEDY, ZIP, UnusableFileError, read_torch_file
 from mmomni.utils.config_values import values_of_config
 
-from .inference_config import inference_config, refuse_unsafe
+from .description import check_calibration
+from .inference import inference_config, refuse_unsafe
 
 FORMAT = 1
 """Version of the published format."""
@@ -158,22 +157,6 @@ def parse_description(text: str, path: Path) -> Description:
         return Description(Config(fields['config']), calibrations, dict(fields['card']))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f'{path}: its description cannot be used: {error!r}') from error
-
-
-def check_calibration(calibration: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for what no ``mmomni calibrate`` wrote."""
-    threshold, fpr = (calibration.get(field, math.nan) for field in ('threshold', 'fpr'))
-    if not (
-        type(threshold) in {int, float}
-        and type(fpr) in {int, float}
-        and 0 <= threshold < 1
-        and 0 < fpr < 1
-        and calibration.get('pooling') in IMAGE_POOLINGS
-    ):
-        raise ValueError(
-            'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1) and '
-            f'pooling (one of {IMAGE_POOLINGS}), got {calibration}'
-        )
 
 
 def _require(path: Path) -> None:

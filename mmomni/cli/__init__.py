@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mmomni.utils.needed import demand_host, demand_opencv, explained
+from mmomni.utils.needed import demand_opencv, explained
 from mmomni.version import __version__
 
 from . import calibrate, check_data, predict, serve, synthesize, tools
@@ -46,8 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     try:
         demand_opencv()  # before a file is blamed
-        if getattr(args, 'needs_host', False):
-            demand_host()
         return args.run(args) or 0
     except Exception:
         check()  # a library may have made it of the exception that a signal raised

@@ -17,14 +17,16 @@ TRAIN = ('torch', 'matplotlib', 'prettytable', 'safetensors', 'tensorboard')
 """Of the extra `train`; the last four are not worth a word where the first is missing, too."""
 HOST = (*TRAIN, 'mmcv', 'mmengine', 'mmseg')
 """In the order in which they are installed."""
+TO_PREDICT = ('torch', 'safetensors', 'mmcv', 'mmengine', 'mmseg')
+"""What predicting with torch takes of them."""
 # With build isolation mmcv's operators would be left out without a word.
 MMCV = 'pip install ninja && MMCV_WITH_OPS=1 pip install --no-build-isolation onedl-mmcv'
 OPENCV = ('opencv-python-headless', 'opencv-python')
 
 
-def missing() -> tuple[str, ...]:
-    """Which of :data:`HOST` are not installed."""
-    return tuple(name for name in HOST if find_spec(name) is None)
+def missing(names: Sequence[str] = HOST) -> tuple[str, ...]:
+    """Which of them are not installed."""
+    return tuple(name for name in names if find_spec(name) is None)
 
 
 def how_to_install(names: Sequence[str]) -> str:

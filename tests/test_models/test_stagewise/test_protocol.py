@@ -7,7 +7,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmomni.checkpoints.inference_config import allowed_types, refuse_unsafe
+from mmomni.checkpoints.inference import allowed_types, refuse_unsafe
 from mmomni.models.backbones import ModalGateEncoder
 from mmomni.models.stagewise import Stagewise, adapts, build_stagewise, protocol
 from mmomni.registry import MODELS
