@@ -32,6 +32,7 @@ CANDIDATES = $(VENV)/bin/python python3 python3.13 python3.12 python3.11 python3
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
 
+PYTEST := $(if $(filter light,$(STACK)),tests/light.py,-m pytest)
 # All tests are run in both environments; some of them, by ARGS, only where STACK says.
 ifeq ($(STACK)$(filter-out --strict-skips,$(ARGS)),onedl)
 THEN_LIGHT = $(MAKE) --no-print-directory test STACK=light VENV=$(VENV_light)
@@ -53,7 +54,7 @@ demo: env  ## forge images, train on them, test and draw the result: work_dirs/d
 	$(VENV)/bin/python tools/demo.py
 
 test: env  ## run the tests; then, in .venv-light, those that need no torch
-	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+	$(VENV)/bin/python $(PYTEST) --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
 	$(THEN_LIGHT)
 
 versions: env  ## some of the tests with the oldest versions of our dependencies, and the newest

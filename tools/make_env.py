@@ -360,7 +360,7 @@ def interrupt(*_: object) -> None:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Make the virtual environment of a checkout')
-    parser.add_argument('--stack', choices=STACKS, default='onedl', help='which OpenMMLab, or light: none')
+    parser.add_argument('--stack', choices=STACKS, default='onedl', help='light: no OpenMMLab')
     parser.add_argument('--venv', type=Path, default=Path('.venv'), help='folder to make')
     parser.add_argument('--torch', default='', help='what pip gets for torch')
     return parser.parse_args()

@@ -19,6 +19,15 @@ MODULES = sorted(
     for path in PACKAGE.rglob('*.py')
     if path.stem not in ('__init__', '__main__') and '.mim' not in path.parts
 )
+OF_TRAINING = (
+    'mmomni.apis.inferencer', 'mmomni.apis.onnx_export', 'mmomni.apis.onnx_layers',
+    'mmomni.apis.shared_context', 'mmomni.apis.torch_network', 'mmomni.checkpoints.',
+    'mmomni.datasets.doctamper', 'mmomni.datasets.domain_balanced_sampler', 'mmomni.datasets.host',
+    'mmomni.datasets.lmdb_files', 'mmomni.datasets.manipulation', 'mmomni.datasets.reproducible',
+    'mmomni.datasets.transforms', 'mmomni.engine.', 'mmomni.evaluation.functional',
+    'mmomni.evaluation.metrics', 'mmomni.evaluation.results', 'mmomni.evaluation.robustness',
+    'mmomni.models.', 'mmomni.registry', 'mmomni.utils.cuda_math', 'mmomni.utils.seeding',
+)  # fmt: skip
 IMPORT_ALL = """
 import importlib
 import mmomni
@@ -38,8 +47,10 @@ def run(absent, code, folder):
 
 
 @pytest.mark.parametrize(
-    'absent', [*((name,) for name in HOST if name not in TRAIN[1:]), HOST], ids='-'.join
-)
+    'absent',
+    [*(pytest.param((name,), id=name, marks=pytest.mark.host)
+       for name in HOST if name not in TRAIN[1:]), pytest.param(HOST, id='all')],
+)  # fmt: skip
 def test_a_module_that_needs_what_is_missing_names_the_command(absent, tmp_path):
     done = run(absent, IMPORT_ALL.format(MODULES), tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
@@ -51,12 +62,22 @@ def test_a_module_that_needs_what_is_missing_names_the_command(absent, tmp_path)
     assert len(told) > 50
 
 
+def test_to_examine_images_takes_none_of_them(tmp_path):
+    """What needs them is of training, testing and publishing, or runs a network by torch."""
+    done = run((*HOST, 'scipy', 'skimage'), IMPORT_ALL.format(MODULES), tmp_path)
+    imported = {line.split()[1] for line in done.stdout.splitlines() if line.startswith('imported')}
+    told = set(MODULES) - imported
+    assert {each for each in told if not each.startswith(OF_TRAINING)} == set()
+
+
+@pytest.mark.host
 def test_what_else_training_takes_is_named_likewise(tmp_path):
     absent = TRAIN[1:]
     done = run(absent, IMPORT_ALL.format(['mmomni.checkpoints.publishing']), tmp_path)
     assert (done.stdout, done.stderr) == (f'{how_to_install(absent)}\n', '')
 
 
+@pytest.mark.host
 def test_a_part_missing_in_what_is_installed_is_told_as_it_is(tmp_path):
     """It is another fault, and hiding it behind what else is missing would mislead."""
     done = run(('torch.nn', 'mmseg'), 'import mmomni.models.layers', tmp_path)
@@ -65,18 +86,31 @@ def test_a_part_missing_in_what_is_installed_is_told_as_it_is(tmp_path):
     assert 'mmseg' not in last
 
 
-@pytest.mark.parametrize('command', [
-    'predict a.jpg --checkpoint a.pth', 'serve --checkpoint a.pth', 'train a.py', 'test a.py a.pth',
-    'browse a.py',
-])  # fmt: skip
+@pytest.mark.parametrize('command', ['train a.py', 'test a.py a.pth', 'browse a.py'])
 def test_a_command_names_it_in_one_line(command, tmp_path):
-    for name in ('a.jpg', 'a.pth'):
-        (tmp_path / name).touch()
-    absent = ('mmengine', 'mmseg')
-    code = f'from mmomni.cli import main; sys.exit(main({command.split()!r}))'
-    done = run(absent, code, tmp_path)
-    expected = f'mmomni {command.split()[0]}: {how_to_install(absent)}\n'
+    done = command_without(HOST, command, tmp_path)
+    expected = f'mmomni {command.split()[0]}: {how_to_install(HOST)}\n'
     assert (done.returncode, done.stdout, done.stderr) == (1, '', expected)
+
+
+@pytest.mark.parametrize('absent', [HOST, ('mmengine', 'mmseg')], ids='-'.join)
+@pytest.mark.parametrize('weights', ['a.pth', 'a.safetensors'])
+@pytest.mark.parametrize('command', ['predict a.jpg', 'serve', 'calibrate a.jpg --fpr 0.5'])
+def test_a_checkpoint_of_torch_is_refused_in_one_line(command, weights, absent, tmp_path):
+    done = command_without(absent, f'{command} --checkpoint {weights}', tmp_path)
+    assert (done.returncode, done.stdout) == (1, '')
+    assert done.stderr.startswith(f'mmomni {command.split()[0]}: {weights}: this needs torch ')
+    assert done.stderr.endswith('; or give an .onnx file that was made of it\n')
+    assert "pip install 'mmomni[onedl]'" in done.stderr
+    assert done.stderr.count('\n') == 1
+
+
+def command_without(absent, command, folder):
+    for name in ('a.jpg', 'a.pth', 'a.safetensors'):
+        (folder / name).touch()
+    return run(
+        absent, f'from mmomni.cli import main; sys.exit(main({command.split()!r}))', folder
+    )
 
 
 def test_faces_need_what_finds_them_before_anything_is_made(tmp_path):
@@ -131,6 +165,7 @@ def test_commands_are_in_the_order_to_install(names, says, command):
     assert '\n' not in line
 
 
+@pytest.mark.host
 def test_nothing_is_changed_where_all_is_there(tmp_path):
     code = """if True:
         import mmomni
