@@ -51,10 +51,10 @@ def what_is_missing() -> str | None:
     return how_to_install(names) if names else None
 
 
-def demand_host() -> None:
-    """Raise ``ModuleNotFoundError`` with :func:`how_to_install` where something is missing."""
-    if names := missing():
-        raise ModuleNotFoundError(how_to_install(names), name=names[0])
+def demand_host(names: Sequence[str] = HOST) -> None:
+    """Raise ``ModuleNotFoundError`` with :func:`how_to_install` where one of them is missing."""
+    if absent := missing(names):
+        raise ModuleNotFoundError(how_to_install(absent), name=absent[0])
 
 
 def demand_opencv() -> None:
