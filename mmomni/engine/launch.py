@@ -17,7 +17,7 @@ from mmomni.engine.configs import config_file, open_config
 from mmomni.engine.faults import fault_of_run
 from mmomni.engine.outputs import keep_traceback
 from mmomni.engine.starting import merge_options
-from mmomni.models.pretrained.harmless import UnusableFileError
+from mmomni.utils.digests import UnusableFileError
 from mmomni.models.pretrained.trusting import reading_by_trust
 
 LAUNCHED = {'TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'}
