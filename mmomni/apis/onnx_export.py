@@ -71,10 +71,13 @@ class Parity(NamedTuple):
 
 
 def export_beside(published: Path) -> tuple[Path, Parity]:
-    """Export a published checkpoint to ``NAME-xxxxxxxx.onnx``, beside ``NAME-yyyyyyyy.safetensors``.
+    """Export a published checkpoint, ``NAME-xxxxxxxx.safetensors``, to ``NAME-yyyyyyyy.onnx``.
 
     Each name ends with the first digits of the file's own SHA-256; the new file says of which one
     it was made.
+
+    Returns:
+        Its path, and how far it agrees with torch.
 
     Raises:
         ImportError: onnx or onnxruntime is not installed.
@@ -230,8 +233,8 @@ def _compare(network: Network, path: Path) -> Parity:
         planes = _random(size).numpy()
         try:
             expected = sigmoid(network(planes).log_odds)
-            for found in (exported(planes), _told(exported, planes)):
-                differences.append(np.abs(sigmoid(found.log_odds) - expected).ravel())
+            outputs = (exported(planes), _told(exported, planes))
+            differences += [np.abs(sigmoid(each.log_odds) - expected).ravel() for each in outputs]
         except Exception as error:  # of onnxruntime, which have no common class, or wrong sizes
             raise ValueError(f'{_CANNOT} {size} (height, width): {error}') from error
     all_pixels = np.concatenate(differences)

@@ -70,7 +70,7 @@ def parse_graph(text: str | None, path: Path) -> Graph:
         ):
             raise ValueError(text)
     except (ValueError, TypeError) as error:
-        raise ValueError(f'{path} is damaged: it says of its graph {text!r:.200}; {REMEDY}') from error
+        raise _damaged(path, text) from error
     return graph._replace(operands=operands)
 
 
@@ -81,4 +81,8 @@ def _fields(text: str, path: Path) -> dict[str, Any]:
             return fields
     except (ValueError, RecursionError):
         pass
-    raise ValueError(f'{path} is damaged: it says of its graph {text!r:.200}; {REMEDY}')
+    raise _damaged(path, text)
+
+
+def _damaged(path: Path, text: str | None) -> ValueError:
+    return ValueError(f'{path} is damaged: it says of its graph {text!r:.200}; {REMEDY}')

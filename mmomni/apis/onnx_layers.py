@@ -103,7 +103,7 @@ class Wiring:
             own: Default: the mean.
         """
         own = mean if own is None else own
-        first, self.length = self.length, self.length + mean.numel()
+        first, self.length = self.length, self.length + int(mean.numel())
         self._means.append(mean.flatten(1))
         self._log_weights.append(log_weight.expand(mean.shape).flatten(1))
         if self._told is None or self._context is None:
@@ -249,7 +249,13 @@ class _Depthwise(torch.autograd.Function):
     """Depthwise 3x3 convolution with a kernel that was computed, of which torch loses the shape."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, channels: int, dilation: int) -> Tensor:
+    def forward(
+        ctx: Any,  # noqa: ARG004  (there is no backward)
+        x: Tensor,
+        kernel: Tensor,
+        channels: int,
+        dilation: int,
+    ) -> Tensor:
         return F.conv2d(x, kernel, padding=dilation, dilation=dilation, groups=channels)
 
     @staticmethod

@@ -75,7 +75,9 @@ class OnnxNetwork:
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._outputs = [each.name for each in self._session.get_outputs()]
         if not {PLANES} <= set(self._inputs) <= self.graph.inputs or LOG_ODDS not in self._outputs:
-            raise ValueError(f'{path} is damaged: its graph has other inputs than it says; {REMEDY}')
+            raise ValueError(
+                f'{path} is damaged: its graph has other inputs than it says; {REMEDY}'
+            )
         self._untold = np.zeros(self.graph.length, np.float32)
         self._sharing: SharedValues | None = None
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .averaging import average_files
     from .convnext import convert_convnext, convert_file, load_convnext
     from .fitting import build_fitting
-    from .inference_config import build_model, inference_config
+    from .inference import build_model, inference_config
     from .loading import LoadReport, demand_fit, load_partly, load_weights
     from .publishing import publish
     from .reading import Checkpoint, read_checkpoint
@@ -31,11 +31,11 @@ HOMES = {
     'LoadReport': 'loading',
     'average_files': 'averaging',
     'build_fitting': 'fitting',
-    'build_model': 'inference_config',
+    'build_model': 'inference',
     'convert_convnext': 'convnext',
     'convert_file': 'convnext',
     'demand_fit': 'loading',
-    'inference_config': 'inference_config',
+    'inference_config': 'inference',
     'load_convnext': 'convnext',
     'load_partly': 'loading',
     'load_weights': 'loading',

@@ -19,7 +19,7 @@ from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
 from .description import Description, description_text
-from .inference_config import inference_config
+from .inference import inference_config
 from .reading import read_training_checkpoint
 
 SUFFIXES = ('.pth', '.safetensors')

@@ -14,7 +14,7 @@ from mmomni.utils.config_values import values_of_config
 from mmomni.utils.digests import DESCRIPTION, UnusableFileError, demand_digest
 
 from .description import parse_description
-from .inference_config import inference_config
+from .inference import inference_config
 
 TRAINING_ONLY = 'auxiliary_head.'
 """Prefix of the weights of heads that run in training only."""
