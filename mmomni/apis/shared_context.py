@@ -80,11 +80,11 @@ class SharedContext:
 
     Args:
         network: Hooked between ``__enter__`` and ``__exit__``. It must call its modules in the same
-            order for every window. If it is no PyTorch module, nothing is shared.
+            order for every window.
     """
 
-    def __init__(self, network: object) -> None:
-        self._modules = tuple(network.modules()) if isinstance(network, nn.Module) else ()
+    def __init__(self, network: nn.Module) -> None:
+        self._modules = tuple(network.modules())
         self._averages: list[_Average] = []
         self._shared: list[Tensor] = []
         self._handles: list[RemovableHandle] = []

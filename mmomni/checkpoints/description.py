@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmomni.evaluation.functional import IMAGE_POOLINGS
+from mmomni.evaluation.image_score import IMAGE_POOLINGS
 
 FORMAT = 1
 """Version of the published format."""

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mmomni.utils.needed import demand_host
 from mmomni.version import __version__
 
 from . import calibrate, check_data, predict, serve, synthesize, tools
@@ -45,8 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
-        if getattr(args, 'needs_host', False):
-            demand_host()  # before a file is blamed
         return args.run(args) or 0
     except Exception:
         check()  # a library may have made it of the exception that a signal raised

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmomni.utils.files import Contents, closed_text, replacing
-from mmomni.utils.workers import worker_pool
+from mmomni.utils.workers import in_order, worker_pool
 
 from .authentic import survey_sources
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
@@ -168,11 +168,7 @@ def _samples(
         return
     pool = worker_pool(workers, _start_worker, (make,))
     try:
-        pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
-        for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
-            yield pending.popleft().result()
-            if index is not None:
-                pending.append(pool.submit(_make_here, index))
+        yield from in_order(pool, _make_here, indices, AHEAD * workers)
     except BrokenProcessPool as error:
         raise OSError(
             'expected all workers to live, but one was killed (out of memory?); start again with '

@@ -115,12 +115,12 @@ def test_options_reach_the_examiner(parse, monkeypatch):
 
     def open_model(args, **options):
         opened.append(options)
-        return 'inferencer', {}, None
+        return 'predictor', {}, None
 
     monkeypatch.setattr(serve, 'open_model', open_model)
     args = parse('--max-megapixels', '1.5')
     pickle.loads(pickle.dumps(args))
-    assert serve.open_examiner(args).inferencer == 'inferencer'
+    assert serve.open_examiner(args).predictor == 'predictor'
     assert opened == [dict(max_pixels=1_500_000)]
 
 

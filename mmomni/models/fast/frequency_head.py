@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
-from mmomni.models.values import MAX_STEP
+from mmomni.jpeg.planes import MAX_STEP
 
 from .batch_norms import at_least_single, batch_normalisation, normalisation
 from .frequency_look_up import (
