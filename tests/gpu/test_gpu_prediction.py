@@ -10,7 +10,7 @@ from networks import BASE, CPU, DEMO, subject_of
 
 from mmomni.apis import ManipulationInferencer
 from mmomni.apis.network import TorchNetwork, fuse_norms
-from mmomni.apis.onnx import OnnxNetwork
+from mmomni.apis.onnx_network import OnnxNetwork
 from mmomni.apis.tiling import predict_maps
 from mmomni.checkpoints import publish, read_checkpoint
 from model_profiling.memory import peak_memory
