@@ -50,7 +50,8 @@ def chosen_weights(
     if backend not in ('auto', *BACKENDS):
         raise ValueError(f"expected backend 'auto', 'torch' or 'onnx', got {backend!r}")
     if weights is None:
-        kind: Backend = ('onnx' if missing(TO_PREDICT) else 'torch') if backend == 'auto' else backend
+        absent = missing(TO_PREDICT)
+        kind: Backend = ('onnx' if absent else 'torch') if backend == 'auto' else backend
         if kind == 'torch':
             demand_host(TO_PREDICT)
         path = packaged(ONNX if kind == 'onnx' else SAFETENSORS)

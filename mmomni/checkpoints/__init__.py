@@ -7,16 +7,18 @@ OpenMMLab.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mmomni.models.pretrained.digests import DESCRIPTION
+from mmomni.utils.digests import DESCRIPTION
 
+from .description import Description, description_text, parse_description
+
+if TYPE_CHECKING:
     from .averaging import average_files
     from .convnext import convert_convnext, convert_file, load_convnext
     from .fitting import build_fitting
     from .inference import build_model, inference_config
     from .loading import LoadReport, demand_fit, load_partly, load_weights
-    from .publishing import description_text, publish
-    from .reading import Checkpoint, Description, parse_description, read_checkpoint
+    from .publishing import publish
+    from .reading import Checkpoint, read_checkpoint
 
 __all__ = [
     'DESCRIPTION', 'Checkpoint', 'Description', 'LoadReport', 'average_files', 'build_fitting',
@@ -26,8 +28,6 @@ __all__ = [
 ]  # fmt: skip
 HOMES = {
     'Checkpoint': 'reading',
-    'DESCRIPTION': 'reading',
-    'Description': 'reading',
     'LoadReport': 'loading',
     'average_files': 'averaging',
     'build_fitting': 'fitting',
@@ -35,12 +35,10 @@ HOMES = {
     'convert_convnext': 'convnext',
     'convert_file': 'convnext',
     'demand_fit': 'loading',
-    'description_text': 'publishing',
     'inference_config': 'inference',
     'load_convnext': 'convnext',
     'load_partly': 'loading',
     'load_weights': 'loading',
-    'parse_description': 'reading',
     'publish': 'publishing',
     'read_checkpoint': 'reading',
 }
