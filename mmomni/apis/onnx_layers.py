@@ -94,15 +94,16 @@ class Wiring:
         whole = Window(*(Side(0, side, np.ones(side)) for side in self._size))
         return torch.from_numpy(operand.of(whole, told=False))
 
-    def share(self, mean: Tensor, log_weight: Tensor, own: Tensor | None = None) -> Tensor:
+    def share(self, mean: Tensor, log_weight: Tensor, own: Tensor) -> Tensor:
         """What a layer answers: the whole image's mean if it is told, else the window's own.
+
+        The same as in :mod:`.shared_context`, so that both come to the same map.
 
         Args:
             mean: Over the window as a part of the image, (1, ...).
             log_weight: Of it, that can be expanded to the mean's shape.
-            own: Default: the mean.
+            own: What the layer says of the window alone.
         """
-        own = mean if own is None else own
         first, self.length = self.length, self.length + int(mean.numel())
         self._means.append(mean.flatten(1))
         self._log_weights.append(log_weight.expand(mean.shape).flatten(1))
@@ -171,13 +172,14 @@ class WiredPool(nn.Module):
             sides = zip(self.cells, x.shape[2:], strict=True)
             return _product(x, *(_cells(number, size).to(x.dtype) for number, size in sides))
         rows, columns = self.wiring.pair('shares', stride, self.cells)
+        own_rows, own_columns = self.wiring.pair('own_shares', stride, self.cells)
+        # Both at once: one pass over the map.
+        both = _product(x, torch.cat([rows, own_rows]), torch.cat([columns, own_columns]))
+        height, width = self.cells
         weight = rows.sum(1)[:, None] * columns.sum(1)
-        mean = _product(x, rows, columns) / weight.clamp(min=torch.finfo(torch.float32).tiny)
-        # One cell is never without a share; of several, the window answers for itself with all.
-        own = None
-        if self.cells != (1, 1):
-            own = _product(x, *self.wiring.pair('own_shares', stride, self.cells))
-        return self.wiring.share(mean, weight.log(), own)
+        total = both[:, :, :height, :width]
+        mean = total / weight.clamp(min=torch.finfo(torch.float32).tiny)
+        return self.wiring.share(mean, weight.log(), both[:, :, height:, width:])
 
 
 class WiredPyramid(nn.Module):
@@ -215,14 +217,16 @@ class WiredGathering(nn.Module):
         query, key, value = (split_heads(x, self.num_heads) for x in (query, key, value))
         stride = self.wiring.stride_of_pixels(int(key.shape[2]))
         logits = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+        own = logits.softmax(dim=3) @ value
         if stride is None:
-            return join_heads(logits.softmax(dim=3) @ value)
+            return join_heads(own)
         rows, columns = self.wiring.pair('shares', stride)
         logits = logits + (rows.T @ columns).flatten().log()
         highest = logits.amax(dim=3, keepdim=True)
         exponentials = (logits - highest).exp()
         total = exponentials.sum(dim=3, keepdim=True)
-        return join_heads(self.wiring.share(exponentials @ value / total, highest + total.log()))
+        mean = exponentials @ value / total
+        return join_heads(self.wiring.share(mean, highest + total.log(), own))
 
 
 class FilterOfOne(nn.Module):

@@ -16,17 +16,22 @@ import pytest
 import torch
 from mmengine.config import Config
 from torch import nn
+from toy_network import Toy
 
 import mmomni
 from mmomni.apis import onnx_network
 from mmomni.apis.network import DeviceError
-from mmomni.apis.onnx_export import export_onnx
+from mmomni.apis.onnx_export import _trace, export_onnx
+from mmomni.apis.onnx_form import KEY
 from mmomni.apis.onnx_network import OnnxNetwork
 from mmomni.apis.tiling import predict_maps
-from mmomni.apis.torch_network import TorchNetwork
+from mmomni.apis.torch_network import Logits, TorchNetwork
 from mmomni.checkpoints import (
+    DESCRIPTION,
     Checkpoint,
+    Description,
     build_model,
+    description_text,
     inference_config,
     publish,
     read_checkpoint,
@@ -128,32 +133,47 @@ def test_gate_chooses_for_each_sample(demo, exported):
     np.testing.assert_allclose(probability(got), probability(expected), atol=1e-4, rtol=0)
 
 
-def test_windows_are_those_of_torch(demo, exported, planes):
-    """What they share, they share as with torch; the image in one piece is further away."""
-    image = planes(1, 224, 416)[0]
-    image[:, :, 200:] = image[:, :1, :1]
-    tiles = dict(window=192, overlap=96)
-    whole, expected, found = (
-        predict_maps(network, [image], **options)[0]
-        for network, options in (
-            (OnnxNetwork(exported), dict(window=416)),
-            (torch_network(demo), tiles),
-            (OnnxNetwork(exported), tiles),
-        )
-    )
-    assert (found.windows, found.warnings) == (expected.windows, ())
-    assert found.passes > 1
-    error, of_torch, alone = (
-        np.abs(sigmoid(one.log_odds) - sigmoid(other.log_odds)).mean()
-        for one, other in (
-            (found, whole), (expected, whole),
-            (predict_maps(OnnxNetwork(exported), [image], **tiles, max_passes=1)[0], whole),
-        )
-    )  # fmt: skip
-    assert error < 1.2 * of_torch + 1e-3
-    assert alone > 3 * error
-    np.testing.assert_allclose(sigmoid(found.log_odds), sigmoid(expected.log_odds), atol=1e-2)
-    assert found.gate == pytest.approx(expected.gate, abs=1e-2)
+@pytest.fixture(scope='module')
+def toy(packages, tmp_path_factory):
+    """By torch and exported: every kind of operation on the whole image, and no edge effects."""
+    torch.manual_seed(0)
+    network = Toy().eval()
+    return network, exported_toy(network, tmp_path_factory.mktemp('toy') / 'toy.onnx')
+
+
+def exported_toy(network, path):
+    import onnx
+
+    graph = _trace(network, path)
+    file = onnx.load(path)
+    text = description_text(Description(dict(model=dict(type='EncoderDecoder')), (), {}))
+    onnx.helper.set_model_props(file, {DESCRIPTION: text, KEY: graph.text()})
+    onnx.save(file, path)
+    return OnnxNetwork(path)
+
+
+@pytest.mark.parametrize('size', [(300, 500), (200, 801), (1, 3000)], ids=str)
+def test_windows_say_what_the_whole_image_says(size, toy, make_planes):
+    """Which they do not in the first pass."""
+    module, network = toy
+    image = make_planes(*size).numpy()
+    image[:3] = image[:3] * np.linspace(1, 0.2, size[1])
+    height, width = (-(-side // 32) * 32 for side in size)
+    padded = np.zeros((1, 5, height, width), np.uint8)
+    padded[0, :, : size[0], : size[1]] = image
+    with torch.no_grad():
+        logits, gate = module(torch.from_numpy(padded))
+    expected = (logits[0, 1] - logits[0, 0])[: size[0], : size[1]].numpy()
+    (found,) = predict_maps(network, [image], window=256, overlap=160)
+    (own,) = predict_maps(network, [image], window=256, overlap=160, max_passes=1)
+    error = np.abs(found.log_odds - expected).mean()
+    assert found.windows > 1
+    assert found.warnings == ()
+    assert error < 1e-3
+    assert np.abs(own.log_odds - expected).mean() > 10 * error
+    assert found.gate == pytest.approx(gate.item(), abs=1e-3)
+    in_one_piece = network(padded).log_odds[0, : size[0], : size[1]]
+    np.testing.assert_allclose(in_one_piece, expected, atol=1e-4)
 
 
 def test_after_an_image_in_windows_the_next_one_is_on_its_own(exported, planes):
@@ -201,32 +221,31 @@ def test_file_has_no_operators_of_our_own(exported):
     assert not file.functions
 
 
-def test_weights_in_half_precision_stay_so_and_give_the_same(demo, exported, planes, tmp_path):
-    """What half precision changes is the checkpoint's business: the file holds what that holds."""
-    halved = {
-        name: tensor.half().to(tensor) if tensor.is_floating_point() else tensor
-        for name, tensor in demo.state_dict.items()
-    }
-    checkpoint = demo._replace(state_dict=halved)
-    parity = export_onnx(checkpoint, tmp_path / 'x.onnx')
-    assert parity.maximum <= 1e-4
-    assert (tmp_path / 'x.onnx').stat().st_size < 0.6 * exported.stat().st_size
-    inputs = planes(1, 64, 96)
-    expected, got = torch_network(checkpoint)(inputs), OnnxNetwork(tmp_path / 'x.onnx')(inputs)
-    np.testing.assert_allclose(probability(got), probability(expected), atol=1e-4, rtol=0)
-
-
-@needs_packages
-def test_layer_that_cannot_share_is_told(planes, tmp_path):
+def test_layer_that_cannot_share_is_told(packages, make_planes, tmp_path):
     """Group norm looks at a whole image, and is not told of it by windows."""
-    checkpoint = checkpoint_of(
-        DEMO, norm_cfg=dict(type='GN', num_groups=1), frequency_head=dict(form='plain')
-    )
-    export_onnx(checkpoint, tmp_path / 'x.onnx')
-    network = OnnxNetwork(tmp_path / 'x.onnx')
-    assert not network.graph.complete
-    (found,) = predict_maps(network, [planes(1, 96, 192)[0]], window=96, overlap=64)
+    toy = Toy().eval()
+    toy.stem = nn.Sequential(toy.stem, nn.GroupNorm(2, 8))
+    network = exported_toy(toy, tmp_path / 'toy.onnx')
+    image = make_planes(300, 500).numpy()
+    (found,) = predict_maps(network, [image], window=256, overlap=160, max_passes=2)
     assert 'cannot be told of the whole' in found.warnings[-1]
+
+
+def test_network_without_operations_on_the_whole_image(packages, make_planes, tmp_path):
+    class Local(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(5, 2, 9, padding=4)
+
+        def forward(self, planes):
+            return Logits(self.conv(planes / 255), None)
+
+    network = exported_toy(Local(), tmp_path / 'local.onnx')
+    image = make_planes(288, 512).numpy()
+    (found,) = predict_maps(network, [image], window=256, overlap=160)
+    assert (found.gate, found.passes) == (None, 1)
+    assert 'without knowing of each other' in found.warnings[0]
+    np.testing.assert_allclose(found.log_odds, network(image[None]).log_odds[0], atol=1e-5)
 
 
 @pytest.fixture(scope='module')
@@ -253,7 +272,10 @@ def test_tool(trained, load_tool, monkeypatch, capsys, tmp_path):
     assert 'was not published' in capsys.readouterr().err
 
 
-def test_publishing_writes_both_forms(trained, load_tool, monkeypatch, capsys, tmp_path):
+def test_publishing_writes_both_forms(
+    trained, load_tool, planes, monkeypatch, capsys, tmp_path
+):
+    """What half precision changes is the checkpoint's business: the other form adds nothing."""
     tool = load_tool('model_converters/publish_model.py')
     command = ['publish_model.py', str(trained), str(tmp_path / 'demo.safetensors'), '--half']
     monkeypatch.setattr('sys.argv', [*command, '--config', str(DEMO)])
@@ -261,8 +283,14 @@ def test_publishing_writes_both_forms(trained, load_tool, monkeypatch, capsys, t
     weights, exported = (next(tmp_path.glob(f'demo-*{end}')) for end in ('.safetensors', '.onnx'))
     assert f'{exported}: probabilities differ' in capsys.readouterr().out
     assert exported.stem.endswith(file_sha256(exported)[:8])
-    assert OnnxNetwork(exported).graph.source_sha256 == file_sha256(weights)
+    network, inputs = OnnxNetwork(exported), planes(1, 64, 96)
+    assert network.graph.source_sha256 == file_sha256(weights)
     assert len(list(tmp_path.iterdir())) == 2
+    assert exported.stat().st_size < 1.3 * weights.stat().st_size
+    checkpoint = read_checkpoint(weights)
+    halved = {name: tensor.float() for name, tensor in checkpoint.state_dict.items()}
+    expected = torch_network(checkpoint._replace(state_dict=halved))(inputs)
+    np.testing.assert_allclose(network(inputs).log_odds, expected.log_odds, atol=1e-4)
 
 
 def test_publishing_what_cannot_be_exported(trained, load_tool, monkeypatch, capsys, tmp_path):
@@ -436,7 +464,7 @@ def test_running_needs_neither_torch_nor_openmmlab(exported):
     code = (
         'import sys; from mmomni.apis.onnx_network import OnnxNetwork; '
         f'OnnxNetwork({str(exported)!r}); '
-        "print(sorted({'torch', 'mmengine', 'mmcv', 'mmseg', 'safetensors'} & set(sys.modules)))"
+        "print(sorted({'torch', 'mmcv', 'mmseg', 'safetensors'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == '[]'

@@ -4,14 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from mmcv.cnn import ContextBlock, NonLocal2d
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmseg.models.decode_heads.psp_head import PPM
 from mmseg.registry import MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from toy_network import Toy
 
 from mmomni.apis.network import Output
 from mmomni.apis.shared_context import SharedContext
@@ -19,39 +18,10 @@ from mmomni.apis.tiling import predict_maps
 from mmomni.apis.torch_network import Logits, TorchNetwork
 from mmomni.apis.windows import plan_windows
 from mmomni.models.backbones import ConvNeXt
-from mmomni.models.layers import Coordinates, QueryAttention
 from mmomni.utils.arrays import sigmoid
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 WINDOWS = dict(window=256, overlap=160)
-
-
-class Toy(nn.Module):
-    """Every kind of operation on the whole image, one after another; all else looks at a block.
-
-    So windows have no edge effects, and the maps are equal to the last digit.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.coordinates = Coordinates()
-        self.stem = nn.Conv2d(8, 8, 8, stride=8)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.attention = QueryAttention(8, 4, 2)
-        self.ppm = PPM((1, 2, 3, 6), 8, 4, None, None, dict(type='ReLU'), False)
-        self.head = nn.Conv2d(8 + 4 * 4, 2, 1)
-        self.last_pool = nn.AdaptiveAvgPool2d(1)
-        self.sizes = set()
-
-    def forward(self, planes):
-        self.sizes.add(tuple(planes.shape))
-        x = self.stem(self.coordinates(planes.double() / 255))
-        x = x + x * self.pool(x) + self.attention(x)
-        x = F.avg_pool2d(x, 4)
-        x = torch.cat([x, *self.ppm(x)], dim=1)
-        summary = self.last_pool(x)
-        logits = F.interpolate(self.head(x * (1 + summary)) * 5, scale_factor=32)
-        return Logits(logits, summary.mean((1, 2, 3)))
 
 
 class InNumPy:
