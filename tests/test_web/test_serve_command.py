@@ -7,6 +7,7 @@ from mmomni import web
 from mmomni.apis.weights import packaged
 from mmomni.cli import main, serve
 from mmomni.cli.parser import Parser
+from mmomni.utils.needed import TO_PREDICT, missing
 
 
 @pytest.fixture
@@ -139,6 +140,7 @@ def test_without_a_checkpoint_the_page_names_that_of_the_package(monkeypatch, ca
     monkeypatch.setattr(web, 'ExaminerProcess', lambda build, timeout: Server())
     monkeypatch.setattr(serve, 'open_page', lambda args, examine: opened.append(args) or Server())
     assert main(['serve']) == 0
-    assert opened[0].checkpoint == packaged('.safetensors')
+    suffix = '.onnx' if missing(TO_PREDICT) else '.safetensors'
+    assert opened[0].checkpoint == packaged(suffix)
     line = f'no checkpoint was named: {opened[0].checkpoint.name} of the package is taken'
     assert line in capsys.readouterr().err
