@@ -1,7 +1,8 @@
 # `make help` lists the targets. What one can set:
 #
-#   STACK   onedl (default): the maintained onedl-* packages; openmmlab: the originals
-#   VENV    where the environment is made (.venv, or .venv-openmmlab)
+#   STACK   onedl (default): the maintained onedl-* packages; openmmlab: the originals; light:
+#           neither torch nor OpenMMLab, what `pip install mmomni` brings
+#   VENV    where the environment is made (.venv, .venv-openmmlab or .venv-light)
 #   PYTHON  the interpreter it is made with (3.10 to 3.13; found if not given)
 #   TORCH   what pip installs as torch, if not the tested version: a CUDA build, for instance, is
 #           make env TORCH='torch==2.13.0 --index-url <the index that has it>'
@@ -12,13 +13,15 @@
 STACK ?= onedl
 VENV_onedl := .venv
 VENV_openmmlab := .venv-openmmlab
-VENV ?= $(or $(VENV_$(STACK)),$(error STACK is onedl or openmmlab, not '$(STACK)'))
+VENV_light := .venv-light
+VENV ?= $(or $(VENV_$(STACK)),$(error STACK is onedl, openmmlab or light, not '$(STACK)'))
 TORCH ?=
 ARGS ?=
 TESTS ?= auto
 
 # The originals need torch 2.1, which has no build for Python 3.12.
 NEWEST_onedl := 13
+NEWEST_light := 13
 NEWEST_openmmlab := 11
 NEWEST = $(NEWEST_$(STACK))
 FITS = -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))'
@@ -28,6 +31,12 @@ CANDIDATES = $(VENV)/bin/python python3 python3.13 python3.12 python3.11 python3
 # (`true`, because make drops the output of a command that ends with 127, "not found".)
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
     $$python $(FITS) 2>/dev/null && echo $$python && break; done; true)
+
+PYTEST := $(if $(filter light,$(STACK)),tests/light.py,-m pytest)
+# All tests are run in both environments; some of them, by ARGS, only where STACK says.
+ifeq ($(STACK)$(filter-out --strict-skips,$(ARGS)),onedl)
+THEN_LIGHT = $(MAKE) --no-print-directory test STACK=light VENV=$(VENV_light)
+endif
 
 .PHONY: help env demo test versions gpu lint docs wheel clean
 .DEFAULT_GOAL := help
@@ -44,8 +53,9 @@ env:  ## make the virtual environment; about ten minutes once, a second when it 
 demo: env  ## forge images, train on them, test and draw the result: work_dirs/demo
 	$(VENV)/bin/python tools/demo.py
 
-test: env  ## run the tests
-	$(VENV)/bin/python -m pytest --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+test: env  ## run the tests; then, in .venv-light, those that need no torch
+	$(VENV)/bin/python $(PYTEST) --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+	$(THEN_LIGHT)
 
 versions: env  ## some of the tests with the oldest versions of our dependencies, and the newest
 	$(VENV)/bin/python tools/try_versions.py --oldest

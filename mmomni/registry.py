@@ -46,7 +46,9 @@ TRANSFORMS = Registry(
 MODELS = Registry('model', parent=MMENGINE_MODELS, locations=['mmomni.models'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, locations=['mmomni.evaluation.metrics'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, locations=['mmomni.engine.hooks'])
-INFERENCERS = Registry('inferencer', parent=MMENGINE_INFERENCERS, locations=['mmomni.apis'])
+INFERENCERS = Registry(
+    'inferencer', parent=MMENGINE_INFERENCERS, locations=['mmomni.apis', 'mmomni.apis.inferencer']
+)
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,

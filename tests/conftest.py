@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 # Not mmengine, nor what imports it: at import it chooses a device for good, and `pytest_addoption`
 # comes first.
 from visible_devices import hide_gpus
 
-pytest_plugins = ['skips']
+pytest_plugins = ['light', 'skips']
+
+IS_LIGHT = importlib.util.find_spec('torch') is None
+if not IS_LIGHT:
+    import torch
 
 
 def pytest_addoption(parser, pluginmanager):
@@ -25,12 +28,14 @@ def pytest_addoption(parser, pluginmanager):
 @pytest.fixture(autouse=True, scope='session')
 def one_thread():
     """What is tiny gains nothing from threads, and threads waiting for each other cost a lot."""
-    torch.set_num_threads(1)
+    if not IS_LIGHT:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def seed():
-    torch.manual_seed(0)
+    if not IS_LIGHT:
+        torch.manual_seed(0)
     np.random.seed(0)
 
 

@@ -29,7 +29,7 @@ from mmomni.checkpoints import (
     publish,
     read_checkpoint,
 )
-from mmomni.checkpoints.inference_config import TYPES
+from mmomni.checkpoints.description import TYPES
 from mmomni.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -256,7 +256,7 @@ def test_config_can_be_given(source, tmp_path):
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('[a-z]*/*.py')), ids=lambda path: path.stem)
 def test_every_config_can_be_published(path):
     config = inference_config(Config.fromfile(path))
-    text = description_text(Description(config, (), {}))
+    text = description_text(Description(config.to_dict(), (), {}))
     assert json.loads(text)['config']['model']['type'] == 'EncoderDecoder'
 
 

@@ -19,7 +19,7 @@ from mmomni.checkpoints import (
 )
 from mmomni.checkpoints.fitting import _sizes_of
 from mmomni.cli import main
-from mmomni.models.pretrained.harmless import UnusableFileError
+from mmomni.utils.digests import UnusableFileError
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 DEMO = CONFIGS / 'demo/omni-iml_convnext-atto_demo.py'

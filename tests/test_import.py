@@ -43,6 +43,7 @@ def test_decoys_are_seen(decoys):
     assert run(code, PYTHONPATH=decoys).stdout.strip() == 'True'
 
 
+@pytest.mark.host
 def test_every_module_imports_without_optional_packages():
     """``None`` in ``sys.modules`` makes an import fail as if the package were not installed."""
     assert len(MODULES) > 40

@@ -30,9 +30,10 @@ from mmomni.checkpoints.reading import read_training_checkpoint
 from mmomni.cli import tools
 from mmomni.engine.hooks.resuming_hooks import ResumedBatchHook
 from mmomni.models.pretrained import harmless, load_pretrained
-from mmomni.models.pretrained.harmless import UnusableFileError, read_torch_file
+from mmomni.models.pretrained.harmless import read_torch_file
 from mmomni.models.pretrained.trusting import reading_by_trust
 from mmomni.utils import allocator
+from mmomni.utils.digests import UnusableFileError
 
 CONFIG = """
 default_scope = 'mmengine'

@@ -25,6 +25,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 import torch
 
 from mmomni.utils.files import replacing

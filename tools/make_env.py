@@ -34,9 +34,10 @@ class Stack(NamedTuple):
     """The packages of one environment, in the versions the tests were seen to pass with."""
 
     build: tuple[str, ...]
-    torch: str
-    host: tuple[str, ...]
-    mmcv: str
+    torch: str = ''  # empty: neither torch nor OpenMMLab
+    host: tuple[str, ...] = ()
+    mmcv: str = ''
+    extras: str = 'dev,docs'
 
 
 # The linters are fixed because new ones find new faults; ftfy and regex are imports of mmseg.
@@ -64,11 +65,16 @@ STACKS = {
             'mmdet==3.3.0',
             'numpy<2',
             'opencv-python<4.11',  # the newer ones need NumPy 2
+            'opencv-python-headless<4.11',
             'ftfy',
             'regex',
             *TOOLS,
         ),
         mmcv='mmcv==2.1.0',
+    ),
+    # What `pip install mmomni` brings, what reads more kinds of files, and pytest.
+    'light': Stack(
+        build=('pip>=23.1', 'setuptools<81', 'wheel'), extras='c2pa,heif,lmdb,pdf,test'
     ),
 }
 
@@ -89,6 +95,11 @@ from torch.utils.cpp_extension import CUDA_HOME
 assert CUDA_HOME or not torch.cuda.is_available(), 'a GPU, but no nvcc'
 """
 CHECK_IMPORTS = 'import jpeglib, mmcv.ops, mmdet, mmengine, mmomni, mmseg, tensorboard'
+CHECK_LIGHT = """
+import cv2, jpeglib, mmomni, onnxruntime
+from mmomni.utils.needed import HOST, missing
+assert missing() == HOST, f'expected an environment without {HOST}'
+"""
 
 NO_NVCC = (
     'This machine has a GPU but no nvcc: the operators of mmcv are built for the CPU only, and box '
@@ -189,13 +200,18 @@ class Environment:
             return
         self.stamp.unlink(missing_ok=True)
         self.log.write_text('')
+        torch = self.torch.split(' ')[0]
+        host = [
+            (torch, lambda: self._pip(*shlex.split(self.torch))),
+            ('the Python packages of OpenMMLab', lambda: self._pip(*self.stack.host)),
+            (f'{self.stack.mmcv} and its operators', self._make_mmcv),
+        ]
+        own = f'{ROOT}[{self.stack.extras}]'
         steps = [
             (f'virtual environment, Python {VERSION}', self._make_venv),
             ('build tools', lambda: self._pip(*self.stack.build)),
-            (self.torch.split(' ')[0], lambda: self._pip(*shlex.split(self.torch))),
-            ('the Python packages of OpenMMLab', lambda: self._pip(*self.stack.host)),
-            (f'{self.stack.mmcv} and its operators', self._make_mmcv),
-            ('mmomni', lambda: self._pip('--no-build-isolation', '-e', f'{ROOT}[dev,docs]')),
+            *(host if torch else []),
+            ('mmomni', lambda: self._pip('--no-build-isolation', '-e', own)),
             ('check', self._check),
         ]
         self.console.say(f'Making {self.path}; what the tools say goes to {self.log}')
@@ -267,7 +283,7 @@ class Environment:
             raise StepError(f'{error}\n{COMPILE_HINT}') from error
 
     def _check(self) -> None:
-        self._run(self.python, '-c', CHECK_IMPORTS)
+        self._run(self.python, '-c', CHECK_IMPORTS if self.torch else CHECK_LIGHT)
         self._run(self.python, '-m', 'pip', 'check')
 
     def _pip(self, *arguments: str, **env: str) -> None:
@@ -344,7 +360,7 @@ def interrupt(*_: object) -> None:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Make the virtual environment of a checkout')
-    parser.add_argument('--stack', choices=STACKS, default='onedl', help='the OpenMMLab packages')
+    parser.add_argument('--stack', choices=STACKS, default='onedl', help='light: no OpenMMLab')
     parser.add_argument('--venv', type=Path, default=Path('.venv'), help='folder to make')
     parser.add_argument('--torch', default='', help='what pip gets for torch')
     return parser.parse_args()

@@ -7,7 +7,13 @@ figures go to ``results.json``, ``results.csv`` and ``results.md`` in the work d
 import argparse
 import os
 import os.path as osp
+import sys
 from pathlib import Path
+
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device

@@ -1,16 +1,15 @@
 """The threshold of a checkpoint, from its scores of authentic images.
 
 The score of an image is its probability map pooled by
-:func:`~mmomni.evaluation.functional.image_score`.
+:func:`~mmomni.evaluation.image_score.image_score`.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmomni.datasets.lists import authentic_of_list
-from mmomni.engine.configs import config_file, open_config
 from mmomni.evaluation.calibration import Threshold, conformal_threshold
 from mmomni.utils.files import (
     Contents,
@@ -19,13 +18,13 @@ from mmomni.utils.files import (
     file_sha256,
     missing_text,
     no_images_text,
-    refuse_missing,
 )
 
-from .inferencer import ManipulationInferencer
 from .inputs import pictures_as_sources
 from .network import Precision
+from .predictor import Predictor, open_predictor
 from .results import Failure
+from .weights import Backend, chosen_weights, packaged_hint
 
 
 def authentic_images(source: Path) -> list[str]:
@@ -71,7 +70,7 @@ def _contents_of_folder(folder: Path) -> Contents:
 
 
 def score_images(
-    inferencer: ManipulationInferencer,
+    predictor: Predictor,
     paths: Sequence[str],
     pooling: str,
     progress: Callable[[int, int], None],
@@ -83,8 +82,8 @@ def score_images(
     scores, unreadable = {}, {}
     # Not by stream(), which would open up what is no file.
     sources = [each for path in paths for each in pictures_as_sources(Path(path), path)]
-    batches = inferencer.preprocess(sources)
-    results = (each for batch in batches for each in inferencer.forward(batch, pooling=pooling))
+    batches = predictor.preprocess(sources)
+    results = (each for batch in batches for each in predictor.forward(batch, pooling=pooling))
     for number, result in enumerate(results, 1):
         if isinstance(result, Failure):
             unreadable[result.source] = f'{result.source}: {result.reason}'
@@ -95,48 +94,55 @@ def score_images(
 
 
 def calibrate(
-    config: str,
-    checkpoint: str,
+    config: str | None,
+    checkpoint: str | Path | None,
     source: Path,
     fpr: float,
     pooling: str,
     progress: Callable[[int, int], None],
     trust_checkpoint: bool = False,
     precision: Precision = 'fp32',
+    device: str | None = None,
+    backend: Backend | Literal['auto'] = 'auto',
 ) -> dict[str, Any]:
     """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
 
     Args:
-        config: Config of the checkpoint, a file or the name of one of the package.
-        checkpoint: Its weights.
+        config: Of the checkpoint, a file or the name of one of the package; ``None``: its own.
+        checkpoint: Its weights; ``None``: those of the package.
         source: See :func:`authentic_images`.
         fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
-        pooling: See :func:`mmomni.evaluation.functional.image_score`.
+        pooling: See :func:`mmomni.evaluation.image_score.image_score`.
         progress: Called with (images done, all images).
-        trust_checkpoint: See :class:`ManipulationInferencer`.
+        trust_checkpoint: See :func:`~mmomni.apis.open_predictor`.
         precision: In which the network computes, and then has to wherever the threshold is used.
+        device: See :func:`~mmomni.apis.open_predictor`.
+        backend: Likewise.
 
     Returns:
         What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
         ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to reason),
-        ``source``, ``config``, ``checkpoint``, ``checkpoint_sha256``; where a folder holds other
-        files, ``not_images`` (kind to number); where it is not ``'fp32'``, ``precision``. Folders
-        that cannot be entered are unreadable.
+        ``source``, ``config`` (``None``: the checkpoint's own), ``checkpoint``,
+        ``checkpoint_sha256``; where a folder holds other files, ``not_images`` (kind to number);
+        where it is not ``'fp32'``, ``precision``. Folders that cannot be entered are unreadable.
 
     Raises:
         FileNotFoundError: Files are not there, all of which are named.
+        ImportError: What the checkpoint needs is not installed.
         ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; no
             score can be above the threshold; or the checkpoint cannot be used or trusted.
     """
-    config = _existing_config(config, [Path(checkpoint), source])
+    config = _existing(config, None if checkpoint is None else Path(checkpoint), source)
+    path, backend, _ = chosen_weights(checkpoint, backend)
     contents = authentic_contents(source)
     paths = [str(path) for path in contents.images]
     conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
-    digest = file_sha256(Path(checkpoint))
-    inferencer = ManipulationInferencer(
-        config, checkpoint, trust_checkpoint=trust_checkpoint, precision=precision
-    )
-    scores, unreadable = score_images(inferencer, paths, pooling, progress)
+    digest = file_sha256(path)
+    predictor = open_predictor(
+        path, config=config, device=device, backend=backend, trust_checkpoint=trust_checkpoint,
+        precision=precision,
+    )  # fmt: skip
+    scores, unreadable = score_images(predictor, paths, pooling, progress)
     unreadable |= {str(path): closed_text(path, why) for path, why in contents.closed.items()}
     threshold = _threshold(scores, unreadable, fpr)
     return dict(
@@ -149,22 +155,31 @@ def calibrate(
         unreadable=unreadable,
         source=str(source),
         config=config,
-        checkpoint=checkpoint,
+        checkpoint=str(path),
         checkpoint_sha256=digest,
         **_not_images(contents),
         **({} if precision == 'fp32' else dict(precision=precision)),
     )
 
 
-def _existing_config(config: str, others: list[Path]) -> str:
+def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str | None:
     """The path of a config that can be read; all that is not there is named at once."""
-    try:
-        open_config(config)  # which says in one line what is wrong with it
-    except FileNotFoundError as error:
-        missing = [missing_text(path) for path in others if not path.exists()]
-        raise FileNotFoundError('\n  '.join((str(error), *missing))) from error
-    refuse_missing(others)
-    return config_file(config)
+    missing = []
+    if config is not None:
+        from mmomni.engine.configs import config_file, open_config
+
+        try:
+            open_config(config)  # which says in one line what is wrong with it
+            config = config_file(config)
+        except FileNotFoundError as error:
+            missing.append(str(error))
+    if checkpoint is not None and not checkpoint.exists():
+        missing.append(missing_text(checkpoint) + packaged_hint(checkpoint))
+    if not source.exists():
+        missing.append(missing_text(source))
+    if missing:
+        raise FileNotFoundError('\n  '.join(missing))
+    return config
 
 
 def _threshold(

@@ -1,17 +1,19 @@
-"""Write a network as ONNX, with any batch size, height and width.
+"""Write a network as ONNX, one graph for whole images of any size and for windows of them.
 
-What ONNX cannot say with sizes that are known only at run time is replaced beforehand by layers
-that give the same result; the network itself stays as it is trained.
+Layers that look at the whole image become those of :mod:`.onnx_layers`; the network itself stays
+as it is trained.
 """
 
 import copy
 import inspect
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmomni.checkpoints import (
@@ -20,21 +22,41 @@ from mmomni.checkpoints import (
     Description,
     build_fitting,
     description_text,
+    read_checkpoint,
 )
-from mmomni.models.layers import Coordinates, DynamicFilter
-from mmomni.utils.files import replacing
+from mmomni.utils.arrays import sigmoid
+from mmomni.utils.digests import named_by_digest, without_digest
+from mmomni.utils.files import file_sha256, replacing
 
-from .network import Network, TorchNetwork
-from .onnx import OnnxNetwork
+from .network import Network
+from .onnx_form import (
+    CONTEXT,
+    GATE,
+    KEY,
+    LOG_ODDS,
+    LOG_WEIGHTS,
+    MEANS,
+    PLANES,
+    TOLD,
+    Graph,
+)
+from .onnx_layers import Wiring, wire
+from .onnx_network import OnnxNetwork
+from .shared_context import SharedContext
+from .torch_network import Segmentor, TorchNetwork
+from .windows import Side, Window
 
 OPSET = 17
 """The first with layer norm; the highest that torch 2.1 can write."""
-TRACED_SHAPE = (1, 64, 96)
-"""Batch, height and width; a batch of one, which the queries of attention keep and broadcast."""
-CHECKED_SHAPES = ((1, 64, 96), (3, 160, 224))
-"""On these the exported network is compared with torch."""
+TRACED_SIZE = (64, 96)
+CHECKED_SIZES = ((64, 96), (160, 224))
+"""On images of these the exported network is compared with torch."""
 TOLERANCE = 1e-4
 """Largest difference of a probability between torch and onnxruntime, both ``float32``."""
+SMALL = 16
+"""Numbers of a tensor that is not worth a conversion."""
+AXES = dict(coordinates=0, interpolation=0, shares=1, own_shares=1)
+"""Of the inputs that tell where a window lies: the dimension that is as long as the window."""
 _CANNOT = (
     'this network cannot be exported: a layer keeps the size that it was traced with (attention '
     'in Swin and MiT does); the ONNX file fails for'
@@ -48,12 +70,36 @@ class Parity(NamedTuple):
     mean: float
 
 
-def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
+def export_beside(published: Path) -> tuple[Path, Parity]:
+    """Export a published checkpoint, ``NAME-xxxxxxxx.safetensors``, to ``NAME-yyyyyyyy.onnx``.
+
+    Each name ends with the first digits of the file's own SHA-256; the new file says of which one
+    it was made.
+
+    Returns:
+        Its path, and how far it agrees with torch.
+
+    Raises:
+        ImportError: onnx or onnxruntime is not installed.
+        ValueError: Its network cannot be exported.
+    """
+    out = without_digest(published).with_suffix('.onnx')
+    with _unfinished(out) as path:
+        parity = export_onnx(read_checkpoint(published), path, made_of=published)
+        return path.replace(named_by_digest(out, path)), parity
+
+
+def export_onnx(checkpoint: Checkpoint, out: Path, made_of: Path | None = None) -> Parity:
     """Export a published checkpoint, and compare the result with torch.
 
-    Inputs and outputs of the file are those of a :data:`~.network.Network`: ``planes``
-    (B, 5, H, W), ``logits`` (B, 2, H, W) and, with a learned gate, ``gate`` (B,). The config, the
-    thresholds and the card of the checkpoint go into it.
+    Inputs and outputs of the file are those of :mod:`.onnx_form`. The config, the thresholds and
+    the card of the checkpoint go into it. Weights that half precision holds without any change are
+    stored in it.
+
+    Args:
+        checkpoint: It stays as it is.
+        out: The file.
+        made_of: The checkpoint's file, which the new one then names.
 
     Returns:
         How far both agree.
@@ -68,25 +114,79 @@ def export_onnx(checkpoint: Checkpoint, out: Path) -> Parity:
         raise ImportError('onnx is not installed: pip install onnx onnxruntime') from error
     if checkpoint.config is None:
         raise ValueError('expected a checkpoint with its config, got none; publish it first')
-    text = description_text(Description(*checkpoint[1:]))
-    network = TorchNetwork(build_fitting(checkpoint.config, checkpoint).eval())
+    _, config, *rest = checkpoint
+    text = description_text(Description(config.to_dict(), *rest))
+    network = TorchNetwork(build_fitting(config, checkpoint).eval())
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as path:
-        _trace(network, path)
+        graph = _trace(network.segmentor, path)
+        if made_of is not None:
+            graph = graph._replace(source=made_of.name, source_sha256=file_sha256(made_of))
         file = onnx.load(path)
-        onnx.helper.set_model_props(file, {DESCRIPTION: text})
+        _store_in_half_precision(file)
+        onnx.helper.set_model_props(file, {DESCRIPTION: text, KEY: graph.text()})
         onnx.save(file, path)
+        onnx.checker.check_model(path, full_check=True)
         return _compare(network, path)
 
 
-def _trace(network: TorchNetwork, path: Path) -> None:
-    network = copy.deepcopy(network)
-    _make_exportable(network)
-    batch, size = {0: 'batch'}, {2: 'height', 3: 'width'}
-    axes = dict(planes=batch | size, logits=batch | size)
-    planes = random_planes(*TRACED_SHAPE)
-    if network(planes).gate is not None:
-        axes['gate'] = batch
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    path = out.with_name(f'{out.name}.unnamed')
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+# ---- the graph -------------------------------------------------------------------------------
+
+
+class _Wired(nn.Module):
+    """A segmentor with the inputs and outputs of :mod:`.onnx_form`."""
+
+    def __init__(self, segmentor: Segmentor) -> None:
+        super().__init__()
+        self.segmentor = copy.deepcopy(segmentor)
+        self.wiring = Wiring()
+        wire(self.segmentor, self.wiring)
+        self.wiring.begin(TRACED_SIZE)
+        self.has_gate = self.segmentor(_random(TRACED_SIZE)).gate is not None
+        self.operands = tuple(self.wiring.operands)
+
+    def forward(
+        self, planes: Tensor, told: Tensor, context: Tensor, *values: Tensor
+    ) -> tuple[Tensor, ...]:
+        given = dict(zip(self.operands, values, strict=True))
+        self.wiring.begin(TRACED_SIZE, told, context, given)
+        logits, gate = self.segmentor(planes)
+        outputs = [logits[:, 1] - logits[:, 0], *([] if gate is None else [gate])]
+        return (*outputs, *(self.wiring.parts() if self.wiring.length else ()))
+
+
+@torch.no_grad()
+def _trace(segmentor: Segmentor, path: Path) -> Graph:
+    try:
+        wired = _Wired(segmentor)
+        _write(wired, path)
+    except Exception as error:  # of torch, which have no common class
+        reason = str(error).strip().partition('\n')[0]
+        raise ValueError(f'this network cannot be exported: {reason}') from error
+    wiring = wired.wiring
+    complete = wiring.is_complete and SharedContext(segmentor).complete
+    return Graph(wired.operands, wiring.length, complete)
+
+
+def _write(wired: _Wired, path: Path) -> None:
+    whole = Window(*(Side(0, side, np.ones(side)) for side in TRACED_SIZE))
+    context = torch.zeros(wired.wiring.length)
+    values = [torch.from_numpy(each.of(whole, told=False)) for each in wired.operands]
+    outputs = [LOG_ODDS, *([GATE] if wired.has_gate else [])]
+    outputs += [MEANS, LOG_WEIGHTS] if wired.wiring.length else []
+    axes = {PLANES: {2: 'height', 3: 'width'}, LOG_ODDS: {1: 'height', 2: 'width'}}
+    for operand in wired.operands:
+        size = f'{("height", "width")[operand.axis]}_by_{operand.stride}'
+        axes[operand.name] = {AXES[operand.kind]: size}
     # The exporter that torch 2.1 has too; later ones have another as default.
     has_choice = 'dynamo' in inspect.signature(torch.onnx.export).parameters
     choice: dict[str, Any] = dict(dynamo=False) if has_choice else {}
@@ -95,124 +195,73 @@ def _trace(network: TorchNetwork, path: Path) -> None:
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         warnings.simplefilter('ignore', DeprecationWarning)
         torch.onnx.export(
-            network, (planes,), str(path), opset_version=OPSET, dynamic_axes=axes,
-            input_names=['planes'], output_names=[name for name in axes if name != 'planes'],
-            **choice,
+            wired, (_random(TRACED_SIZE), torch.tensor(False), context, *values), str(path),
+            input_names=[PLANES, TOLD, CONTEXT, *(each.name for each in wired.operands)],
+            output_names=outputs, dynamic_axes=axes, opset_version=OPSET,
+            # Weights as they are; ONNX Runtime fuses norms and folds constants when it starts.
+            training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, **choice,
         )  # fmt: skip
 
 
-@torch.no_grad()
+def _store_in_half_precision(file: Any) -> None:
+    """Weights that lose nothing by it, as those of a checkpoint in half precision."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in file.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size <= SMALL:
+            continue
+        with np.errstate(over='ignore'):
+            half = values.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), values):
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(half, f'{name}.half'))
+            casts.append(helper.make_node('Cast', [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *file.graph.node]
+    del file.graph.node[:]
+    file.graph.node.extend(nodes)
+
+
+# ---- comparison ------------------------------------------------------------------------------
+
+
 def _compare(network: Network, path: Path) -> Parity:
     exported = OnnxNetwork(path)
     differences = []
-    for shape in CHECKED_SHAPES:
-        planes = random_planes(*shape)
+    for size in CHECKED_SIZES:
+        planes = _random(size).numpy()
         try:
-            probability = exported(planes).logits.softmax(dim=1)[:, 1]
-            expected = network(planes).logits.softmax(dim=1)[:, 1]
-            differences.append((probability - expected).abs().flatten())
+            expected = sigmoid(network(planes).log_odds)
+            outputs = (exported(planes), _told(exported, planes))
+            differences += [np.abs(sigmoid(each.log_odds) - expected).ravel() for each in outputs]
         except Exception as error:  # of onnxruntime, which have no common class, or wrong sizes
-            raise ValueError(f'{_CANNOT} {shape} (batch, height, width): {error}') from error
-    all_pixels = torch.cat(differences)
-    parity = Parity(all_pixels.max().item(), all_pixels.mean().item())
+            raise ValueError(f'{_CANNOT} {size} (height, width): {error}') from error
+    all_pixels = np.concatenate(differences)
+    parity = Parity(float(all_pixels.max()), float(all_pixels.mean()))
     if not parity.maximum <= TOLERANCE:
         raise ValueError(
-            f'{_CANNOT} {CHECKED_SHAPES} (batch, height, width): probabilities differ by up to '
+            f'{_CANNOT} {CHECKED_SIZES} (height, width): probabilities differ by up to '
             f'{parity.maximum:.2g}'
         )
     return parity
 
 
-def random_planes(batch: int, height: int, width: int) -> Tensor:
-    """Five planes (B, 5, H, W) with values in the range of real ones, always the same."""
-    generator = torch.Generator().manual_seed(0)
-
-    def draw(low: int, high: int, *shape: int) -> Tensor:
-        return torch.randint(low, high, (batch, *shape), generator=generator).float()
-
-    table = draw(1, 100, 1, 8, 8).repeat(1, 1, height // 8, width // 8)
-    return torch.cat([draw(0, 256, 3, height, width), draw(0, 21, 1, height, width), table], dim=1)
-
-
-# ---- layers that ONNX can express ------------------------------------------------------------
+def _told(network: Network, planes: np.ndarray) -> Any:
+    """An image in one window that is told, in a second pass, what it said of itself."""
+    with network.sharing() as sharing:
+        for _ in range(2):
+            sharing.begin(Window(*(Side(0, side, np.ones(side)) for side in planes.shape[2:])))
+            output = network(planes)
+            sharing.end_pass()
+    return output
 
 
-def _make_exportable(module: nn.Module) -> None:
-    """Replace layers below a module, in place."""
-    for name, child in module.named_children():
-        if isinstance(child, DynamicFilter):
-            setattr(module, name, ExportableFilter(child))
-        elif isinstance(child, Coordinates):
-            setattr(module, name, ExportableCoordinates())
-        elif isinstance(child, nn.AdaptiveAvgPool2d) and child.output_size not in (1, (1, 1)):
-            setattr(module, name, ExportablePool(child))
-        else:
-            _make_exportable(child)
-
-
-class ExportableFilter(nn.Module):
-    """:class:`DynamicFilter` without a number of groups that depends on the batch.
-
-    A convolution is linear in its filter, so ``conv(x, sum_i A_i W_i) = sum_i A_i conv(x, W_i)``.
-    """
-
-    def __init__(self, original: DynamicFilter) -> None:
-        super().__init__()
-        self.original = original
-
-    def forward(self, x: Tensor, v_g: Tensor, v_c: Tensor | None = None) -> Tensor:
-        """``x`` (B, C, H, W), ``V_g`` (B, Cg), ``V_c = Avg(x)`` where it is known -> as ``x``."""
-        dwf = self.original
-        number, channels = dwf.filters.shape[:2]
-        filtered = [
-            F.conv2d(
-                x, dwf.filters[i].unsqueeze(1), padding=dwf.dilation, dilation=dwf.dilation,
-                groups=channels,
-            )
-            for i in range(number)
-        ]  # fmt: skip
-        if dwf.attention is None:
-            return dwf.pointwise(filtered[0])
-        v_c = dwf.pool(x) if v_c is None else v_c
-        a = dwf.attention(torch.cat([v_c.flatten(1), v_g], dim=1)).sigmoid()
-        return dwf.pointwise(sum(a[:, i].view(-1, 1, 1, 1) * y for i, y in enumerate(filtered)))
-
-
-class ExportableCoordinates(nn.Module):
-    """:func:`~mmomni.models.layers.add_coordinates` by arithmetic instead of ``linspace``."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C + 3, H, W)."""
-        batch, _, height, width = x.shape
-        ys = (torch.arange(height, dtype=x.dtype) * (2 / (height - 1)) - 1).view(1, 1, -1, 1)
-        xs = (torch.arange(width, dtype=x.dtype) * (2 / (width - 1)) - 1).view(1, 1, 1, -1)
-        radius = ((xs - 0.5) ** 2 + (ys - 0.5) ** 2).sqrt()
-        planes = (plane.expand(batch, 1, height, width) for plane in (xs, ys, radius))
-        return torch.cat([x, *planes], dim=1)
-
-
-class ExportablePool(nn.Module):
-    """Adaptive average pooling as two products with matrices that average over bins."""
-
-    def __init__(self, original: nn.AdaptiveAvgPool2d) -> None:
-        super().__init__()
-        size: Any = original.output_size
-        self.sizes: tuple[int, int] = (size, size) if isinstance(size, int) else size
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, rows, columns)."""
-        rows, columns = (
-            self._bins(number, size).to(x.dtype)
-            for number, size in zip(self.sizes, x.shape[2:], strict=True)
-        )
-        rows, columns = (bins / bins.sum(dim=1, keepdim=True) for bins in (rows, columns))
-        return rows @ x @ columns.T
-
-    @staticmethod
-    def _bins(number: int, size: int) -> Tensor:
-        """1 where bin i has a position: ``floor(i size / n)`` to ``ceil((i + 1) size / n) - 1``."""
-        i = torch.arange(number).view(-1, 1)
-        first = i * size // number
-        end = ((i + 1) * size + number - 1) // number
-        position = torch.arange(size)
-        return (position >= first) & (position < end)
+def _random(size: tuple[int, int]) -> Tensor:
+    """Five planes ``uint8`` (1, 5, H, W) with values in the range of real ones, always the same."""
+    height, width = size
+    generator = np.random.default_rng(0)
+    rgb = generator.integers(0, 256, (3, height, width))
+    coefficients = generator.integers(0, 21, (1, height, width))
+    table = np.tile(generator.integers(1, 100, (1, 8, 8)), (1, height // 8, width // 8))
+    return torch.from_numpy(np.concatenate([rgb, coefficients, table])[None].astype(np.uint8))

@@ -1,4 +1,4 @@
-"""What the inferencer says about an image."""
+"""What is said about an image."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,11 +6,10 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
-from mmomni.evaluation.functional.image_level import TOP_K, image_score
+from mmomni.evaluation.image_score import highest, image_score
 from mmomni.jpeg.orientation import upright, upright_box
+from mmomni.utils.arrays import sigmoid
 from mmomni.visualization import outline_regions
 
 from .card import result_card
@@ -142,21 +141,17 @@ def choice_of_gate(logit: float) -> GateChoice:
     """
     if math.isnan(logit):
         raise ValueError('expected a number from the gate, got NaN; take an earlier checkpoint')
-    p = torch.tensor(logit, dtype=torch.float64).sigmoid().item()
+    p = float(sigmoid(np.array([logit]))[0])
     return GateChoice('vision' if p > 0.5 else 'vision + frequency', max(p, 1 - p))
 
 
-def score_of(log_odds: Tensor, pooling: str) -> float:
-    """:func:`~mmomni.evaluation.functional.image_score` of a large map in little memory.
+def score_of(log_odds: np.ndarray, pooling: str) -> float:
+    """:func:`~mmomni.evaluation.image_score.image_score` of a large map in little memory.
 
     In float32 the probabilities of sure pixels would all round to 1, in float64 a large map would
     need gigabytes; so the highest log-odds of "tampered", ``float32`` (H, W), are found first.
     """
-    count = max(1, round(TOP_K * log_odds.numel()))
-    # Not torch's topk, which holds a copy of pairs of value and index, 16 bytes a pixel.
-    values = log_odds.flatten().numpy()
-    top = torch.from_numpy(np.partition(values, values.size - count)[-count:])
-    return image_score(top.double().sigmoid(), pooling, top_k=1.0)
+    return image_score(sigmoid(highest(log_odds).astype(np.float64)), pooling, top_k=1.0)
 
 
 def draw_overlay(prediction: Prediction) -> np.ndarray:

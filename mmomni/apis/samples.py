@@ -2,18 +2,14 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import Dataset
 
-from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs
-from mmomni.datasets.transforms.pixels import sign
 from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
 from mmomni.jpeg.codec import decode_with_notes, not_opened, refusal_of
@@ -23,9 +19,9 @@ from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
 from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
+from mmomni.jpeg.planes import MAX_STEP, five_planes, luma_of_image, magnitude, steps
 from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
-from mmomni.models.values import MAX_STEP
 from mmomni.utils.files import url_in
 from mmomni.utils.quiet import without_words_of_libjpeg
 
@@ -48,7 +44,7 @@ class Sample(NamedTuple):
     Attributes:
         source: See :class:`~mmomni.apis.Prediction`; ``dct_source`` and ``orientation`` too.
         image: RGB, ``uint8`` (H, W, 3).
-        planes: Of :class:`~mmomni.datasets.transforms.PackManipulationInputs`, (5, H, W).
+        planes: Of :func:`~mmomni.jpeg.planes.five_planes`, ``uint8`` (5, H, W).
         warnings: What a person should know before trusting the result.
         flaws: Those of them that tell what is odd or broken in the file.
         seconds: Spent on reading.
@@ -56,7 +52,7 @@ class Sample(NamedTuple):
 
     source: str
     image: np.ndarray
-    planes: Tensor
+    planes: np.ndarray
     dct_source: str
     orientation: int
     warnings: tuple[str, ...]
@@ -64,20 +60,20 @@ class Sample(NamedTuple):
     seconds: float
 
 
-class Samples(Dataset):
-    """Sources that a loader reads on demand, in this process or in its own."""
+class Loaded(NamedTuple):
+    """An image as it is stored.
 
-    def __init__(
-        self, sources: Sequence[Source], read: Callable[[Source], Sample | Failure]
-    ) -> None:
-        self.sources = sources
-        self.read = read
+    Attributes:
+        image: BGR, ``uint8`` (H, W, 3).
+        data: Its file; empty for an array.
+        orientation: EXIF, 1 to 8.
+        notes: Warnings for a person.
+    """
 
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def __getitem__(self, index: int) -> Sample | Failure:
-        return self.read(self.sources[index])
+    image: np.ndarray
+    data: bytes
+    orientation: int
+    notes: list[str]
 
 
 def try_to_read(source: Source, max_pixels: int) -> Sample | Failure:
@@ -104,63 +100,54 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
         ImageReadError: It cannot be used.
     """
     start = time.perf_counter()
-    results = load(source, max_pixels)
-    sign(results)
-    with without_words_of_libjpeg() if results['notes'] else nullcontext():
-        results = ExtractDCT(transcode_unreadable=True).transform(results)
-    planes = PackManipulationInputs(meta_keys=()).transform(results)['inputs']
+    loaded = load(source, max_pixels)
+    with without_words_of_libjpeg() if loaded.notes else nullcontext():
+        luma, obstacle = luma_of_image(
+            loaded.image, loaded.data, source.name, transcode_unreadable=True
+        )
+    height, width = loaded.image.shape[:2]
+    dct, table = magnitude(luma.coefficients[:height, :width]), steps(luma.table)
     return Sample(
         source=source.name,
-        image=results['img'][..., ::-1],
-        planes=planes,
-        dct_source=results['dct_source'],
-        orientation=results['orientation'],
-        warnings=tuple(results['notes'] + _notes(results)),
-        flaws=tuple(results['notes']),
+        image=loaded.image[..., ::-1],
+        planes=five_planes(loaded.image, dct, table),
+        dct_source='transcoded' if obstacle else 'file',
+        orientation=loaded.orientation,
+        warnings=(*loaded.notes, *_notes(obstacle, int(table.max()), min(height, width))),
+        flaws=tuple(loaded.notes),
         seconds=time.perf_counter() - start,
     )
 
 
-def _notes(results: dict[str, Any]) -> list[str]:
-    notes = []
-    if results['dct_source'] == 'transcoded':
-        obstacle = results['dct_obstacle']
+def _notes(obstacle: str, step: int, side: int) -> Iterator[str]:
+    """What is to be said of coefficients, of the largest step and of the shorter side."""
+    if obstacle:
         none = 'there is no' if obstacle == NO_LUMA else 'there is no readable'
-        notes.append(f'{obstacle}: {none} compression history, only what the pixels show')
-    step = int(results['qtable'].max())
+        yield f'{obstacle}: {none} compression history, only what the pixels show'
     if step > MAX_STEP:
-        notes.append(
-            f'quantisation steps up to {step}: the network reads all above {MAX_STEP} as {MAX_STEP}'
-        )
-    if min(results['img'].shape[:2]) < SMALLEST_SIDE:
-        notes.append(
-            f'less than {SMALLEST_SIDE} px wide or high: most of what the network sees is padding'
-        )
-    return notes
+        told = f'the network reads all above {MAX_STEP} as {MAX_STEP}'
+        yield f'quantisation steps up to {step}: {told}'
+    if side < SMALLEST_SIDE:
+        yield f'less than {SMALLEST_SIDE} px wide or high: most of what the network sees is padding'
 
 
-def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
+def load(source: Source, max_pixels: int = MAX_PIXELS) -> Loaded:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
     are refused before anything is decoded. A damaged JPEG, as one that was cut, of which something
     can be decoded is examined with a note, while training and `check-data` leave it out.
 
-    Returns:
-        ``img`` (BGR), ``img_bytes`` (empty for an array), ``img_path``, ``orientation`` (EXIF,
-        1 to 8) and ``notes``, warnings for a person.
-
     Raises:
         ImageReadError: It cannot be used.
     """
-    common = dict(img_path=source.name, dct_source='file')
     content = source.content
     if isinstance(content, np.ndarray):
         image = _checked_array(content, source.name, max_pixels)
-        return dict(common, img=image, img_bytes=b'', orientation=1, notes=[])
+        return Loaded(image, b'', UPRIGHT, [])
     if isinstance(content, Image.Image):
         decoded = load(Source(source.name, as_png(content, source.name)), max_pixels)
-        return dict(decoded, notes=[DECODED, *decoded['notes']])
+        return decoded._replace(notes=[DECODED, *decoded.notes])
     content, notes_of_file = content_of(content, source.picture, source.name, max_pixels)
     data = _read(content, source.name, max_pixels)
     orientation, notes = _look_at_header(data, source.name)
@@ -168,7 +155,7 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     with without_words_of_libjpeg() if flaws else nullcontext():
         image, assumed = decode_with_notes(data, source.name, 'bgr')
     notes = [*notes_of_file, *notes, *flaws, *assumed, *note_on_transparency(data, image)]
-    return dict(common, img=image, img_bytes=data, orientation=orientation, notes=notes)
+    return Loaded(image, data, orientation, notes)
 
 
 def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:

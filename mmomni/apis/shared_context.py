@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmcv.cnn import ContextBlock, NonLocal2d
 from mmseg.models.decode_heads.psp_head import PPM
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from mmomni.models.fast import at_least_single
 from mmomni.models.layers import Coordinates, add_coordinates
 from mmomni.models.layers.query_attention import Gathering, join_heads, split_heads
 
+from .geometry import interpolation, shares
 from .windows import GRID, Side, Window
 
 UNSHARED = (
@@ -80,11 +80,11 @@ class SharedContext:
 
     Args:
         network: Hooked between ``__enter__`` and ``__exit__``. It must call its modules in the same
-            order for every window. If it is no PyTorch module, nothing is shared.
+            order for every window.
     """
 
-    def __init__(self, network: object) -> None:
-        self._modules = tuple(network.modules()) if isinstance(network, nn.Module) else ()
+    def __init__(self, network: nn.Module) -> None:
+        self._modules = tuple(network.modules())
         self._averages: list[_Average] = []
         self._shared: list[Tensor] = []
         self._handles: list[RemovableHandle] = []
@@ -159,8 +159,8 @@ class SharedContext:
         sides = self._sides(x.shape[2:])
         if sides is None:
             return None
-        shares = (_cells(side, n) for side, n in zip(sides, output.shape[2:], strict=True))
-        rows, columns = (torch.as_tensor(share).to(x) for share in shares)
+        parts = (shares(side, n) for side, n in zip(sides, output.shape[2:], strict=True))
+        rows, columns = (torch.as_tensor(part).to(x) for part in parts)
         weight = rows.sum(1)[:, None] * columns.sum(1)
         total = torch.einsum('iy,bcyx,jx->bcij', rows, x, columns)
         mean = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
@@ -198,7 +198,7 @@ class SharedContext:
             if sides is None or not self._shared:
                 return None
             rows, columns = (
-                _interpolation(side, n, align_corners).to(output)
+                torch.as_tensor(interpolation(side, n, align_corners)).to(output)
                 for side, n in zip(sides, output.shape[2:], strict=True)
             )
             return torch.einsum('yi,bcij,xj->bcyx', rows, output, columns)
@@ -220,22 +220,3 @@ def _in_single(hook: Callable) -> Callable:
         return None if answer is None else answer.to(output.dtype)
 
     return exact
-
-
-def _cells(side: Side, number: int) -> np.ndarray:
-    """Share of each of the window's cells in the pooled cells of the whole side, (S, h).
-
-    Over all windows, the shares of a pooled cell add up to 1. Cells as in adaptive pooling: the
-    i-th begins at ``floor(i n / S)`` and ends before ``ceil((i + 1) n / S)``.
-    """
-    cell = np.arange(number)[:, None]
-    first, end = cell * side.whole // number, -(-(cell + 1) * side.whole // number)
-    position = np.arange(side.start, side.stop)
-    return ((first <= position) & (position < end)) / (end - first) * side.weights
-
-
-def _interpolation(side: Side, number: int, align_corners: bool) -> Tensor:
-    """Linear interpolation from S cells to the whole side, of which this window's rows (h, S)."""
-    cells = torch.eye(number, dtype=torch.float64)[None]
-    whole = F.interpolate(cells, side.whole, mode='linear', align_corners=align_corners)
-    return whole[0, :, side.start : side.stop].T

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from .network import Network, Output
-from .shared_context import SharedContext
+from mmomni.utils.arrays import sigmoid
+
+from .network import Network, Output, Sharing
 from .windows import Window, plan_windows
 
 WINDOW = 1024
@@ -36,14 +35,14 @@ class Map(NamedTuple):
     """What a network says about an image.
 
     Attributes:
-        log_odds: Of "tampered", ``log(p / (1 - p))``; ``float32`` (H, W) on the CPU.
+        log_odds: Of "tampered", ``log(p / (1 - p))``; ``float32`` (H, W).
         gate: ``P_cls`` of the whole image, ``None`` without a learned gate.
         windows: How many windows the image was cut into; 1: it passed whole.
         passes: How often they passed.
         warnings: What a person should know before trusting the map.
     """
 
-    log_odds: Tensor
+    log_odds: np.ndarray
     gate: float | None
     windows: int
     passes: int
@@ -52,7 +51,7 @@ class Map(NamedTuple):
 
 def predict_maps(
     network: Network,
-    images: Sequence[Tensor | np.ndarray],
+    images: Sequence[np.ndarray],
     window: int = WINDOW,
     overlap: int = OVERLAP,
     max_passes: int = MAX_PASSES,
@@ -62,11 +61,11 @@ def predict_maps(
     Images with no more pixels than a window pass whole and together, padded with zeros at the right
     and bottom to multiples of 32, as mmseg's data preprocessor does. Larger ones pass one after
     another, in windows of which the network sees one at a time, and several times, until the
-    windows agree on everything that depends on the whole image (:class:`SharedContext`).
+    windows agree on everything that depends on the whole image (:class:`~.network.Sharing`).
 
     Args:
-        network: If it is a PyTorch module, no other thread may use it meanwhile.
-        images: Five planes each, ``uint8`` (5, H, W), on the CPU.
+        network: No other thread may use it meanwhile.
+        images: Five planes each, ``uint8`` (5, H, W).
         window: Side of a window in pixels, a multiple of 32.
         overlap: Of neighbouring windows, likewise. The network sees a window's edge from as far
             as two fifths of it, which are left out.
@@ -77,46 +76,46 @@ def predict_maps(
     """
     if max_passes < 1:
         raise ValueError(f'expected max_passes of at least 1, got {max_passes}')
-    planes = [np.asarray(image) for image in images]
-    shapes = {array.shape for array in planes}
+    shapes = {image.shape for image in images}
     if len(shapes) != 1:
         raise ValueError(f'expected images of one size, got planes of {sorted(shapes)}')
     ((_, height, width),) = shapes
     windows = plan_windows(height, width, window, overlap)
     if len(windows) == 1:
-        return _whole(network, planes, windows[0])
-    return [_in_windows(network, array, windows, max_passes) for array in planes]
+        return _whole(network, images, windows[0])
+    return [_in_windows(network, image, windows, max_passes) for image in images]
 
 
 def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> list[Map]:
     height, width = images[0].shape[1:]
-    output = _run(network, images, window)
-    log_odds = _log_odds(output)[:, :height, :width]
+    output = network(_crops(images, window))
+    log_odds = output.log_odds[:, :height, :width]
     gates = [None] * len(images) if output.gate is None else output.gate.tolist()
     return [
-        Map(odds.contiguous(), gate, 1, 1, ()) for odds, gate in zip(log_odds, gates, strict=True)
+        Map(np.ascontiguousarray(odds), gate, 1, 1, ())
+        for odds, gate in zip(log_odds, gates, strict=True)
     ]
 
 
 def _in_windows(
     network: Network, planes: np.ndarray, windows: Sequence[Window], max_passes: int
 ) -> Map:
-    log_odds = torch.empty(planes.shape[1:])
-    before: Tensor | None = None
+    log_odds = np.empty(planes.shape[1:], np.float32)
+    before: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
-    with SharedContext(network) as context:
+    with network.sharing() as sharing:
         for passes in range(1, max_passes + 1):  # noqa: B007  (told afterwards)
-            gate = _pass(network, planes, windows, context, log_odds)
-            if not context.shares:
+            gate = _pass(network, planes, windows, sharing, log_odds)
+            if not sharing.shares:
                 warnings = (NOTHING_SHARED,)
                 break
-            now = log_odds[::SAMPLING, ::SAMPLING].sigmoid()
-            if before is not None and not (now - before).abs().mean() > TOLERANCE:
+            now = sigmoid(log_odds[::SAMPLING, ::SAMPLING])
+            if before is not None and not np.abs(now - before).mean() > TOLERANCE:
                 break
             before = now
         else:
             warnings = (NOT_SETTLED,)
-        if context.shares and not context.complete:
+        if sharing.shares and not sharing.complete:
             warnings += (PARTLY_SHARED,)
     return Map(log_odds, gate, len(windows), passes, warnings)
 
@@ -125,45 +124,38 @@ def _pass(
     network: Network,
     planes: np.ndarray,
     windows: Sequence[Window],
-    context: SharedContext,
-    log_odds: Tensor,
+    sharing: Sharing,
+    log_odds: np.ndarray,
 ) -> float | None:
     """Write the map, in place; the gate's logit, averaged over the image."""
-    log_odds.zero_()
+    log_odds.fill(0)
     gate = 0.0
     for window in windows:
-        context.begin(window)
-        output = _run(network, [planes], window)
+        sharing.begin(window)
+        output = network(_crops([planes], window))
         _blend(log_odds, output, window)
         if output.gate is not None:
             gate += output.gate.item() * window.share
-    context.end_pass()
+    sharing.end_pass()
     return None if output.gate is None else gate
 
 
-def _run(network: Network, images: Sequence[np.ndarray], window: Window) -> Output:
-    """A window of each image through the network; what lies outside of the image is 0."""
+def _crops(images: Sequence[np.ndarray], window: Window) -> np.ndarray:
+    """A window of each image; what lies outside of it is 0."""
     rows, columns = window
-    shape = (len(images), len(images[0]), rows.size, columns.size)
-    batch = torch.zeros(shape, dtype=torch.from_numpy(images[0]).dtype)
-    for target, image in zip(batch, images, strict=True):
-        part = torch.from_numpy(image[:, rows.start : rows.stop, columns.start : columns.stop])
-        target[:, : part.shape[1], : part.shape[2]] = part
-    with torch.inference_mode():
-        # As bytes to the device: a quarter of the copy.
-        return network(batch.to(getattr(network, 'device', 'cpu')).float())
+    crops = np.zeros((len(images), len(images[0]), rows.size, columns.size), images[0].dtype)
+    for crop, image in zip(crops, images, strict=True):
+        part = image[:, rows.start : rows.stop, columns.start : columns.stop]
+        crop[:, : part.shape[1], : part.shape[2]] = part
+    return crops
 
 
-def _log_odds(output: Output) -> Tensor:
-    """``float32`` (B, H, W)."""
-    return (output.logits[:, 1] - output.logits[:, 0]).float().cpu()
-
-
-def _blend(log_odds: Tensor, output: Output, window: Window) -> None:
+def _blend(log_odds: np.ndarray, output: Output, window: Window) -> None:
     """Add a window's part to the map, weighted, in place."""
     rows, columns = window
     target = log_odds[rows.start : rows.stop, columns.start : columns.stop]
     height, width = target.shape
-    part = _log_odds(output)[0, :height, :width]
-    down, across = (torch.as_tensor(side.weights, dtype=torch.float32) for side in window)
-    target.addcmul_(part * down[:height, None], across[:width])
+    down, across = (side.weights.astype(np.float32) for side in window)
+    part = output.log_odds[0, :height, :width] * down[:height, None]
+    part *= across[:width]
+    target += part

@@ -1,12 +1,24 @@
-from mmomni.models.pretrained.digests import DESCRIPTION
+"""Checkpoints: published, read, converted, and what they say about themselves.
 
-from .averaging import average_files
-from .convnext import convert_convnext, convert_file, load_convnext
-from .fitting import build_fitting
-from .inference_config import build_model, inference_config
-from .loading import LoadReport, demand_fit, load_partly, load_weights
-from .publishing import description_text, publish
-from .reading import Checkpoint, Description, parse_description, read_checkpoint
+What reads weights is imported when it is asked for, because descriptions need neither torch nor
+OpenMMLab.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mmomni.utils.digests import DESCRIPTION
+
+from .description import Description, description_text, parse_description
+
+if TYPE_CHECKING:
+    from .averaging import average_files
+    from .convnext import convert_convnext, convert_file, load_convnext
+    from .fitting import build_fitting
+    from .inference import build_model, inference_config
+    from .loading import LoadReport, demand_fit, load_partly, load_weights
+    from .publishing import publish
+    from .reading import Checkpoint, read_checkpoint
 
 __all__ = [
     'DESCRIPTION', 'Checkpoint', 'Description', 'LoadReport', 'average_files', 'build_fitting',
@@ -14,3 +26,25 @@ __all__ = [
     'inference_config', 'load_convnext', 'load_partly', 'load_weights', 'parse_description',
     'publish', 'read_checkpoint',
 ]  # fmt: skip
+HOMES = {
+    'Checkpoint': 'reading',
+    'LoadReport': 'loading',
+    'average_files': 'averaging',
+    'build_fitting': 'fitting',
+    'build_model': 'inference',
+    'convert_convnext': 'convnext',
+    'convert_file': 'convnext',
+    'demand_fit': 'loading',
+    'inference_config': 'inference',
+    'load_convnext': 'convnext',
+    'load_partly': 'loading',
+    'load_weights': 'loading',
+    'publish': 'publishing',
+    'read_checkpoint': 'reading',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{HOMES[name]}'), name)

@@ -11,7 +11,7 @@ from mmomni.models.backbones import ConvNeXt
 from mmomni.models.pretrained import openmmlab_names
 from mmomni.models.stagewise import Stagewise
 
-from .inference_config import build_model, inference_config
+from .inference import build_model, inference_config
 from .loading import LoadReport, load_partly
 from .reading import read_weights
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from .inference_config import build_model
+from .inference import build_model
 from .loading import load_weights
 from .reading import Checkpoint
 

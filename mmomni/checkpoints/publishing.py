@@ -13,13 +13,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mmomni.datasets.configured import sets_of
-from mmomni.models.pretrained.digests import DESCRIPTION, named_by_digest
 from mmomni.utils.classes import METAINFO
+from mmomni.utils.digests import DESCRIPTION, named_by_digest
 from mmomni.utils.files import file_sha256
 from mmomni.version import __version__
 
-from .inference_config import inference_config, refuse_unsafe
-from .reading import FORMAT, Description, read_training_checkpoint
+from .description import Description, description_text
+from .inference import inference_config
+from .reading import read_training_checkpoint
 
 SUFFIXES = ('.pth', '.safetensors')
 CALIBRATION_FIELDS = (
@@ -97,22 +98,10 @@ def publish(
         source_sha256=digest,
     )
     thresholds = tuple(_calibration(path, source, digest) for path in calibrations)
-    description = Description(inference_config(whole), thresholds, card)
+    description = Description(inference_config(whole).to_dict(), thresholds, card)
     if half:
         state_dict = {name: _halved(tensor) for name, tensor in state_dict.items()}
     return _write(state_dict, description_text(description), out)
-
-
-def description_text(description: Description) -> str:
-    """The JSON text that :func:`parse_description` reads.
-
-    Raises:
-        ValueError: The config names types that those who receive it may not have or trust.
-    """
-    config = description.config.to_dict()
-    refuse_unsafe(config)
-    fields = description._asdict() | dict(format=FORMAT, config=config)
-    return json.dumps(fields, ensure_ascii=False)
 
 
 # ---- what the file says ----------------------------------------------------------------------

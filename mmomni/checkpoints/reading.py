@@ -1,7 +1,5 @@
 """Read checkpoints; one from a stranger must not be able to run code."""
 
-import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,15 +9,13 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmomni.evaluation.functional import IMAGE_POOLINGS
-from mmomni.models.pretrained.digests import DESCRIPTION, demand_digest
-from mmomni.models.pretrained.harmless import ALLOW, REMEDY, ZIP, UnusableFileError, read_torch_file
+from mmomni.models.pretrained.harmless import ALLOW, REMEDY, ZIP, read_torch_file
 from mmomni.utils.config_values import values_of_config
+from mmomni.utils.digests import DESCRIPTION, UnusableFileError, demand_digest
 
-from .inference_config import inference_config, refuse_unsafe
+from .description import parse_description
+from .inference import inference_config
 
-FORMAT = 1
-"""Version of the published format."""
 TRAINING_ONLY = 'auxiliary_head.'
 """Prefix of the weights of heads that run in training only."""
 
@@ -37,14 +33,6 @@ class Checkpoint(NamedTuple):
 
     state_dict: dict[str, Tensor]
     config: Config | None
-    calibrations: tuple[dict, ...]
-    card: dict
-
-
-class Description(NamedTuple):
-    """What a published file says about its weights; see :class:`Checkpoint`."""
-
-    config: Config
     calibrations: tuple[dict, ...]
     card: dict
 
@@ -70,7 +58,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> Checkpoint:
         demand_digest(path)
         weights = tensors_of(content, path)
         _refuse_claims(weights, path)
-        return Checkpoint(weights, *parse_description(text, path))
+        return _described(weights, text, path)
     if not trust:
         raise ValueError(f'{path} was not published; {REMEDY}')
     state_dict, config = tensors_of(content, path), _training_config(content, path, trust)
@@ -139,41 +127,9 @@ def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:
     return tensors_of(_load(path, trust), path)
 
 
-def parse_description(text: str, path: Path) -> Description:
-    """Description of a published file from its JSON text.
-
-    Raises:
-        ValueError: It is none, is of a later version, or its config is unsafe to build from.
-    """
-    try:
-        fields = json.loads(text)
-        if fields['format'] != FORMAT:
-            raise ValueError(
-                f'format {FORMAT} expected, got {fields["format"]}; use the mmomni that wrote it'
-            )
-        refuse_unsafe(fields['config'])
-        calibrations = tuple(map(dict, fields['calibrations']))
-        for calibration in calibrations:
-            check_calibration(calibration)
-        return Description(Config(fields['config']), calibrations, dict(fields['card']))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f'{path}: its description cannot be used: {error!r}') from error
-
-
-def check_calibration(calibration: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for what no ``mmomni calibrate`` wrote."""
-    threshold, fpr = (calibration.get(field, math.nan) for field in ('threshold', 'fpr'))
-    if not (
-        type(threshold) in {int, float}
-        and type(fpr) in {int, float}
-        and 0 <= threshold < 1
-        and 0 < fpr < 1
-        and calibration.get('pooling') in IMAGE_POOLINGS
-    ):
-        raise ValueError(
-            'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1) and '
-            f'pooling (one of {IMAGE_POOLINGS}), got {calibration}'
-        )
+def _described(weights: dict[str, Tensor], text: str, path: Path) -> Checkpoint:
+    config, calibrations, card = parse_description(text, path)
+    return Checkpoint(weights, Config(config), calibrations, card)
 
 
 def _require(path: Path) -> None:
@@ -271,4 +227,4 @@ def _read_safetensors(path: Path) -> Checkpoint:
             'tell its config'
         )
     demand_digest(path)
-    return Checkpoint(tensors, *parse_description(text, path))
+    return _described(tensors, text, path)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mmomni.utils.needed import demand_host
+from mmomni.utils.needed import demand_opencv, explained
 from mmomni.version import __version__
 
 from . import calibrate, check_data, predict, serve, synthesize, tools
@@ -39,14 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         return _stopped(args.command, getattr(args, 'after_stop', '').format(**vars(args)), stop)
     except (ValueError, OSError, ImportError) as error:
-        print(f'mmomni {args.command}: {error}', file=sys.stderr)
+        print(f'mmomni {args.command}: {explained(error)}', file=sys.stderr)
         return 1
 
 
 def _run(args: argparse.Namespace) -> int:
     try:
-        if getattr(args, 'needs_host', False):
-            demand_host()  # before a file is blamed
+        demand_opencv()  # before a file is blamed
         return args.run(args) or 0
     except Exception:
         check()  # a library may have made it of the exception that a signal raised

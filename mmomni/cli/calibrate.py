@@ -3,6 +3,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from .model import add_weights_options, device_of, settle_weights
 from .parser import RATE, Commands
 from .progress import counter
 from .stopping import ending_at_once
@@ -18,13 +19,15 @@ def add_parser(commands: Commands) -> None:
         help='find the score above which an image is flagged, for a rate of false alarms',
         description='Score authentic images with a checkpoint and find the threshold that at most '
         'a given share of such images exceeds. Writes a JSON file.',
+        usage='%(prog)s [options] AUTHENTIC\n'
+        '       %(prog)s [options] CONFIG CHECKPOINT AUTHENTIC',
     )
-    parser.add_argument('config', metavar='CONFIG')
-    parser.add_argument('checkpoint', metavar='CHECKPOINT')
     parser.add_argument(
-        'authentic', type=Path, metavar='AUTHENTIC',
-        help='a folder of authentic images, or a list file with lines `image -` or `image`',
+        'inputs', nargs='+', metavar='AUTHENTIC',
+        help='a folder of authentic images, or a list file with lines `image -` or `image`; before '
+        'it may stand CONFIG and CHECKPOINT instead of --config and --checkpoint',
     )  # fmt: skip
+    add_weights_options(parser)
     parser.add_argument(
         '--fpr', type=RATE, default=0.01,
         help='largest share of authentic images to be flagged; n images can vouch for '
@@ -40,26 +43,43 @@ def add_parser(commands: Commands) -> None:
         '%(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--out', type=Path, metavar='FILE', help='default: CHECKPOINT.calibration.json'
-    )
-    parser.add_argument(
-        '--trust-checkpoint', action='store_true',
-        help='also load an unpublished training checkpoint, which can run code that it contains',
+        '--out', type=Path, metavar='FILE',
+        help='default: CHECKPOINT.calibration.json; for the weights of the package in the current '
+        'folder',
     )  # fmt: skip
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, parser=parser)
+
+
+def _sort_out(args: argparse.Namespace) -> Path:
+    """Where the authentic images are; config and checkpoint may stand before it."""
+    *model, authentic = args.inputs
+    if len(model) not in (0, 2):
+        args.parser.error(
+            'expected AUTHENTIC, or CONFIG CHECKPOINT AUTHENTIC, got '
+            f'{len(args.inputs)} arguments: {" ".join(args.inputs)}'
+        )
+    if model:
+        if args.config is not None or args.checkpoint is not None:
+            args.parser.error('expected CONFIG and CHECKPOINT once, as arguments or as options')
+        args.config, args.checkpoint = model[0], Path(model[1])
+    return Path(authentic)
 
 
 def _run(args: argparse.Namespace) -> None:
+    authentic = _sort_out(args)
+    is_named = args.checkpoint is not None
     with ending_at_once('mmomni calibrate: stopped; nothing was written'):
         from mmomni.apis.calibration import calibrate
         from mmomni.utils.files import counted_kinds, replacing
 
+        settle_weights(args)
         found = calibrate(
-            args.config, args.checkpoint, args.authentic, args.fpr, args.pooling,
+            args.config, args.checkpoint, authentic, args.fpr, args.pooling,
             progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
-            precision=args.precision,
+            precision=args.precision, device=device_of(args), backend=args.backend,
         )  # fmt: skip
-    out = args.out or Path(f'{args.checkpoint}.calibration.json')
+    beside = args.checkpoint if is_named else args.checkpoint.name
+    out = args.out or Path(f'{beside}.calibration.json')
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as unfinished:
         unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')

@@ -1,6 +1,7 @@
 import argparse
-import os
 from pathlib import Path
+
+from mmomni.utils.processors import usable_processors
 
 from .parser import Commands
 from .progress import counter
@@ -24,7 +25,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument('--out', type=Path, help='write report.html and report.json there')
     parser.add_argument(
-        '--workers', type=int, default=_cores(), help='processes (default: one a core)'
+        '--workers', type=int, default=usable_processors(), help='processes (default: one a core)'
     )
     parser.add_argument('--strict', action='store_true', help='warnings count as errors')
     parser.usage_status = 1  # 2 says that the data are bad
@@ -40,7 +41,3 @@ def _run(args: argparse.Namespace) -> int:
         write_reports(diagnosis, args.out)
         print(f'reports: {args.out / "report.html"}, {args.out / "report.json"}')
     return diagnosis.status(args.strict)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1

@@ -106,9 +106,9 @@ def _run(args: argparse.Namespace) -> int:
 
         survey = survey_inputs(args.inputs, args.out)
         _tell_of(survey)
-        inferencer, settings, limit = open_model(args)
+        predictor, settings, limit = open_model(args)
     stream = partial(
-        inferencer.stream, threshold=settings['threshold'], pooling=settings['pooling']
+        predictor.stream, threshold=settings['threshold'], pooling=settings['pooling']
     )
     with PredictionFolder(args.out, settings, args.format, limit, _views(args)) as folder:
         stop: StoppedError | None = None

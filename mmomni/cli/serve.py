@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .model import add_model_options, open_model
+from .model import add_model_options, open_model, settle_weights
 from .parser import Commands, checked
 from .stopping import ending_at_once
 
@@ -72,6 +72,7 @@ def _run(args: argparse.Namespace) -> None:
     with ending_at_once('mmomni serve: stopped'):
         from mmomni.web import ExaminerProcess
 
+        settle_weights(args)  # once for both processes
     with ExaminerProcess(partial(open_examiner, args), args.timeout) as examine:
         examine.start()  # it loads the model while this one makes ready to listen
         with open_page(args, examine) as server:

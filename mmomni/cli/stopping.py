@@ -94,9 +94,6 @@ def status_of(stop: BaseException) -> int:
 
 def _raise(number: int, _: FrameType | None) -> NoReturn:
     _noted.append(number)
-    if hasattr(signal, 'SIGCHLD'):
-        # Processes of a loader end by the same signal, which torch would report by an exception.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     raise StopRequest(number)
 
 

@@ -30,13 +30,14 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Returns:
         0. Other exit statuses are raised as ``SystemExit``.
     """
-    from mmomni.utils.needed import demand_host
+    from mmomni.utils.needed import demand_host, demand_opencv
     from mmomni.utils.staged import staged
 
     try:
+        demand_opencv()
         demand_host()
         script = staged(f'tools/{SCRIPTS[command][0]}')
-    except (FileNotFoundError, ModuleNotFoundError) as error:
+    except (FileNotFoundError, ImportError) as error:
         sys.exit(f'mmomni {command}: {error}')
     spec = importlib.util.spec_from_file_location(f'mmomni_{command}', script)
     assert spec is not None  # of every .py file there are both

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from mmengine.config import Config
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .host_options import check_arguments
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 DEFAULT_IMAGES = 'images'
 OUR_DATASETS = ('ManipulationDataset', 'DocTamperDataset')
@@ -31,7 +32,7 @@ class AbsentSet(NamedTuple):
     expected: str
 
 
-def drop_absent_sets(cfg: Config, optional: Collection[tuple[str, str]]) -> list[AbsentSet]:
+def drop_absent_sets(cfg: 'Config', optional: Collection[tuple[str, str]]) -> list[AbsentSet]:
     """Take those test sets out of ``cfg`` that may be absent and are; return them.
 
     A set is absent if its list file, image folder or LMDB does not exist, or a file that its
@@ -66,7 +67,7 @@ def _may_be_dropped(entry: dict, optional: Collection[tuple[str, str]]) -> bool:
     return _key(entry) in optional and bool(_absent(entry))
 
 
-def demand_known(cfg: Config, *splits: str) -> None:
+def demand_known(cfg: 'Config', *splits: str) -> None:
     """Name every set of some splits whose type, or an argument of it, is not known.
 
     Raises:
@@ -112,7 +113,7 @@ def unknown_type(entry: dict) -> str:
     return f'the dataset type {kind} is in no registry{similar_type(DATASETS, kind)}'
 
 
-def demand_sets(cfg: Config) -> None:
+def demand_sets(cfg: 'Config') -> None:
     """Name every set to train or validate on that is not on this machine, before one is built.
 
     Raises:
@@ -149,7 +150,7 @@ def check_prefix(name: str, ann_file: str | None, data_prefix: dict | None) -> N
         )
 
 
-def inputs_of_sets(cfg: Config) -> dict[tuple[str, str], str]:
+def inputs_of_sets(cfg: 'Config') -> dict[tuple[str, str], str]:
     """How the pixels of every test set reach the network, read from its pipeline.
 
     ``'native'``, or ``'resized 512x512'`` (width x height) and the like; and whether the mean of

@@ -17,8 +17,8 @@ from mmomni.engine.configs import config_file, open_config
 from mmomni.engine.faults import fault_of_run
 from mmomni.engine.outputs import keep_traceback
 from mmomni.engine.starting import merge_options
-from mmomni.models.pretrained.harmless import UnusableFileError
 from mmomni.models.pretrained.trusting import reading_by_trust
+from mmomni.utils.digests import UnusableFileError
 
 LAUNCHED = {'TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'}
 """Of the environment: whoever sets one of these ends all processes where one has ended."""

@@ -30,6 +30,7 @@ from mmomni.datasets.pairing import (
 )
 from mmomni.datasets.splits import SPLIT_DEFAULTS, at_indices, indices_of_split
 from mmomni.utils.files import is_image
+from mmomni.utils.needed import demand_host, missing
 from mmomni.utils.text import read_text, text_lines
 
 from .pairing import pair_folders, pair_list, pair_tp_gt
@@ -124,6 +125,8 @@ def open_config(path: Path) -> list[DataSet]:
     Raises:
         ValueError: It is no config, or has no dataloader.
     """
+    if 'mmengine' in missing():
+        demand_host()
     from mmengine.config import Config
 
     try:

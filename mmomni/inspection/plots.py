@@ -1,16 +1,21 @@
 """Histograms as inline SVG, the same bytes each time."""
 
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from mmomni.utils.templates import render
+
 from .summary import AREA_EDGES, SetSummary
 
 COLOURS = {'train': '#4477aa', 'held out': '#ee6677'}
 QUALITY_STEP = 5
+# Of a plot, in pixels; left of its bars are the numbers.
+WIDTH, HEIGHT, LEFT = 500, 260, 52
+MOST_LEVEL_LABELS = 6
+"""More are written at a slant."""
 
 Bars = Mapping[str, Sequence[int]]
 
@@ -57,27 +62,31 @@ def _bar_plot(title: str, labels: Sequence[str], bars: Bars) -> str | None:
     """Stacked bars; ``None`` where there is nothing to count."""
     if not bars:
         return None
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    highest = max(map(sum, zip(*bars.values(), strict=True)))
+    turned = len(labels) > MOST_LEVEL_LABELS
+    left, right, top, bottom = LEFT, WIDTH - 8, 34, HEIGHT - (58 if turned else 24)
+    slot, unit = (right - left) / len(labels), (bottom - top) / highest
+    rectangles = []
+    below = np.zeros(len(labels), dtype=int)
+    for name, counts in bars.items():
+        for index, count in enumerate(counts):
+            x, y = left + (index + 0.08) * slot, bottom - (below[index] + count) * unit
+            rectangles.append((COLOURS[name], x, y, 0.84 * slot, count * unit))
+        below += counts
+    return render(
+        'bar_plot.html.jinja',
+        title=title,
+        size=(WIDTH, HEIGHT),
+        box=(left, right, top, bottom),
+        labels=[(label, left + (index + 0.5) * slot) for index, label in enumerate(labels)],
+        turned=turned,
+        ticks=[(count, bottom - count * unit) for count in _ticks(highest)],
+        rectangles=rectangles,
+        legend=[(name, COLOURS[name]) for name in bars] if len(bars) > 1 else [],
+    )
 
-    with mpl.rc_context({'svg.hashsalt': title, 'svg.fonttype': 'none', 'font.size': 9}):
-        figure = Figure(figsize=(5.2, 2.7), layout='constrained')
-        axes = figure.subplots()
-        below = np.zeros(len(labels), dtype=int)
-        for name, counts in bars.items():
-            axes.bar(range(len(labels)), counts, 0.85, below, color=COLOURS[name], label=name)
-            below += counts
-        axes.set_title(title, loc='left')
-        axes.set_xticks(range(len(labels)), labels)
-        if len(labels) > 6:
-            axes.tick_params(axis='x', rotation=60)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[['top', 'right']].set_visible(False)
-        axes.margins(x=0.01)
-        if len(bars) > 1:
-            axes.legend(loc='lower right', bbox_to_anchor=(1, 1), ncols=2, frameon=False)
-        buffer = StringIO()
-        figure.savefig(buffer, format='svg', metadata={'Date': None})
-    svg = buffer.getvalue()
-    return svg[svg.index('<svg') :]
+
+def _ticks(highest: int) -> range:
+    """Whole numbers from 0 to at most ``highest``, about five: steps of 1, 2 or 5 tens."""
+    steps = (factor * 10**power for power in range(19) for factor in (1, 2, 5))
+    return range(0, highest + 1, next(step for step in steps if highest <= 6 * step))

@@ -1,8 +1,6 @@
-"""What the network tells apart in the two frequency planes (paper, section 3.1)."""
+"""What the network tells apart in the plane of coefficients (paper, section 3.1)."""
 
 from mmomni.jpeg.luma import MAX_COEFFICIENT
 
 NUM_VALUES = MAX_COEFFICIENT + 1
 """``|q|`` is told apart from 0 to 20; larger ones are read as 20."""
-MAX_STEP = 63
-"""Steps above are read as 63: DTD's table of 64 entries crashes there."""

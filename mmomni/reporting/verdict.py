@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mmomni.checkpoints.reading import check_calibration
+from mmomni.checkpoints.description import check_calibration
 
 RELIABLE_ALARMS = 10
 """So many of the images of a calibration should lie above its threshold: with fewer, the rate of
@@ -104,7 +104,7 @@ def carried_threshold(
     rates = ', '.join(f'{calibration["fpr"]:g}' for calibration in calibrations) or 'none'
     raise ValueError(
         f'expected a checkpoint that carries a calibration for --fpr {fpr:g}, it carries {rates}; '
-        f'make one (mmomni calibrate CONFIG CHECKPOINT AUTHENTIC --fpr {fpr:g}) and give its file '
+        f'make one (mmomni calibrate AUTHENTIC --checkpoint FILE --fpr {fpr:g}) and give its file '
         'with --calibration'
     )
 

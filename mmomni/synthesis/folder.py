@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmomni.utils.files import Contents, closed_text, replacing
-from mmomni.utils.workers import worker_pool
+from mmomni.utils.workers import in_order, worker_pool
 
 from .authentic import survey_sources
+from .faces.boxes import demand_detector
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
 from .natural.things import Donors, survey_donors
 from .publishing import POST_PROBABILITY
@@ -93,11 +94,14 @@ def synthesize_folder(
     Raises:
         FileExistsError: ``out_dir`` holds something that is not to be, or cannot be resumed.
         FileNotFoundError: A source does not exist or holds no images.
+        ImportError: Faces are to be found, and scikit-image is not installed.
         OSError: A worker died.
         ValueError: An argument is out of range or not that of the run to resume, or no source
             can be read or forged.
     """
     _refuse_none(num=num, workers=workers)
+    if domain == 'face':
+        demand_detector()
     found = _find(sources, donors)
     make = Synthesizer(
         found.paths, domain, seed, max_side, first_quality, second_quality, post_probability,
@@ -168,11 +172,7 @@ def _samples(
         return
     pool = worker_pool(workers, _start_worker, (make,))
     try:
-        pending = deque(pool.submit(_make_here, index) for index in indices[: AHEAD * workers])
-        for index in (*indices[AHEAD * workers :], *[None] * len(pending)):
-            yield pending.popleft().result()
-            if index is not None:
-                pending.append(pool.submit(_make_here, index))
+        yield from in_order(pool, _make_here, indices, AHEAD * workers)
     except BrokenProcessPool as error:
         raise OSError(
             'expected all workers to live, but one was killed (out of memory?); start again with '

@@ -11,6 +11,7 @@ SANS = ('DejaVuSans', 'DejaVuSans-Bold', 'DejaVuSans-Oblique', 'cmss10')
 SERIF = ('DejaVuSerif', 'DejaVuSerif-Bold', 'STIXGeneral', 'STIXGeneralBol', 'cmr10', 'cmb10')
 MONO = ('DejaVuSansMono', 'DejaVuSansMono-Bold', 'cmtt10')
 FONTS = SANS + SERIF + MONO + ('STIXGeneralItalic',)
+FOLDER = Path(__file__).with_name('typefaces')
 
 _VOCABULARY = (
     'account address agreement amount annual applied approved article balance bank before bill '
@@ -33,27 +34,11 @@ _VOCABULARY = (
 VOCABULARY = tuple(_VOCABULARY.split())
 
 
-def ttf_folder() -> Path:
-    """The folder of the fonts that matplotlib ships (DejaVu, STIX, Computer Modern).
-
-    Raises:
-        ImportError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise ImportError(
-            'printing text on documents needs the fonts that matplotlib ships: '
-            '`pip install matplotlib`'
-        ) from error
-    return Path(mpl.get_data_path()) / 'fonts' / 'ttf'
-
-
 @lru_cache(maxsize=512)
 def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
     """One of ``FONTS`` at ``size`` pixels an em."""
     # The basic layout engine gives the same glyph positions with and without libraqm.
-    path = str(ttf_folder() / f'{name}.ttf')
+    path = str(FOLDER / f'{name}.ttf')
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 

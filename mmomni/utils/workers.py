@@ -4,15 +4,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 
+Item = TypeVar('Item')
+Result = TypeVar('Result')
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -72,6 +75,23 @@ def worker_pool(
         methods = multiprocessing.get_all_start_methods()
         method = 'forkserver' if 'forkserver' in methods else 'spawn'
     return WorkerPool(workers, method, prepare, arguments)
+
+
+def in_order(
+    pool: WorkerPool, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """``work(item)`` of every item, in order; so many are worked on before they are asked for.
+
+    Raises:
+        BrokenProcessPool: A process was killed.
+    """
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        if len(pending) == ahead:
+            yield pending.popleft().result()
+        pending.append(pool.submit(work, item))
+    while pending:
+        yield pending.popleft().result()
 
 
 def _start(words: Connection, prepare: Callable[..., None] | None, arguments: tuple) -> None:

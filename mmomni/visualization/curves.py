@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from mmomni.evaluation.functional import average_precision, roc_auc
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AVERAGE = 'average'
 
@@ -57,13 +57,15 @@ def draw_area_plot(images: Mapping[str, Sequence[tuple[float, float]]], path: Pa
     figure.savefig(path, dpi=110)
 
 
-def draw_score_curves(histograms: Mapping[str, Tensor], path: Path) -> None:
+def draw_score_curves(histograms: Mapping[str, 'Tensor'], path: Path) -> None:
     """Save precision against recall, and the ROC curve, as one picture.
 
     A circle marks the threshold 0.5; a dotted line the precision of guessing. The histograms, by
     name, are of positives and negatives in equal intervals of [0, 1], highest first, (2, bins).
     """
     from matplotlib.figure import Figure
+
+    from mmomni.evaluation.functional import average_precision, roc_auc
 
     figure = Figure(figsize=(11, 5 + 0.25 * len(histograms)), layout='constrained')
     curve, roc = figure.subplots(1, 2)

@@ -1,6 +1,6 @@
 """The page of ``mmomni serve``: drop in an image, see what was changed.
 
-Built on Werkzeug, which every installation has, because tensorboard brings it. Gradio 6.31, which
+Built on Werkzeug. Gradio 6.31, which
 this field knows, was tried and passes an upload's bytes on unchanged, too, but it
 
 - needs ``pillow<13`` and 36 more packages: pip would exchange the very library that decodes the

@@ -7,7 +7,7 @@ from typing import Any
 
 import cv2
 
-from mmomni.apis import Failure, ManipulationInferencer, Prediction
+from mmomni.apis import Failure, Prediction, Predictor
 from mmomni.apis.inputs import Source, pictures_as_sources
 from mmomni.apis.samples import Sample
 from mmomni.evidence.views import VIEWS
@@ -36,10 +36,10 @@ class Examiner:
     """What the page shows of one uploaded file, by the code of ``mmomni predict``.
 
     The settings are those of :class:`~mmomni.reporting.PredictionFolder`; ``threshold`` and
-    ``pooling`` among them are arguments of the inferencer, which has the limit of pixels.
+    ``pooling`` among them are arguments of the predictor, which has the limit of pixels.
     """
 
-    inferencer: ManipulationInferencer
+    predictor: Predictor
     settings: Mapping[str, Any]
     image_threshold: ImageThreshold | None
 
@@ -86,10 +86,10 @@ class Examiner:
         )
 
     def _predict(self, source: Source) -> tuple[Sample, Prediction]:
-        ((sample,),) = self.inferencer.preprocess([source])
+        ((sample,),) = self.predictor.preprocess([source])
         if isinstance(sample, Failure):
             raise ImageReadError(f'{source.name}: {sample.reason}')
-        (result,) = self.inferencer.forward(
+        (result,) = self.predictor.forward(
             [sample], threshold=self.settings['threshold'], pooling=self.settings['pooling']
         )
         if isinstance(result, Failure):
@@ -160,7 +160,7 @@ def _upright_boxes(
 
 def _dct_png(sample: Sample) -> bytes:
     """``|q|``, 0 to 20 as black to white, upright."""
-    magnitude = upright(sample.planes[3].numpy(), sample.orientation)
+    magnitude = upright(sample.planes[3], sample.orientation)
     grey = cv2.convertScaleAbs(magnitude, alpha=255 / MAX_COEFFICIENT)
     return cv2.imencode('.png', grey, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 

@@ -1,34 +1,43 @@
-"""ONNX export against torch.
+"""ONNX export against torch, whole images and windows.
 
-What runs exported files needs `pip install onnx onnxruntime` and is skipped without them.
+What exports needs `pip install onnx onnxruntime` and is skipped without them.
 """
 
 import copy
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from torch import nn
+from toy_network import Toy
 
-from mmomni.apis.network import TorchNetwork
-from mmomni.apis.onnx import OnnxNetwork
-from mmomni.apis.onnx_export import (
-    ExportableCoordinates,
-    ExportableFilter,
-    ExportablePool,
-    export_onnx,
-)
+import mmomni
+from mmomni.apis import onnx_network
+from mmomni.apis.network import DeviceError
+from mmomni.apis.onnx_export import _trace, export_onnx
+from mmomni.apis.onnx_form import KEY
+from mmomni.apis.onnx_network import OnnxNetwork
+from mmomni.apis.tiling import predict_maps
+from mmomni.apis.torch_network import Logits, TorchNetwork
 from mmomni.checkpoints import (
+    DESCRIPTION,
     Checkpoint,
+    Description,
     build_model,
+    description_text,
     inference_config,
     publish,
     read_checkpoint,
 )
-from mmomni.models.layers import DynamicFilter, add_coordinates
+from mmomni.utils.arrays import sigmoid
+from mmomni.utils.files import file_sha256
 from model_profiling.subjects import random_planes
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -61,12 +70,11 @@ def checkpoint_of(config, **backbone):
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.normal_(std=0.3)
                 layer.running_var.uniform_(0.5, 2)
-        logits = TorchNetwork(model.eval())(random_planes(1, 64).float()).logits
-        log_odds = logits[:, 1] - logits[:, 0]
+        log_odds = TorchNetwork(model.eval())(random_planes(1, 64).numpy()).log_odds
         last = model.decode_head.conv_seg
-        last.bias[1] -= log_odds.mean()
+        last.bias[1] -= float(log_odds.mean())
         for parameter in last.parameters():
-            parameter.div_(log_odds.std())
+            parameter.div_(float(log_odds.std()))
     return Checkpoint(model.state_dict(), config, (CALIBRATION,), CARD)
 
 
@@ -77,16 +85,15 @@ def torch_network(checkpoint):
 
 
 def probability(output):
-    return output.logits.softmax(dim=1)[:, 1]
+    return sigmoid(output.log_odds)
 
 
 @pytest.fixture(scope='module')
-@torch.no_grad()
 def demo():
     """Of ``random_planes(4, 64)`` its gate chooses vision for some."""
     checkpoint = checkpoint_of(DEMO)
-    gate = torch_network(checkpoint)(random_planes(4, 64).float()).gate
-    checkpoint.state_dict['backbone.gate.linear.bias'] -= gate.median() + 1e-3
+    gate = torch_network(checkpoint)(random_planes(4, 64).numpy()).gate
+    checkpoint.state_dict['backbone.gate.linear.bias'] -= float(np.sort(gate)[1]) + 1e-3
     return checkpoint
 
 
@@ -101,30 +108,80 @@ def exported(demo, packages, tmp_path_factory):
 
 @pytest.fixture
 def planes(make_planes):
-    return lambda batch, *size: torch.stack([make_planes(*size) for _ in range(batch)]).float()
+    return lambda batch, *size: np.stack([make_planes(*size).numpy() for _ in range(batch)])
 
 
 # ---- whole networks --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('shape', SHAPES, ids=str)
-@torch.no_grad()
 def test_equals_torch_for_any_batch_and_size(shape, demo, exported, planes):
     inputs = planes(*shape)
     expected, got = torch_network(demo)(inputs), OnnxNetwork(exported)(inputs)
-    assert got.logits.shape == (shape[0], 2, *shape[1:])
+    assert got.log_odds.shape == shape
+    assert got.log_odds.dtype == got.gate.dtype == np.float32
     assert probability(expected).std() > 1e-3
-    torch.testing.assert_close(probability(got), probability(expected), atol=1e-4, rtol=0)
-    torch.testing.assert_close(got.gate, expected.gate, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(probability(got), probability(expected), atol=1e-4, rtol=0)
+    np.testing.assert_allclose(got.gate, expected.gate, atol=1e-3, rtol=1e-3)
 
 
-@torch.no_grad()
 def test_gate_chooses_for_each_sample(demo, exported):
-    inputs = random_planes(4, 64).float()
+    inputs = random_planes(4, 64).numpy()
     expected, got = torch_network(demo)(inputs), OnnxNetwork(exported)(inputs)
     assert 0 < (expected.gate > 0).sum() < 4
-    assert torch.equal(got.gate > 0, expected.gate > 0)
-    torch.testing.assert_close(probability(got), probability(expected), atol=1e-4, rtol=0)
+    assert np.array_equal(got.gate > 0, expected.gate > 0)
+    np.testing.assert_allclose(probability(got), probability(expected), atol=1e-4, rtol=0)
+
+
+@pytest.fixture(scope='module')
+def toy(packages, tmp_path_factory):
+    """By torch and exported: every kind of operation on the whole image, and no edge effects."""
+    torch.manual_seed(0)
+    network = Toy().eval()
+    return network, exported_toy(network, tmp_path_factory.mktemp('toy') / 'toy.onnx')
+
+
+def exported_toy(network, path):
+    import onnx
+
+    graph = _trace(network, path)
+    file = onnx.load(path)
+    text = description_text(Description(dict(model=dict(type='EncoderDecoder')), (), {}))
+    onnx.helper.set_model_props(file, {DESCRIPTION: text, KEY: graph.text()})
+    onnx.save(file, path)
+    return OnnxNetwork(path)
+
+
+@pytest.mark.parametrize('size', [(300, 500), (200, 801), (1, 3000)], ids=str)
+def test_windows_say_what_the_whole_image_says(size, toy, make_planes):
+    """Which they do not in the first pass."""
+    module, network = toy
+    image = make_planes(*size).numpy()
+    image[:3] = image[:3] * np.linspace(1, 0.2, size[1])
+    height, width = (-(-side // 32) * 32 for side in size)
+    padded = np.zeros((1, 5, height, width), np.uint8)
+    padded[0, :, : size[0], : size[1]] = image
+    with torch.no_grad():
+        logits, gate = module(torch.from_numpy(padded))
+    expected = (logits[0, 1] - logits[0, 0])[: size[0], : size[1]].numpy()
+    (found,) = predict_maps(network, [image], window=256, overlap=160)
+    (own,) = predict_maps(network, [image], window=256, overlap=160, max_passes=1)
+    error = np.abs(found.log_odds - expected).mean()
+    assert found.windows > 1
+    assert found.warnings == ()
+    assert error < 1e-3
+    assert np.abs(own.log_odds - expected).mean() > 10 * error
+    assert found.gate == pytest.approx(gate.item(), abs=1e-3)
+    in_one_piece = network(padded).log_odds[0, : size[0], : size[1]]
+    np.testing.assert_allclose(in_one_piece, expected, atol=1e-4)
+
+
+def test_after_an_image_in_windows_the_next_one_is_on_its_own(exported, planes):
+    network, image = OnnxNetwork(exported), planes(1, 96, 160)
+    expected = network(image)
+    with pytest.raises(RuntimeError, match='stop'), network.sharing():
+        raise RuntimeError('stop')
+    assert np.array_equal(network(image).log_odds, expected.log_odds)
 
 
 @pytest.mark.parametrize('name', ['wo-mg', 'wo-mg-star', 'wo-dw'])
@@ -133,8 +190,10 @@ def test_ablations_can_be_exported(name, planes, tmp_path):
     checkpoint = checkpoint_of(CONFIGS / f'mini/omni-iml-{name}_convnext-atto_mini.py')
     parity = export_onnx(checkpoint, tmp_path / 'x.onnx')
     assert 0 < parity.mean <= parity.maximum <= 1e-4
-    gate = OnnxNetwork(tmp_path / 'x.onnx')(planes(1, 64, 64)).gate
-    assert (gate is None) is name.startswith('wo-mg')
+    network = OnnxNetwork(tmp_path / 'x.onnx')
+    assert (network(planes(1, 64, 64)).gate is None) is name.startswith('wo-mg')
+    assert network.graph.complete
+    assert network.graph.length > 0
 
 
 @needs_packages
@@ -146,26 +205,122 @@ def test_network_that_keeps_its_size_is_refused(tmp_path):
 
 
 def test_file_describes_itself(demo, exported):
-    config, calibrations, card = OnnxNetwork(exported).description
-    assert config.to_dict() == demo.config.to_dict()
+    network = OnnxNetwork(exported)
+    config, calibrations, card = network.description
+    assert config == demo.config.to_dict()
     assert (calibrations, card) == ((CALIBRATION,), CARD)
+    assert (network.graph.source, network.graph.source_sha256) == ('', '')
 
 
-@needs_packages
-def test_tool(load_tool, monkeypatch, capsys, tmp_path):
-    training = tmp_path / 'iter_1.pth'
-    checkpoint = checkpoint_of(DEMO)
-    torch.save(dict(state_dict=checkpoint.state_dict), training)
-    source = publish(training, tmp_path / 'demo.pth', config=DEMO)
+def test_file_has_no_operators_of_our_own(exported):
+    import onnx
+
+    file = onnx.load(exported)
+    assert {each.domain for each in file.opset_import} == {''}
+    assert {node.domain for node in file.graph.node} == {''}
+    assert not file.functions
+
+
+def test_layer_that_cannot_share_is_told(packages, make_planes, tmp_path):
+    """Group norm looks at a whole image, and is not told of it by windows."""
+    toy = Toy().eval()
+    toy.stem = nn.Sequential(toy.stem, nn.GroupNorm(2, 8))
+    network = exported_toy(toy, tmp_path / 'toy.onnx')
+    image = make_planes(300, 500).numpy()
+    (found,) = predict_maps(network, [image], window=256, overlap=160, max_passes=2)
+    assert 'cannot be told of the whole' in found.warnings[-1]
+
+
+def test_network_without_operations_on_the_whole_image(packages, make_planes, tmp_path):
+    class Local(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(5, 2, 9, padding=4)
+
+        def forward(self, planes):
+            return Logits(self.conv(planes / 255), None)
+
+    network = exported_toy(Local(), tmp_path / 'local.onnx')
+    image = make_planes(288, 512).numpy()
+    (found,) = predict_maps(network, [image], window=256, overlap=160)
+    assert (found.gate, found.passes) == (None, 1)
+    assert 'without knowing of each other' in found.warnings[0]
+    np.testing.assert_allclose(found.log_odds, network(image[None]).log_odds[0], atol=1e-5)
+
+
+@pytest.fixture(scope='module')
+def trained(packages, tmp_path_factory):
+    """A checkpoint of a training."""
+    path = tmp_path_factory.mktemp('training') / 'iter_1.pth'
+    torch.save(dict(state_dict=checkpoint_of(DEMO).state_dict), path)
+    return path
+
+
+def test_tool(trained, load_tool, monkeypatch, capsys, tmp_path):
+    source = publish(trained, tmp_path / 'demo.pth', config=DEMO)
     out = tmp_path / 'demo.onnx'
     tool = load_tool('deployment/pytorch2onnx.py')
     monkeypatch.setattr('sys.argv', ['pytorch2onnx.py', str(source), str(out)])
     assert tool.main() == 0
     assert 'probabilities differ from torch by' in capsys.readouterr().out
-    assert OnnxNetwork(out).description.card == read_checkpoint(source).card
-    monkeypatch.setattr('sys.argv', ['pytorch2onnx.py', str(training), str(out)])
+    network = OnnxNetwork(out)
+    assert network.description.card == read_checkpoint(source).card
+    assert network.graph.source == source.name
+    assert network.graph.source_sha256 == file_sha256(source)
+    monkeypatch.setattr('sys.argv', ['pytorch2onnx.py', str(trained), str(out)])
     assert tool.main() == 1
     assert 'was not published' in capsys.readouterr().err
+
+
+def test_publishing_writes_both_forms(
+    trained, load_tool, planes, monkeypatch, capsys, tmp_path
+):
+    """What half precision changes is the checkpoint's business: the other form adds nothing."""
+    tool = load_tool('model_converters/publish_model.py')
+    command = ['publish_model.py', str(trained), str(tmp_path / 'demo.safetensors'), '--half']
+    monkeypatch.setattr('sys.argv', [*command, '--config', str(DEMO)])
+    assert tool.main() == 0
+    weights, exported = (next(tmp_path.glob(f'demo-*{end}')) for end in ('.safetensors', '.onnx'))
+    assert f'{exported}: probabilities differ' in capsys.readouterr().out
+    assert exported.stem.endswith(file_sha256(exported)[:8])
+    network, inputs = OnnxNetwork(exported), planes(1, 64, 96)
+    assert network.graph.source_sha256 == file_sha256(weights)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert exported.stat().st_size < 1.3 * weights.stat().st_size
+    checkpoint = read_checkpoint(weights)
+    halved = {name: tensor.float() for name, tensor in checkpoint.state_dict.items()}
+    expected = torch_network(checkpoint._replace(state_dict=halved))(inputs)
+    np.testing.assert_allclose(network(inputs).log_odds, expected.log_odds, atol=1e-4)
+
+
+def test_publishing_what_cannot_be_exported(trained, load_tool, monkeypatch, capsys, tmp_path):
+    tool = load_tool('model_converters/publish_model.py')
+
+    def refuse(path):
+        raise ValueError('this network cannot be exported: why')
+
+    monkeypatch.setattr(tool, 'export_beside', refuse)
+    command = ['publish_model.py', str(trained), str(tmp_path / 'demo.safetensors')]
+    monkeypatch.setattr('sys.argv', [*command, '--config', str(DEMO)])
+    assert tool.main() == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'no .onnx beside demo-' in line
+    assert line.endswith('this network cannot be exported: why')
+    monkeypatch.setattr('sys.argv', [*command, '--config', str(DEMO), '--no-onnx'])
+    assert tool.main() == 0
+    assert capsys.readouterr().err == ''
+
+
+def test_packaged_weights_have_both_forms():
+    """Else an install without torch would predict with other weights."""
+    weights = sorted((Path(mmomni.__file__).parent / 'weights').glob('*.safetensors'))
+    exported = {
+        OnnxNetwork(path).graph.source_sha256: path for path in weights[0].parent.glob('*.onnx')
+    }
+    assert {file_sha256(path) for path in weights} == set(exported)
+    for path in exported.values():
+        assert path.stem.endswith(file_sha256(path)[:8])
+        assert path.stat().st_size < 16e6
 
 
 # ---- what cannot be used ---------------------------------------------------------------------
@@ -182,41 +337,114 @@ def test_no_file(tmp_path):
         OnnxNetwork(tmp_path / 'x.onnx')
 
 
-@needs_packages
-def test_damaged_file(tmp_path):
-    path = tmp_path / 'x.onnx'
-    path.write_bytes(b'garbage')
-    with pytest.raises(ValueError, match=r'x\.onnx is damaged, or no ONNX file'):
+def refusal(path):
+    """One line, which names the file and says what to do."""
+    with pytest.raises(ValueError, match=rf'^{re.escape(str(path))} ') as error:
         OnnxNetwork(path)
+    (line,) = str(error.value).splitlines()
+    return line
+
+
+@pytest.mark.parametrize('content', [b'garbage', b'', b'{"a": 1}\n', b'zum Beispiel\n' * 99])
+@needs_packages
+def test_file_that_is_none(content, tmp_path):
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(content)
+    assert re.search(r'is damaged, or no ONNX file: .*; download it anew, or export', refusal(path))
+
+
+def test_file_that_was_cut(exported, tmp_path):
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(exported.read_bytes()[:-1000])
+    assert 'is damaged, or no ONNX file' in refusal(path)
+
+
+def test_file_that_was_changed(exported, tmp_path):
+    path = tmp_path / 'x-01234567.onnx'
+    path.write_bytes(exported.read_bytes())
+    line = refusal(path)
+    assert 'was damaged or changed after it was published: expected content whose SHA-256' in line
+    assert 'download it anew' in line
+
+
+def with_metadata(exported, path, **changes):
+    """A copy; ``None`` leaves an entry out."""
+    import onnx
+
+    file = onnx.load(exported)
+    metadata = {each.key: each.value for each in file.metadata_props} | changes
+    del file.metadata_props[:]
+    onnx.helper.set_model_props(file, {k: v for k, v in metadata.items() if v is not None})
+    onnx.save(file, path)
+    return path
 
 
 def test_file_of_another_maker(exported, tmp_path):
-    import onnx
+    path = with_metadata(exported, tmp_path / 'x.onnx', mmomni=None, mmomni_graph=None)
+    assert re.search(r'somebody else: .*config; export .*pytorch2onnx\.py', refusal(path))
 
-    file = onnx.load(exported)
-    onnx.helper.set_model_props(file, {})
-    onnx.save(file, tmp_path / 'x.onnx')
-    with pytest.raises(ValueError, match=r'does not tell its config; .*pytorch2onnx\.py'):
-        OnnxNetwork(tmp_path / 'x.onnx')
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (None, 'was exported in form 1, this mmomni runs form 2; export its checkpoint with'),
+        ('{"form": 3}', 'was exported in form 3, this mmomni runs form 2; export its checkpoint'),
+        ('{"form": 2}', 'is damaged: it says of its graph'),
+        ('[2]', 'is damaged: it says of its graph'),
+        ('text', 'is damaged: it says of its graph'),
+        ('{"form": 2, "operands": [["shares", 0, 0]], "length": 9, "complete": true}', 'damaged'),
+        ('{"form": 2, "operands": [], "length": -1, "complete": true}', 'damaged'),
+        ('{"form": 2, "operands": [], "length": 9, "complete": 1}', 'damaged'),
+        ('{"form": 2, "operands": [], "length": 9, "complete": true}', 'other inputs than it says'),
+    ],
+)
+def test_file_of_another_form(text, message, exported, tmp_path):
+    path = with_metadata(exported, tmp_path / 'x.onnx', mmomni_graph=text)
+    assert message in refusal(path)
 
 
 def test_config_inside_is_checked(exported, tmp_path):
-    import onnx
-
     text = json.dumps(
         dict(format=1, config=dict(model=dict(type='os.system')), calibrations=[], card={})
     )
-    file = onnx.load(exported)
-    onnx.helper.set_model_props(file, {'mmomni': text})
-    onnx.save(file, tmp_path / 'x.onnx')
+    path = with_metadata(exported, tmp_path / 'x.onnx', mmomni=text)
     with pytest.raises(ValueError, match=r"names the type 'os\.system'"):
-        OnnxNetwork(tmp_path / 'x.onnx')
+        OnnxNetwork(path)
 
 
-@pytest.mark.filterwarnings('ignore:Specified provider')  # onnxruntime's own, less clear
-def test_device_that_onnxruntime_lacks(exported):
-    with pytest.raises(ValueError, match='onnxruntime cannot run on meta here'):
-        OnnxNetwork(exported, 'meta')
+@pytest.mark.parametrize('device', ['meta', 'cuda:x'])
+def test_device_that_onnxruntime_lacks(device, exported):
+    with pytest.raises(DeviceError, match=f'onnxruntime cannot run on {device} here'):
+        OnnxNetwork(exported, device)
+
+
+def test_there_is_one_precision(exported):
+    network = OnnxNetwork(exported)
+    network.precision = 'fp32'
+    with pytest.raises(ValueError, match="'bf16' is for backend='torch'"):
+        network.precision = 'bf16'
+
+
+def test_lack_of_memory_is_told_as_such(exported, planes, monkeypatch):
+    network = OnnxNetwork(exported)
+
+    def fail(*_):
+        raise RuntimeError('[ONNXRuntimeError] : Failed to allocate memory for 9 bytes\nat: x')
+
+    monkeypatch.setattr(network, '_session', SimpleNamespace(run=fail))
+    with pytest.raises(MemoryError, match=r'allocate memory for 9 bytes$'):
+        network(planes(1, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ('value', 'threads'), [('3', 3), ('2,1', 2), ('0', 1), ('x', 7), (None, 7)]
+)
+def test_threads_are_those_that_the_user_says(value, threads, monkeypatch):
+    monkeypatch.setattr(onnx_network, 'usable_processors', lambda: 7)
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    if value is not None:
+        monkeypatch.setenv('OMP_NUM_THREADS', value)
+    assert onnx_network._threads() == threads
 
 
 def test_missing_onnx_is_named(demo, monkeypatch, tmp_path):
@@ -232,26 +460,11 @@ def test_missing_onnxruntime_is_named(monkeypatch, tmp_path):
         OnnxNetwork(tmp_path / 'x.onnx')
 
 
-# ---- layers that stand in for others ---------------------------------------------------------
-
-
-@pytest.mark.parametrize('bins', [2, 3, 6, (2, 5)], ids=str)
-@pytest.mark.parametrize('size', [(7, 12), (1, 4), (6, 5)], ids=str)
-def test_pool_equals_adaptive_average_pooling(bins, size):
-    x = torch.randn(2, 3, *size, dtype=torch.float64)
-    pool = nn.AdaptiveAvgPool2d(bins)
-    torch.testing.assert_close(ExportablePool(pool)(x), pool(x))
-
-
-@pytest.mark.parametrize('size', [(8, 40), (33, 2)], ids=str)
-def test_coordinates_equal_linspace(size):
-    x = torch.randn(2, 3, *size, dtype=torch.float64)
-    torch.testing.assert_close(ExportableCoordinates()(x), add_coordinates(x))
-
-
-@pytest.mark.parametrize('dynamic', [True, False])
-@pytest.mark.parametrize('dilation', [2, 6])
-def test_filter_equals_grouped_convolution(dilation, dynamic):
-    dwf = DynamicFilter(4, 5, dilation, dict(type='BN'), dynamic=dynamic).double().eval()
-    x, v_g = (torch.randn(*shape, dtype=torch.float64) for shape in ((3, 4, 9, 7), (3, 5)))
-    torch.testing.assert_close(ExportableFilter(dwf)(x, v_g), dwf(x, v_g))
+def test_running_needs_neither_torch_nor_openmmlab(exported):
+    code = (
+        'import sys; from mmomni.apis.onnx_network import OnnxNetwork; '
+        f'OnnxNetwork({str(exported)!r}); '
+        "print(sorted({'torch', 'mmcv', 'mmseg', 'safetensors'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == '[]'

@@ -13,8 +13,8 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmomni.apis.network import Output, TorchNetwork
 from mmomni.apis.tiling import predict_maps
+from mmomni.apis.torch_network import Segmentor, TorchNetwork
 from mmomni.datasets.transforms import PackManipulationInputs
 from mmomni.datasets.transforms.pixels import sign
 
@@ -53,7 +53,7 @@ def build(part=None):
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
 def test_of_the_network(make_planes, dtype):
-    network = TorchNetwork(build().eval()).to(DEVICE)
+    network = Segmentor(build().eval()).to(DEVICE)
     with torch.no_grad(), Copies() as copies:
         output = network(make_planes(64, 96)[None].to(dtype))
     assert planes_of(copies) == [((1, 5, 64, 96), dtype, dtype)]
@@ -61,27 +61,26 @@ def test_of_the_network(make_planes, dtype):
 
 
 @pytest.mark.parametrize(('size', 'windows'), [((40, 50), 1), ((128, 224), 3)])
-@pytest.mark.parametrize('kind', ['bytes', 'floats'])
-def test_of_the_inferencer(make_planes, size, windows, kind):
-    """Also in windows; what is not bytes goes as it is."""
+def test_of_prediction(make_planes, size, windows, monkeypatch):
+    """Also in windows."""
 
-    class Network:
-        device = DEVICE
-        seen = set()
+    def backbone(planes):
+        seen.add((planes.device, planes.dtype, planes.shape[2:]))
+        return [planes]
 
-        def __call__(self, planes):
-            self.seen.add((planes.device, planes.dtype))
-            return Output(torch.zeros(len(planes), 2, *planes.shape[2:]), None)
+    def decide(features, *_):
+        return torch.zeros(len(features[0]), 2, *features[0].shape[2:])
 
-    planes = make_planes(*size).numpy()
-    if kind == 'floats':
-        planes = planes.astype(np.float32)
-    network = Network()
+    seen = set()
+    network = TorchNetwork(build().eval())
+    network.segmentor.to(DEVICE)
+    monkeypatch.setattr(network.segmentor.model.backbone, 'forward', backbone)
+    monkeypatch.setattr(network.segmentor.model.decode_head, 'predict', decide)
+    network.segmentor.model.neck = None
     with Copies() as copies:
-        (found,) = predict_maps(network, [planes], window=128, overlap=64)
-    dtype = torch.from_numpy(planes).dtype
-    assert [copy[1:] for copy in planes_of(copies)] == [(dtype, dtype)] * windows
-    assert network.seen == {(DEVICE, torch.float32)}
+        (found,) = predict_maps(network, [make_planes(*size).numpy()], window=128, overlap=64)
+    assert [copy[1:] for copy in planes_of(copies)] == [(torch.uint8, torch.uint8)] * windows
+    assert {each[:2] for each in seen} == {(DEVICE, torch.float32)}
     assert found.windows == windows
 
 
@@ -109,7 +108,8 @@ def test_equal_to_the_last_bit(make_planes):
     network = TorchNetwork(build().eval())
     planes = make_planes(64, 96)
     with torch.no_grad():
-        expected = network(planes[None].float())
-    (found,) = predict_maps(network, [planes])
-    assert torch.equal(found.log_odds, expected.logits[0, 1] - expected.logits[0, 0])
+        expected = network.segmentor(planes[None].float())
+    (found,) = predict_maps(network, [planes.numpy()])
+    log_odds = expected.logits[0, 1] - expected.logits[0, 0]
+    np.testing.assert_array_equal(found.log_odds, log_odds)
     assert found.gate == expected.gate.item()

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 from io import BytesIO
 
 import cv2
@@ -14,9 +15,10 @@ from PIL import Image, PngImagePlugin
 
 from mmomni.apis import Failure, samples
 from mmomni.apis.inputs import Source, sources_of
-from mmomni.apis.samples import Samples, read_sample, try_to_read
-from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs, dct
-from mmomni.jpeg import ImageReadError
+from mmomni.apis.reading import read_in_batches
+from mmomni.apis.samples import read_sample, try_to_read
+from mmomni.datasets.transforms import ExtractDCT, LoadOriginalImage, PackManipulationInputs
+from mmomni.jpeg import ImageReadError, planes
 from mmomni.jpeg.limits import MAX_PIXELS, MOST_SCANS
 
 HEIGHT, WIDTH = 45, 61
@@ -98,10 +100,9 @@ def test_a_grey_array_is_a_picture_of_three_equal_channels():
 
 def test_samples_are_read_on_demand_in_order():
     contents = [saved(picture(seed=1), 'PNG'), b'', np.asarray(picture())]
-    dataset = Samples(sources_of(contents), lambda source: try_to_read(source, MAX_PIXELS))
-    assert len(dataset) == 3
-    assert [dataset[i].source for i in range(3)] == ['bytes 0', 'bytes 1', 'array 2']
-    assert [isinstance(dataset[i], Failure) for i in range(3)] == [False, True, False]
+    (found,) = read_in_batches(sources_of(contents), partial(try_to_read, max_pixels=100_000), 3)
+    assert [each.source for each in found] == ['bytes 0', 'bytes 1', 'array 2']
+    assert [isinstance(each, Failure) for each in found] == [False, True, False]
 
 
 # ---- what a person should know ---------------------------------------------------------------
@@ -258,8 +259,8 @@ def test_a_jpeg_whose_coefficients_alone_cannot_be_read_is_transcoded_with_a_not
             raise ImageReadError('x') from ValueError('broken scan')
         return real(data, *args)
 
-    real = dct.read_luma
-    monkeypatch.setattr(dct, 'read_luma', read_luma)
+    real = planes.read_luma
+    monkeypatch.setattr(planes, 'read_luma', read_luma)
     data = saved(picture(), 'JPEG') + b'unreadable'
     sample = read(data)
     assert sample.dct_source == 'transcoded'

@@ -41,6 +41,7 @@ def test_synthesize_writes_and_sums_up(photos, tmp_path, capsys):
     assert 'synthesize 5/5' in captured.err
 
 
+@pytest.mark.host
 def test_synthesize_tells_where_it_found_no_face(photos, tmp_path, capsys):
     out = tmp_path / 'out'
     command = ['synthesize', str(photos), str(out), '--domain', 'face', '--max-side', '100']
@@ -69,6 +70,7 @@ def test_synthesize_resumes_with_workers_and_authentic_images(photos, tmp_path, 
     assert 'its seed is 0, got 1' in capsys.readouterr().err
 
 
+@pytest.mark.host
 def test_several_sources_go_before_the_folder(photos, tmp_path):
     sources = [str(photos / 'a.png'), str(photos / 'b.png')]
     out = tmp_path / 'out'
@@ -159,6 +161,7 @@ def test_domains_and_defaults_of_the_command_are_those_of_the_library():
     assert (args.png, args.grey) == (PNG_SHARE, GREY_SHARE)
 
 
+@pytest.mark.host
 def test_poolings_of_the_command_are_those_of_the_library():
     from mmomni.cli.calibrate import POOLINGS
     from mmomni.evaluation.functional import IMAGE_POOLINGS
@@ -184,6 +187,7 @@ def test_neither_command_nor_synthesis_loads_torch():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.host
 def test_what_is_spelt_out_for_speed_is_what_the_library_says():
     from mmomni.cli import calibrate, model, predict
     from mmomni.evaluation.functional import IMAGE_POOLINGS

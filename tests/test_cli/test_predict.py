@@ -12,14 +12,14 @@ from mmengine import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-from mmomni.apis import ManipulationInferencer
+from mmomni.apis import Predictor
 from mmomni.checkpoints import publish
 from mmomni.cli import main
 from mmomni.cli.predict import VIEWS, _count
 from mmomni.registry import MODELS
 from mmomni.utils.files import file_sha256
 
-TOUCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+TOUCHED = (signal.SIGINT, signal.SIGTERM)
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
 
 
@@ -197,13 +197,13 @@ def test_files_read_by_other_processes_give_the_same_results(predict, tmp_path, 
     assert predict() == 0
     alone = lines(tmp_path)
     (tmp_path / 'out').rename(tmp_path / 'alone')
-    asked, stream = [], ManipulationInferencer.stream
+    asked, stream = [], Predictor.stream
 
     def noted(self, inputs, batch_size, workers, **options):
         asked.append(workers)
         return stream(self, inputs, batch_size, workers, **options)
 
-    monkeypatch.setattr(ManipulationInferencer, 'stream', noted)
+    monkeypatch.setattr(Predictor, 'stream', noted)
     assert predict('--workers', 2) == 0
     assert asked == [2]
     assert {name: line['score'] for name, line in lines(tmp_path).items()} == {
@@ -277,7 +277,7 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
     predict, photos, tmp_path, capsys, monkeypatch, after
 ):
     (photos / '0.jpg').write_text('no image')
-    stream = ManipulationInferencer.stream
+    stream = Predictor.stream
 
     def stopped(self, *args, **options):
         results = stream(self, *args, **options)
@@ -286,7 +286,7 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ManipulationInferencer, 'stream', stopped)
+        patch.setattr(Predictor, 'stream', stopped)
         assert predict() == 130
     *_, account, summary, last = capsys.readouterr().out.splitlines()
     assert account == (
@@ -313,7 +313,7 @@ def test_a_signal_in_the_middle_of_an_image_leaves_all_whole(
 ):
     before = {each: signal.getsignal(each) for each in TOUCHED}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background of a shell
-    stream = ManipulationInferencer.stream
+    stream = Predictor.stream
 
     def signalled(self, *args, **options):
         results = stream(self, *args, **options)
@@ -324,12 +324,12 @@ def test_a_signal_in_the_middle_of_an_image_leaves_all_whole(
             if how == 'raised':
                 raise
             if how == 'another error':
-                raise RuntimeError('DataLoader worker is killed') from None
+                raise RuntimeError('a worker is killed') from None
         yield from results
 
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(ManipulationInferencer, 'stream', signalled)
+            patch.setattr(Predictor, 'stream', signalled)
             assert predict() == 128 + number
     finally:
         for each, handler in before.items():

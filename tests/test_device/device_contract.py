@@ -14,9 +14,7 @@ SIZE = 64
 _STATISTICS = 'sums over all pixels, of which differences are taken: of one value for each channel'
 ALLOWED = {
     'reads': {
-        'mmomni/apis/tiling.py::_log_odds': 'the map, which is the answer',
-        'mmomni/apis/tiling.py::_whole': "the gate's choice, beside the maps of a batch",
-        'mmomni/apis/tiling.py::_pass': "the gate's choice, beside a window's map",
+        'mmomni/apis/torch_network.py::_to_host': 'map and gate, which are the answer',
         'mmomni/engine/hooks/modal_gate_hook.py::_write': "the gate's choice, for each batch",
         'mmengine/optim/': 'logs the norm of the gradient; looks whether gradients overflowed',
         'mmdet/': 'chooses anchors and regions by their values: box supervision alone',
@@ -33,15 +31,13 @@ ALLOWED = {
         'backward': _STATISTICS,
     },
     'hosts': {
-        'mmomni/apis/tiling.py::_in_windows': 'the map, which is kept on the CPU',
-        'mmomni/apis/tiling.py::_run': 'planes of a window, on their way to the device',
         'mmomni/apis/shared_context.py::_interpolation': 'a few rows for each window',
         'mmengine/optim/': "numbers of the loss's scale",
         'mmdet/': 'numbers',
         'mmcv/ops/nms.py::batched_nms': 'a number',
     },
     'sends': {
-        'mmomni/apis/tiling.py::_run': 'planes, as bytes',
+        'mmomni/apis/torch_network.py::forward': 'planes, as bytes',
         'mmomni/apis/shared_context.py::': 'where a window lies',
         'mmengine/': 'a batch',
         'mmdet/': 'anchors and deviations',

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from mmengine.registry import DefaultScope
 from mmengine.utils import digit_version
@@ -173,6 +174,11 @@ def _list(x):
     return numbers
 
 
+def _array(x):
+    assert x.device.type == 'cpu'
+    return np.zeros(x.shape, np.float32)
+
+
 def _places(x):
     return x.new_zeros((min(FOUND, x.numel()), x.dim()), dtype=torch.long)
 
@@ -315,6 +321,7 @@ _STANDINS = {
     # In inference mode fake tensors take twice as long, and operations come as they are written.
     'torch.inference_mode': lambda mode=True: torch.no_grad() if mode else nullcontext(),
     'torch._subclasses.fake_tensor.FakeTensor.tolist': _list,
+    'torch._subclasses.fake_tensor.FakeTensor.numpy': _array,
     'torch.cuda.amp.common.amp_definitely_not_available': lambda: False,
     'torch.cuda.is_bf16_supported': lambda *_: True,
     'mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available': lambda: True,

@@ -14,8 +14,8 @@ from mmengine.registry import DefaultScope
 from mmengine.utils import digit_version
 from mmseg.registry import MODELS
 
-from mmomni.apis.network import TorchNetwork
 from mmomni.apis.tiling import predict_maps
+from mmomni.apis.torch_network import TorchNetwork
 from mmomni.models.backbones.convnext import ConvNeXtBlock, LayerNorm2d, SwinStage
 from mmomni.models.backbones.efficientnet_lite import InvertedResidual
 from mmomni.models.fast import GlobalAverage
@@ -201,4 +201,4 @@ def test_prediction_on_a_card(dtype, shallow, cuda):
     with cuda() as watch, torch.autocast('cuda', dtype=dtype):
         (found,) = predict_maps(network, [planes], SIZE, 32, max_passes=2)
     assert breaches(watch) == {}
-    assert found.log_odds.dtype == torch.float32
+    assert found.log_odds.dtype == np.float32

@@ -19,8 +19,8 @@ from device_contract import SIZE, breaches, left_behind, predict, shrunk, train,
 from fake_cuda import DEVICE
 from mmengine.config import Config
 
-from mmomni.apis.network import TorchNetwork, fuse_norms
 from mmomni.apis.tiling import predict_maps
+from mmomni.apis.torch_network import TorchNetwork, fuse_norms
 from mmomni.evaluation.functional import score_image
 from mmomni.evaluation.functional.protocols import PROTOCOLS
 from mmomni.models.layers import QueryAttention
@@ -104,7 +104,7 @@ def test_maps(config, shallow, cuda):
         planes = np.zeros((5, SIZE, SIZE + 32), np.uint8)
         (found,) = predict_maps(network, [planes], SIZE, 32, max_passes=2)
     assert breaches(watch) == {}
-    assert (found.windows, found.log_odds.device.type) == (2, 'cpu')
+    assert (found.windows, type(found.log_odds)) == (2, np.ndarray)
 
 
 def test_maps_of_whole_images(mini, cuda):

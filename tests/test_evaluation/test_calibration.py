@@ -285,7 +285,7 @@ def test_default_file_is_beside_the_checkpoint(checkpoint, photos):
 
 
 def test_too_few_images_end_before_the_network_is_built(checkpoint, photos, capsys, monkeypatch):
-    built = 'mmomni.apis.calibration.ManipulationInferencer'
+    built = 'mmomni.apis.calibration.open_predictor'
     monkeypatch.setattr(built, lambda *_, **__: pytest.fail('was built'))
     assert command(checkpoint, photos, '--fpr', 0.01) == 1
     assert 'mmomni calibrate: 5 authentic images can vouch' in capsys.readouterr().err

@@ -214,6 +214,7 @@ def config(clean, tmp_path):
     return path
 
 
+@pytest.mark.host
 def test_config_brings_its_sets_splits_and_domains(config):
     diagnosis = check_data([str(config)])
     rows = [(row.name, row.domain, row.split, row.images) for row in diagnosis.sets]
@@ -224,6 +225,7 @@ def test_config_brings_its_sets_splits_and_domains(config):
     assert [finding.kind for finding in diagnosis.findings] == ['set-unchecked']
 
 
+@pytest.mark.host
 def test_missing_sets_of_a_config_are_findings(config, clean, capsys):
     (clean[1] / 'test.txt').unlink()
     assert main(['check-data', str(config), '--workers', '1']) == 2
@@ -232,12 +234,14 @@ def test_missing_sets_of_a_config_are_findings(config, clean, capsys):
     assert 'test.txt' in captured
 
 
+@pytest.mark.host
 def test_a_set_that_trains_and_tests_leaks_all_its_images(config, clean):
     config.write_text(config.read_text().replace(repr(str(clean[0])), repr(str(clean[1]))))
     leaks = [f for f in check_data([str(config)]).findings if f.kind == 'train-test-exact']
     assert len(leaks) == 4
 
 
+@pytest.mark.host
 def test_lmdb_sets_are_read(tmp_path):
     lmdb = pytest.importorskip('lmdb', reason='needs `pip install lmdb`')
     Builder(tmp_path).add('a.jpg')
@@ -256,6 +260,7 @@ def test_lmdb_sets_are_read(tmp_path):
 # ---- command line and reports --------------------------------------------------------------
 
 
+@pytest.mark.host
 def test_exit_status(clean, planted, tmp_path, capsys):
     run = ['check-data', '--workers', '1']
     assert main([*run, str(clean[0])]) == 0

@@ -190,7 +190,7 @@ def test_steps_beyond_those_of_the_network(quality, largest, messages):
 
 
 def test_the_largest_step_is_that_of_the_network():
-    from mmomni.models.values import MAX_STEP
+    from mmomni.jpeg.planes import MAX_STEP
 
     assert LARGEST_STEP == MAX_STEP
 

@@ -93,6 +93,7 @@ def test_what_is_found_twice_is_said_once(tmp_path):
     assert kinds == ['mask-empty', 'duplicate-exact']
 
 
+@pytest.mark.host
 def test_images_held_out_of_a_set_are_no_leak_of_it(tmp_path):
     """As the README has it: one folder, of which some images are validated on."""
     build = Builder(tmp_path / 'set')

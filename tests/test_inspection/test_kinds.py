@@ -77,6 +77,7 @@ def all_kinds(planted, tmp_path):
     return [str(config), str(path), str(train)], [str(test)]
 
 
+@pytest.mark.host
 def test_every_kind_can_be_found_and_both_reports_say_what_it_means(all_kinds):
     diagnosis = check_data(*all_kinds)
     assert {finding.kind for finding in diagnosis.findings} == set(KINDS)

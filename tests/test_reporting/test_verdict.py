@@ -24,7 +24,7 @@ def test_the_rate_chooses_among_carried_calibrations():
 
 @pytest.mark.parametrize('carried', [(), (CALIBRATION,)])
 def test_no_calibration_for_the_rate_names_the_command(carried):
-    with pytest.raises(ValueError, match=r'calibrate CONFIG CHECKPOINT AUTHENTIC --fpr 0\.01'):
+    with pytest.raises(ValueError, match=r'calibrate AUTHENTIC --checkpoint FILE --fpr 0\.01'):
         carried_threshold(carried, 0.01)
 
 

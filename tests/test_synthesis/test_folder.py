@@ -141,6 +141,7 @@ def test_a_finished_run_can_be_extended(folder, whole, tmp_path):
         synthesize_folder([folder], out, **OPTIONS, resume=True)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ('name', 'change'),
     [
@@ -253,6 +254,7 @@ def test_a_path_a_string_and_a_list_name_the_same_source(folder, tmp_path):
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.host
 def test_portraits_without_a_face_are_counted_over_all_runs(folder, tmp_path):
     options = OPTIONS | dict(domain='face', authentic=0.0)
     for num in (2, 4):

@@ -4,8 +4,10 @@ from functools import partial
 import pytest
 
 from mmomni import web
-from mmomni.cli import serve
+from mmomni.apis.weights import packaged
+from mmomni.cli import main, serve
 from mmomni.cli.parser import Parser
+from mmomni.utils.needed import TO_PREDICT, missing
 
 
 @pytest.fixture
@@ -115,12 +117,12 @@ def test_options_reach_the_examiner(parse, monkeypatch):
 
     def open_model(args, **options):
         opened.append(options)
-        return 'inferencer', {}, None
+        return 'predictor', {}, None
 
     monkeypatch.setattr(serve, 'open_model', open_model)
     args = parse('--max-megapixels', '1.5')
     pickle.loads(pickle.dumps(args))
-    assert serve.open_examiner(args).inferencer == 'inferencer'
+    assert serve.open_examiner(args).predictor == 'predictor'
     assert opened == [dict(max_pixels=1_500_000)]
 
 
@@ -133,9 +135,12 @@ def test_only_a_page_of_this_machine_has_names(parse, host, hosts):
         assert set(server.app.hosts) == hosts
 
 
-def test_checkpoint_is_asked_for(capsys):
-    parser = Parser()
-    serve.add_parser(parser.add_subparsers())
-    with pytest.raises(SystemExit):
-        parser.parse_args(['serve'])
-    assert '--checkpoint' in capsys.readouterr().err
+def test_without_a_checkpoint_the_page_names_that_of_the_package(monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(web, 'ExaminerProcess', lambda build, timeout: Server())
+    monkeypatch.setattr(serve, 'open_page', lambda args, examine: opened.append(args) or Server())
+    assert main(['serve']) == 0
+    suffix = '.onnx' if missing(TO_PREDICT) else '.safetensors'
+    assert opened[0].checkpoint == packaged(suffix)
+    line = f'no checkpoint was named: {opened[0].checkpoint.name} of the package is taken'
+    assert line in capsys.readouterr().err

@@ -14,6 +14,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 from mmengine.config import Config
 
 from mmomni.evaluation.paper_tables import paper_figures

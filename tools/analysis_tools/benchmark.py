@@ -18,6 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor

@@ -7,8 +7,14 @@ Both forms live in one module and take turns. Prints a table; see docs/performan
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
 
 import numpy as np
 import torch

@@ -14,6 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 import cv2
 import numpy as np
 from mmengine.config import Config, DictAction

@@ -5,7 +5,13 @@ weights are random: none are read or downloaded.
 """
 
 import argparse
+import sys
 from pathlib import Path
+
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
 
 import torch
 from mmengine.config import DictAction

@@ -14,6 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 from mmomni.utils.files import find_images
 
 ROOT = Path(__file__).resolve().parents[2]

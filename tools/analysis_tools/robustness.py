@@ -16,6 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from mmengine.registry import LOOPS

@@ -10,6 +10,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 from mmomni.checkpoints import average_files
 from mmomni.engine.launch import add_trust_option
 

@@ -11,6 +11,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
 from mmomni.checkpoints import convert_file
 
 

@@ -5,7 +5,8 @@
 
 The file holds the weights that inference needs, the config, thresholds and a model card, and loads
 without running code. OUT may end with .pth or .safetensors; the first eight digits of the file's
-SHA-256 are appended to its name.
+SHA-256 are appended to its name. Beside a .safetensors its .onnx form is written, which predicts
+where torch is not installed and names the file that it was made of.
 """
 
 import argparse
@@ -13,6 +14,12 @@ import json
 import sys
 from pathlib import Path
 
+from mmomni.utils.needed import what_is_missing
+
+if line := what_is_missing():
+    sys.exit(line)
+
+from mmomni.apis.onnx_export import export_beside
 from mmomni.checkpoints import publish, read_checkpoint
 from mmomni.engine.launch import add_trust_option
 
@@ -38,6 +45,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--half', action='store_true', help='write weights in half precision: half the size'
     )
+    parser.add_argument(
+        '--no-onnx', action='store_true', help='write no .onnx beside a .safetensors'
+    )
     return parser.parse_args()
 
 
@@ -54,7 +64,19 @@ def main() -> int:
         return 1
     print(json.dumps(read_checkpoint(path).card, indent=2, ensure_ascii=False))
     print(path)
+    if path.suffix == '.safetensors' and not args.no_onnx:
+        write_onnx(path)
     return 0
+
+
+def write_onnx(published: Path) -> None:
+    """Beside a published file; where that cannot be, a line says why."""
+    try:
+        path, parity = export_beside(published)
+    except (ValueError, OSError, ImportError) as error:
+        print(f'publish_model.py: no .onnx beside {published.name}: {error}', file=sys.stderr)
+    else:
+        print(f'{path}: probabilities differ from torch by {parity.maximum:.1e} at most')
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
 
 from mmomni.datasets.host import PackSegInputs
+from mmomni.jpeg.planes import five_planes
 from mmomni.registry import TRANSFORMS
 from mmomni.utils.arrays import unmirrored
 
@@ -79,9 +79,5 @@ class PackManipulationInputs(PackSegInputs):
             'PackManipulationInputs',
             'only mmomni.AlignedRandomCrop may stand between mmomni.ExtractDCT and packing',
         )
-        height, width = results['dct'].shape
-        planes = np.empty((5, height, width), dtype=np.uint8)
-        cv2.split(results['img'], [planes[2], planes[1], planes[0]])
-        planes[3] = results['dct']
-        planes[4] = np.tile(results['qtable'], (-(-height // 8), -(-width // 8)))[:height, :width]
+        planes = five_planes(results['img'], results['dct'], results['qtable'])
         return planes.transpose(1, 2, 0)  # a view as mmseg wants it; packing it copies nothing

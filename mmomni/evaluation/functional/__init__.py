@@ -1,5 +1,6 @@
+from ..image_score import IMAGE_POOLINGS  # noqa: TID252  (see image_level.py)
 from .defined import UndefinedPredictionError, demand_defined
-from .image_level import IMAGE_POOLINGS, image_level_scores, image_score
+from .image_level import image_level_scores, image_score
 from .pixel import PixelCounts, ignore_band, pixel_counts, threshold_counts
 from .protocols import PROTOCOLS, Eps, Protocol, build_protocol
 from .ranking import average_precision, best_counts, roc_auc, score_groups, score_histogram

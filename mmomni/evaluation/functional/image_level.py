@@ -1,41 +1,15 @@
-"""Is this image forged? A probability map as one score, and the scores of a set of images."""
-
-import math
+"""Is this image forged? The scores of a set of images."""
 
 import torch
 from torch import Tensor
 
+from .. import image_score as of_arrays  # noqa: TID252  (no name of OpenMMLab, nor of ours)
 from .ranking import average_precision, roc_auc, score_groups
 
-IMAGE_POOLINGS = ('max', 'top_k_mean')
-TOP_K = 0.01
-"""Share of the pixels that ``'top_k_mean'`` looks at."""
 
-
-def image_score(probability: Tensor, pooling: str, top_k: float = TOP_K) -> float:
-    """Pool the probability of "tampered", (H, W), into the score of an image, in [0, 1].
-
-    Args:
-        probability: Of each pixel.
-        pooling: ``'max'``, or ``'top_k_mean'``, the mean of the highest pixels.
-        top_k: Their share of all pixels, in (0, 1]; at least one pixel.
-
-    Raises:
-        ValueError: Another pooling, or probabilities that are no numbers.
-    """
-    if pooling == 'max':
-        score = float(probability.max())
-    elif pooling == 'top_k_mean':
-        count = max(1, round(top_k * probability.numel()))
-        score = float(probability.flatten().topk(count).values.double().mean())
-    else:
-        raise ValueError(f'expected pooling to be one of {IMAGE_POOLINGS}, got {pooling!r}')
-    if math.isnan(score):
-        raise ValueError(
-            'expected probabilities in [0, 1], got NaN; did the training of this checkpoint '
-            'diverge? Look at its losses, and take an earlier one'
-        )
-    return score
+def image_score(probability: Tensor, pooling: str, top_k: float = of_arrays.TOP_K) -> float:
+    """:func:`mmomni.evaluation.image_score.image_score` of a tensor (H, W) on any device."""
+    return of_arrays.image_score(probability.detach().cpu().numpy(), pooling, top_k)
 
 
 def image_level_scores(scores: Tensor, labels: Tensor, threshold: float) -> dict[str, float]:

@@ -28,7 +28,7 @@ class ImageLevelMetric(GroupedMetric):
 
     Args:
         pooling: ``'max'`` or ``'top_k_mean'``, see
-            :func:`mmomni.evaluation.functional.image_score`.
+            :func:`mmomni.evaluation.image_score.image_score`.
         top_k: Share of the pixels that ``'top_k_mean'`` averages.
         threshold: Images with a higher score are called forged (all but AUC and AP).
         ignore_index: Ground-truth value that does not make an image tampered.

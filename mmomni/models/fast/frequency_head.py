@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm
 from torch import Tensor, nn
 
-from mmomni.models.values import MAX_STEP
+from mmomni.jpeg.planes import MAX_STEP
 
 from .batch_norms import at_least_single, batch_normalisation, normalisation
 from .frequency_look_up import (
@@ -67,8 +67,6 @@ def looks_up(head: Any, warn: bool = True) -> bool:
 
 def _obstacle(head: Any) -> str | None:
     """Why the form that looks up cannot be taken."""
-    if torch.jit.is_tracing():
-        return 'a trace would keep the number of stripes that an image passes in'
     for module in (head.values_conv, head.embed_conv):
         norm = module.norm
         if isinstance(norm, nn.Identity):
@@ -164,7 +162,7 @@ def _of_coordinates(head: Any, height: int, width: int) -> Tensor:
     # All rows have the same x, all columns the same y.
     columns = F.linear(x[0].view(-1, 8), of_x.sum(dim=1), conv.bias)
     rows = F.linear(y[:, 0].view(-1, 8), of_y.sum(dim=2))
-    blocks = F.pixel_unshuffle(radius[None], 8).movedim(0, 2)
+    blocks = F.pixel_unshuffle(radius[None, None], 8)[0].movedim(0, 2)
     return F.linear(blocks, of_radius.flatten(1)) + rows[:, None] + columns
 
 

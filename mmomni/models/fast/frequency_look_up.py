@@ -78,7 +78,12 @@ def table_of_triples(table: Tensor) -> Tensor:
 
 
 def stripes(*maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The same rows of blocks of all maps (B, h, w, 64, ...), as many as pass together."""
+    """The same rows of blocks of all maps (B, h, w, 64, ...), as many as pass together.
+
+    In a trace all do, which would keep their number.
+    """
+    if torch.jit.is_tracing():
+        return iter([maps])
     batch, _, width, pixels = maps[0].shape[:4]
     limit = _CPU_PIXELS if on_cpu(maps[0]) else _ACCELERATOR_PIXELS
     step = max(1, limit // (batch * width * pixels))
@@ -87,6 +92,9 @@ def stripes(*maps: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 def look_up(rows: Tensor, table: Tensor) -> Tensor:
     """Sum of three rows of :func:`table_of_triples` for each pixel, (P, C)."""
+    if torch.jit.is_tracing():  # ONNX has no bags
+        first, second, third = rows.reshape(-1, 3).unbind(dim=1)
+        return table[first] + table[second] + table[third]
     return F.embedding_bag(rows.reshape(-1, 3), table, mode='sum')
 
 

@@ -6,9 +6,10 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmomni.jpeg.planes import MAX_STEP
 from mmomni.models import fast
 from mmomni.models.pretrained import draw_or_load
-from mmomni.models.values import MAX_STEP, NUM_VALUES
+from mmomni.models.values import NUM_VALUES
 
 from .coordinates import Coordinates
 from .mb_conv import MBConv

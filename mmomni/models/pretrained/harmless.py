@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
+from mmomni.utils.digests import UnusableFileError
+
 ALLOW = (
     'if you trust whoever made it (reading it can run any program hidden inside), allow it: '
     '--trust-checkpoint in a command, trust_checkpoint=True in a config that is trained or tested, '
@@ -45,10 +47,6 @@ TORCH = (
 """Of what weights are made, beside storages, which torch itself finds."""
 STATEFUL = (OrderedDict, HistoryBuffer, np.ndarray)
 """Types whose objects have more to them than what they are made of."""
-
-
-class UnusableFileError(ValueError):
-    """A checkpoint is damaged, is not what its name says, or would run code; in one line."""
 
 
 class UntrustedFileError(UnusableFileError):

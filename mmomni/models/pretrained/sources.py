@@ -10,10 +10,9 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmomni.utils.classes import METAINFO
+from mmomni.utils.digests import DESCRIPTION, UnusableFileError, demand_digest
 from mmomni.utils.torn_files import torn
 
-from .digests import DESCRIPTION, demand_digest
-from .harmless import UnusableFileError
 from .loading import pretrained_entries
 
 SCHEME = 'package://'

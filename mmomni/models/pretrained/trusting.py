@@ -19,7 +19,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local
 
-from .digests import DESCRIPTION, demand_digest
+from mmomni.utils.digests import DESCRIPTION, demand_digest
+
 from .harmless import read_torch_file
 
 Loader = Callable[..., Any]

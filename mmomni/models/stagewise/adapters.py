@@ -151,8 +151,9 @@ class EfficientNetLiteStages(Stagewise):
 
 def _normalised(x: Tensor) -> Tensor:
     """Layer norm over the channels of (B, C, H, W), without weights."""
-    rows = F.layer_norm(x.movedim(1, -1), x.shape[1:2], eps=1e-6)
-    return fast.laid_out(rows.movedim(-1, 1))
+    channels = int(x.shape[1])  # exporters want numbers, and dimensions that count from 0
+    rows = F.layer_norm(x.movedim(1, 3), (channels,), eps=1e-6)
+    return fast.laid_out(rows.movedim(3, 1))
 
 
 @adapts('mmomni.TimmBackbone')

@@ -25,10 +25,19 @@ SAME_FACE = 0.5
 @lru_cache(maxsize=1)
 def _cascade() -> 'Cascade':
     # Of scikit-image, because OpenCV has neither cascades nor their files since version 5.
-    from skimage import data
-    from skimage.feature import Cascade
-
+    try:
+        from skimage import data
+        from skimage.feature import Cascade
+    except ImportError as error:
+        raise ImportError(
+            f"faces are found by scikit-image, got {error}: pip install 'mmomni[faces]'"
+        ) from error
     return Cascade(data.lbp_frontal_face_cascade_filename())
+
+
+def demand_detector() -> None:
+    """Raise ``ImportError`` with the command where there is no detector of faces."""
+    _cascade()
 
 
 def find_face(image: np.ndarray) -> Box | None:

@@ -417,9 +417,13 @@ def test_look_up_with_other_norms_is_refused_when_it_is_built():
         with_form('look_up', norm_cfg=dict(type='GN', num_groups=1))
 
 
-def test_look_up_in_a_trace_is_refused(coefficients, table):
-    with pytest.raises(ValueError, match=r"form='look_up': a trace would keep"):
-        torch.jit.trace(with_form('look_up'), (coefficients, table), check_trace=False)
+@torch.no_grad()
+def test_a_trace_looks_up_in_one_piece(coefficients, table, monkeypatch):
+    """It would keep the number of stripes, and is itself right for as many pixels alone."""
+    monkeypatch.setattr(frequency_look_up, '_CPU_PIXELS', 2**6)
+    head = with_form('look_up').eval()
+    traced = torch.jit.trace(head, (coefficients, table), check_trace=False)
+    torch.testing.assert_close(traced(coefficients, table), head(coefficients, table))
 
 
 @pytest.mark.parametrize('form', ['auto', 'plain', 'look_up'])

@@ -7,7 +7,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmomni.checkpoints.inference_config import allowed_types, refuse_unsafe
+from mmomni.checkpoints.description import BACKBONES, allowed_types, refuse_unsafe
 from mmomni.models.backbones import ModalGateEncoder
 from mmomni.models.stagewise import Stagewise, adapts, build_stagewise, protocol
 from mmomni.registry import MODELS
@@ -75,6 +75,11 @@ def test_what_has_an_adapter_can_be_published(pyramid):
     adapts('mmomni.Pyramid')(Steps)
     refuse_unsafe(CONFIG)
     assert {'mmomni.Pyramid', 'ResNet', 'mmomni.ConvNeXtSwin'} <= allowed_types()
+
+
+def test_backbones_that_need_no_torch_to_be_known_are_those_with_adapters():
+    names = {name.removeprefix('mmseg.') for name in protocol.adapted_types()}
+    assert names == BACKBONES
 
 
 def test_what_inherits_must_be_named_to_be_published(pyramid):

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmomni.apis.network import fuse_norms
+from mmomni.apis.torch_network import fuse_norms
 from mmomni.checkpoints import build_model, load_weights, publish, read_checkpoint
 from test_models.test_stagewise import test_adapters as adapters
 

@@ -1,5 +1,4 @@
 import re
-import sys
 from itertools import pairwise
 
 import cv2
@@ -62,12 +61,6 @@ def test_fonts_have_all_glyphs(name):
         ink, _ = glyphs(letter, font)
         assert ink.max() > 0.3, letter
         assert ink.shape != missing.shape or not np.array_equal(ink, missing), letter
-
-
-def test_without_matplotlib_the_remedy_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'matplotlib', None)
-    with pytest.raises(ImportError, match='pip install matplotlib'):
-        fonts.ttf_folder()
 
 
 def test_opencv_draws_the_same_with_any_number_of_threads():

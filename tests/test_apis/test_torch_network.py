@@ -7,7 +7,7 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmomni.apis.network import TorchNetwork, fuse_norms
+from mmomni.apis.torch_network import Segmentor, fuse_norms
 
 DEMO = next((Path(__file__).resolve().parents[2] / 'configs/demo').glob('*.py'))
 
@@ -36,7 +36,7 @@ def planes(make_planes):
 def test_equals_the_segmentor(planes, make_sample):
     """Its own prediction at full size, and the gate's logit as the backbone has it."""
     model = build()
-    output = TorchNetwork(model)(planes.float())
+    output = Segmentor(model)(planes.float())
     samples = [make_sample(torch.zeros(64, 96)) for _ in planes]
     expected = model.test_step(dict(inputs=list(planes), data_samples=samples))
     expected_logits = torch.stack([result.seg_logits.data for result in expected])
@@ -53,10 +53,10 @@ def test_norms_are_fused_into_our_modules(planes):
         if isinstance(module, nn.BatchNorm2d):  # so that they do something
             module.running_var.uniform_(0.5, 1.5)
             module.running_mean.normal_(std=0.1)
-    expected = TorchNetwork(model)(planes)
+    expected = Segmentor(model)(planes)
     fuse_norms(model)
     assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    output = TorchNetwork(model)(planes)
+    output = Segmentor(model)(planes)
     torch.testing.assert_close(output.logits, expected.logits)
     torch.testing.assert_close(output.gate, expected.gate)
 
@@ -78,22 +78,22 @@ def test_a_neck_may_drop_the_gate(planes):
             return inputs[:4]
 
     model = build()
-    expected = TorchNetwork(model)(planes).gate
+    expected = Segmentor(model)(planes).gate
     model.neck = FourLevels()
-    torch.testing.assert_close(TorchNetwork(model)(planes).gate, expected)
+    torch.testing.assert_close(Segmentor(model)(planes).gate, expected)
 
 
 @pytest.mark.parametrize('gate', ['fused', 'vision'])
 @torch.no_grad()
 def test_no_learned_gate(planes, gate):
     model = build(backbone={**Config.fromfile(DEMO).model.backbone, 'gate': gate})
-    assert TorchNetwork(model)(planes).gate is None
+    assert Segmentor(model)(planes).gate is None
 
 
 @torch.no_grad()
 def test_foreign_backbone_has_no_gate(planes):
     backbone = dict(type='mmomni.RGBPlanes', backbone=dict(type='mmomni.ConvNeXt', arch='atto'))
-    network = TorchNetwork(build(backbone=backbone, neck=None, decode_head=uper_head()))
+    network = Segmentor(build(backbone=backbone, neck=None, decode_head=uper_head()))
     logits, gate = network(planes)
     assert logits.shape == (2, 2, 64, 96)
     assert gate is None
@@ -101,22 +101,22 @@ def test_foreign_backbone_has_no_gate(planes):
 
 @torch.no_grad()
 def test_integers_are_taken_too(planes):
-    network = TorchNetwork(build())
+    network = Segmentor(build())
     assert torch.equal(network(planes).logits, network(planes.float()).logits)
 
 
 def test_no_segmentor():
     with pytest.raises(TypeError, match=r'one decode head.*got Conv2d'):
-        TorchNetwork(nn.Conv2d(5, 2, 1))
+        Segmentor(nn.Conv2d(5, 2, 1))
 
 
 def test_one_output_channel():
     with pytest.raises(ValueError, match=r'two output channels.*got 1'):
-        TorchNetwork(build(decode_head=uper_head(out_channels=1, threshold=0.3)))
+        Segmentor(build(decode_head=uper_head(out_channels=1, threshold=0.3)))
 
 
 def test_preprocessor_that_normalises():
     """mmengine takes one number for all planes, or three for images that are not ours."""
     preprocessor = dict(type='SegDataPreProcessor', mean=[1.0], std=[1.0])
     with pytest.raises(ValueError, match='without mean and std'):
-        TorchNetwork(build(data_preprocessor=preprocessor))
+        Segmentor(build(data_preprocessor=preprocessor))

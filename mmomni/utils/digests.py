@@ -3,18 +3,25 @@
 import re
 from pathlib import Path
 
-from mmomni.utils.files import file_sha256
-
-from .harmless import UnusableFileError
+from .files import file_sha256
 
 DESCRIPTION = 'mmomni'
 """Under this name a published file holds its description, a JSON text."""
 DIGITS = 8
 
 
+class UnusableFileError(ValueError):
+    """A checkpoint is damaged, is not what its name says, or would run code; in one line."""
+
+
 def named_by_digest(out: Path, content: Path) -> Path:
     """``out`` with the digits of a file that has its content: ``NAME-xxxxxxxx.pth``."""
     return out.with_name(f'{out.stem}-{file_sha256(content)[:DIGITS]}{out.suffix}')
+
+
+def without_digest(path: Path) -> Path:
+    """``NAME-xxxxxxxx.pth`` -> ``NAME.pth``; other names stay as they are."""
+    return path.with_name(re.sub(rf'-[0-9a-f]{{{DIGITS}}}$', '', path.stem) + path.suffix)
 
 
 def demand_digest(path: Path) -> None:

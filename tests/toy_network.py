@@ -1,0 +1,37 @@
+"""A network of which every window can say exactly what the whole image says."""
+
+import torch
+import torch.nn.functional as F
+from mmseg.models.decode_heads.psp_head import PPM
+from torch import nn
+
+from mmomni.apis.torch_network import Logits
+from mmomni.models.layers import Coordinates, QueryAttention
+
+
+class Toy(nn.Module):
+    """Every kind of operation on the whole image, one after another; all else looks at a block.
+
+    So windows have no edge effects, and the maps are equal to the last digit.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.coordinates = Coordinates()
+        self.stem = nn.Conv2d(8, 8, 8, stride=8)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.attention = QueryAttention(8, 4, 2)
+        self.ppm = PPM((1, 2, 3, 6), 8, 4, None, None, dict(type='ReLU'), False)
+        self.head = nn.Conv2d(8 + 4 * 4, 2, 1)
+        self.last_pool = nn.AdaptiveAvgPool2d(1)
+        self.sizes = set()
+
+    def forward(self, planes):
+        self.sizes.add(tuple(planes.shape))
+        x = self.stem(self.coordinates(planes.to(self.head.weight) / 255))
+        x = x + x * self.pool(x) + self.attention(x)
+        x = F.avg_pool2d(x, 4)
+        x = torch.cat([x, *self.ppm(x)], dim=1)
+        summary = self.last_pool(x)
+        logits = F.interpolate(self.head(x * (1 + summary)) * 5, scale_factor=32)
+        return Logits(logits, summary.mean((1, 2, 3)))
