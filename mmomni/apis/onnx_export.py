@@ -114,8 +114,9 @@ def export_onnx(checkpoint: Checkpoint, out: Path, made_of: Path | None = None) 
         raise ImportError('onnx is not installed: pip install onnx onnxruntime') from error
     if checkpoint.config is None:
         raise ValueError('expected a checkpoint with its config, got none; publish it first')
-    _, config, *rest = checkpoint
-    text = description_text(Description(config.to_dict(), *rest))
+    config = checkpoint.config
+    description = Description(config.to_dict(), checkpoint.calibrations, checkpoint.card)
+    text = description_text(description)
     network = TorchNetwork(build_fitting(config, checkpoint).eval())
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as path:

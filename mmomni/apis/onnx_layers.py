@@ -65,17 +65,18 @@ class Wiring:
         strides = [divmod(side, cells) for side, cells in zip(self._size, size, strict=True)]
         stride = strides[0][0]
         if any(each != (stride, 0) for each in strides) or GRID % stride:
-            return self._refuse()
+            self.is_complete = False
+            return None
         return stride
 
     def stride_of_pixels(self, number: int) -> int | None:
         """Likewise, of a map of which only the number of its pixels is known."""
         stride = math.isqrt(math.prod(self._size) // number)
         height, width = (side // stride for side in self._size)
-        return self.stride((height, width)) if height * width == number else self._refuse()
-
-    def _refuse(self) -> None:
-        self.is_complete = False
+        if height * width != number:
+            self.is_complete = False
+            return None
+        return self.stride((height, width))
 
     def pair(
         self, kind: Kind, stride: int, cells: Size = (1, 1), align_corners: bool = False

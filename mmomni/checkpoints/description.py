@@ -147,7 +147,7 @@ def allowed_types() -> frozenset[str]:
     """
     adapters: Any = sys.modules.get(_ADAPTERS)
     # Half imported, it has none yet.
-    adapted = getattr(adapters, 'adapted_types', frozenset)()
+    adapted: frozenset[str] = getattr(adapters, 'adapted_types', frozenset)()
     return TYPES | BACKBONES | {name.removeprefix(f'{SCOPE}.') for name in adapted}
 
 
