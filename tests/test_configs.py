@@ -25,7 +25,7 @@ REGISTRIES = [ours.MODELS, ours.DATASETS, ours.DATA_SAMPLERS, ours.TRANSFORMS, o
 PAPER = 'omni-iml_convnext-{}_8xb2-370k_iml-512x512'
 
 
-STRIDES = {'FrequencyPlanes': 8}
+STRIDES = {'FrequencyPlanes': 8, 'DTDHead': 2}
 """Pixels for one of a model's logits, by the type of its backbone or decode head; others: 4."""
 
 
@@ -180,12 +180,12 @@ RATES = {
 
 
 def is_free(module, name):
-    """Whether weight decay has nothing to do there: norms, biases, layer scale, what is looked up.
+    """Whether weight decay has nothing to do there: norms, biases, scales, what is looked up.
 
     ``filters`` of the decoder are convolutions; ``queries`` and embeddings are not multiplied onto
     features that a norm rescales, so that decay would only pull them to zero.
     """
-    called_so = name in ('gamma', 'queries') or 'bias' in name
+    called_so = name in ('gamma', 'queries', 'logit_scale') or 'bias' in name
     return called_so or isinstance(module, (*NORMS, torch.nn.Embedding))
 
 

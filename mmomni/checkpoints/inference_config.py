@@ -22,9 +22,10 @@ SCOPE = 'mmseg'
 SEGMENTOR = 'EncoderDecoder'
 TYPES = frozenset(
     {
-        SEGMENTOR, 'FCNHead', 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead',
-        'UPerHead', 'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder',
-        'mmomni.FrequencyPlanes', 'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
+        SEGMENTOR, 'FCNHead', 'HRNet', 'MixVisionTransformer', 'SegDataPreProcessor',
+        'SegformerHead', 'UPerHead',
+        'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder', 'mmomni.FrequencyPlanes',
+        'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
         'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
     }
 )  # fmt: skip
@@ -33,6 +34,9 @@ no files."""
 COMPARATORS = frozenset(
     {
         'mmomni.APSCHead',
+        'mmomni.CATNet',
+        'mmomni.DTDEncoder',
+        'mmomni.DTDHead',
     }
 )
 """Likewise, of :mod:`mmomni.models.comparators`, each type on a line of its own."""

@@ -7,5 +7,7 @@ RGB alone.
 """
 
 from .apsc_net import APSCHead
+from .cat_net import CATNet
+from .dtd import DTDEncoder, DTDHead
 
-__all__ = ['APSCHead']
+__all__ = ['APSCHead', 'CATNet', 'DTDEncoder', 'DTDHead']
