@@ -52,9 +52,18 @@ class HardPixelCrossEntropy(nn.Module):
         refuse_pixel_weights(type(self).__name__, weight)
         losses = F.cross_entropy(
             cls_score.float(), label, ignore_index=ignore_index, reduction='none'
+        ).flatten()
+        # No values are looked at on the way, for which a device would have to be waited for.
+        counts = label.flatten() != ignore_index
+        hard = counts & (losses > self.limit)
+        ranked = losses.masked_fill(~counts, -1.0)
+        largest = torch.topk(ranked, min(self.min_kept, len(ranked)), sorted=False).values
+        kept = torch.where(
+            hard.sum() >= self.min_kept, _mean(losses, hard), _mean(largest, largest >= 0)
         )
-        losses = losses[label != ignore_index]
-        hard = losses[losses > self.limit]
-        if len(hard) < self.min_kept:
-            hard = torch.topk(losses, min(self.min_kept, len(losses)), sorted=False).values
-        return self.loss_weight * hard.sum() / max(len(hard), 1)
+        return self.loss_weight * kept
+
+
+def _mean(values: Tensor, counts: Tensor) -> Tensor:
+    """Of those values that count; 0 if none does."""
+    return (values * counts).sum() / counts.sum().clamp(min=1)
