@@ -26,8 +26,8 @@ SCOPE = 'mmseg'
 SEGMENTOR = 'EncoderDecoder'
 TYPES = frozenset(
     {
-        SEGMENTOR, 'FCNHead', 'MixVisionTransformer', 'SegDataPreProcessor', 'SegformerHead',
-        'UPerHead', 'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder',
+        SEGMENTOR, 'FCNHead', 'HRNet', 'MixVisionTransformer', 'SegDataPreProcessor',
+        'SegformerHead', 'UPerHead', 'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder',
         'mmomni.FrequencyPlanes', 'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
         'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
     }
@@ -41,6 +41,27 @@ BACKBONES = frozenset(
     }
 )  # fmt: skip
 """Likewise, backbones that the package itself has adapters for."""
+COMPARATORS = frozenset(
+    {
+        'mmomni.APSCHead',
+        'mmomni.CATNet',
+        'mmomni.DTDEncoder',
+        'mmomni.DTDHead',
+        'mmomni.EdgeHead',
+        'mmomni.ExplicitVisualPrompting',
+        'mmomni.HiFiEncoder',
+        'mmomni.HiFiHead',
+        'mmomni.MVSSEncoder',
+        'mmomni.MVSSHead',
+        'mmomni.MesorchEncoder',
+        'mmomni.MesorchHead',
+        'mmomni.SimpleFeaturePyramid',
+        'mmomni.TIFDMHead',
+        'mmomni.TruForEncoder',
+        'mmomni.WindowedViT',
+    }
+)
+"""Likewise, of :mod:`mmomni.models.comparators`, each type on a line of its own."""
 _ADAPTERS = 'mmomni.models.stagewise'
 
 
@@ -148,7 +169,7 @@ def allowed_types() -> frozenset[str]:
     adapters: Any = sys.modules.get(_ADAPTERS)
     # Half imported, it has none yet.
     adapted: frozenset[str] = getattr(adapters, 'adapted_types', frozenset)()
-    return TYPES | BACKBONES | {name.removeprefix(f'{SCOPE}.') for name in adapted}
+    return TYPES | COMPARATORS | BACKBONES | {name.removeprefix(f'{SCOPE}.') for name in adapted}
 
 
 def _require_type(name: object, allowed: Set[str]) -> None:

@@ -27,7 +27,9 @@ from mmomni.models.layers import QueryAttention
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
-OTHER_SIZES = ('ablations', 'cooldown', 'swin-base', 'large', 'small', 'lite2', 'mit-b5')
+OTHER_SIZES = (
+    'ablations', 'comparators/', 'cooldown', 'swin-base', 'large', 'small', 'lite2', 'mit-b5',
+)  # fmt: skip
 SIMILAR = [p for p in CONFIGS if any(name in f'{p.parent.name}/{p.stem}' for name in OTHER_SIZES)]
 """Others have the same layers with fewer channels, or with other losses."""
 SAME = ('omni-iml_convnext-atto_mini', 'plain-mixture', 'resized-test')
