@@ -9,12 +9,13 @@ from .backbones import (
     TimmBackbone,
 )
 from .decode_heads import DynamicWeightDecoder
-from .losses import RegionLoss, WeightedCrossEntropy
+from .losses import ImageLevelLoss, RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
 from .test_time import ManipulationTTAModel
 
 __all__ = [
     'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin', 'DynamicWeightDecoder',
-    'EfficientNetLite', 'FrequencyPlanes', 'ManipulationTTAModel', 'ModalGateEncoder',
-    'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
+    'EfficientNetLite', 'FrequencyPlanes', 'ImageLevelLoss', 'ManipulationTTAModel',
+    'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone',
+    'WeightedCrossEntropy',
 ]  # fmt: skip
