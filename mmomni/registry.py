@@ -43,7 +43,10 @@ DATA_SAMPLERS = Registry(
 TRANSFORMS = Registry(
     'transform', parent=MMENGINE_TRANSFORMS, locations=['mmomni.datasets.transforms']
 )
-MODELS = Registry('model', parent=MMENGINE_MODELS, locations=['mmomni.models'])
+# Nothing of ours needs the comparators, so `mmomni.models` does not import them.
+MODELS = Registry(
+    'model', parent=MMENGINE_MODELS, locations=['mmomni.models', 'mmomni.models.comparators']
+)
 METRICS = Registry('metric', parent=MMENGINE_METRICS, locations=['mmomni.evaluation.metrics'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, locations=['mmomni.engine.hooks'])
 INFERENCERS = Registry('inferencer', parent=MMENGINE_INFERENCERS, locations=['mmomni.apis'])

@@ -17,7 +17,6 @@ from mmseg.registry import MODELS, TRANSFORMS
 from mmomni import registry as ours
 from mmomni.datasets.configured import sets_of
 from mmomni.engine.test_time import augment_tests
-from mmomni.models.backbones import FrequencyPlanes
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
@@ -26,8 +25,17 @@ REGISTRIES = [ours.MODELS, ours.DATASETS, ours.DATA_SAMPLERS, ours.TRANSFORMS, o
 PAPER = 'omni-iml_convnext-{}_8xb2-370k_iml-512x512'
 
 
+STRIDES = {'FrequencyPlanes': 8}
+"""Pixels for one of a model's logits, by the type of its backbone or decode head; others: 4."""
+
+
 def name_of(path):
     return path.stem
+
+
+def folder_of(cfg):
+    """Below ``configs/``; of the comparators in miniature ``'comparators/lite'``."""
+    return Path(cfg.filename).parent.relative_to(ROOT / 'configs').as_posix()
 
 
 @pytest.fixture(scope='module', params=CONFIGS, ids=name_of)
@@ -57,8 +65,8 @@ def our_names():
 
 
 def test_there_are_configs():
-    folders = {'ablations', 'baselines', 'demo', 'lite', 'mini', 'omni_iml'}
-    assert {path.parent.name for path in CONFIGS} == folders
+    folders = {'ablations', 'baselines', 'comparators', 'demo', 'lite', 'mini', 'omni_iml'}
+    assert {path.relative_to(ROOT / 'configs').parts[0] for path in CONFIGS} == folders
 
 
 def test_our_types_carry_our_prefix(cfg):
@@ -129,7 +137,8 @@ def test_channels_fit(cfg, model):
     model.eval()
     inputs = torch.randint(0, 21, (1, 5, 64, 64)).float()
     features = model.extract_feat(inputs)
-    stride = 8 if isinstance(model.backbone, FrequencyPlanes) else 4
+    kinds = {type(part).__name__ for part in (model.backbone, model.decode_head)}
+    stride = next((stride for kind, stride in STRIDES.items() if kind in kinds), 4)
     assert model.decode_head(features).shape == (1, 2, 64 // stride, 64 // stride)
     for head in model.auxiliary_head if model.with_auxiliary_head else ():
         if hasattr(head, 'fpns'):
@@ -162,8 +171,12 @@ def test_optimizer_builds(cfg, model):
 
 NORMS = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.modules.batchnorm._BatchNorm)
 ALL_DECAYS = {'demo', 'mini'}  # minutes of training
-RATES = {'backbone.backbone.': 0.3, 'backbone.fph.': 0.3, 'auxiliary_head.': 0.1}
-"""Of ``configs/lite``, by the beginning of a name."""
+PRETRAINED = {'backbone.backbone.': 0.3}
+RATES = {
+    'lite': PRETRAINED | {'backbone.fph.': 0.3, 'auxiliary_head.': 0.1},
+    'comparators/lite': PRETRAINED,
+}
+"""Factors of the learning rate in a folder, by the beginning of a name."""
 
 
 def is_free(module, name):
@@ -187,7 +200,7 @@ def optimised(cfg, model):
 
 
 def test_what_decays(cfg, model, optimised):
-    folder = Path(cfg.filename).parent.name
+    folder = folder_of(cfg)
     expected = {
         f'{prefix}.{name}'.lstrip('.'): folder in ALL_DECAYS or not is_free(module, name)
         for prefix, module in model.named_modules()
@@ -201,8 +214,8 @@ def test_what_decays(cfg, model, optimised):
 
 def test_learning_rates_of_parts_stay(cfg, optimised):
     """Whatever decays, and whatever keys are longer."""
-    folder = Path(cfg.filename).parent.name
-    rates = RATES if folder == 'lite' else {}
+    folder = folder_of(cfg)
+    rates = RATES.get(folder, {})
     if folder in ALL_DECAYS:
         rates = {'auxiliary_head.': 0.1}
     if cfg.optim_wrapper.paramwise_cfg.custom_keys.keys() == {'table_embedding'}:
@@ -223,6 +236,7 @@ def test_custom_keys_match_what_they_are_for(cfg, model):
         'queries': 'QueryAttention' not in kinds,
         'table_embedding': 'FrequencyPerceptionHead' not in kinds,
         'auxiliary_head': 'BoxSupervisionHead' not in kinds,  # the other has no parameters
+        'backbone.backbone': not hasattr(model.backbone, 'backbone'),  # some comparators
     }
     for key in cfg.optim_wrapper.paramwise_cfg.custom_keys:
         matched = [name for name in names if key in name]

@@ -9,6 +9,7 @@ import pytest
 from mmengine.registry import Registry
 
 from mmomni import registry as ours
+from mmomni.models import comparators
 from mmomni.registry import is_registered, similar_type
 
 REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) is Registry
@@ -16,9 +17,9 @@ REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) i
 TYPES = {
     'MODELS': [
         'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
-        'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'ManipulationTTAModel',
-        'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone',
-        'WeightedCrossEntropy',
+        'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy',
+        'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss',
+        'TimmBackbone', 'WeightedCrossEntropy', *comparators.__all__,
     ],
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'InferencerLoader',

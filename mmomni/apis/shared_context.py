@@ -31,7 +31,8 @@ UNSHARED = (
 """Look at the whole image, too, or may do so, and are not hooked. Many networks of timm do
 (squeeze-and-excitation, global response norms, attention), in modules of no common type."""
 UNSHARED_NAMES = frozenset({'GRN'})
-"""Likewise, of mmpretrain, which need not be installed."""
+"""Likewise, of mmpretrain, which need not be installed. A module of ours that does so has an
+attribute ``sees_whole_image``."""
 
 
 class _Average(NamedTuple):
@@ -120,7 +121,9 @@ class SharedContext:
     def complete(self) -> bool:
         """Whether nothing of the network looks at a window only; known after the first pass."""
         return not self._refused and not any(
-            isinstance(module, UNSHARED) or type(module).__name__ in UNSHARED_NAMES
+            isinstance(module, UNSHARED)
+            or type(module).__name__ in UNSHARED_NAMES
+            or getattr(module, 'sees_whole_image', False)
             for module in self._modules
         )
 

@@ -30,6 +30,12 @@ TYPES = frozenset(
 )  # fmt: skip
 """What a published config may name, beside backbones with an adapter: types whose constructors read
 no files."""
+COMPARATORS = frozenset(
+    {
+        'mmomni.APSCHead',
+    }
+)
+"""Likewise, of :mod:`mmomni.models.comparators`, each type on a line of its own."""
 
 
 def inference_config(config: Config) -> Config:
@@ -99,7 +105,7 @@ def refuse_unsafe(config: dict) -> None:
 
 def allowed_types() -> frozenset[str]:
     """Types that a published config may name: ours, and backbones that the encoder can run."""
-    return TYPES | {name.removeprefix(f'{SCOPE}.') for name in adapted_types()}
+    return TYPES | COMPARATORS | {name.removeprefix(f'{SCOPE}.') for name in adapted_types()}
 
 
 def _require_type(name: object, allowed: Set[str]) -> None:
