@@ -33,6 +33,12 @@ no files."""
 COMPARATORS = frozenset(
     {
         'mmomni.APSCHead',
+        'mmomni.EdgeHead',
+        'mmomni.HiFiEncoder',
+        'mmomni.HiFiHead',
+        'mmomni.MVSSEncoder',
+        'mmomni.MVSSHead',
+        'mmomni.TruForEncoder',
     }
 )
 """Likewise, of :mod:`mmomni.models.comparators`, each type on a line of its own."""

@@ -4,7 +4,7 @@ Letters: ``B`` batch, ``C`` channels of both streams, ``H W`` size of their maps
 """
 
 import torch
-from mmcv.cnn import ConvModule
+from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 
@@ -86,7 +86,7 @@ class FeatureFusion(nn.Module):
     Args:
         channels: Of each stream and of the result.
         num_heads: Of the attention between them.
-        norm_cfg: Norm layer of the mixing convolutions.
+        norm_cfg: Norm layer.
     """
 
     def __init__(self, channels: int, num_heads: int, norm_cfg: dict) -> None:
@@ -100,9 +100,10 @@ class FeatureFusion(nn.Module):
             nn.Conv2d(2 * channels, channels, 1),
             nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
             nn.ReLU(),
-            ConvModule(channels, channels, 1, bias=True, norm_cfg=norm_cfg, act_cfg=None),
+            nn.Conv2d(channels, channels, 1),
+            build_norm_layer(norm_cfg, channels)[1],
         )
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = build_norm_layer(norm_cfg, channels)[1]
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Two maps (B, C, H, W) -> one (B, C, H, W)."""

@@ -1,10 +1,13 @@
-"""HiFi-Net's localiser (Guo et al., "Hierarchical Fine-Grained Image Forgery Detection and
-Localization", CVPR 2023, section 3; public code: CHELSEA234/HiFi_IFDL).
+"""HiFi-Net's localiser.
+
+Guo et al., "Hierarchical Fine-Grained Image Forgery Detection and Localization", CVPR 2023,
+section 3; public code: CHELSEA234/HiFi_IFDL.
 
 Letters: ``B`` batch, ``H W`` image height and width, ``S`` stride of the first of four branches.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +17,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
+from mmomni.models.backbones import FivePlanes
 from mmomni.registry import MODELS
 
 STEM_CHANNELS = 64
@@ -91,9 +95,18 @@ class TwoStreamStem(nn.Module):
         return self.merge(torch.cat([self.colours(rgb), self.frequencies(rgb)], dim=1))
 
 
+class _HRNetBehindStem(HRNet):
+    """mmseg's HRNet without the stem of its own."""
+
+    def __init__(self, stages: dict, norm_cfg: dict) -> None:
+        super().__init__(stages, norm_cfg=norm_cfg)
+        for name in ('conv1', self.norm1_name, 'conv2', self.norm2_name, 'relu'):
+            setattr(self, name, nn.Identity())
+
+
 @MODELS.register_module()
-class HiFiEncoder(HRNet):
-    """mmseg's HRNet behind a stem of two streams, with all its branches from the second stage on.
+class HiFiEncoder(FivePlanes):
+    """An HRNet behind a stem of two streams, with all its branches from the second stage on.
 
     Ours: the stem halves the image once (``S = 2``), where the public code shrinks every image to
     256 x 256 first; crops of 512 x 512 have the same maps, and nothing is lost before the stem.
@@ -104,7 +117,7 @@ class HiFiEncoder(HRNet):
         first_channels: Of the bottlenecks of the first stage, which gives four times as many.
         strides: Of the stem's two convolutions; the product is ``S``.
         norm_cfg: Norm layer.
-        init_cfg: mmengine's.
+        **planes: Of :class:`FivePlanes`.
     """
 
     def __init__(
@@ -114,17 +127,18 @@ class HiFiEncoder(HRNet):
         first_channels: int = 64,
         strides: Sequence[int] = (1, 2),
         norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        **planes: Any,
     ) -> None:
+        super().__init__(**planes)
         norm_cfg = norm_cfg or dict(type='BN', momentum=0.01)
         first = _stage('BOTTLENECK', [first_channels], blocks)
         later = {f'stage{i}': _stage('BASIC', channels, blocks) for i in (2, 3, 4)}
-        super().__init__({'stage1': first, **later}, norm_cfg=norm_cfg, init_cfg=init_cfg)
-        # HRNet's own stem makes way
-        self.conv1 = TwoStreamStem(strides, norm_cfg)
-        self.conv2, self.relu = nn.Identity(), nn.Identity()
-        for name in (self.norm1_name, self.norm2_name):
-            setattr(self, name, nn.Identity())
+        self.stem = TwoStreamStem(strides, norm_cfg)
+        self.branches = _HRNetBehindStem({'stage1': first, **later}, norm_cfg)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Five planes (B, 5, H, W) -> four maps (B, Ck, H / (S 2^k), W / (S 2^k)), k = 0..3."""
+        return tuple(self.branches(self.stem(self.rgb(inputs))))
 
 
 def _stage(block: str, channels: Sequence[int], blocks: int) -> dict:
@@ -154,7 +168,6 @@ class BlockAttention(nn.Module):
         width = channels * block**2
         self.queries, self.keys, self.values = (nn.Conv2d(width, width, 1) for _ in range(3))
         self.project = nn.Conv2d(channels, channels, 1)
-        self.gamma = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W), H and W multiples of the block's side -> the same."""
@@ -165,7 +178,7 @@ class BlockAttention(nn.Module):
         )
         read = F.scaled_dot_product_attention(queries, keys, values, scale=1.0)
         read = read.transpose(1, 2).unflatten(2, blocks.shape[2:])
-        return x + self.gamma * self.project(F.pixel_shuffle(read, self.block))
+        return x + self.project(F.pixel_shuffle(read, self.block))
 
 
 @MODELS.register_module()
@@ -178,7 +191,7 @@ class HiFiHead(BaseDecodeHead):
         **kwargs: Of mmseg's ``BaseDecodeHead``; ``channels`` are the pyramid's.
     """
 
-    def __init__(self, block: int = 4, mask_channels: int = 18, **kwargs: object) -> None:
+    def __init__(self, block: int = 4, mask_channels: int = 18, **kwargs: Any) -> None:
         super().__init__(input_transform='multiple_select', dropout_ratio=0.0, **kwargs)
         width = self.channels
         self.laterals = nn.ModuleList(

@@ -1,26 +1,31 @@
-"""MVSS-Net (Chen et al., "Image Manipulation Detection by Multi-View Multi-Scale Supervision",
-ICCV 2021, section 3; public code: dong03/MVSS-Net).
+"""MVSS-Net, of two views and three losses.
+
+Chen et al., "Image Manipulation Detection by Multi-View Multi-Scale Supervision", ICCV 2021,
+section 3; public code: dong03/MVSS-Net.
 
 Letters: ``B`` batch, ``H W`` image height and width, ``Ck`` channels of level k.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule
+from mmcv.cnn import ConvModule, build_activation_layer
+from mmengine.model import BaseModule, ModuleDict
 from mmseg.models.decode_heads.da_head import CAM, PAM
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from mmomni.models.backbones import FivePlanes
 from mmomni.models.losses import edge_labels, losses_by_name
 from mmomni.registry import MODELS
 
 GREY = (0.2989, 0.587, 0.114)
 """Of R, G and B."""
+LEAKY = dict(type='LeakyReLU', negative_slope=0.1)
 
 
 class BayarConv(nn.Module):
@@ -54,29 +59,36 @@ class BayarConv(nn.Module):
 
 
 @MODELS.register_module()
-class MVSSEncoder(BaseModule):
+class MVSSEncoder(FivePlanes):
     """Two backbones, of RGB and of its noise; the edges are a matter of :class:`EdgeHead`.
 
     Args:
         backbone: Config of a backbone of three planes and four levels, built twice.
+        last: Levels of both that are joined, at the size of the first of them: the last one of
+            strides 4, 8, 16, 16, as in the paper; two of a backbone that goes on to 32.
+        **planes: Of :class:`FivePlanes`.
     """
 
-    def __init__(self, backbone: dict, init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
-        self.rgb = MODELS.build(backbone)
+    def __init__(self, backbone: dict, last: int = 1, **planes: Any) -> None:
+        super().__init__(**planes)
+        self.last = last
         self.constrained = BayarConv()
-        self.noise = MODELS.build(backbone)
+        self.backbone = ModuleDict({kind: MODELS.build(backbone) for kind in ('rgb', 'noise')})
         self.register_buffer('grey', torch.tensor(GREY).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        """Normalised R, G and B (B, 3, H, W) -> the four levels of RGB, and both last levels.
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Five planes (B, 5, H, W) -> the four levels of RGB, and the joined ones.
 
-        The last ones are concatenated: (B, 2 C4, H / s, W / s), of level 4's stride ``s``.
+        They are concatenated, (B, C, H / s, W / s) of the first one's stride ``s``.
         """
-        levels = tuple(self.rgb(rgb))
+        rgb = self.rgb(inputs)
         grey = (rgb * self.grey).sum(dim=1, keepdim=True)
-        noise = self.noise(self.constrained(grey))[-1]
-        return (*levels, torch.cat([levels[-1], noise], dim=1))
+        levels = tuple(self.backbone['rgb'](rgb))
+        noise = tuple(self.backbone['noise'](self.constrained(grey)))
+        joined = (*levels[-self.last :], *noise[-self.last :])
+        size = joined[0].shape[2:]
+        resized = [resize(x, size, mode='bilinear', align_corners=False) for x in joined]
+        return (*levels, torch.cat(resized, dim=1))
 
 
 @MODELS.register_module()
@@ -92,7 +104,7 @@ class MVSSHead(BaseDecodeHead):
 
     sees_whole_image = True
 
-    def __init__(self, pam_channels: int, **kwargs: object) -> None:
+    def __init__(self, pam_channels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.positions = nn.Sequential(
             self._conv(self.in_channels), PAM(self.channels, pam_channels),
@@ -106,7 +118,7 @@ class MVSSHead(BaseDecodeHead):
         return ConvModule(in_channels, self.channels, 3, padding=1, norm_cfg=self.norm_cfg)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Levels of the encoder -> logits (B, 2, H / s, W / s), of level 4's stride ``s``."""
+        """Levels of the encoder -> logits (B, 2, H / s, W / s), ``s`` the joined levels' stride."""
         x = self._transform_inputs(inputs)
         return self.cls_seg(self.positions(x) + self.of_channels(x))
 
@@ -135,25 +147,27 @@ class SobelGate(nn.Module):
 
 
 class EdgeResidualBlock(nn.Module):
-    """1x1 conv, then a residual of two 3x3 convs.
+    """1x1 conv to one channel, then a residual of two 3x3 convs.
+
+    Ours: it ends with a leaky ReLU. With the one channel of the public code, a ReLU that happens to
+    start below 0 silences everything before it for good.
 
     Args:
         in_channels: Of the features.
-        channels: Of the result.
-        act: Whether it ends with a ReLU.
+        act: Whether it ends with an activation.
     """
 
-    def __init__(self, in_channels: int, channels: int = 1, act: bool = True) -> None:
+    def __init__(self, in_channels: int, act: bool = True) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(in_channels, channels, 1)
+        self.enter = nn.Conv2d(in_channels, 1, 1)
         self.residual = nn.Sequential(
-            ConvModule(channels, channels, 3, padding=1, bias=True, norm_cfg=dict(type='BN')),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            ConvModule(1, 1, 3, padding=1, norm_cfg=dict(type='BN'), act_cfg=dict(LEAKY)),
+            nn.Conv2d(1, 1, 3, padding=1),
         )
-        self.act = nn.ReLU() if act else nn.Identity()
+        self.act = build_activation_layer(dict(LEAKY)) if act else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B, channels, H, W)."""
+        """(B, in_channels, H, W) -> (B, 1, H, W)."""
         x = self.enter(x)
         return self.act(x + self.residual(x))
 

@@ -1,15 +1,19 @@
-"""TruFor's localiser (Guillaro et al., "TruFor: Leveraging All-Round Clues for Trustworthy Image
-Forgery Detection and Localization", CVPR 2023, section 3; public code: grip-unina/TruFor).
+"""TruFor's localiser.
+
+Guillaro et al., "TruFor: Leveraging All-Round Clues for Trustworthy Image Forgery Detection and
+Localization", CVPR 2023, section 3; public code: grip-unina/TruFor.
 
 Letters: ``B`` batch, ``H W`` image height and width, ``Ck`` channels of level k.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule
+from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
+from mmomni.models.backbones import FivePlanes
 from mmomni.models.stagewise import STRIDES, build_stagewise
 from mmomni.registry import MODELS
 
@@ -32,7 +36,7 @@ def noise_extractor(depth: int, channels: int, norm_cfg: dict) -> nn.Sequential:
 
 
 @MODELS.register_module()
-class TruForEncoder(BaseModule):
+class TruForEncoder(FivePlanes):
     """Two backbones of one kind, of RGB and of noise, which correct each other after every stage.
 
     ::
@@ -51,6 +55,7 @@ class TruForEncoder(BaseModule):
         noise_depth: Convolutions of the noise stream's extractor.
         noise_channels: Of them.
         norm_cfg: Norm layer of extractor and fusions.
+        **planes: Of :class:`FivePlanes`.
     """
 
     def __init__(
@@ -60,27 +65,28 @@ class TruForEncoder(BaseModule):
         noise_depth: int = 17,
         noise_channels: int = 64,
         norm_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        **planes: Any,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(**planes)
         norm_cfg = norm_cfg or dict(type='BN')
         self.extractor = noise_extractor(noise_depth, noise_channels, norm_cfg)
-        self.rgb = build_stagewise(backbone, in_channels=3)
-        self.noise = build_stagewise(backbone, in_channels=3)
-        channels = self.rgb.channels
+        streams = {kind: build_stagewise(backbone, in_channels=3) for kind in ('rgb', 'noise')}
+        self.backbone = ModuleDict(streams)
+        channels = streams['rgb'].channels
         self.rectifications = nn.ModuleList(FeatureRectification(each) for each in channels)
         self.fusions = nn.ModuleList(
             FeatureFusion(each, heads, norm_cfg)
             for each, heads in zip(channels, num_heads, strict=True)
         )
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        """Normalised R, G and B (B, 3, H, W) -> four maps (B, Ck, H / stride, W / stride)."""
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Five planes (B, 5, H, W) -> four maps (B, Ck, H / stride, W / stride)."""
+        rgb = self.rgb(inputs)
         noise = self.extractor(rgb).expand_as(rgb)
         levels = []
         for index in range(len(STRIDES)):
-            rgb = self.rgb.stage(index, rgb)[1]
-            noise = self.noise.stage(index, noise)[1]
+            rgb = self.backbone['rgb'].stage(index, rgb)[1]
+            noise = self.backbone['noise'].stage(index, noise)[1]
             rgb, noise = self.rectifications[index](rgb, noise)
             levels.append(self.fusions[index](rgb, noise))
         return tuple(levels)
