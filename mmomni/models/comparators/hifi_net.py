@@ -166,7 +166,7 @@ class BlockAttention(nn.Module):
         super().__init__()
         self.block = block
         width = channels * block**2
-        self.queries, self.keys, self.values = (nn.Conv2d(width, width, 1) for _ in range(3))
+        self.query, self.key, self.value = (nn.Conv2d(width, width, 1) for _ in range(3))
         self.project = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ class BlockAttention(nn.Module):
         blocks = F.pixel_unshuffle(x, self.block)
         queries, keys, values = (
             layer(blocks).flatten(2).transpose(1, 2)
-            for layer in (self.queries, self.keys, self.values)
+            for layer in (self.query, self.key, self.value)
         )
         read = F.scaled_dot_product_attention(queries, keys, values, scale=1.0)
         read = read.transpose(1, 2).unflatten(2, blocks.shape[2:])

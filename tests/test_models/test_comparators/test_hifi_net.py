@@ -48,7 +48,7 @@ def test_every_block_looks_at_every_other_one():
     tokens = torch.stack(blocks)
     queries, keys, values = (
         F.linear(tokens, layer.weight.flatten(1), layer.bias)
-        for layer in (module.queries, module.keys, module.values)
+        for layer in (module.query, module.key, module.value)
     )
     read = ((queries @ keys.T).softmax(dim=-1) @ values).unflatten(1, (2, 2, 2))
     rows = [torch.cat(list(read[start : start + 3]), dim=-1) for start in (0, 3)]
