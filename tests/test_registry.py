@@ -18,8 +18,8 @@ TYPES = {
     'MODELS': [
         'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
         'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy',
-        'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss',
-        'TimmBackbone', 'WeightedCrossEntropy', *comparators.__all__,
+        'ImageLevelLoss', 'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes',
+        'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy', *comparators.__all__,
     ],
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'InferencerLoader',

@@ -13,6 +13,7 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData, PixelData
 from mmseg.models.losses import CrossEntropyLoss
 from mmseg.structures import SegDataSample
+from networks import CONFIGS, subject_of
 from torch import nn
 
 from mmomni.models import backbones, fast, layers, losses
@@ -223,4 +224,24 @@ ENCODERS = {
     'ModalGateEncoder, lite': encoder(backbone=LITE, high_pass=True, residual_fusion=True),
 }
 
-TABLES = {**LAYERS, **CRITERIA, **HEADS, **ENCODERS}
+
+
+def comparator(path):
+    """A comparator in miniature: its logits and, in the order of their names, its losses."""
+
+    def run(model, inputs, labels):
+        for module in model.modules():
+            if isinstance(module, losses.WeightedCrossEntropy):
+                module.float()  # it computes in single precision, with what it holds
+        found = model.loss(inputs, samples(labels))
+        terms = (torch.as_tensor(x).reshape(-1) for _, x in sorted(found.items()))
+        return [model(inputs), *terms]
+
+    return Part(lambda: subject_of(path).model, lambda: [planes(), mask()], run, SINGLE)
+
+
+COMPARATORS = {
+    path.stem: comparator(path) for path in sorted(CONFIGS.glob('comparators/lite/*.py'))
+}
+
+TABLES = {**LAYERS, **CRITERIA, **HEADS, **ENCODERS, **COMPARATORS}

@@ -9,5 +9,19 @@ RGB alone.
 from .apsc_net import APSCHead
 from .cat_net import CATNet
 from .dtd import DTDEncoder, DTDHead
+from .hifi_net import HiFiEncoder, HiFiHead
+from .mvss_net import EdgeHead, MVSSEncoder, MVSSHead
+from .trufor import TruForEncoder
 
-__all__ = ['APSCHead', 'CATNet', 'DTDEncoder', 'DTDHead']
+__all__ = [
+    'APSCHead',
+    'CATNet',
+    'DTDEncoder',
+    'DTDHead',
+    'EdgeHead',
+    'HiFiEncoder',
+    'HiFiHead',
+    'MVSSEncoder',
+    'MVSSHead',
+    'TruForEncoder',
+]

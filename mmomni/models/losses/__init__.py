@@ -1,10 +1,12 @@
 from .criteria import losses_by_name
+from .edges import edge_labels
 from .gate import gate_label, tampered_iou
 from .hard_pixels import HardPixelCrossEntropy
+from .image_level_loss import ImageLevelLoss
 from .region_loss import RegionLoss, tversky_losses
 from .weighted_cross_entropy import WeightedCrossEntropy
 
 __all__ = [
-    'HardPixelCrossEntropy', 'RegionLoss', 'WeightedCrossEntropy', 'gate_label', 'losses_by_name',
-    'tampered_iou', 'tversky_losses',
+    'HardPixelCrossEntropy', 'ImageLevelLoss', 'RegionLoss', 'WeightedCrossEntropy', 'edge_labels',
+    'gate_label', 'losses_by_name', 'tampered_iou', 'tversky_losses',
 ]  # fmt: skip

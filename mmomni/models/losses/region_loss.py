@@ -15,6 +15,7 @@ def tversky_losses(
     beta: float,
     ignore_index: int = 255,
     empty: float = 0.0,
+    exponent: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """``1 - TP / (TP + alpha FP + beta FN)`` of the tampered class, row by row.
 
@@ -29,6 +30,8 @@ def tversky_losses(
         ignore_index: Label of pixels that are not counted.
         empty: ``TP`` of rows without a tampered pixel, as a share of their pixels; 0: they are left
             out.
+        exponent: Of what a pixel lacks: a probability ``p`` is ``p ** exponent`` false positives,
+            or ``(1 - p) ** exponent`` false negatives.
 
     Returns:
         (N,) the losses, 0 where a row is left out, and (N,) bool, True where it counts.
@@ -36,9 +39,10 @@ def tversky_losses(
     tampered = (labels == 1).to(probability)
     authentic = ((labels != 1) & (labels != ignore_index)).to(probability)
     true_positive = (probability * tampered).sum(dim=1)
-    false_positive = (probability * authentic).sum(dim=1)
+    false_positive = (probability**exponent * authentic).sum(dim=1)
+    false_negative = ((1 - probability) ** exponent * tampered).sum(dim=1)
     total = tampered.sum(dim=1)
-    errors = alpha * false_positive + beta * (total - true_positive)
+    errors = alpha * false_positive + beta * false_negative
     true_positive = true_positive.where(total > 0, empty * authentic.sum(dim=1))
     counts = (total > 0) | (true_positive > 0)
     quotient = errors / (true_positive + errors).where(counts, torch.ones_like(errors))
@@ -64,6 +68,9 @@ class RegionLoss(nn.Module):
             their pixels were tampered and found, so that false positives of that area cost
             ``alpha / (1 + alpha)``, a third for Dice. 0: they are left out, and cross-entropy alone
             holds false alarms down.
+        exponent: 1, or 2 for Dice with squared sums below the line, ``1 - 2 sum(p g) / (sum(p^2) +
+            sum(g^2))`` (V-Net, https://arxiv.org/abs/1606.04797), which cares less for pixels that
+            are nearly right.
         loss_weight: Factor.
         loss_name: Name in the log; mmengine trains on all that have ``loss`` in it.
 
@@ -79,6 +86,7 @@ class RegionLoss(nn.Module):
         empty: float = 0.0,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_region',
+        exponent: int = 1,
     ) -> None:
         super().__init__()
         if pool not in POOLS:
@@ -89,10 +97,13 @@ class RegionLoss(nn.Module):
             raise ValueError(f'expected empty in [0, 1], got {empty}')
         if empty and pool == 'batch':
             raise ValueError(f"empty={empty} is for pool='sample', in a batch all samples are one")
+        if exponent not in (1, 2):
+            raise ValueError(f'expected exponent to be 1 or 2, got {exponent}')
         self.alpha = alpha
         self.beta = beta
         self.pool = pool
         self.empty = empty
+        self.exponent = exponent
         self.loss_weight = loss_weight
         self.loss_name = loss_name
 
@@ -108,6 +119,7 @@ class RegionLoss(nn.Module):
         rows = 1 if self.pool == 'batch' else len(label)
         probability = cls_score.float().softmax(dim=1)[:, 1].reshape(rows, -1)
         losses, counts = tversky_losses(
-            probability, label.reshape(rows, -1), self.alpha, self.beta, ignore_index, self.empty
-        )
+            probability, label.reshape(rows, -1), self.alpha, self.beta, ignore_index, self.empty,
+            self.exponent,
+        )  # fmt: skip
         return self.loss_weight * losses.sum() / counts.sum().clamp(min=1)

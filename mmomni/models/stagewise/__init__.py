@@ -1,7 +1,14 @@
-from .adapters import ConvNeXtStages, EfficientNetLiteStages, ResNetStages, SwinStages, TimmStages
+from .adapters import (
+    ConvNeXtStages,
+    EfficientNetLiteStages,
+    MixVisionStages,
+    ResNetStages,
+    SwinStages,
+    TimmStages,
+)
 from .protocol import STRIDES, Stagewise, adapted_types, adapts, build_stagewise
 
 __all__ = [
-    'STRIDES', 'ConvNeXtStages', 'EfficientNetLiteStages', 'ResNetStages', 'Stagewise',
-    'SwinStages', 'TimmStages', 'adapted_types', 'adapts', 'build_stagewise',
+    'STRIDES', 'ConvNeXtStages', 'EfficientNetLiteStages', 'MixVisionStages', 'ResNetStages',
+    'Stagewise', 'SwinStages', 'TimmStages', 'adapted_types', 'adapts', 'build_stagewise',
 ]  # fmt: skip

@@ -99,6 +99,33 @@ def _to_map(tokens: Tensor, size: Sequence[int]) -> Tensor:
     return fast.laid_out(tokens.transpose(1, 2).unflatten(2, tuple(size)))
 
 
+@adapts('mmseg.MixVisionTransformer')
+class MixVisionStages(Stagewise):
+    """Each stage begins with its patches and ends with its norm, which the next continues from."""
+
+    heads = ('head.',)
+
+    def __init__(self, body: Any, pretrained: dict | None = None) -> None:
+        _require_strides(body, body.strides)
+        super().__init__(body, pretrained)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        return tuple(self.body.embed_dims * heads for heads in self.body.num_heads)
+
+    @property
+    def stem(self) -> nn.Conv2d:
+        return self.body.layers[0][0].projection
+
+    def stage(self, index: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        patches, blocks, norm = self.body.layers[index]
+        tokens, size = patches(x)
+        for block in blocks:
+            tokens = block(tokens, size)
+        level = _to_map(norm(tokens), size)
+        return level, level
+
+
 @adapts('mmseg.ResNet', 'mmseg.ResNetV1c', 'mmseg.ResNetV1d')
 class ResNetStages(Stagewise):
     """The stem belongs to the first stage; levels have no norms of their own."""

@@ -47,6 +47,20 @@ def test_half_and_half_is_dice():
     assert RegionLoss()(logits_of(PROBABILITY[:1]), LABELS[:1]).item() == pytest.approx(dice)
 
 
+@pytest.mark.parametrize(('pool', 'samples'), [('sample', 1), ('batch', 2)])
+def test_exponent_2_is_dice_with_squared_sums(pool, samples):
+    seen = LABELS[:samples] != 255
+    p, g = PROBABILITY[:samples][seen], LABELS[:samples][seen]
+    dice = 1 - 2 * float((p * g).sum()) / float((p**2 + g**2).sum())
+    loss = RegionLoss(pool=pool, exponent=2)(logits_of(PROBABILITY[:samples]), LABELS[:samples])
+    assert loss.item() == pytest.approx(dice)
+
+
+def test_exponent_is_1_or_2():
+    with pytest.raises(ValueError, match='exponent to be 1 or 2, got 3'):
+        RegionLoss(exponent=3)
+
+
 def test_perfect_prediction_is_0_and_its_inverse_1():
     labels = torch.tensor([[[1, 0], [0, 0]]])
     logits = 1000.0 * torch.stack([1 - labels, labels], dim=1)

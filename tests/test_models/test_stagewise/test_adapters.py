@@ -220,6 +220,14 @@ class TestSwin(StagewiseTester):
     level_norms = True
 
 
+class TestMixVision(StagewiseTester):
+    backbone: ClassVar = dict(
+        type='mmseg.MixVisionTransformer', embed_dims=8, num_layers=(2, 1, 2, 1),
+        num_heads=(1, 2, 2, 4),
+    )  # fmt: skip
+    stem = 'layers.0.0.projection.weight'
+
+
 class TestResNet(StagewiseTester):
     backbone: ClassVar = dict(type='mmseg.ResNet', depth=18, stem_channels=8, base_channels=8)
     stem = 'conv1.weight'
