@@ -33,6 +33,12 @@ no files."""
 COMPARATORS = frozenset(
     {
         'mmomni.APSCHead',
+        'mmomni.ExplicitVisualPrompting',
+        'mmomni.MesorchEncoder',
+        'mmomni.MesorchHead',
+        'mmomni.SimpleFeaturePyramid',
+        'mmomni.TIFDMHead',
+        'mmomni.WindowedViT',
     }
 )
 """Likewise, of :mod:`mmomni.models.comparators`, each type on a line of its own."""

@@ -9,13 +9,13 @@ from .backbones import (
     TimmBackbone,
 )
 from .decode_heads import DynamicWeightDecoder
-from .losses import HardPixelCrossEntropy, RegionLoss, WeightedCrossEntropy
+from .losses import EdgeCrossEntropy, HardPixelCrossEntropy, RegionLoss, WeightedCrossEntropy
 from .necks import AnomalyEnhancement
 from .test_time import ManipulationTTAModel
 
 __all__ = [
     'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin', 'DynamicWeightDecoder',
-    'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy', 'ManipulationTTAModel',
-    'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone',
-    'WeightedCrossEntropy',
+    'EdgeCrossEntropy', 'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy',
+    'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss',
+    'TimmBackbone', 'WeightedCrossEntropy',
 ]  # fmt: skip

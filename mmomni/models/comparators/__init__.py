@@ -7,5 +7,17 @@ RGB alone.
 """
 
 from .apsc_net import APSCHead
+from .evp import ExplicitVisualPrompting
+from .iml_vit import SimpleFeaturePyramid, WindowedViT
+from .mesorch import MesorchEncoder, MesorchHead
+from .tifdm import TIFDMHead
 
-__all__ = ['APSCHead']
+__all__ = [
+    'APSCHead',
+    'ExplicitVisualPrompting',
+    'MesorchEncoder',
+    'MesorchHead',
+    'SimpleFeaturePyramid',
+    'TIFDMHead',
+    'WindowedViT',
+]
