@@ -2,6 +2,7 @@
 # SegFormer's head.
 _base_ = './_base_/paper.py'
 
+paper_row = 'EVP'
 checkpoint = (
     'https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/'
     'mit_b4_20220624-d588d980.pth'

@@ -2,6 +2,7 @@
 # ImageNet.
 _base_ = './_base_/paper.py'
 
+paper_row = 'TIFDM'
 checkpoint = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 model = dict(
     backbone=dict(
