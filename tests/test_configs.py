@@ -34,6 +34,10 @@ STRIDES = {
 its config; others: 4."""
 
 
+FROZEN = {'ExplicitVisualPrompting': 'backbone.backbone.'}
+"""Beginnings of names of parameters that do not learn, by the type of the backbone."""
+
+
 def name_of(path):
     return path.stem
 
@@ -168,11 +172,20 @@ def test_windows_lie_on_the_block_grid(cfg):
         assert all(n % 32 == 0 for n in test_cfg.crop_size)
 
 
+def learnt(model):
+    """Names and parameters of all that an optimiser must have: all, but for what is frozen."""
+    frozen = FROZEN.get(type(model.backbone).__name__, '-')
+    for name, parameter in model.named_parameters():
+        assert parameter.requires_grad is not name.startswith(frozen), name
+        if parameter.requires_grad:
+            yield name, parameter
+
+
 def test_optimizer_builds(cfg, model):
     wrapper = dict(cfg.optim_wrapper, type='OptimWrapper')
     with DefaultScope.overwrite_default_scope('mmseg'):
         optimizer = build_optim_wrapper(model, wrapper).optimizer
-    assert sum(len(g['params']) for g in optimizer.param_groups) == len(list(model.parameters()))
+    assert sum(len(g['params']) for g in optimizer.param_groups) == len(list(learnt(model)))
 
 
 NORMS = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.modules.batchnorm._BatchNorm)
@@ -180,7 +193,7 @@ ALL_DECAYS = {'demo', 'mini'}  # minutes of training
 PRETRAINED = {'backbone.backbone.': 0.3}
 RATES = {
     'lite': PRETRAINED | {'backbone.fph.': 0.3, 'auxiliary_head.': 0.1},
-    'comparators/lite': PRETRAINED,
+    'comparators/lite': PRETRAINED | {'backbone.local.': 0.3},
 }
 """Factors of the learning rate in a folder, by the beginning of a name."""
 
@@ -202,7 +215,7 @@ def optimised(cfg, model):
         optimizer = build_optim_wrapper(model, dict(cfg.optim_wrapper, type='OptimWrapper'))
     groups = optimizer.optimizer.param_groups
     of = {id(p): (g['lr'], g['weight_decay']) for g in groups for p in g['params']}
-    return {name: of[id(p)] for name, p in model.named_parameters()}
+    return {name: of[id(p)] for name, p in learnt(model)}
 
 
 def test_what_decays(cfg, model, optimised):
@@ -210,7 +223,8 @@ def test_what_decays(cfg, model, optimised):
     expected = {
         f'{prefix}.{name}'.lstrip('.'): folder in ALL_DECAYS or not is_free(module, name)
         for prefix, module in model.named_modules()
-        for name, _ in module.named_parameters(recurse=False)
+        for name, parameter in module.named_parameters(recurse=False)
+        if parameter.requires_grad
     }
     found = {name: decay for name, (_, decay) in optimised.items()}
     wrong = [name for name, decays in expected.items() if found[name] != 0.05 * decays]

@@ -17,9 +17,10 @@ REGISTRIES = {name: value for name, value in vars(ours).items() if type(value) i
 TYPES = {
     'MODELS': [
         'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin',
-        'DynamicWeightDecoder', 'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy',
-        'ImageLevelLoss', 'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes',
-        'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy', *comparators.__all__,
+        'DynamicWeightDecoder', 'EdgeCrossEntropy', 'EfficientNetLite', 'FrequencyPlanes',
+        'HardPixelCrossEntropy', 'ImageLevelLoss', 'ManipulationTTAModel', 'ModalGateEncoder',
+        'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
+        *comparators.__all__,
     ],
     'TRANSFORMS': [
         'AlignedRandomCrop', 'DocTamperJPEG', 'ExtractDCT', 'FreeRandomCrop', 'InferencerLoader',

@@ -9,13 +9,20 @@ from .backbones import (
     TimmBackbone,
 )
 from .decode_heads import DynamicWeightDecoder
-from .losses import HardPixelCrossEntropy, ImageLevelLoss, RegionLoss, WeightedCrossEntropy
+from .losses import (
+    EdgeCrossEntropy,
+    HardPixelCrossEntropy,
+    ImageLevelLoss,
+    RegionLoss,
+    WeightedCrossEntropy,
+)
 from .necks import AnomalyEnhancement
 from .test_time import ManipulationTTAModel
 
 __all__ = [
     'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin', 'DynamicWeightDecoder',
-    'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy', 'ImageLevelLoss',
+    'EdgeCrossEntropy', 'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy',
+    'ImageLevelLoss',
     'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss',
     'TimmBackbone', 'WeightedCrossEntropy',
 ]  # fmt: skip

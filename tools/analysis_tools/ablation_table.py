@@ -100,7 +100,7 @@ def markdown(rows: dict[str, dict[int, Row]]) -> str:
         paper = _paper_ious(row)
         runs = rows[name]
         scores = {c: [run[c] for run in runs.values() if c in run] for c in columns}
-        cells = [_cell(scores[c], paper.get(c)) for c in columns]
+        cells = [cell(scores[c], paper.get(c)) for c in columns]
         seeds = ', '.join(str(seed) for seed in sorted(runs))
         lines.append([row or _short(name), *cells, seeds, name])
     table = '\n'.join(markdown_table(['mean IoU', *columns, 'seeds', 'config'], lines))
@@ -122,7 +122,8 @@ def _paper_ious(row: str | None) -> dict[str, float]:
     return {column: figure.scores['IoU'] for column, figure in figures.items()}
 
 
-def _cell(values: Sequence[float], paper: float | None) -> str:
+def cell(values: Sequence[float], paper: float | None) -> str:
+    """Mean, deviation over seeds if there are several, and the paper's figure in brackets."""
     if not values:
         return '-'
     spread = f' ± {statistics.stdev(values):.3f}' if len(values) > 1 else ''

@@ -9,8 +9,12 @@ RGB alone.
 from .apsc_net import APSCHead
 from .cat_net import CATNet
 from .dtd import DTDEncoder, DTDHead
+from .evp import ExplicitVisualPrompting
 from .hifi_net import HiFiEncoder, HiFiHead
+from .iml_vit import SimpleFeaturePyramid, WindowedViT
+from .mesorch import MesorchEncoder, MesorchHead
 from .mvss_net import EdgeHead, MVSSEncoder, MVSSHead
+from .tifdm import TIFDMHead
 from .trufor import TruForEncoder
 
 __all__ = [
@@ -19,9 +23,15 @@ __all__ = [
     'DTDEncoder',
     'DTDHead',
     'EdgeHead',
+    'ExplicitVisualPrompting',
     'HiFiEncoder',
     'HiFiHead',
     'MVSSEncoder',
     'MVSSHead',
+    'MesorchEncoder',
+    'MesorchHead',
+    'SimpleFeaturePyramid',
+    'TIFDMHead',
     'TruForEncoder',
+    'WindowedViT',
 ]

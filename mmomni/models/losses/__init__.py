@@ -1,4 +1,5 @@
 from .criteria import losses_by_name
+from .edge_cross_entropy import EdgeCrossEntropy, near_border
 from .edges import edge_labels
 from .gate import gate_label, tampered_iou
 from .hard_pixels import HardPixelCrossEntropy
@@ -7,6 +8,7 @@ from .region_loss import RegionLoss, tversky_losses
 from .weighted_cross_entropy import WeightedCrossEntropy
 
 __all__ = [
-    'HardPixelCrossEntropy', 'ImageLevelLoss', 'RegionLoss', 'WeightedCrossEntropy', 'edge_labels',
-    'gate_label', 'losses_by_name', 'tampered_iou', 'tversky_losses',
+    'EdgeCrossEntropy', 'HardPixelCrossEntropy', 'ImageLevelLoss', 'RegionLoss',
+    'WeightedCrossEntropy', 'edge_labels', 'gate_label', 'losses_by_name', 'near_border',
+    'tampered_iou', 'tversky_losses',
 ]  # fmt: skip
