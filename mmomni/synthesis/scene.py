@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import ImageFont
 
 from .jpeg_history import Generation
+
+if TYPE_CHECKING:
+    from .scene_text.signs import Sign
 
 # (x1, y1, x2, y2) in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
@@ -62,7 +65,10 @@ class Scene:
         donor_face: The same of the donor.
         thing: A thing cut out of another photo, what loads it, or ``None``.
         donor_words: Words of the donor, where it is a document.
+        signs: Writing in a photograph, or ``None``: the operation looks for it.
+        donor_signs: The same of the donor.
         first: The compression that the image went through, or ``None``: none that is known.
+        grain: Most noise that new ground of writing may have, in grey levels.
         grey: Whether the image has no colour, and what is forged in it must not have any.
         clear: Whether all that is forged is to leave a trace: no region keeps its grid.
     """
@@ -74,7 +80,10 @@ class Scene:
     donor_face: Box | None = None
     thing: Thing | Callable[[], Thing] | None = None
     donor_words: Sequence[Word] | None = None
+    signs: Sequence['Sign'] | None = None
+    donor_signs: Sequence['Sign'] | None = None
     first: Generation | None = None
+    grain: float = np.inf
     grey: bool = False
     clear: bool = False
 

@@ -1,0 +1,112 @@
+"""Candidates for letters in a photograph: OpenCV's maximally stable regions that look like some.
+
+MSER: Matas et al., "Robust Wide Baseline Stereo from Maximally Stable Extremal Regions", 2002.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mmomni.synthesis.scene import Box
+
+# Heights of letters that can be read and forged, in pixels.
+HEIGHT = (10, 160)
+# Width over height, and how much of its box a letter fills.
+ASPECT, FILL = (0.08, 1.7), (0.15, 0.95)
+# Least difference of a letter and its surroundings, in grey levels.
+CONTRAST = 28.0
+# How far a stroke's width may vary along a letter: deviation over mean.
+STROKE_SPREAD = 0.55
+# Regions that overlap so much are one letter.
+SAME = 0.5
+# How much grey levels change until a region is another, and how much it may grow meanwhile.
+DELTA, VARIATION = 6, 0.5
+
+
+class Letter(NamedTuple):
+    """A region that may be a letter."""
+
+    box: Box
+    mask: np.ndarray  # bool (h, w), in its box
+    dark: bool  # darker than what is around it
+    colour: np.ndarray  # (3,), RGB, 0 to 255
+    stroke: float  # mean width of its strokes in pixels
+    contrast: float  # to what is around it, in grey levels
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+
+def find_letters(image: np.ndarray) -> list[Letter]:
+    """Regions of a photograph, ``uint8`` (H, W, 3), that may be letters: each place once."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    detector = cv2.MSER_create(DELTA, 20, HEIGHT[1] ** 2, VARIATION)
+    regions, boxes = detector.detectRegions(grey)
+    found = []
+    for points, (x, y, w, h) in zip(regions, boxes, strict=True):
+        if _has_the_form(len(points), w, h) and _inside(x, y, w, h, grey.shape):
+            letter = _letter(image, grey, points, (int(x), int(y), int(x + w), int(y + h)))
+            if letter is not None:
+                found.append(letter)
+    # A counter, the paper in an O, is a region of the other kind.
+    return [one for dark in (True, False) for one in _each_once([x for x in found if x.dark is dark])]
+
+
+def _has_the_form(area: int, width: int, height: int) -> bool:
+    return bool(
+        HEIGHT[0] <= height <= HEIGHT[1]
+        and ASPECT[0] * height <= width <= ASPECT[1] * height
+        and FILL[0] <= area / (width * height) <= FILL[1]
+    )
+
+
+def _inside(x: int, y: int, w: int, h: int, size: tuple[int, ...]) -> bool:
+    return bool(x > 1 and y > 1 and x + w < size[1] - 1 and y + h < size[0] - 1)
+
+
+def _letter(image: np.ndarray, grey: np.ndarray, points: np.ndarray, box: Box) -> Letter | None:
+    """The letter in its box, unless strokes and contrast say that it is none."""
+    x1, y1, x2, y2 = box
+    mask = np.zeros((y2 - y1 + 2, x2 - x1 + 2), np.uint8)  # with a border for the distances
+    mask[points[:, 1] - y1 + 1, points[:, 0] - x1 + 1] = 1
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    ridge = distance[(distance == cv2.dilate(distance, np.ones((3, 3)))) & (mask > 0)]
+    stroke = float(ridge.mean())
+    if ridge.std() > STROKE_SPREAD * stroke:
+        return None
+    ring = (cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0)[1:-1, 1:-1]
+    inner = mask[1:-1, 1:-1] > 0
+    patch = grey[y1:y2, x1:x2]
+    around = patch[ring] if ring.sum() >= 8 else np.concatenate(
+        [grey[y1 - 2, x1:x2], grey[y2 + 1, x1:x2], grey[y1:y2, x1 - 2], grey[y1:y2, x2 + 1]]
+    )
+    ink, ground = float(np.median(patch[inner])), float(np.median(around))
+    if abs(ink - ground) < CONTRAST:
+        return None
+    colour = np.median(image[y1:y2, x1:x2][inner], axis=0)
+    return Letter(box, inner, ink < ground, colour, 2 * stroke - 1, abs(ink - ground))
+
+
+def _each_once(letters: list[Letter]) -> list[Letter]:
+    """Of regions that share their place, the one of the highest contrast."""
+    kept: list[Letter] = []
+    for letter in sorted(letters, key=lambda one: -one.contrast):
+        if all(_overlap(letter.box, other.box) < SAME for other in kept):
+            kept.append(letter)
+    return kept
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over the area of the smaller box."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other)]
+    return width * height / min(areas)
