@@ -3,6 +3,7 @@
 MSER: Matas et al., "Robust Wide Baseline Stereo from Maximally Stable Extremal Regions", 2002.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +23,8 @@ STROKE_SPREAD = 0.55
 SAME = 0.5
 # How much grey levels change until a region is another, and how much it may grow meanwhile.
 DELTA, VARIATION = 6, 0.5
+# Neighbours of a pixel, and those between a letter and the ground that is compared with it.
+NEXT, RING = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
 
 
 class Letter(NamedTuple):
@@ -73,40 +76,42 @@ def _inside(x: int, y: int, w: int, h: int, size: tuple[int, ...]) -> bool:
 def _letter(image: np.ndarray, grey: np.ndarray, points: np.ndarray, box: Box) -> Letter | None:
     """The letter in its box, unless strokes and contrast say that it is none."""
     x1, y1, x2, y2 = box
-    mask = np.zeros((y2 - y1 + 2, x2 - x1 + 2), np.uint8)  # with a border for the distances
-    mask[points[:, 1] - y1 + 1, points[:, 0] - x1 + 1] = 1
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    ridge = distance[(distance == cv2.dilate(distance, np.ones((3, 3)))) & (mask > 0)]
+    bordered = np.zeros((y2 - y1 + 2, x2 - x1 + 2), np.uint8)  # for the distances
+    bordered[points[:, 1] - y1 + 1, points[:, 0] - x1 + 1] = 1
+    mask = bordered[1:-1, 1:-1]
+    ring = 1 - cv2.dilate(bordered, RING)[1:-1, 1:-1]
+    patch = np.ascontiguousarray(grey[y1:y2, x1:x2])
+    if not ring.any():  # a letter that fills its box, as an I does
+        ring, patch_around = np.ones((1, x2 - x1), np.uint8), grey[y1 - 2 : y1 - 1, x1:x2]
+    else:
+        patch_around = patch
+    ink = cv2.mean(patch, np.ascontiguousarray(mask))[0]
+    ground = cv2.mean(np.ascontiguousarray(patch_around), np.ascontiguousarray(ring))[0]
+    if abs(ink - ground) < CONTRAST:
+        return None
+    distance = cv2.distanceTransform(bordered, cv2.DIST_L2, 3)
+    ridge = distance[(distance == cv2.dilate(distance, NEXT)) & (bordered > 0)]
     stroke = float(ridge.mean())
     if ridge.std() > STROKE_SPREAD * stroke:
         return None
-    ring = (cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0)[1:-1, 1:-1]
-    inner = mask[1:-1, 1:-1] > 0
-    patch = grey[y1:y2, x1:x2]
-    around = patch[ring] if ring.sum() >= 8 else np.concatenate(
-        [grey[y1 - 2, x1:x2], grey[y2 + 1, x1:x2], grey[y1:y2, x1 - 2], grey[y1:y2, x2 + 1]]
-    )
-    ink, ground = float(np.median(patch[inner])), float(np.median(around))
-    if abs(ink - ground) < CONTRAST:
-        return None
-    colour = np.median(image[y1:y2, x1:x2][inner], axis=0)
+    inner = mask > 0
+    colour = image[y1:y2, x1:x2][inner].mean(axis=0)
     return Letter(box, inner, ink < ground, colour, 2 * stroke - 1, abs(ink - ground))
 
 
-def _each_once(letters: list[Letter]) -> list[Letter]:
+def _each_once(letters: Sequence[Letter]) -> list[Letter]:
     """Of regions that share their place, the one of the highest contrast."""
-    kept: list[Letter] = []
-    for letter in sorted(letters, key=lambda one: -one.contrast):
-        if all(_overlap(letter.box, other.box) < SAME for other in kept):
-            kept.append(letter)
+    if not letters:
+        return []
+    ordered = sorted(letters, key=lambda one: -one.contrast)
+    boxes = np.array([letter.box for letter in ordered], np.int64)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    left = np.ones(len(ordered), bool)
+    kept = []
+    for i in range(len(ordered)):
+        if left[i]:
+            kept.append(ordered[i])
+            shared = np.minimum(boxes[:, 2:], boxes[i, 2:]) - np.maximum(boxes[:, :2], boxes[i, :2])
+            overlap = shared.clip(0).prod(axis=1) / np.minimum(areas, areas[i])
+            left &= overlap < SAME
     return kept
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Intersection over the area of the smaller box."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other)]
-    return width * height / min(areas)
