@@ -36,6 +36,7 @@ class Letter(NamedTuple):
     colour: np.ndarray  # (3,), RGB, 0 to 255
     stroke: float  # mean width of its strokes in pixels
     contrast: float  # to what is around it, in grey levels
+    uneven: float  # deviation of its own grey levels
 
     @property
     def height(self) -> int:
@@ -96,7 +97,8 @@ def _letter(image: np.ndarray, grey: np.ndarray, points: np.ndarray, box: Box) -
         return None
     inner = mask > 0
     colour = image[y1:y2, x1:x2][inner].mean(axis=0)
-    return Letter(box, inner, ink < ground, colour, 2 * stroke - 1, abs(ink - ground))
+    uneven = float(patch[inner].std())
+    return Letter(box, inner, ink < ground, colour, 2 * stroke - 1, abs(ink - ground), uneven)
 
 
 def _each_once(letters: Sequence[Letter]) -> list[Letter]:

@@ -19,6 +19,13 @@ GAP, STEP, RATIO, STROKES = 1.1, 0.45, 0.6, 0.45
 COLOURS = 50.0
 # Slope of a line, in degrees, and how far letters stand off it, over their height.
 SLOPE, OFF = 30.0, 0.2
+# How far tops or bottoms of letters, the better ones, stand off a line, over their height.
+LEDGE = 0.05
+# Deviation of the grey levels of letters over their contrast.
+UNEVEN = 0.33
+# Deviations of contrast and height from letter to letter over their means, both together: of short
+# lines, which chance makes, and of those with this many letters or more.
+SPREAD, LONG, LONG_SPREAD = 0.25, 6, 0.42
 # Deviation of the ground between the letters from a plane, over the contrast of the letters.
 ROUGHNESS = 0.28
 # Letters that are alike to this share of their pixels are the same; windows and railings are.
@@ -52,7 +59,7 @@ def find_lines(image: np.ndarray) -> list[TextLine]:
     found = []
     for group in _side_by_side(letters):
         line = _line(group)
-        if line is not None and _is_varied(line) and _on_something_plain(image, line):
+        if line is not None and _is_written(line) and _on_something_plain(image, line):
             found.append(line)
     return sorted(found, key=lambda line: -line.height)
 
@@ -107,6 +114,27 @@ def _line(letters: Sequence[Letter]) -> TextLine | None:
             return TextLine(tuple(kept), angle) if abs(angle) <= SLOPE else None
         kept.pop(int(off.argmax()))
     return None
+
+
+def _is_written(line: TextLine) -> bool:
+    """Whether the letters are in one ink and stand on a line, differ, and are not all bars."""
+    uneven = float(np.median([one.uneven / one.contrast for one in line.letters]))
+    spread = LONG_SPREAD if len(line.letters) >= LONG else SPREAD
+    is_even = uneven <= UNEVEN and _spread(line) <= spread
+    return is_even and _ledge(line) <= LEDGE and _is_varied(line)
+
+
+def _spread(line: TextLine) -> float:
+    contrasts, heights = np.array([(one.contrast, one.height) for one in line.letters]).T
+    return float(contrasts.std() / contrasts.mean() + heights.std() / heights.mean())
+
+
+def _ledge(line: TextLine) -> float:
+    """Median distance of the letters' tops or bottoms from a line, over their height."""
+    x = np.array([one.centre[0] for one in line.letters])
+    slope = np.tan(np.radians(line.angle))
+    edges = [np.array([one.box[i] for one in line.letters]) - slope * x for i in (1, 3)]
+    return min(float(np.median(np.abs(edge - np.median(edge)))) for edge in edges) / line.height
 
 
 def _is_varied(line: TextLine) -> bool:
