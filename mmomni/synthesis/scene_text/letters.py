@@ -13,8 +13,8 @@ from mmomni.synthesis.scene import Box
 
 # Heights of letters that can be read and forged, in pixels.
 HEIGHT = (10, 160)
-# Width over height, and how much of its box a letter fills.
-ASPECT, FILL = (0.08, 1.7), (0.15, 0.95)
+# Width over height, and how much of its box a letter fills; one that is a bar, as I, all of it.
+ASPECT, FILL, BAR = (0.08, 1.7), (0.15, 0.95), 0.45
 # Least difference of a letter and its surroundings, in grey levels.
 CONTRAST = 28.0
 # How far a stroke's width may vary along a letter: deviation over mean.
@@ -63,10 +63,11 @@ def find_letters(image: np.ndarray) -> list[Letter]:
 
 
 def _has_the_form(area: int, width: int, height: int) -> bool:
+    most = 1.0 if width <= BAR * height else FILL[1]
     return bool(
         HEIGHT[0] <= height <= HEIGHT[1]
         and ASPECT[0] * height <= width <= ASPECT[1] * height
-        and FILL[0] <= area / (width * height) <= FILL[1]
+        and FILL[0] <= area / (width * height) <= most
     )
 
 
