@@ -622,7 +622,7 @@ class TestOSTF(Contract):
 
     def test_another_pickle_is_an_error(self, root):
         (root / 'mmacc_pks/srnet_test.pk').write_bytes(pickle.dumps([self.WORD]))
-        with pytest.raises(SystemExit, match=r'srnet_test\.pk: expected .*, got list'):
+        with pytest.raises(SystemExit, match=r'srnet_test\.pk: expected .*, got a list'):
             converter(self.script).CONVERTER.run([str(root)])
 
     def test_without_lists_of_boxes(self, tmp_path):

@@ -2,7 +2,7 @@
 # of all domains, tested on other sources and on forgeries made by people.
 _base_ = '../demo/omni-iml_convnext-atto_demo.py'
 
-import mmomni.synthesis as synthesis  # noqa: E402  (a config begins with its base)
+from mmomni import synthesis  # noqa: E402  (a config begins with its base)
 
 domains = list(synthesis.DOMAINS)
 

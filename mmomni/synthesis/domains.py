@@ -27,7 +27,6 @@ from .scene import Operation, Scene
 from .scene_text.editing import word_copy, word_edit, word_insert, word_removal, word_splice
 from .scene_text.signs import find_signs, has_signs
 
-
 # Images in a row in which nothing can be forged, until the whole folder is given up.
 VIEWS_TRIED = 20
 

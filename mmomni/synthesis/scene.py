@@ -65,12 +65,12 @@ class Scene:
         donor_face: The same of the donor.
         thing: A thing cut out of another photo, what loads it, or ``None``.
         donor_words: Words of the donor, where it is a document.
-        signs: Writing in a photograph, or ``None``: the operation looks for it.
-        donor_signs: The same of the donor.
         first: The compression that the image went through, or ``None``: none that is known.
-        grain: Most noise that new ground of writing may have, in grey levels.
         grey: Whether the image has no colour, and what is forged in it must not have any.
         clear: Whether all that is forged is to leave a trace: no region keeps its grid.
+        signs: Writing in a photograph, or ``None``: the operation looks for it.
+        donor_signs: The same of the donor.
+        grain: Most noise that new ground of writing may have, in grey levels.
     """
 
     image: np.ndarray
@@ -80,12 +80,12 @@ class Scene:
     donor_face: Box | None = None
     thing: Thing | Callable[[], Thing] | None = None
     donor_words: Sequence[Word] | None = None
-    signs: Sequence['Sign'] | None = None
-    donor_signs: Sequence['Sign'] | None = None
     first: Generation | None = None
-    grain: float = np.inf
     grey: bool = False
     clear: bool = False
+    signs: Sequence['Sign'] | None = None
+    donor_signs: Sequence['Sign'] | None = None
+    grain: float = np.inf
 
     def keeps_grid(self, rng: np.random.Generator, share: float) -> bool:
         """Whether a region stays on the image's 8x8 grid; always one draw."""

@@ -145,7 +145,6 @@ def test_usage_errors(argv, message, capsys):
 
 def test_domains_and_defaults_of_the_command_are_those_of_the_library():
     from mmomni.cli import parse_args
-    from mmomni.cli.synthesize import DOMAINS as listed
     from mmomni.cli.synthesize import HISTORIES
     from mmomni.synthesis import DOMAINS, POST_PROBABILITY, jpeg_history
     from mmomni.synthesis.synthesizer import GREY_SHARE, PNG_SHARE

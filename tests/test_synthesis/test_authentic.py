@@ -18,6 +18,8 @@ from mmomni.synthesis.authentic import (
 )
 from mmomni.synthesis.jpeg_history import FIRST
 
+PHOTO = DOMAINS['natural'].view
+
 
 def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
@@ -105,8 +107,9 @@ def test_only_what_stays_large_enough_is_shrunk():
 @pytest.mark.parametrize('domain', DOMAINS)
 def test_views_are_functions_of_the_generator_and_leave_the_image_alone(domain, first, photo):
     before = photo.copy()
-    one, same = (random_view(photo, DOMAINS[domain].view, generator(3), 200, first) for _ in range(2))
-    others = [random_view(photo, DOMAINS[domain].view, generator(seed), 200, first) for seed in range(4, 9)]
+    kind = DOMAINS[domain].view
+    one, same = (random_view(photo, kind, generator(3), 200, first) for _ in range(2))
+    others = [random_view(photo, kind, generator(seed), 200, first) for seed in range(4, 9)]
     assert np.array_equal(one, same)
     assert any(other.tobytes() != one.tobytes() for other in others)
     for view in (one, *others):
@@ -119,7 +122,7 @@ def test_small_images_are_enlarged_half_as_much_again_at_most():
     sides = [
         side
         for seed in range(30)
-        for side in random_view(ramp(80, 90), DOMAINS['natural'].view, generator(seed), 512).shape[:2]
+        for side in random_view(ramp(80, 90), PHOTO, generator(seed), 512).shape[:2]
     ]
     assert 100 < max(sides) <= 135
 
@@ -167,6 +170,6 @@ def test_windows_of_photos_are_chosen_for_their_detail():
     photo = np.full((640, 640, 3), 120, np.uint8)
     photo[40:260, 40:260] = generator().integers(0, 256, (220, 220, 1))
     detailed = [
-        random_view(photo, DOMAINS['natural'].view, generator(seed), 200, 'own').std() > 20 for seed in range(40)
+        random_view(photo, PHOTO, generator(seed), 200, 'own').std() > 20 for seed in range(40)
     ]
     assert np.mean(detailed) > 0.6, 'of one window: 0.35'

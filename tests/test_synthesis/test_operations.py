@@ -372,7 +372,9 @@ def test_a_trace_is_a_grey_level_inside_of_the_mask(painter, traced, only):
             forge(DARK, None, 'natural', np.random.default_rng(0))
 
 
-@pytest.mark.parametrize(('domain', 'places'), [('natural', 2), ('document', 1), ('face', 1), ('scene_text', 1)])
+@pytest.mark.parametrize(
+    ('domain', 'places'), [('natural', 2), ('document', 1), ('face', 1), ('scene_text', 1)]
+)
 def test_a_photo_can_be_forged_in_a_second_place(domain, places, only, monkeypatch):
     upper, lower = Painter(UPPER, used_donor=True), Painter(LOWER, used_thing=True)
     twice = replace(domains.DOMAINS['natural'], again=1)

@@ -2,10 +2,11 @@
 
     python tools/analysis_tools/mini_benchmark.py SOURCES
 
-``SOURCES`` holds authentic images of every domain in ``natural/``, ``document/`` and ``face/`` (scene
-text is forged in those of ``natural/`` unless there is a ``scene_text/``), and real forgeries in ``forged_dev/images`` and ``forged_dev/masks``. Every fifth image, by name, is a source
-of test images and never of training images. Trains every row with the same budget and seeds, tests
-it and prints the table; what is finished already is not done again.
+``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/`` (scene text is
+forged in those of ``natural/`` unless there is a ``scene_text/``), and real forgeries in
+``forged_dev/images`` and ``forged_dev/masks``. Every fifth image, by name, is a source of test
+images and never of training images. Trains every row with the same budget and seeds, tests it and
+prints the table; what is finished already is not done again.
 """
 
 import argparse

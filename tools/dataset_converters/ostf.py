@@ -51,11 +51,12 @@ def read_boxes(path: Path) -> Iterator[tuple[str, list[Box] | str]]:
     """Images with the boxes of their tampered words, or what is wrong with them.
 
     Raises:
-        ValueError: It is no pickle of ``{image: {'w': 640, 'h': 480, 'b': [[x1, y1, x2, y2, 1]]}}``.
+        ValueError: It is no pickle of ``{image: {'w': 640, 'h': 480, 'b': [[8, 4, 60, 20, 1]]}}``.
     """
     content = read_plain(path)
     if not isinstance(content, dict):
-        raise ValueError(f'{path}: expected {{image: {{"b": boxes}}}}, got {type(content).__name__}')
+        kind = type(content).__name__
+        raise ValueError(f'{path}: expected a dictionary of images and boxes, got a {kind}')
     for name, entry in content.items():
         try:
             yield str(name), [box_of(word[:4]) for word in entry['b'] if is_tampered(word)]

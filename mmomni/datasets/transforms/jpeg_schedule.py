@@ -5,7 +5,7 @@ Letters: ``a, b, c`` the quality factors of an image, oldest first (one to three
 
 import random
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform

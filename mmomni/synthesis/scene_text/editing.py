@@ -1,7 +1,8 @@
 """Forging operations on writing in photographs: words replaced, copied, removed, inserted.
 
 A sign is cut out upright, forged as a page is, and put back, as editors and models that edit scene
-text do. Masks are rectangles around the changed words, as in Tampered-IC13 (Wang et al., ECCV 2022).
+text do. Masks are rectangles around the changed words, as in Tampered-IC13 (Wang et al.,
+2022).
 """
 
 from collections.abc import Sequence
@@ -79,7 +80,8 @@ def _on_a_sign(scene: Scene, rng: np.random.Generator, operation: Operation) -> 
     if edit is None or _misfit(upright, edit) > MISFIT:
         return None
     image, matte = sign.put_back(scene.image, edit.image, edit.mask)
-    return replace(edit, image=image, matte=matte, details={**edit.details, 'on': 'sign', 'signs': len(signs)})
+    details = {**edit.details, 'on': 'sign', 'signs': len(signs)}
+    return replace(edit, image=image, matte=matte, details=details)
 
 
 def _signs(scene: Scene) -> Sequence[Sign]:

@@ -50,16 +50,17 @@ class Letter(NamedTuple):
 def find_letters(image: np.ndarray) -> list[Letter]:
     """Regions of a photograph, ``uint8`` (H, W, 3), that may be letters: each place once."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    detector = cv2.MSER_create(DELTA, 20, HEIGHT[1] ** 2, VARIATION)
+    detector = cv2.MSER.create(DELTA, 20, HEIGHT[1] ** 2, VARIATION)
     regions, boxes = detector.detectRegions(grey)
     found = []
     for points, (x, y, w, h) in zip(regions, boxes, strict=True):
         if _has_the_form(len(points), w, h) and _inside(x, y, w, h, grey.shape):
-            letter = _letter(image, grey, points, (int(x), int(y), int(x + w), int(y + h)))
+            letter = _letter(image, grey, np.asarray(points), (int(x), int(y), int(x + w), int(y + h)))
             if letter is not None:
                 found.append(letter)
     # A counter, the paper in an O, is a region of the other kind.
-    return [one for dark in (True, False) for one in _each_once([x for x in found if x.dark is dark])]
+    kinds = ([one for one in found if one.dark is dark] for dark in (True, False))
+    return [one for kind in kinds for one in _each_once(kind)]
 
 
 def _has_the_form(area: int, width: int, height: int) -> bool:
@@ -82,13 +83,10 @@ def _letter(image: np.ndarray, grey: np.ndarray, points: np.ndarray, box: Box) -
     bordered[points[:, 1] - y1 + 1, points[:, 0] - x1 + 1] = 1
     mask = bordered[1:-1, 1:-1]
     ring = 1 - cv2.dilate(bordered, RING)[1:-1, 1:-1]
-    patch = np.ascontiguousarray(grey[y1:y2, x1:x2])
-    if not ring.any():  # a letter that fills its box, as an I does
-        ring, patch_around = np.ones((1, x2 - x1), np.uint8), grey[y1 - 2 : y1 - 1, x1:x2]
-    else:
-        patch_around = patch
-    ink = cv2.mean(patch, np.ascontiguousarray(mask))[0]
-    ground = cv2.mean(np.ascontiguousarray(patch_around), np.ascontiguousarray(ring))[0]
+    inner, patch = mask > 0, grey[y1:y2, x1:x2]
+    # Above a letter that fills its box, as an I does.
+    around = patch[ring > 0] if ring.any() else grey[y1 - 2, x1:x2]
+    ink, ground = float(patch[inner].mean()), float(around.mean())
     if abs(ink - ground) < CONTRAST:
         return None
     distance = cv2.distanceTransform(bordered, cv2.DIST_L2, 3)
@@ -96,7 +94,6 @@ def _letter(image: np.ndarray, grey: np.ndarray, points: np.ndarray, box: Box) -
     stroke = float(ridge.mean())
     if ridge.std() > STROKE_SPREAD * stroke:
         return None
-    inner = mask > 0
     colour = image[y1:y2, x1:x2][inner].mean(axis=0)
     uneven = float(patch[inner].std())
     return Letter(box, inner, ink < ground, colour, 2 * stroke - 1, abs(ink - ground), uneven)

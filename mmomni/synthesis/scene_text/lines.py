@@ -18,7 +18,7 @@ GAP, STEP, RATIO, STROKES = 1.1, 0.45, 0.6, 0.45
 # The same of their colours, in grey levels.
 COLOURS = 50.0
 # Slope of a line, in degrees, and how far letters stand off it, over their height.
-SLOPE, OFF = 30.0, 0.2
+SLOPE, OFF = 30.0, 0.15
 # How far tops or bottoms of letters, the better ones, stand off a line, over their height.
 LEDGE = 0.05
 # Deviation of the grey levels of letters over their contrast.
@@ -106,14 +106,25 @@ def _line(letters: Sequence[Letter]) -> TextLine | None:
     kept = sorted(letters, key=lambda one: one.centre[0])
     while len(kept) >= LEAST_LETTERS:
         x, y = np.array([one.centre for one in kept]).T
-        slope, start = np.polyfit(x, y, 1)
-        height = float(np.median([one.height for one in kept]))
-        off = np.abs(y - (start + slope * x)) / height
+        slope = float(np.polyfit(x, y, 1)[0])
+        off = np.minimum.reduce([np.abs(edge) for edge in _edges(kept, slope)])
         if off.max() <= OFF:
             angle = float(np.degrees(np.arctan(slope)))
             return TextLine(tuple(kept), angle) if abs(angle) <= SLOPE else None
         kept.pop(int(off.argmax()))
     return None
+
+
+def _edges(letters: Sequence[Letter], slope: float) -> list[np.ndarray]:
+    """How far tops, bottoms and middles of letters lie off the median's, over the line's height.
+
+    Of letters with and without ascenders or descenders, one of the three is on a line.
+    """
+    x = np.array([one.centre[0] for one in letters])
+    height = float(np.median([one.height for one in letters]))
+    ends = [np.array([one.box[i] for one in letters]) - slope * x for i in (1, 3)]
+    ends.append((ends[0] + ends[1]) / 2)
+    return [(edge - np.median(edge)) / height for edge in ends]
 
 
 def _is_written(line: TextLine) -> bool:
@@ -131,10 +142,8 @@ def _spread(line: TextLine) -> float:
 
 def _ledge(line: TextLine) -> float:
     """Median distance of the letters' tops or bottoms from a line, over their height."""
-    x = np.array([one.centre[0] for one in line.letters])
-    slope = np.tan(np.radians(line.angle))
-    edges = [np.array([one.box[i] for one in line.letters]) - slope * x for i in (1, 3)]
-    return min(float(np.median(np.abs(edge - np.median(edge)))) for edge in edges) / line.height
+    tops, bottoms, _ = _edges(line.letters, float(np.tan(np.radians(line.angle))))
+    return min(float(np.median(np.abs(edge))) for edge in (tops, bottoms))
 
 
 def _is_varied(line: TextLine) -> bool:
@@ -160,12 +169,11 @@ def _on_something_plain(image: np.ndarray, line: TextLine) -> bool:
     for letter in line.letters:
         bx1, by1, bx2, by2 = letter.box
         free[by1 - y1 : by2 - y1, bx1 - x1 : bx2 - x1][letter.mask] = 0
-    free = cv2.erode(free, np.ones((5, 5), np.uint8))
-    y, x = np.nonzero(free)
+    y, x = np.nonzero(cv2.erode(free, np.ones((5, 5), np.uint8)))
     if len(y) < 12:
         return False
-    grey = image[y1:y2, x1:x2].mean(axis=2)[y, x]
-    terms = np.stack([np.ones(len(x)), x, y], axis=1)
+    grey = np.asarray(image[y1:y2, x1:x2].mean(axis=2)[y, x], np.float64)
+    terms = np.stack([np.ones(len(x)), x, y], axis=1).astype(np.float64)
     residual = grey - terms @ np.linalg.lstsq(terms, grey, rcond=None)[0]
     contrast = float(np.median([letter.contrast for letter in line.letters]))
     return bool(residual.std() <= ROUGHNESS * contrast)

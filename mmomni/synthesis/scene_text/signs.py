@@ -1,6 +1,7 @@
 """Signs: plain surfaces with lines of writing, cut out upright and dark on light, and put back."""
 
 from collections.abc import Sequence
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import cv2
@@ -62,8 +63,9 @@ class Sign(NamedTuple):
             return result, matte
         back = cv2.invertAffineTransform(self.warp)
         content = warp_affine(sign, back, size_of(image))
-        turned = (back, image.shape[1::-1])
-        matte = cv2.warpAffine(changed.astype(np.float32), *turned, flags=cv2.INTER_LINEAR)
+        cv2.warpAffine(
+            changed.astype(np.float32), back, image.shape[1::-1], dst=matte, flags=cv2.INTER_LINEAR
+        )
         return blend(image, content, matte), matte
 
 
@@ -106,8 +108,10 @@ def _sign(lines: Sequence[TextLine], size: tuple[int, int]) -> Sign:
         warp = np.array([[1.0, 0, -left], [0, 1.0, -top]])
         upright = (bottom - top, right - left)
     else:
-        turn = cv2.getRotationMatrix2D(((x1 + x2) / 2, (y1 + y2) / 2), longest.angle, 1.0)
-        points = np.concatenate([_corners(letter, turn) for line in lines for letter in line.letters])
+        middle = ((x1 + x2) / 2, (y1 + y2) / 2)
+        turn = np.array(cv2.getRotationMatrix2D(middle, longest.angle, 1.0), np.float64)
+        letters = [letter for line in lines for letter in line.letters]
+        points = np.concatenate([_corners(letter, turn) for letter in letters])
         corner = np.floor(points.min(axis=0)) - room
         turn[:, 2] -= corner
         width, height = (np.ceil(points.max(axis=0)) + room - corner).astype(int)
@@ -120,7 +124,7 @@ def _sign(lines: Sequence[TextLine], size: tuple[int, int]) -> Sign:
 def _words(line: TextLine, warp: np.ndarray) -> list[Word]:
     """The words of a line, in the coordinates that ``warp`` leads to."""
     boxes = sorted(_turned(letter, warp) for letter in line.letters)
-    gaps = [right[0] - left[2] for left, right in zip(boxes, boxes[1:], strict=False)]
+    gaps = [right[0] - left[2] for left, right in pairwise(boxes)]
     least = max(BLANK * line.height, USUAL_BLANKS * float(np.median(gaps)))
     words: list[list[Box]] = [[boxes[0]]]
     for gap, box in zip(gaps, boxes[1:], strict=True):
@@ -141,5 +145,5 @@ def _corners(letter: Letter, warp: np.ndarray) -> np.ndarray:
     points = np.stack([x + letter.box[0], y + letter.box[1]], axis=1)
     hull = cv2.convexHull(points.astype(np.int32))[:, 0]
     # A pixel reaches from its place to the next one.
-    corners = np.concatenate([hull, hull + [1, 0], hull + [0, 1], hull + 1])
+    corners = np.concatenate([hull + np.array(pixel) for pixel in product((0, 1), repeat=2)])
     return corners @ warp[:, :2].T + warp[:, 2]

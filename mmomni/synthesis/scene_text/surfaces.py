@@ -13,11 +13,13 @@ TEXTURE = (1.2, 11.0)
 PARTS = 8
 # What is written lies below this share of the height, under skies and ceilings.
 TOP = 0.15
-# How much of a surface's light its paint throws back: dark and light paints, or of a colour.
+# How much of a light surface's light its paint throws back, and the colour of light paint.
 PAINTS = ((0.12, 0.12, 0.13), (0.2, 0.22, 0.45), (0.5, 0.12, 0.12), (0.15, 0.3, 0.2))
-LIGHT = (1.0, 0.99, 0.95)
+LIGHT = (235.0, 233.0, 223.0)
 # Brightest surface that is written on in light paint, in grey levels.
 LIGHT_ON = 110.0
+# How far the light on a surface is followed, 1: wholly.
+SHADING = 0.7
 # Slope of a line in degrees, softness of its edges in pixels, and how much the paint covers.
 SLOPE, SOFTNESS, COVER = 5.0, (0.4, 0.9), (0.8, 0.97)
 
@@ -35,19 +37,25 @@ def paint_on_a_surface(scene: Scene, rng: np.random.Generator) -> Edit | None:
     h, w = coverage.shape
     window = np.s_[place[0] : place[0] + h, place[1] : place[1] + w]
     ground = scene.image[window]
-    mean = cv2.blur(ground.astype(np.float32), (15, 15))
-    level = float(ground.mean())
-    light = level < LIGHT_ON
-    paint = 235 * np.array(LIGHT) if light else level * np.array(PAINTS[int(rng.integers(len(PAINTS)))])
-    # Light and texture of the surface are seen on the paint, too.
-    shaded = paint * (ground / np.maximum(mean, 8)) * (mean.mean(axis=2, keepdims=True) / level) ** 0.7
-    painted = np.round(shaded).clip(0, 255).astype(np.uint8)
+    painted = _painted(ground, rng)
     soft = cv2.GaussianBlur(coverage, (0, 0), float(rng.uniform(*SOFTNESS)))
     image = scene.image.copy()
     image[window] = blend(ground, painted, soft * float(rng.uniform(*COVER)))
     mask = np.zeros((height, width), bool)
     mask[window] = True
     return Edit(image, mask, {'text': text})
+
+
+def _painted(ground: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A surface, ``uint8`` (h, w, 3), in paint: its light and texture are seen on it, too."""
+    level = float(ground.mean())
+    paint = level * np.array(PAINTS[int(rng.integers(len(PAINTS)))])
+    if level < LIGHT_ON:
+        paint = np.array(LIGHT)
+    mean = cv2.blur(ground.astype(np.float32), (15, 15))
+    texture = ground / np.maximum(mean, 8)
+    light = (mean.mean(axis=2, keepdims=True) / level) ** SHADING
+    return np.round(paint * texture * light).clip(0, 255).astype(np.uint8)
 
 
 def _turned(coverage: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -62,7 +70,7 @@ def _turned(coverage: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _plain_place(
     image: np.ndarray, size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[int, int] | None:
-    """(y, x) of a random window of ``size``, (h, w), over a plain surface; ``None``: there is none."""
+    """(y, x) of a random window of (h, w) over a plain surface; ``None``: there is none."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     (height, width), (h, w) = grey.shape, size
     if h >= height or w >= width:
