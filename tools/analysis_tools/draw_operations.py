@@ -175,7 +175,8 @@ def painted_sign(
     for row, text in enumerate(lines):
         draw.text((200, 48 + 56 * row), text, font=font, fill=paint, anchor='mm')
     draw.rectangle((5, 5, sign.width - 6, sign.height - 6), outline=paint, width=2)
-    turn = np.array(cv2.getRotationMatrix2D((sign.width / 2, sign.height / 2), slope, 1), np.float64)
+    middle = sign.width / 2, sign.height / 2
+    turn = np.array(cv2.getRotationMatrix2D(middle, slope, 1), np.float64)
     turn[:, 2] += ((width - sign.width) / 2, (height - sign.height) / 2)
     content = cv2.warpAffine(np.array(sign).astype(np.float32), turn, (width, height))
     there = np.asarray(cv2.warpAffine(np.ones(sign.size[::-1]), turn, (width, height)))[..., None]
