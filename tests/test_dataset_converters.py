@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -543,6 +544,89 @@ class TestBySource(Contract):
 
     def test_folder_without_images_is_an_error(self, tmp_path):
         with pytest.raises(SystemExit, match='no images in'):
+            converter(self.script).CONVERTER.run([str(tmp_path)])
+
+
+class TestTamperedIC13(Contract):
+    script = 'tampered_ic13'
+    tampered = {
+        'train.txt': ['train_img/img_1.jpg'],
+        'test.txt': ['test_img/img_1.jpg', 'test_img/img_2.jpg'],
+    }  # fmt: skip
+    authentic = {'test_authentic.txt': ['test_img/img_3.jpg']}
+    left_out = {
+        'test_img/img_4.jpg': 'image without test_gt/img_4.txt',
+        'test_img/img_5.jpg': "expected x1,y1,x2,y2 and 1 (real) or 2 (tampered), got '1,1,3,3,7'",
+        'test_img/img_6.jpg': 'expected x1, y1, x2, y2 with x1 <= x2',
+        'test_img/img_7.jpg': f'outside of {WIDTH}x{HEIGHT} px',
+        'test_gt/img_9.txt': 'words without an image',
+    }  # fmt: skip
+
+    def build(self, root):
+        words = {
+            'train_gt/img_1': '2,4,8,11,2\n',
+            'test_gt/img_1': '15,2,20,6,1\r\n2,4,8,11,2\r\n',
+            'test_gt/img_2': '2,4,8,7,2\n2,8,8,11,2',  # two words beside each other
+            'test_gt/img_3': '2,4,8,11,1\n',
+            'test_gt/img_5': '1,1,3,3,7\n',
+            'test_gt/img_6': '8,4,2,11,2\n',
+            'test_gt/img_7': '30,4,40,11,2\n',
+            'test_gt/img_9': '2,4,8,11,2\n',
+        }  # fmt: skip
+        for name, text in words.items():
+            path = root / f'{name}.txt'
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(text.encode())
+        for name in ('train_img/img_1', *(f'test_img/img_{i}' for i in range(1, 8))):
+            photo(root / f'{name}.jpg')
+
+
+class TestOSTF(Contract):
+    script = 'ostf'
+    tampered = {
+        'srnet_train.txt': ['mmacc/srnet/a.jpg'],
+        'srnet_test.txt': ['mmacc/srnet/b.jpg'],
+        'mostel_test.txt': ['mmacc/mostel/a.jpg'],
+    }  # fmt: skip
+    authentic = {'srnet_test_authentic.txt': ['mmacc/srnet/c.jpg']}
+    left_out = {
+        'mmacc/srnet/gone.jpg': 'cannot be read',
+        'mmacc/srnet/odd.jpg': 'boxes that are not understood (ValueError: expected a label of 0',
+    }  # fmt: skip
+    WORD = [2, 4, 8, 11, 1]
+
+    def build(self, root):
+        word = self.WORD
+        lists = {
+            'mmacc_pks/srnet_train': {'mmacc/srnet/a.jpg': [word]},
+            'mmacc_pks/srnet_test': {
+                'mmacc/srnet/b.jpg': [np.array(word), [15, 2, 20, 6, 0]],
+                'mmacc/srnet/c.jpg': [[2, 4, 8, 11, 0]],
+                'mmacc/srnet/gone.jpg': [word],
+                'mmacc/srnet/odd.jpg': [[2, 4, 8, 11, 3]],
+            },
+            'mmacc/mostel_test': {'a.jpg': [np.float32(word)]},  # relative to the model's folder
+        }  # fmt: skip
+        for name in ('srnet/a', 'srnet/b', 'srnet/c', 'srnet/odd', 'mostel/a'):
+            photo(root / f'mmacc/{name}.jpg')
+        for name, boxes in lists.items():
+            path = root / f'{name}.pk'
+            path.parent.mkdir(exist_ok=True)
+            entries = {key: dict(w=WIDTH, h=HEIGHT, b=value) for key, value in boxes.items()}
+            path.write_bytes(pickle.dumps(entries))
+
+    def test_a_pickle_that_would_run_code_is_refused(self, root):
+        (root / 'mmacc_pks/srnet_test.pk').write_bytes(pickle.dumps(Path('a')))
+        with pytest.raises(SystemExit, match='expected plain numbers'):
+            converter(self.script).CONVERTER.run([str(root)])
+
+    def test_another_pickle_is_an_error(self, root):
+        (root / 'mmacc_pks/srnet_test.pk').write_bytes(pickle.dumps([self.WORD]))
+        with pytest.raises(SystemExit, match=r'srnet_test\.pk: expected .*, got a list'):
+            converter(self.script).CONVERTER.run([str(root)])
+
+    def test_without_lists_of_boxes(self, tmp_path):
+        with pytest.raises(SystemExit, match='expected lists of boxes'):
             converter(self.script).CONVERTER.run([str(tmp_path)])
 
 

@@ -12,7 +12,7 @@ def tool(load_tool, tmp_path, monkeypatch):
 
 @pytest.fixture
 def sources(tmp_path):
-    for domain in ('natural', 'document', 'face'):
+    for domain in ('natural', 'document', 'face'):  # scene text is forged in natural images
         for number in range(11):
             path = tmp_path / 'sources' / domain / f'{number:02}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,8 +27,14 @@ def test_every_fifth_image_is_for_testing_alone(tool, sources, tmp_path):
         folder = tmp_path / 'data/mini/sources'
         train, test = ({p.name for p in (folder / s / domain).iterdir()} for s in ('train', 'test'))
         assert test == {'00.png', '05.png', '10.png'}
-        assert train | test == {p.name for p in (sources / domain).iterdir()}
+        assert train | test == {p.name for p in tool.folder_of(sources, domain).iterdir()}
         assert not train & test
+
+
+def test_scene_text_has_the_sources_of_photos_unless_it_has_its_own(tool, sources):
+    assert tool.folder_of(sources, 'scene_text') == sources / 'natural'
+    (sources / 'scene_text').mkdir()
+    assert tool.folder_of(sources, 'scene_text') == sources / 'scene_text'
 
 
 def test_a_second_run_with_more_sources_splits_anew(tool, sources, tmp_path):

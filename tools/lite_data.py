@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from mmomni.utils.files import find_images
 
+# Of the released weights; more would be another training.
 DOMAINS = ('natural', 'document', 'face')
 TEST_EVERY = 5
 LEAST_SOURCES = 3 * TEST_EVERY  # one to validate on, two to test on

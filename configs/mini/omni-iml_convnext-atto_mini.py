@@ -1,6 +1,10 @@
 # The mini-benchmark (docs/benchmarks.md): the small model of the demo on a synthesised training set
-# of three domains, tested on other sources and on forgeries made by people.
+# of all domains, tested on other sources and on forgeries made by people.
 _base_ = '../demo/omni-iml_convnext-atto_demo.py'
+
+from mmomni import synthesis  # noqa: E402  (a config begins with its base)
+
+domains = list(synthesis.DOMAINS)
 
 data_root = 'data/mini/'
 crop_size = (192, 192)
@@ -35,12 +39,11 @@ train_dataloader = dict(
                 type='mmomni.ManipulationDataset', domain=domain, ann_file='list.txt',
                 data_root=f'{data_root}train/{domain}', pipeline=train_pipeline,
             )
-            for domain in _base_.domains
+            for domain in domains
         ]
     )
 )
-test_sets = dict(natural='test/natural', document='test/document', face='test/face',
-                 real='forged_dev')  # fmt: skip
+test_sets = {**{domain: f'test/{domain}' for domain in domains}, 'real': 'forged_dev'}
 test_dataloader = dict(
     dataset=dict(
         datasets=[

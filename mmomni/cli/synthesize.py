@@ -1,12 +1,24 @@
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from .parser import Commands
 from .progress import counter
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
-DOMAINS = ('natural', 'document', 'face')
 HISTORIES = ('varied', 'double')
+
+
+class _Domains:
+    """The names of the domains, looked up where they are asked for, for the same reason."""
+
+    def __iter__(self) -> Iterator[str]:
+        from mmomni.synthesis import DOMAINS
+
+        return iter(DOMAINS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in tuple(self)
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,13 +36,15 @@ def add_parser(commands: Commands) -> None:
         '(a folder of that name: ./rendered)',
     )  # fmt: skip
     parser.add_argument('out', type=Path, metavar='OUT', help='a new or empty folder')
-    parser.add_argument('--domain', required=True, choices=DOMAINS)
+    parser.add_argument(
+        '--domain', required=True, choices=_Domains(), metavar='DOMAIN', help='%(choices)s'
+    )  # fmt: skip
     parser.add_argument('--num', required=True, type=int, help='how many images')
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument(
         '--donors', type=Path, metavar='FOLDER',
         help='photos (FOLDER/images) and masks (FOLDER/masks, white: the thing) of whole things to '
-        'put into other photos; for domain natural',
+        'put into other photos; for domains that take them (natural)',
     )  # fmt: skip
     parser.add_argument(
         '--max-side', type=int, default=512, help='longest side in pixels (default: %(default)s)'
@@ -85,7 +99,7 @@ def _add_shares(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from mmomni.synthesis import RENDERED, synthesize_folder
+    from mmomni.synthesis import DOMAINS, RENDERED, synthesize_folder
     from mmomni.utils.files import counted_kinds
 
     if RENDERED in args.sources and len(args.sources) > 1:
@@ -109,6 +123,7 @@ def _run(args: argparse.Namespace) -> None:
         line += f'; {len(summary.unreadable)} unreadable sources left out'
     if summary.not_images:
         line += f'; not images: {counted_kinds(summary.not_images.elements())}'
-    if summary.without_face:
-        line += f'; no face was found in {summary.without_face}, whose middle was blended'
+    unfound = DOMAINS[args.domain].unfound
+    if unfound is not None and summary.unfound:
+        line += f'; {unfound.text.format(summary.unfound)}'
     print(line)

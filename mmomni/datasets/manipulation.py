@@ -57,8 +57,8 @@ class ManipulationDataset(BaseSegDataset):
     not score.
 
     Args:
-        domain: ``'natural'``, ``'document'``, ``'face'`` or a name of your own; results are
-            averaged within domains.
+        domain: Such as ``'natural'``, ``'scene_text'`` or a name of your own; results are averaged
+            within domains.
         name: What tables call this set. Default: the last part of ``data_root``.
         held_out: So many images, evenly spaced over the list, are held out of training.
         split: ``'train'``: all but those; ``'held_out'``: those, to validate on.

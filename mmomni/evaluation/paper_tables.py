@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from .published import (
     PAPER_AVERAGES,
+    PAPER_DOMAINS,
     PAPER_READINGS,
     PAPER_SETS,
     TOTAL,
@@ -166,7 +167,7 @@ def _paper_rows(
 ) -> list[Row]:
     rows: list[Row] = []
     domains: list[Row] = []
-    for domain in dict.fromkeys(domain for domain, _ in PAPER_SETS):
+    for domain in PAPER_DOMAINS:
         keys = [key for key in PAPER_SETS if key[0] == domain and key in {*found, *missing}]
         for key in keys:
             rows.append(found.get(key) or _missing(key, figures))

@@ -22,6 +22,8 @@ PAPER_SETS: dict[Key, str] = {
 }
 """The test sets (section 4.1), in the order of its tables, and the protocol each is scored by."""
 
+PAPER_DOMAINS = tuple(dict.fromkeys(domain for domain, _ in PAPER_SETS))
+
 PAPER_READINGS: dict[Key, str] = {('face', 'FaceShifter'): 'pooled'}
 """A second reading, as a row of its own that enters no average: the paper's text takes means over
 images, while its own row of Table 4 is what one count of all pixels gives (``F1 = 2PR/(P + R)``,
@@ -45,7 +47,7 @@ class Figures(NamedTuple):
 
 def _averages(table: int, *figures: float) -> dict[str, Figures]:
     """IoU and F1 of natural, document, face and their average, as Tables 3, 5 and 6 list them."""
-    names = ('natural', 'document', 'face', TOTAL)
+    names = (*PAPER_DOMAINS, TOTAL)
     return {
         name: Figures(table, dict(IoU=iou, F1=f1))
         for name, iou, f1 in zip(names, figures[::2], figures[1::2], strict=True)

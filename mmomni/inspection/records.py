@@ -65,7 +65,7 @@ class DataSet:
     """One set: its pairs, and what was wrong before any image was opened."""
 
     name: str  # what tables call it
-    domain: str  # 'natural', 'document', 'face', another, or '-' if unknown
+    domain: str  # whatever the set calls it, or '-' if unknown
     split: str  # 'train', 'val', 'test' or 'val/test'
     root: str  # the folder or list file
     pairs: list[tuple[str, str | None]] = field(default_factory=list)  # (image, mask or None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +23,22 @@ FRESH_SCALE, FRESH_PAGE_SCALE = (0.5, 0.75), (0.6, 0.75)
 CUT_OUT = 0.25
 # Windows to choose the richest of, and the grid of a JPEG with subsampled chroma.
 WINDOWS, GRID = 4, 16
+
+
+class View(NamedTuple):
+    """What random views of a domain's images are like.
+
+    Attributes:
+        smallest: Least share of a side that is shown.
+        whole: Whether a view at the source's own scale shows as much as it may.
+        page: Whether a view shows writing at (nearly) its own scale, where there is most ink.
+        flips: Whether half of the views are mirrored.
+    """
+
+    smallest: float = 0.6
+    whole: bool = False
+    page: bool = False
+    flips: bool = True
 
 
 def list_sources(sources: Sequence[Path]) -> list[Path]:
@@ -95,13 +112,13 @@ def can_be_shrunk(image: np.ndarray) -> bool:
 
 
 def random_view(
-    image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int = 512, first: str = MADE
+    image: np.ndarray, kind: View, rng: np.random.Generator, max_side: int = 512, first: str = MADE
 ) -> np.ndarray:
     """A random crop, flip and size of an image, so that one source gives many forgeries.
 
-    Documents are never flipped, and cut out at (nearly) their own scale: shrunk to ``max_side``,
-    a page cannot be read any more. Of faces, at most 15 % of each side is cut off. One in four of
-    the photos larger than their view is cut out at its own scale, too.
+    Pages are never flipped, and cut out at (nearly) their own scale: shrunk to ``max_side``, they
+    cannot be read any more. One in four of the photos larger than their view is cut out at its own
+    scale, too.
 
     Image and view are ``uint8`` (H, W, 3). The view is enlarged 1.5 times at most, has at most
     ``max_side`` px a side, and 192 px or more where that and the source allow it. For a ``first``
@@ -109,30 +126,30 @@ def random_view(
     to 0.5 to 0.75 where its size allows it.
     """
     if first == OWN:
-        return _own_window(image, domain, rng, max_side)
-    if domain == 'document':
+        return _own_window(image, kind, rng, max_side)
+    if kind.page:
         return _page_window(image, rng, max_side, first == NONE)
-    smallest = 0.85 if domain == 'face' else 0.6
     larger = max(image.shape[:2]) > max_side
     if first != NONE and larger and rng.random() < CUT_OUT:
-        view = _richest(image, rng, rng.uniform(smallest, 1, 2) * max_side, _detail)
+        view = _richest(image, rng, rng.uniform(kind.smallest, 1, 2) * max_side, _detail)
     else:
         least = VIEW_SIDE / FRESH_SCALE[1] if first == NONE else VIEW_SIDE
-        sides = np.maximum(rng.uniform(smallest, 1, 2) * image.shape[:2], least)
+        sides = np.maximum(rng.uniform(kind.smallest, 1, 2) * image.shape[:2], least)
         view = _crop(image, rng, sides)
         view = _resize(view, _scale(view.shape, rng, max_side, first == NONE))
-    return np.ascontiguousarray(view[:, ::-1] if rng.random() < 0.5 else view)
+    flipped = kind.flips and rng.random() < 0.5
+    return np.ascontiguousarray(view[:, ::-1] if flipped else view)
 
 
 def _own_window(
-    image: np.ndarray, domain: str, rng: np.random.Generator, max_side: int
+    image: np.ndarray, kind: View, rng: np.random.Generator, max_side: int
 ) -> np.ndarray:
     """A window on the source's 8x8 grid, and on that of its chroma."""
     most = np.minimum(image.shape[:2], max_side)
     sides = np.maximum(rng.uniform(0.7, 1, 2) * most, np.minimum(VIEW_SIDE, most))
-    if domain == 'face':
+    if kind.whole:
         sides = most
-    richness = _inked if domain == 'document' else _detail
+    richness = _inked if kind.page else _detail
     return np.ascontiguousarray(_richest(image, rng, sides, richness, GRID))
 
 

@@ -13,6 +13,7 @@ from mmomni.utils.files import Contents, closed_text, replacing
 from mmomni.utils.workers import in_order, worker_pool
 
 from .authentic import survey_sources
+from .domains import DOMAINS
 from .faces.boxes import demand_detector
 from .jpeg_history import FIRST_QUALITY, HISTORIES, SECOND_QUALITY
 from .natural.things import Donors, survey_donors
@@ -37,14 +38,14 @@ class Summary(NamedTuple):
         num: Number of images in the folder.
         operations: How many of them per operation, ``'authentic'`` among them.
         unreadable: Why, by path, sources were left out.
-        without_face: In how many portraits no face was found and the middle was blended.
+        unfound: How many were forged without what their domain looks for (``Domain.unfound``).
         not_images: How many other files there were in the folders, by kind.
     """
 
     num: int
     operations: Counter[str]
     unreadable: dict[str, str]
-    without_face: int
+    unfound: int
     not_images: Counter[str]
 
 
@@ -75,7 +76,7 @@ def synthesize_folder(
     Args:
         sources: Folders and files of authentic images, or ``'rendered'``: documents made here.
         out_dir: A new or empty folder, or one to resume.
-        domain: ``'natural'``, ``'document'`` or ``'face'``.
+        domain: A key of ``DOMAINS``.
         num: How many, 1 or more.
         seed: 0 or more; the same seed and sources give the same files.
         max_side: Longest side in pixels, 64 or more.
@@ -110,19 +111,20 @@ def synthesize_folder(
     out, header = Path(out_dir), header_of(make)
     metas = resumed(out, header, num) if resume else checked_free(out)
     operations = Counter(meta['operation'] for meta in metas)
-    without_face = sum(map(_lacks_face, metas))
+    is_unfound = DOMAINS[domain].unfound or _never
+    unfound = sum(map(is_unfound, metas))
     unreadable: dict[str, str] = {}
     _note(unreadable, found.closed)
     with closing(_samples(make, range(len(metas), num), workers)) as samples:
         for sample, faults in samples:  # before any folder exists: a failure leaves nothing behind
             _write(out, header, sample)
             operations[sample.meta['operation']] += 1
-            without_face += _lacks_face(sample.meta)
+            unfound += is_unfound(sample.meta)
             _note(unreadable, faults)
             if progress is not None:
                 progress(sum(operations.values()), num)
     _write_list(out)
-    return Summary(num, operations, unreadable, without_face, found.not_images)
+    return Summary(num, operations, unreadable, unfound, found.not_images)
 
 
 def _refuse_none(**counts: int) -> None:
@@ -131,8 +133,8 @@ def _refuse_none(**counts: int) -> None:
             raise ValueError(f'{name} must be 1 or more, got {value}')
 
 
-def _lacks_face(meta: dict[str, Any]) -> bool:
-    return meta.get('face_box') == 'centre'
+def _never(_: dict[str, Any]) -> bool:
+    return False
 
 
 class _Found(NamedTuple):

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import ImageFont
 
 from .jpeg_history import Generation
+
+if TYPE_CHECKING:
+    from .scene_text.signs import Sign
 
 # (x1, y1, x2, y2) in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
@@ -65,6 +68,9 @@ class Scene:
         first: The compression that the image went through, or ``None``: none that is known.
         grey: Whether the image has no colour, and what is forged in it must not have any.
         clear: Whether all that is forged is to leave a trace: no region keeps its grid.
+        signs: Writing in a photograph, or ``None``: the operation looks for it.
+        donor_signs: The same of the donor.
+        grain: Most noise that new ground of writing may have, in grey levels.
     """
 
     image: np.ndarray
@@ -77,6 +83,9 @@ class Scene:
     first: Generation | None = None
     grey: bool = False
     clear: bool = False
+    signs: Sequence['Sign'] | None = None
+    donor_signs: Sequence['Sign'] | None = None
+    grain: float = np.inf
 
     def keeps_grid(self, rng: np.random.Generator, share: float) -> bool:
         """Whether a region stays on the image's 8x8 grid; always one draw."""

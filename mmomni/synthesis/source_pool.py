@@ -1,6 +1,6 @@
 """Random files of many: the ones that cannot be read are left out, and remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +15,24 @@ from .jpeg_history import Tables, tables_of
 from .natural.things import read_thing
 from .scene import Thing
 
+# Of so many sources drawn at random, those that are preferred come first.
+LOOKED_AT = 12
+
 
 @dataclass
 class SourcePool:
     """Authentic images, and pairs of photo and mask of things.
 
     Attributes:
+        prefers: Whether an image is preferred to others, or ``None``: all are alike.
         unreadable: Why, by path, files were left out so far.
     """
 
     paths: Sequence[Path]
     things: Sequence[tuple[Path, Path]] = ()
+    prefers: Callable[[np.ndarray], bool] | None = None
     unreadable: dict[str, str] = field(default_factory=dict, init=False)
+    _preferred: dict[Path, bool] = field(default_factory=dict, init=False)
 
     def tables(self, rng: np.random.Generator) -> Tables | None:
         """The quantisation tables of a random source; ``None``: it is no JPEG."""
@@ -51,22 +57,38 @@ class SourcePool:
         paths = self.paths
         images: list[tuple[Path, np.ndarray]] = []
         # A whole permutation, so that the draws do not depend on what other indices found out.
-        for position in rng.permutation(len(paths)):
-            path = paths[position]
+        for path in self._preferred_first([paths[i] for i in rng.permutation(len(paths)).tolist()]):
             if len(images) == wanted:
                 break
-            if str(path) in self.unreadable:
-                continue
-            try:
-                images.append((path, read_source(path)))
-            except ImageReadError as error:
-                self.unreadable[str(path)] = str(error)
+            image = self._read(path)
+            if image is not None:
+                images.append((path, image))
         if not images:
             raise ValueError(
                 f'expected readable images, got {len(paths)} of which none can be read, such as '
                 f'{next(iter(self.unreadable.values()), "none")}'
             )
         return images
+
+    def _read(self, path: Path) -> np.ndarray | None:
+        if str(path) in self.unreadable:
+            return None
+        try:
+            return read_source(path)
+        except ImageReadError as error:
+            self.unreadable[str(path)] = str(error)
+            return None
+
+    def _preferred_first(self, order: list[Path]) -> list[Path]:
+        """The order, with what is preferred of its beginning in front."""
+        if self.prefers is None:
+            return order
+        for path in order[:LOOKED_AT]:
+            if path not in self._preferred:  # looked at once, as reading takes long
+                image = self._read(path)
+                self._preferred[path] = image is not None and self.prefers(image)
+        front = sorted(order[:LOOKED_AT], key=lambda path: not self._preferred[path])
+        return [*front, *order[LOOKED_AT:]]
 
 
 @dataclass

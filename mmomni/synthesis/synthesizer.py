@@ -12,6 +12,7 @@ from mmomni.utils.regions import boxes_of
 from .authentic import LEAST_SIDE, can_be_shrunk, is_jpeg, random_view
 from .colour import as_grey
 from .documents.pages import render_page
+from .domains import DOMAINS, VIEWS_TRIED
 from .jpeg_history import (
     CAMERA,
     CAMERA_SECOND,
@@ -33,10 +34,6 @@ from .source_pool import SourcePool
 
 RENDERED = 'rendered'
 AUTHENTIC = 'authentic'
-# Images in a row in which nothing can be forged, until the whole folder is given up.
-VIEWS_TRIED = 20
-# Portraits in a row in which no face is found, until one is blended in its middle.
-FACES_TRIED = 4
 PNG_SHARE, GREY_SHARE = 0.12, 0.1
 # How many of the PNGs never were a JPEG, beside those whose history says so anyway.
 PNG_FRESH = 0.6
@@ -92,7 +89,7 @@ class Synthesizer:
         histories: ``'varied'``: the first generation is one made here, by libjpeg's or a camera's
             tables, the source's own, or none (``jpeg_history.FIRST``). ``'double'``: always two
             generations of libjpeg's tables, and nothing forged keeps the first one's grid.
-        things: Pairs of photo and mask, whose things are put into photos of domain ``'natural'``.
+        things: Pairs of photo and mask, whose things are put into photos, where the domain does so.
 
     The others are those of :func:`~mmomni.synthesis.folder.synthesize_folder`.
     """
@@ -112,10 +109,12 @@ class Synthesizer:
 
     def __post_init__(self) -> None:
         check_domain(self.domain)
-        if self.paths is None and self.domain != 'document':
+        domain = DOMAINS[self.domain]
+        if self.paths is None and not domain.renders:
+            renders = ' or '.join(repr(name) for name in DOMAINS if DOMAINS[name].renders)
             raise ValueError(
                 f"sources 'rendered' are documents, got domain {self.domain!r}; choose the domain "
-                "'document' or give a folder of images"
+                f'{renders} or give a folder of images'
             )
         if self.max_side < LEAST_SIDE:
             raise ValueError(f'max_side must be {LEAST_SIDE} or more, got {self.max_side}')
@@ -129,16 +128,17 @@ class Synthesizer:
                 )
         if self.histories not in HISTORIES:
             raise ValueError(f'histories must be one of {HISTORIES}, got {self.histories!r}')
-        if self.things and self.domain != 'natural':
+        if self.things and not domain.takes_things:
+            takers = ' or '.join(repr(name) for name in DOMAINS if DOMAINS[name].takes_things)
             raise ValueError(
-                f"donors are put into photos, got domain {self.domain!r}; choose the domain "
-                "'natural' or leave the donors out"
+                f'donors are put into photos, got domain {self.domain!r}; choose the domain '
+                f'{takers} or leave the donors out'
             )
         for name in ('post_probability', 'authentic', 'png', 'grey'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in [0, 1], got {getattr(self, name)}')
 
-        self._pool = SourcePool(self.paths or [], self.things)
+        self._pool = SourcePool(self.paths or [], self.things, domain.prefers)
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -190,17 +190,13 @@ class Synthesizer:
         return _Plan(kind, first, second, post, form, bool(rng.random() >= self.authentic))
 
     def _forgery(self, plan: _Plan, rng: np.random.Generator) -> tuple[_View, History, Forgery]:
-        last = 'there are no words'
+        domain, last = DOMAINS[self.domain], 'there are no words'
         for tried in range(VIEWS_TRIED):
             view = self._view(plan.kind, plan.forged, rng)
             first = plan.first if view.kind in (MADE, CAMERA) else None
             history = History(view.kind, first, plan.second)
             scene = self._scene(view, history, plan.form)
-            # Portraits whose face is not found are blended in the middle only where all are so.
-            # Authentic images are chosen alike, or what they lack would tell them from the forged.
-            if self.domain == 'face' and scene.face is None and tried < FACES_TRIED:
-                continue
-            if self.domain == 'document' and not scene.words:
+            if tried < domain.patience and domain.lacks(scene):
                 continue
             if not plan.forged:
                 nothing = np.zeros(scene.image.shape[:2], np.uint8)
@@ -238,10 +234,11 @@ class Synthesizer:
                 NONE if kind == OWN else kind,
             )  # fmt: skip
         found = self._pool.images(rng, 2 if forged else 1)
+        view = DOMAINS[self.domain].view
         kind = _possible(kind, *found[0])
         # Only the source itself has to have what is wished.
         views = [
-            random_view(source, self.domain, rng, self.max_side, MADE if number else kind)
+            random_view(source, view, rng, self.max_side, MADE if number else kind)
             for number, (_, source) in enumerate(found)
         ]
         names = tuple(path.name for path, _ in found)

@@ -3,8 +3,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from mmomni.synthesis import fonts
 from mmomni.synthesis.documents.pages import render_page
 
 
@@ -37,6 +38,43 @@ def other_photo() -> np.ndarray:
 def page() -> np.ndarray:
     """A page of text whose words are not told: it stands for a scanned one."""
     return render_page(np.random.default_rng(3), 512).image
+
+
+def signed(photo: np.ndarray, seed: int, slope: float = 0.0) -> np.ndarray:
+    """The photo, twice as large, with a board with two lines of words, level or on a slope."""
+    rng = np.random.default_rng(seed)
+    large = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    board = Image.new('RGB', (360, 150), (226, 216, 190))
+    draw, font = ImageDraw.Draw(board), fonts.load_font('DejaVuSans-Bold', 36)
+    for row, text in enumerate(SIGN_TEXT):
+        draw.text((22, 20 + 62 * row), text, font=font, fill=(40, 46, 90))
+    pixels = np.array(board).astype(np.float32) + rng.normal(0, 1.5, (150, 360, 1))
+    angle = cv2.getRotationMatrix2D((180, 75), slope, 1)
+    angle[:, 2] += (130, 260)
+    size = large.shape[1::-1]
+    there = cv2.warpAffine(np.ones((150, 360), np.float32), angle, size)[..., None]
+    moved = cv2.warpAffine(pixels, angle, size, flags=cv2.INTER_CUBIC)
+    return np.round(large * (1 - there) + moved * there).clip(0, 255).astype(np.uint8)
+
+
+SIGN_TEXT = ('STATION 48', 'CAFE ROYAL')
+
+
+@pytest.fixture(scope='session')
+def street(photo: np.ndarray) -> np.ndarray:
+    """A photo of a board with writing."""
+    return signed(photo, 0)
+
+
+@pytest.fixture(scope='session')
+def other_street(other_photo: np.ndarray) -> np.ndarray:
+    return signed(other_photo, 1)
+
+
+@pytest.fixture(scope='session')
+def sloping_street(photo: np.ndarray) -> np.ndarray:
+    """The same, whose board rises by 8 degrees to the right."""
+    return signed(photo, 0, 8.0)
 
 
 @pytest.fixture

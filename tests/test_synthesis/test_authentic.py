@@ -6,6 +6,7 @@ from odd_folders import NOT_IMAGES, close_folders, make_odd_folder
 from PIL import Image
 
 from mmomni.jpeg import ImageReadError
+from mmomni.synthesis import DOMAINS
 from mmomni.synthesis.authentic import (
     can_be_shrunk,
     is_jpeg,
@@ -17,7 +18,7 @@ from mmomni.synthesis.authentic import (
 )
 from mmomni.synthesis.jpeg_history import FIRST
 
-DOMAINS = ('natural', 'document', 'face')
+PHOTO = DOMAINS['natural'].view
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -106,8 +107,9 @@ def test_only_what_stays_large_enough_is_shrunk():
 @pytest.mark.parametrize('domain', DOMAINS)
 def test_views_are_functions_of_the_generator_and_leave_the_image_alone(domain, first, photo):
     before = photo.copy()
-    one, same = (random_view(photo, domain, generator(3), 200, first) for _ in range(2))
-    others = [random_view(photo, domain, generator(seed), 200, first) for seed in range(4, 9)]
+    kind = DOMAINS[domain].view
+    one, same = (random_view(photo, kind, generator(3), 200, first) for _ in range(2))
+    others = [random_view(photo, kind, generator(seed), 200, first) for seed in range(4, 9)]
     assert np.array_equal(one, same)
     assert any(other.tobytes() != one.tobytes() for other in others)
     for view in (one, *others):
@@ -120,19 +122,19 @@ def test_small_images_are_enlarged_half_as_much_again_at_most():
     sides = [
         side
         for seed in range(30)
-        for side in random_view(ramp(80, 90), 'natural', generator(seed), 512).shape[:2]
+        for side in random_view(ramp(80, 90), PHOTO, generator(seed), 512).shape[:2]
     ]
     assert 100 < max(sides) <= 135
 
 
 def test_faces_lose_15_percent_of_each_side_at_most():
     shares = [
-        rows_of(random_view(ramp(250, 220), 'face', generator(seed), 512)) / 250
+        rows_of(random_view(ramp(250, 220), DOMAINS['face'].view, generator(seed), 512)) / 250
         for seed in range(40)
     ]
     assert 0.84 < min(shares) < 0.9
     photos = [
-        rows_of(random_view(ramp(250, 250), 'natural', generator(seed), 512)) / 250
+        rows_of(random_view(ramp(250, 250), DOMAINS['natural'].view, generator(seed), 512)) / 250
         for seed in range(40)
     ]
     assert min(photos) < 0.8
@@ -140,13 +142,13 @@ def test_faces_lose_15_percent_of_each_side_at_most():
 
 def test_a_face_with_its_own_history_is_not_cut_where_it_fits():
     image = ramp(200, 220)
-    assert np.array_equal(random_view(image, 'face', generator(), 256, 'own'), image)
+    assert np.array_equal(random_view(image, DOMAINS['face'].view, generator(), 256, 'own'), image)
 
 
 def test_pages_are_cut_out_at_their_own_scale_every_other_time():
     scales = []
     for seed in range(60):
-        view = random_view(ramp(256, 256), 'document', generator(seed), 160)
+        view = random_view(ramp(256, 256), DOMAINS['document'].view, generator(seed), 160)
         scales.append(len(view) / rows_of(view))
     own = np.isclose(scales, 1, atol=0.001)
     assert 0.3 < own.mean() < 0.7
@@ -158,7 +160,7 @@ def test_windows_of_pages_are_chosen_for_their_ink(first):
     page = np.full((640, 640, 3), 240, np.uint8)
     page[40:260, 40:260] = 20
     inked = [
-        (random_view(page, 'document', generator(seed), 200, first) < 128).mean()
+        (random_view(page, DOMAINS['document'].view, generator(seed), 200, first) < 128).mean()
         for seed in range(40)
     ]
     assert np.mean(inked) > 0.35, 'of one window: 0.2'
@@ -168,6 +170,6 @@ def test_windows_of_photos_are_chosen_for_their_detail():
     photo = np.full((640, 640, 3), 120, np.uint8)
     photo[40:260, 40:260] = generator().integers(0, 256, (220, 220, 1))
     detailed = [
-        random_view(photo, 'natural', generator(seed), 200, 'own').std() > 20 for seed in range(40)
+        random_view(photo, PHOTO, generator(seed), 200, 'own').std() > 20 for seed in range(40)
     ]
     assert np.mean(detailed) > 0.6, 'of one window: 0.35'

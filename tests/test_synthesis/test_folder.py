@@ -263,6 +263,6 @@ def test_portraits_without_a_face_are_counted_over_all_runs(folder, tmp_path):
         )
         lines = (tmp_path / 'out/meta.jsonl').read_text().splitlines()
         centred = [json.loads(line).get('face_box') == 'centre' for line in lines]
-        assert summary.without_face == sum(centred)
+        assert summary.unfound == sum(centred)
         assert summary.num == sum(summary.operations.values()) == len(lines) == num
     assert any(centred)

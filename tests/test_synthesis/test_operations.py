@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from mmomni.synthesis import OPERATIONS, ForgeryError, forge, operations
+from mmomni.synthesis import OPERATIONS, ForgeryError, domains, forge, operations
 from mmomni.synthesis.colour import as_grey
 from mmomni.synthesis.documents.pages import render_page
 from mmomni.synthesis.documents.text import WORDS_CHANGED
@@ -35,11 +36,13 @@ def person(photo: np.ndarray) -> Thing:
 
 
 @pytest.fixture
-def scene(request, photo, other_photo, page):
+def scene(request, photo, other_photo, page, street, other_street):
     domain = request.node.callspec.params['domain']
     if domain == 'document':
         other = render_page(np.random.default_rng(8), 512)
         return Scene(page, other.image, words=find_words(page), donor_words=other.words)
+    if domain == 'scene_text':
+        return Scene(street, other_street)
     faces = (FACE, DONOR_FACE) if domain == 'face' else (None, None)
     return Scene(photo, other_photo, None, *faces, person(other_photo))
 
@@ -369,10 +372,13 @@ def test_a_trace_is_a_grey_level_inside_of_the_mask(painter, traced, only):
             forge(DARK, None, 'natural', np.random.default_rng(0))
 
 
-@pytest.mark.parametrize(('domain', 'places'), [('natural', 2), ('document', 1), ('face', 1)])
+@pytest.mark.parametrize(
+    ('domain', 'places'), [('natural', 2), ('document', 1), ('face', 1), ('scene_text', 1)]
+)
 def test_a_photo_can_be_forged_in_a_second_place(domain, places, only, monkeypatch):
     upper, lower = Painter(UPPER, used_donor=True), Painter(LOWER, used_thing=True)
-    monkeypatch.setattr(operations, 'AGAIN', 1)
+    twice = replace(domains.DOMAINS['natural'], again=1)
+    monkeypatch.setitem(domains.DOMAINS, 'natural', twice)
     for seed in range(12):
         only(domain, upper=upper, lower=lower)
         forgery = forge(DARK, None, domain, np.random.default_rng(seed), [], FACE)
@@ -394,7 +400,8 @@ def test_where_no_second_place_is_found_one_is_enough(only, monkeypatch):
         def __call__(self, scene, rng):
             return None if self.calls else super().__call__(scene, rng)
 
-    monkeypatch.setattr(operations, 'AGAIN', 1)
+    twice = replace(domains.DOMAINS['natural'], again=1)
+    monkeypatch.setitem(domains.DOMAINS, 'natural', twice)
     only('natural', once=Once(UPPER))
     forgery = forge(DARK, None, 'natural', np.random.default_rng(0))
     assert (forgery.operation, forgery.details) == ('once', {'at': 2})
@@ -417,8 +424,9 @@ def looked_for(monkeypatch):
     def find(found):
         return lambda image: seen.append(image) or (found if image.any() else type(found)())
 
-    monkeypatch.setattr(operations, 'find_words', find([Word(UPPER_BOX)]))
-    monkeypatch.setattr(operations, 'find_face', lambda image: find(UPPER_BOX)(image) or None)
+    monkeypatch.setattr(domains, 'find_words', find([Word(UPPER_BOX)]))
+    monkeypatch.setattr(domains, 'find_signs', find(['a sign']))
+    monkeypatch.setattr(domains, 'find_face', lambda image: find(UPPER_BOX)(image) or None)
     return seen
 
 
@@ -432,6 +440,10 @@ def looked_for(monkeypatch):
         pytest.param('document', {'donor_words': []}, ['image'], id='given words of the donor'),
         pytest.param('document', {'image': DARK * 0}, ['image'], id='no word is found'),
         pytest.param('document', {'donor': None}, ['image'], id='no donor'),
+        pytest.param('scene_text', {}, ['image', 'donor'], id='signs'),
+        pytest.param('scene_text', {'signs': []}, [], id='a photo without writing'),
+        pytest.param('scene_text', {'donor_signs': []}, ['image'], id='given signs of the donor'),
+        pytest.param('scene_text', {'image': DARK * 0}, ['image'], id='no sign is found'),
         pytest.param('face', {}, ['image', 'donor'], id='faces'),
         pytest.param('face', {'face': FACE}, ['donor'], id='a given face'),
         pytest.param('face', {'donor_face': FACE}, ['image'], id='a given face of the donor'),

@@ -10,10 +10,11 @@ from PIL import Image
 
 from mmomni.jpeg import ImageReadError, decode
 from mmomni.synthesis import (
+    DOMAINS,
     OPERATIONS,
     Forgery,
     Synthesizer,
-    operations,
+    domains,
     source_pool,
     synthesize_folder,
     synthesizer,
@@ -268,11 +269,11 @@ def test_sources_of_any_mode_become_rgb(mode, tmp_path, photo):
 
 
 @pytest.mark.parametrize('size', [(70, 90), (200, 640), (900, 1300)])
-@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+@pytest.mark.parametrize('domain', DOMAINS)
 def test_views_respect_their_limits(size, domain):
     image = np.zeros((*size, 3), np.uint8)
     rng = np.random.default_rng(0)
-    views = [random_view(image, domain, rng, 512) for _ in range(30)]
+    views = [random_view(image, DOMAINS[domain].view, rng, 512) for _ in range(30)]
     assert max(max(view.shape[:2]) for view in views) <= 512
     if domain == 'document':
         return
@@ -291,26 +292,26 @@ def on_grid(view: np.ndarray, image: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize('first', FIRST)
-@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+@pytest.mark.parametrize('domain', DOMAINS)
 def test_no_view_is_larger_than_asked(domain, first):
     image, rng = np.zeros((500, 700, 3), np.uint8), np.random.default_rng(0)
     for _ in range(20):
-        assert max(random_view(image, domain, rng, 100, first).shape[:2]) <= 100
+        assert max(random_view(image, DOMAINS[domain].view, rng, 100, first).shape[:2]) <= 100
 
 
-@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+@pytest.mark.parametrize('domain', DOMAINS)
 def test_a_view_that_keeps_its_history_keeps_scale_and_grid(domain):
     image = np.random.default_rng(0).integers(0, 256, (300, 420, 3), dtype=np.uint8)
     rng = np.random.default_rng(0)
     for _ in range(8):
-        assert on_grid(random_view(image, domain, rng, 256, 'own'), image)
+        assert on_grid(random_view(image, DOMAINS[domain].view, rng, 256, 'own'), image)
 
 
 def test_a_view_without_history_is_shrunk():
     image = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
     rng = np.random.default_rng(0)
     for _ in range(10):
-        view = random_view(image, 'natural', rng, 512, 'none')
+        view = random_view(image, DOMAINS['natural'].view, rng, 512, 'none')
         assert view.std() < 0.8 * image.std(), 'averaged'
 
 
@@ -319,7 +320,7 @@ def test_large_sources_are_sometimes_cut_out_at_their_own_scale():
     ramp = np.repeat(np.arange(200, dtype=np.uint8), 8)[:, None, None]
     image = np.tile(ramp, (1, 1500, 3))
     rng = np.random.default_rng(0)
-    views = [random_view(image, 'natural', rng, 300) for _ in range(60)]
+    views = [random_view(image, DOMAINS['natural'].view, rng, 300) for _ in range(60)]
     own = [np.ptp(view[:, 0, 0].astype(int)) <= len(view) / 8 + 1 for view in views]
     assert 4 <= sum(own) <= 30
 
@@ -394,13 +395,13 @@ def test_small_sources_are_not_called_fresh(tmp_path, photo):
 
 
 @pytest.mark.parametrize('size', [(300, 300), (300, 420), (640, 500), (100, 100)])
-@pytest.mark.parametrize('domain', ['natural', 'face', 'document'])
+@pytest.mark.parametrize('domain', DOMAINS)
 def test_views_without_history_are_always_shrunk(size, domain):
     # Rows of 4 pixels: shrunk, they are narrower.
     ramp = np.repeat(np.arange(size[0] // 4, dtype=np.uint8), 4)[:, None, None]
     image, rng = np.tile(ramp, (1, size[1], 3)), np.random.default_rng(0)
     for _ in range(30):
-        view = random_view(image, domain, rng, 512, 'none')
+        view = random_view(image, DOMAINS[domain].view, rng, 512, 'none')
         rows = np.ptp(view[:, 0, 0].astype(int)) + 1
         assert len(view) / (4 * (rows + 1)) < 0.76
 
@@ -410,7 +411,7 @@ def test_authentic_portraits_are_chosen_as_forged_ones(tmp_path, photo, monkeypa
         image = (photo // 4 + level).astype(np.uint8)
         Image.fromarray(image).save(tmp_path / f'{name}.png')
     monkeypatch.setattr(
-        operations, 'find_face', lambda image: centre_box(image) if image.mean() > 120 else None
+        domains, 'find_face', lambda image: centre_box(image) if image.mean() > 120 else None
     )
     for authentic in (0, 1):
         make = Synthesizer(list_sources([tmp_path]), 'face', 0, 160, authentic=authentic)
@@ -429,16 +430,16 @@ def test_authentic_documents_are_chosen_as_forged_ones(tmp_path, page):
 
 
 def counted(monkeypatch, name: str) -> list[None]:
-    """Grows by one for each call of a function of ``operations``."""
-    calls, function = [], getattr(operations, name)
-    monkeypatch.setattr(operations, name, lambda image: calls.append(None) or function(image))
+    """Grows by one for each call of a function of ``domains``."""
+    calls, function = [], getattr(domains, name)
+    monkeypatch.setattr(domains, name, lambda image: calls.append(None) or function(image))
     return calls
 
 
 def test_faces_and_words_are_looked_for_once_a_view(folder, page, tmp_path, monkeypatch):
     faces, words = counted(monkeypatch, 'find_face'), counted(monkeypatch, 'find_words')
     Synthesizer([folder / 'a.png'], 'face', 0, 200)(0)
-    assert len(faces) == synthesizer.FACES_TRIED + 1, 'no face in any view'
+    assert len(faces) == DOMAINS['face'].patience + 1, 'no face in any view'
     pages = [tmp_path / name for name in ('one.png', 'two.png')]
     for path in pages:
         Image.fromarray(page).save(path)
@@ -569,7 +570,7 @@ def test_documents_are_not_mirrored_and_photos_are():
     slopes = {
         domain: {
             bool(view[0, 0, 0] < view[0, -1, 0])
-            for view in (random_view(ramp, domain, rng, 256) for _ in range(20))
+            for view in (random_view(ramp, DOMAINS[domain].view, rng, 256) for _ in range(20))
         }
         for domain in ('natural', 'document')
     }

@@ -22,9 +22,9 @@ if line := what_is_missing():
 from mmengine.config import Config
 
 from mmomni.evaluation.paper_tables import paper_figures
+from mmomni.evaluation.published import PAPER_DOMAINS
 from mmomni.utils.tables import markdown_table
 
-DOMAINS = ('natural', 'document', 'face')
 # Names of our configs -> rows of the paper
 ROWS = {
     'upernet': 'Baseline',
@@ -60,15 +60,15 @@ def read_run(folder: Path) -> tuple[str, int, Row]:
     rows = [row for table in tables for row in table['rows'] if row['is_average']]
     scores = {r['name']: r['scores']['IoU'] for r in rows if r['name'] == r['domain']}
     notes = [f'{row["name"]}: {row["note"]}' for row in rows if row['note']]
-    absent = [name for name in DOMAINS if name not in scores]
+    absent = [name for name in PAPER_DOMAINS if name not in scores]
     if absent or notes:
         raise ValueError(
-            f'{results}: expected averages over all sets of the domains {DOMAINS}, '
+            f'{results}: expected averages over all sets of the domains {PAPER_DOMAINS}, '
             f'{f"{absent} are missing" if absent else "; ".join(notes)}; test all sets'
         )
-    average = statistics.mean(scores[name] for name in DOMAINS)
-    others = {name: score for name, score in scores.items() if name not in DOMAINS}
-    columns = {name: scores[name] for name in DOMAINS} | {'average': average} | others
+    average = statistics.mean(scores[name] for name in PAPER_DOMAINS)
+    others = {name: score for name, score in scores.items() if name not in PAPER_DOMAINS}
+    columns = {name: scores[name] for name in PAPER_DOMAINS} | {'average': average} | others
     seed = Config.fromfile(configs[0]).randomness.seed
     return configs[0].stem, seed, columns
 

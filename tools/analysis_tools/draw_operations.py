@@ -2,7 +2,8 @@
 
     python tools/analysis_tools/draw_operations.py [OUT] [--only NAME ...] [--seed SEED]
 
-The pictures are made from what scikit-image and matplotlib ship, and from rendered pages.
+The pictures are made from what scikit-image and matplotlib ship, from rendered pages and from signs
+painted on the bricks of scikit-image.
 """
 
 import argparse
@@ -12,9 +13,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
 from mmomni.jpeg import decode, encode
-from mmomni.synthesis import OPERATIONS
+from mmomni.synthesis import OPERATIONS, fonts
 from mmomni.synthesis.documents.pages import render_page
 from mmomni.synthesis.documents.words import find_words
 from mmomni.synthesis.faces.boxes import find_face
@@ -28,6 +30,11 @@ GAP, QUALITY = 6, 85
 WORK_SIDE, PAGE_SIDE = 480, 300
 TRIES = 100
 LARGEST_ZOOM = 2.5
+# Lines, typeface, board and paint of two signs, and how much they slope, in degrees.
+SIGNS = (
+    (('STATION ROAD', 'Platforms 9 - 18'), 'DejaVuSans-Bold', (34, 60, 120), (238, 238, 230), 3.0),
+    (('Garden Street', 'Offices 46 - 92'), 'DejaVuSerif-Bold', (235, 228, 205), (60, 40, 36), -2.5),
+)
 THING_AREA = (0.1, 0.7)
 
 
@@ -35,7 +42,7 @@ class Case(NamedTuple):
     """What an operation is shown on.
 
     Attributes:
-        image: File of scikit-image or matplotlib, or ``'rendered'``.
+        image: File of scikit-image or matplotlib, ``'rendered'`` or ``'sign'``.
         donor: The same for what is brought in, or ``None``.
         seed: Chosen by eye among a few.
         zoom: Whether to show the surroundings of the mask alone.
@@ -71,6 +78,11 @@ CASES = {
     'face_blend': Case('grace_hopper.jpg', 'astronaut.png', seed=1),
     'region_swap': Case('astronaut.png', 'grace_hopper.jpg', seed=1, zoom=True),
     'face_retouch': Case('astronaut.png', seed=1, zoom=True),
+    'word_edit': Case('sign', seed=0),
+    'word_copy': Case('sign', seed=0),
+    'word_removal': Case('sign', seed=0),
+    'word_insert': Case('coffee.png', seed=1, zoom=True),
+    'word_splice': Case('sign', 'sign', seed=0),
 }
 
 
@@ -112,6 +124,8 @@ def make_scene(case: Case, rng: np.random.Generator) -> Scene:
         page = render_page(rng, PAGE_SIDE)
         other = render_page(rng, PAGE_SIDE)
         return Scene(compress(page.image, 80), other.image, page.words, donor_words=other.words)
+    if case.image == 'sign':
+        return Scene(compress(painted_sign(*SIGNS[0], rng), 90), painted_sign(*SIGNS[1], rng))
     image = compress(read(case.image), 80)
     if case.image == 'page.png':
         return Scene(image, None, find_words(image))
@@ -142,6 +156,36 @@ def read(name: str) -> np.ndarray:
         f'expected {name} in {" or ".join(map(str, folders))}, found none; '
         '`pip install "scikit-image>=0.22" matplotlib`'
     )
+
+
+def painted_sign(
+    lines: tuple[str, ...],
+    typeface: str,
+    board: tuple[int, int, int],
+    paint: tuple[int, int, int],
+    slope: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """A wall of bricks with a sign in evening light, ``uint8`` (H, W, 3)."""
+    wall = cv2.rotate(read('brick.png'), cv2.ROTATE_90_CLOCKWISE)[60:360].astype(np.float32)
+    wall = wall * (1.25, 0.85, 0.7)
+    height, width = wall.shape[:2]
+    sign = Image.new('RGB', (400, 40 + 56 * len(lines)), board)
+    draw, font = ImageDraw.Draw(sign), fonts.load_font(typeface, 36)
+    for row, text in enumerate(lines):
+        draw.text((200, 48 + 56 * row), text, font=font, fill=paint, anchor='mm')
+    draw.rectangle((5, 5, sign.width - 6, sign.height - 6), outline=paint, width=2)
+    middle = sign.width / 2, sign.height / 2
+    turn = np.array(cv2.getRotationMatrix2D(middle, slope, 1), np.float64)
+    turn[:, 2] += ((width - sign.width) / 2, (height - sign.height) / 2)
+    content = cv2.warpAffine(np.array(sign).astype(np.float32), turn, (width, height))
+    there = np.asarray(cv2.warpAffine(np.ones(sign.size[::-1]), turn, (width, height)))[..., None]
+    moved = np.ascontiguousarray(np.roll(there, (6, 4), (0, 1)), np.float32)
+    shadow = np.asarray(cv2.GaussianBlur(moved, (0, 0), 4))[..., None]
+    image = wall * (1 - 0.5 * shadow) * (1 - there) + content * there
+    image = image * np.linspace(1.05, 0.75, width)[:, None] + rng.normal(0, 2.5, (height, width, 1))
+    seen = np.round(image).clip(0, 255).astype(np.uint8)
+    return cv2.GaussianBlur(seen, (0, 0), 0.7)
 
 
 def around(mask: np.ndarray) -> tuple[slice, slice]:

@@ -2,10 +2,11 @@
 
     python tools/analysis_tools/mini_benchmark.py SOURCES
 
-``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/``, and real
-forgeries in ``forged_dev/images`` and ``forged_dev/masks``. Every fifth image, by name, is a source
-of test images and never of training images. Trains every row with the same budget and seeds, tests
-it and prints the table; what is finished already is not done again.
+``SOURCES`` holds authentic images in ``natural/``, ``document/`` and ``face/`` (scene text is
+forged in those of ``natural/`` unless there is a ``scene_text/``), and real forgeries in
+``forged_dev/images`` and ``forged_dev/masks``. Every fifth image, by name, is a source of test
+images and never of training images. Trains every row with the same budget and seeds, tests it and
+prints the table; what is finished already is not done again.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from mmomni.utils.needed import what_is_missing
 if line := what_is_missing():
     sys.exit(line)
 
+from mmomni.synthesis import DOMAINS
 from mmomni.utils.files import find_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +31,6 @@ ROWS = (
 )  # fmt: skip
 DATA = Path('data/mini')
 WORK_DIRS = Path('work_dirs/mini')
-DOMAINS = ('natural', 'document', 'face')
 NUM_IMAGES = {'train': 600, 'test': 40}
 SEEDS = {'train': 1, 'test': 2}
 AUTHENTIC = {'train': 0.1, 'test': 0}
@@ -55,7 +56,7 @@ def split_sources(sources: Path) -> None:
     """
     shutil.rmtree(DATA / 'sources', ignore_errors=True)
     for domain in DOMAINS:
-        folder = sources / domain
+        folder = folder_of(sources, domain)
         images = sorted(find_images(folder), key=lambda path: path.stem)
         if len(images) < 2 * TEST_EVERY:
             raise SystemExit(
@@ -69,6 +70,12 @@ def split_sources(sources: Path) -> None:
         raise SystemExit(f'{forged}: expected real forgeries in images/ and masks/, found none')
     (DATA / 'forged_dev').unlink(missing_ok=True)
     _link(DATA / 'forged_dev', forged)
+
+
+def folder_of(sources: Path, domain: str) -> Path:
+    """The authentic images of a domain: its own, or those of the domain whose images it forges."""
+    own, shared = sources / domain, DOMAINS[domain].sources
+    return own if shared is None or own.is_dir() else sources / shared
 
 
 def _link(link: Path, target: Path) -> None:

@@ -3,16 +3,15 @@
 Letters: ``a, b, c`` the quality factors of an image, oldest first (one to three of them).
 """
 
-import io
-import pickle
 import random
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
 
+from mmomni.datasets.plain_pickles import read_plain
 from mmomni.jpeg import decode, encode, read_luma
 from mmomni.registry import TRANSFORMS
 
@@ -182,25 +181,6 @@ def to_grey(rgb: np.ndarray) -> np.ndarray:
 # ---- the official quality factors ----------------------------------------------------------
 
 
-_scalar = np.int64(0).__reduce__()[0]
-PLAIN: dict[tuple[str, str], Any] = {
-    ('numpy.core.multiarray', 'scalar'): _scalar,
-    ('numpy._core.multiarray', 'scalar'): _scalar,
-    ('numpy', 'dtype'): np.dtype,
-    ('_codecs', 'encode'): lambda text, _: text.encode('latin1'),  # a number's, in old protocols
-}
-"""What pickled numbers ask for."""
-
-
-class _NumbersOnly(pickle.Unpickler):
-    """Loads lists of numbers and refuses everything that could run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in PLAIN:
-            raise pickle.UnpicklingError(f'it asks for {module}.{name}, expected plain numbers')
-        return PLAIN[module, name]
-
-
 def read_factors(path: str) -> list[list[int]]:
     """Read a ``pks/<subset>_<lowest quality>.pk``: for each image, its quality factors.
 
@@ -208,12 +188,9 @@ def read_factors(path: str) -> list[list[int]]:
         FileNotFoundError: There is no such file.
         ValueError: It holds anything but a list of lists of one to three qualities.
     """
-    with open(path, 'rb') as file:
-        data = file.read()
     try:
-        loaded = _NumbersOnly(io.BytesIO(data)).load()
-        records = [[int(factor) for factor in record] for record in loaded]
-    except (pickle.UnpicklingError, TypeError, ValueError, EOFError) as error:
+        records = [[int(factor) for factor in record] for record in read_plain(path)]
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f'{path}: expected a pickled list of lists of quality factors, as in pks/ of the '
             f'DocTamper repository ({error})'

@@ -37,11 +37,13 @@ class Desk:
     style: PrintStyle  # what new print must look like
     rng: np.random.Generator
     careless: bool = False  # whether new paper is flat and new print sharp, as image editors do
+    grain: float = np.inf  # most noise of new paper, in grey levels
 
     def measure(self, box: Box) -> Print:
         """Paper and ink of a word; of a careless forger, without slope and noise."""
         found = measure(self.image, box)
         if not self.careless:
+            found.paper[3] = np.minimum(found.paper[3], self.grain)
             return found
         flat = np.zeros_like(found.paper)
         flat[0] = found.level(box)
@@ -98,7 +100,7 @@ def change_words(
     style, careless = match_print(scene.image, words, rng), rng.random() < CARELESS
     if careless:
         style = style._replace(softness=0.0)
-    desk = Desk(scene.image.copy(), scene.image, words, style, rng, careless)
+    desk = Desk(scene.image.copy(), scene.image, words, style, rng, careless, scene.grain)
     mask = np.zeros(desk.size, bool)
     wanted, changed = int(rng.integers(wanted_words[0], wanted_words[1] + 1)), 0
     for index in rng.permutation(len(words)).tolist():

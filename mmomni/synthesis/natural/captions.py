@@ -27,7 +27,7 @@ def write_text(scene: Scene, rng: np.random.Generator) -> Edit | None:
     The mask holds letters with outline and shadow, or the bar.
     """
     height, width = size_of(scene.image)
-    line = _line(height, width, rng)
+    line = draw_line(height, width, rng)
     if line is None:
         return None
     coverage, text = line
@@ -54,8 +54,11 @@ def write_text(scene: Scene, rng: np.random.Generator) -> Edit | None:
     return Edit(image, np.maximum(full, under), details)
 
 
-def _line(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, str] | None:
-    """Coverage of a line with some pixels around, ``float32`` (h, w), and what it says."""
+def draw_line(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, str] | None:
+    """Coverage of a line with some pixels around, ``float32`` (h, w), and what it says.
+
+    ``None``: it would be too long for an image of (height, width).
+    """
     kind = rng.integers(4)
     text = fonts.date(rng) if kind == 0 else ' '.join(fonts.word(rng) for _ in range(kind))
     text = text.upper() if rng.random() < 0.5 else text.capitalize()

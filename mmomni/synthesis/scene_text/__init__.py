@@ -1,0 +1,1 @@
+"""Forging operations on writing in photographs, and finding it."""
