@@ -37,7 +37,8 @@ class ArchiveAccount(NamedTuple):
     ) -> 'ArchiveAccount':
         """The sum of what each shard that is ``done`` tells."""
         counts = list(done)
-        predicted, failed = (sum(getattr(c, key) for c in counts) for key in ('predicted', 'failed'))
+        predicted = sum(count.predicted for count in counts)
+        failed = sum(count.failed for count in counts)
         return cls(
             files, predicted, failed, files - predicted - failed, repeated,
             sum(count.pictures for count in counts), sum(count.flagged for count in counts),

@@ -101,8 +101,8 @@ class Archive:
         write_durably(self.root / ACCOUNT, f'{text}\n'.encode())
         with replacing(self.root / FAILURES) as unfinished, open(unfinished, 'wb') as lines:
             for number in sorted(number for number, count in self.done.items() if count.failed):
-                for line in _failures(Shard(self.root, number)):
-                    lines.write(json_line(line).encode())
+                failures = _failures(Shard(self.root, number))
+                lines.writelines(json_line(line).encode() for line in failures)
         return account
 
 

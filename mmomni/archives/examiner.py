@@ -13,7 +13,7 @@ from mmomni.reporting.image_files import ImageFile
 from mmomni.reporting.writing import Outcome, outcomes_of
 
 from .archive import planned_files
-from .begun import Begun
+from .begun import REASON, Begun
 from .shards import Count, Shard, ShardWriter
 
 MOST_UNEXPECTED = 10
@@ -92,8 +92,8 @@ class ShardExaminer:
         names: dict[Path, str] = {}
         with ShardWriter(shard) as writer:
             for chunk in begun.chunks(len(files), self._batch_size):
-                if (refusal := begun.refusal(chunk[0])) is not None:
-                    writer.add_failure(files[chunk[0]], refusal)
+                if begun.refuses(chunk[0]):
+                    writer.add_failure(files[chunk[0]], REASON)
                     continue
                 begun.begin(chunk)
                 self._examine([files[place] for place in chunk], names, writer)

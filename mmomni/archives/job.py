@@ -48,7 +48,8 @@ class RayJob:
     def __enter__(self) -> 'RayJob':
         # Files that people examine are nobody's business: Ray is not to tell anybody of its use.
         os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-        os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'error')
+        # Of the statistics of Ray Data, after a worker was lost; every five seconds the same.
+        os.environ.setdefault('RAY_IGNORE_UNHANDLED_ERRORS', '1')
         ray = imported('ray')
         imported('ray.data')
         logging.getLogger('ray.data').setLevel(logging.ERROR)

@@ -39,21 +39,22 @@ def listed_files(
         for path, root in _listed(Path(item), column):
             number += 1
             real = real_path(path)
-            # Relative to no root where a name leads out of it, as ../x.jpg does.
-            below = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-            found.setdefault(real, ImageFile(real, below))
+            found.setdefault(real, ImageFile(real, path.relative_to(root)))
     return list(found.values()), number - len(found)
 
 
 def digests(inputs: Sequence[str | Path]) -> list[str]:
     """SHA-256 of each list; of a folder of Parquet, of each file in it."""
-    paths = [Path(item) for item in inputs]
-    files = [sorted(p.glob(f'*{PARQUET}')) if p.is_dir() else [p] for p in paths]
-    return [file_sha256(file) for several in files for file in several]
+    return [file_sha256(file) for item in inputs for file in _files_of(Path(item))]
+
+
+def _files_of(item: Path) -> list[Path]:
+    """Itself, or the Parquet in a folder."""
+    return sorted(item.glob(f'*{PARQUET}')) if item.is_dir() else [item]
 
 
 def _listed(item: Path, column: str | None) -> list[Listed]:
-    if item.suffix.lower() == PARQUET or (item.is_dir() and any(item.glob(f'*{PARQUET}'))):
+    if any(file.suffix.lower() == PARQUET for file in _files_of(item)):
         return list(_listed_in_parquet(item, column))
     if not item.exists():
         raise FileNotFoundError(f'expected {EXPECTED}, {item} does not exist')
@@ -70,7 +71,7 @@ def _listed(item: Path, column: str | None) -> list[Listed]:
 def _listed_in_parquet(item: Path, column: str | None) -> Iterator[Listed]:
     dataset, arrow = imported('pyarrow.dataset'), imported('pyarrow')
     try:
-        source = dataset.dataset(item, format='parquet')
+        source = dataset.dataset(_files_of(item), format='parquet')
         name = _column_of(item, source.schema, column)
         values = source.to_table(columns=[name])[name]
     except (arrow.ArrowInvalid, FileNotFoundError) as error:

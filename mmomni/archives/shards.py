@@ -180,5 +180,5 @@ def _records_parquet(rows: list[dict[str, Any]], count: Count) -> bytes:
 
 
 def _text(value: str | None) -> str | None:
-    """A name of a file is bytes: what is no UTF-8 stands there as ``\\udcff``."""
+    """A name of a file is bytes: of what is no UTF-8, the code of a surrogate stands there."""
     return value and value.encode(errors='backslashreplace').decode()

@@ -21,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
-        found errors, 3 where `predict` or `predict-archive` met bad files; 130 after Ctrl-C, 143 after SIGTERM.
+        found errors, 3 where `predict` or `predict-archive` met bad files; 130 after Ctrl-C, 143
+        after SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in tools.SCRIPTS:  # all that follows is the script's
