@@ -65,7 +65,7 @@ class Archive:
             (self.root / ACCOUNT).unlink(missing_ok=True)  # of an earlier run
             for torn in self.root.glob('pictures/*.part'):
                 torn.unlink()
-            counts = {n: Shard(self.root, n).count() for n in range(self._shards)}
+            counts = {n: Shard(self.root, n).counted() for n in range(self._shards)}
             self.done: dict[int, Count] = {n: c for n, c in counts.items() if c is not None}
         except BaseException:
             os.close(self._lock)

@@ -85,7 +85,7 @@ class ShardExaminer:
     def examine(self, number: int) -> Count:
         """Examine a shard and write it; one that is done is left as it is."""
         shard = Shard(self._root, number)
-        if (count := shard.count()) is not None:  # of a worker that died after it
+        if (count := shard.counted()) is not None:  # of a worker that died after it
             return count
         files = planned_files(self._root, number)
         begun = Begun(shard.begun)

@@ -54,7 +54,14 @@ class RayJob:
         imported('ray.data')
         logging.getLogger('ray.data').setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False
-        ray.init(**self._connection(), logging_level=logging.ERROR, log_to_driver=False)
+        try:
+            ray.init(**self._connection(), logging_level=logging.ERROR, log_to_driver=False)
+        except Exception as error:  # Ray raises plain ones, too
+            first = str(error).partition('\n')[0]
+            raise ConnectionError(
+                f'expected a Ray cluster at {self._cluster.address or "this machine"}, got '
+                f'{type(error).__name__}: {first}'
+            ) from error
         try:
             self._fit(ray.cluster_resources())
         except BaseException:

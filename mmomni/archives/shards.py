@@ -72,7 +72,7 @@ class Shard(NamedTuple):
         """Which files a worker is at."""
         return self._file('begun', 'txt')
 
-    def count(self) -> Count | None:
+    def counted(self) -> Count | None:
         """What it holds if it is done; ``None``: it is not, or not as it was written."""
         parquet, arrow = imported('pyarrow.parquet'), imported('pyarrow')
         try:

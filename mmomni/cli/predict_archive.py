@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
         settings = PredictionsInMemory(model, args.format, limit, views_of(args)).settings
         listed = partial(listed_files, args.inputs, args.column)
         with Archive(args.out, settings | dict(lists=lists), listed, args.shard_size) as archive:
-            print(f'before: {archive.account().text()}')
+            print(f'before: {archive.account().text()}', flush=True)
             try:
                 _examine(archive, job, opener, model, args)
             except StopRequest as stop:

@@ -68,7 +68,7 @@ def test_a_shard_that_is_not_as_it_was_written_is_done_again(run, tmp_path, mode
     assert run().not_looked_at == 0
     assert model.seen == ['1.png', '2.png']
     path.unlink()
-    assert Shard(tmp_path / 'out', 1).count() is None
+    assert Shard(tmp_path / 'out', 1).counted() is None
 
 
 def test_a_worker_that_dies_leaves_nothing_half_done(run, model, tmp_path):
