@@ -11,6 +11,7 @@ EXPECTED = {
     'needs Chromium: apt-get install chromium': 'machines without a browser',
     'another C library': 'Linux without glibc',
     'torch has no oneDNN': 'processors for which torch is built without',
+    'needs Ray and pyarrow: the extra ray': 'machines for which Ray has no wheels',
     'MMOMNI_JPEGS names no folder': '-m slow, where nobody has named JPEGs of his own',
     'the device that is not there is made of parts of torch 2.13': 'STACK=openmmlab',
     'torch before 2.9 has no newer flags': 'STACK=openmmlab',

@@ -12,7 +12,7 @@ import pytest
 import mmomni
 
 PACKAGE = Path(mmomni.__file__).parent
-OPTIONAL = ('torchvision', 'jpegio', 'mmpretrain', 'lmdb')
+OPTIONAL = ('torchvision', 'jpegio', 'mmpretrain', 'lmdb', 'pyarrow', 'ray')
 MODULES = sorted(m.name for m in pkgutil.walk_packages(mmomni.__path__, 'mmomni.'))
 
 

@@ -82,7 +82,12 @@ def _found_in_table(data: bytes, roots: Sequence[Path], path: Path) -> list[List
             f'{path}: expected the path of an image in each row; mend or remove\n  '
             + '\n  '.join(told) + more
         )  # fmt: skip
-    return [_existing(_spellings(name), roots) or _listed(name, roots[0]) for name in good]
+    return [located(name, roots) for name in good]
+
+
+def located(name: str, roots: Sequence[Path]) -> Listed:
+    """A name of a table in the first folder where there is such a file, else in the first."""
+    return _existing(_spellings(name), roots) or _listed(name, roots[0])
 
 
 def _found_in(data: bytes, roots: Sequence[Path], _: Path) -> list[Listed]:

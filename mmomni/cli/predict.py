@@ -38,11 +38,8 @@ def add_parser(commands: Commands) -> None:
         'standard input; of TIFF and PDF all pages',
     )  # fmt: skip
     add_model_options(parser)
-    _add_outputs(parser)
-    parser.add_argument(
-        '--batch-size', type=checked(int, lambda n: n >= 1, '1 or more'), default=1, metavar='N',
-        help='images of equal size among N consecutive ones pass together (default: %(default)s)',
-    )  # fmt: skip
+    add_output_options(parser, Path('predictions'))
+    add_batch_size(parser)
     parser.add_argument(
         '--workers', type=checked(int, lambda n: n >= 0, '0 or more'), default=0, metavar='N',
         help='processes that read files beside this one (default: %(default)s, it reads them '
@@ -53,10 +50,18 @@ def add_parser(commands: Commands) -> None:
     )
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    """What is written, and where."""
+def add_batch_size(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--batch-size``."""
     parser.add_argument(
-        '--out', type=Path, default=Path('predictions'), metavar='OUT',
+        '--batch-size', type=checked(int, lambda n: n >= 1, '1 or more'), default=1, metavar='N',
+        help='images of equal size among N consecutive ones pass together (default: %(default)s)',
+    )  # fmt: skip
+
+
+def add_output_options(parser: argparse.ArgumentParser, out: Path) -> None:
+    """Declare what is written, and where."""
+    parser.add_argument(
+        '--out', type=Path, default=out, metavar='OUT',
         help='a new folder, or one to go on with (default: %(default)s, in the current folder)',
     )  # fmt: skip
     parser.add_argument(
@@ -89,7 +94,8 @@ def _view(text: str) -> str:
     return text
 
 
-def _views(args: argparse.Namespace) -> Sequence[str]:
+def views_of(args: argparse.Namespace) -> Sequence[str]:
+    """The second opinions that are asked for."""
     return VIEWS if ALL_VIEWS in args.views else args.views
 
 
@@ -110,7 +116,7 @@ def _run(args: argparse.Namespace) -> int:
     stream = partial(
         predictor.stream, threshold=settings['threshold'], pooling=settings['pooling']
     )
-    with PredictionFolder(args.out, settings, args.format, limit, _views(args)) as folder:
+    with PredictionFolder(args.out, settings, args.format, limit, views_of(args)) as folder:
         stop: StoppedError | None = None
         try:
             summary = write_predictions(

@@ -145,6 +145,11 @@ def _plain(name: str) -> str:
 _ROLES = {_plain(word): role for role, words in HEADERS.items() for word in words.split()}
 
 
+def is_image_column(name: str) -> bool:
+    """Whether a column, or key, is called as those of images are."""
+    return _ROLES.get(_plain(name)) == 'image'
+
+
 def _roles_of(names: Sequence[str]) -> dict[str, str]:
     """The name of the column, or key, for ``'image'``, ``'mask'`` and ``'label'``.
 

@@ -4,9 +4,7 @@ The files of an image are written one by one under a name of no meaning and then
 in ``predictions.jsonl`` comes last. So what has a line is whole, whenever the process was killed.
 """
 
-import fcntl
 import json
-import logging
 import os
 import shutil
 from collections.abc import Collection, Mapping
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mmomni.utils.files import file_sha256, replacing
-from mmomni.version import __version__
 
 from .account import Account
 from .image_files import ImageFile, key_of
@@ -22,16 +19,14 @@ from .json_lines import json_line, read_lines
 from .outputs import fault_of
 from .predictions import FORMATS, Predictions, files_of, place_of
 from .record import RECORD_KEYS, file_state
+from .settings import SETTINGS, locked, refuse_other_settings, settings_before, settings_text
 from .verdict import ImageThreshold
 
 __all__ = ['FORMATS', 'UNFINISHED', 'PredictionFolder']
 
-SETTINGS, PREDICTIONS, FAILURES = 'settings.json', 'predictions.jsonl', 'failures.jsonl'
+PREDICTIONS, FAILURES = 'predictions.jsonl', 'failures.jsonl'
 ACCOUNT = 'account.json'
 UNFINISHED = '.unfinished'
-NOT_COMPARED = ('checkpoint', 'model')  # its path and card; its SHA-256 is
-
-logger = logging.getLogger(__name__)
 
 
 class PredictionFolder(Predictions):
@@ -71,7 +66,7 @@ class PredictionFolder(Predictions):
         self.root = Path(os.path.realpath(root))
         self.damaged: dict[str, str] = {}
         self.root.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.root)
+        self._lock = locked(self.root)
         try:
             self._check_settings()
             lines = read_lines(self.root / PREDICTIONS, RECORD_KEYS)
@@ -82,8 +77,7 @@ class PredictionFolder(Predictions):
             self.failures = {_key(line): line for line in lines}
             self._clear_unfinished()
             (self.root / UNFINISHED).mkdir()
-            text = json.dumps(dict(self.settings, mmomni=__version__), indent=2, allow_nan=False)
-            self._write(SETTINGS, f'{text}\n'.encode())
+            self._write(SETTINGS, settings_text(self.settings).encode())
         except BaseException:
             os.close(self._lock)
             raise
@@ -127,30 +121,10 @@ class PredictionFolder(Predictions):
                 f'expected a new folder at {self.root}, or one of an earlier run, got one that '
                 'holds other files; choose another with --out'
             )
-        before = self._settings_before()
+        before = settings_before(self.root)
         before.setdefault('precision', 'fp32')  # earlier versions knew no other
         before.setdefault('views', [])  # nor these
-        if (version := before.pop('mmomni', None)) != __version__:
-            logger.warning('going on with %s with a run of %s', __version__, version)
-        for name, value in json.loads(json.dumps(self.settings)).items():
-            if name not in NOT_COMPARED and before.get(name) != value:
-                raise ValueError(
-                    f'{self.root} holds results with {name} {before.get(name)!r}, got {value!r}; '
-                    'give the same options, or choose another folder with --out'
-                )
-
-    def _settings_before(self) -> dict[str, Any]:
-        path = self.root / SETTINGS
-        try:
-            before = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(
-                f'{path}: expected the settings of an earlier run, got no JSON ({error}); choose '
-                'another folder with --out'
-            ) from error
-        if not isinstance(before, dict):
-            raise ValueError(f'{path}: expected the settings of an earlier run, got {before!r}')
-        return before
+        refuse_other_settings(self.root, before, self.settings)
 
     # ---- what is there ----------------------------------------------------------------------
 
@@ -246,17 +220,3 @@ class PredictionFolder(Predictions):
 
 def _key(line: Mapping[str, Any]) -> str:
     return str(key_of(line['path'], line.get('picture')))
-
-
-def _locked(root: Path) -> int:
-    """A lock that ends with the process, however it ends."""
-    lock = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise OSError(
-            f'another process is writing to {root}; wait for it, or choose another folder with '
-            '--out'
-        ) from error
-    return lock

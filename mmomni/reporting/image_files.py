@@ -96,7 +96,7 @@ def survey_inputs(inputs: Sequence[str], out: Path) -> Survey:
         new = set()
         for source in opened.sources:
             path = Path(str(source.content))
-            real = _real(path)
+            real = real_path(path)
             if _is_inside(real, inside):
                 others[real] = OWN_RESULTS
             elif real in paths:
@@ -107,7 +107,7 @@ def survey_inputs(inputs: Sequence[str], out: Path) -> Survey:
                 new.add(real)
         paths |= new
         for path, kind in opened.others.items():
-            real = _real(path)
+            real = real_path(path)
             others[real] = OWN_RESULTS if _is_inside(real, inside) else kind
     files = list(found.values())
     _check_any(files, inputs, out)
@@ -146,7 +146,7 @@ def _check_any(files: Sequence[ImageFile], inputs: Sequence[str], out: Path) -> 
         raise ValueError('\n  '.join(missing_text(file.path) for file in files))
 
 
-def _real(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """One path for one file; a link to a file is a file of its own."""
     return Path(os.path.realpath(path.parent), path.name)
 

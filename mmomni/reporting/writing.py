@@ -75,7 +75,7 @@ def write_predictions(
     failures: list[tuple[ImageFile, str]] = []
     number = done
     try:
-        for file, outcome in _results(pending, predict):
+        for file, outcome in outcomes_of(pending, predict):
             if isinstance(outcome, str):
                 reason = outcome.removeprefix(f'{file.path}: ')  # its line names the path
                 folder.add_failure(file, reason)
@@ -121,12 +121,17 @@ def _listed(reasons: Sequence[str]) -> str:
 
 
 _Predicted = tuple[FileState, str, Prediction, list[Section]]
+Outcome = _Predicted | str
+"""State, SHA-256, prediction and evidence of a file, or why there is none."""
 
 
-def _results(
+def outcomes_of(
     files: Sequence[ImageFile], predict: Predict
-) -> Iterator[tuple[ImageFile, _Predicted | str]]:
-    """State, SHA-256, prediction and evidence of each file, or why there is none."""
+) -> Iterator[tuple[ImageFile, Outcome]]:
+    """What became of each file; those that cannot be looked up come first.
+
+    Otherwise it is what :meth:`Predictions.add` takes behind the name.
+    """
     states = {}
     for file in files:
         try:
@@ -138,7 +143,7 @@ def _results(
         yield file, _outcome(file, state, result)
 
 
-def _outcome(file: ImageFile, state: FileState, result: Prediction | Failure) -> _Predicted | str:
+def _outcome(file: ImageFile, state: FileState, result: Prediction | Failure) -> Outcome:
     if isinstance(result, Failure):
         return result.reason
     path = file.path

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmomni.synthesis.documents.words import padded
 from mmomni.synthesis.geometry import size_of, warp_affine
-from mmomni.synthesis.regions import blend
+from mmomni.utils.regions import blend
 from mmomni.synthesis.scene import Box, Word, enclosing, within
 
 from .letters import Letter

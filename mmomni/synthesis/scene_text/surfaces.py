@@ -5,7 +5,7 @@ import numpy as np
 
 from mmomni.synthesis.geometry import size_of, warp_affine
 from mmomni.synthesis.natural.captions import draw_line
-from mmomni.synthesis.regions import blend
+from mmomni.utils.regions import blend
 from mmomni.synthesis.scene import Edit, Scene
 
 # Deviation of a surface in grey levels, also of its parts: what is smoother is sky or overexposed.

@@ -1,0 +1,59 @@
+import pytest
+
+from mmomni.archives.archive import planned_files
+
+
+def test_the_plan_is_made_once(run, archive, text_list, tmp_path, names):
+    run(most=1)
+    text_list.unlink()
+    with archive() as folder:
+        assert folder.pending() == [1, 2]
+    files = [file for number in range(3) for file in planned_files(tmp_path / 'out', number)]
+    assert [str(file.relative) for file in files] == names
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(shard_size=3), 'shard_size 2, got 3'),
+        (dict(threshold=0.6), 'threshold 0.5, got 0.6'),
+    ],
+)
+def test_other_settings_are_refused(run, archive, changes, message):
+    run(most=1)
+    with pytest.raises(ValueError, match=message):
+        archive(**changes)
+
+
+def test_other_files_and_other_processes_are_refused(archive, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/theirs.txt').touch()
+    with pytest.raises(FileExistsError, match='holds other files'):
+        archive()
+    (tmp_path / 'out/theirs.txt').unlink()
+    with archive(), pytest.raises(OSError, match='another process is writing'):
+        archive()
+
+
+def test_what_a_dead_worker_left_is_removed(archive, tmp_path):
+    with archive():
+        torn = tmp_path / 'out/pictures/part-00000.parquet.other-7.part'
+        torn.parent.mkdir()
+        torn.touch()
+    with archive():
+        assert not torn.exists()
+
+
+def test_lists_without_files(archive):
+    with pytest.raises(ValueError, match='got none that names a file'):
+        archive(lists=())
+
+
+def test_without_the_extra_the_command_is_named(monkeypatch):
+    import sys
+
+    from mmomni.archives.extra import imported
+
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    with pytest.raises(ModuleNotFoundError, match=r"ray is not installed: pip install 'mmomni"):
+        imported('ray')
