@@ -9,8 +9,8 @@ import numpy as np
 
 from mmomni.synthesis.documents.words import padded
 from mmomni.synthesis.geometry import size_of, warp_affine
-from mmomni.utils.regions import blend
 from mmomni.synthesis.scene import Box, Word, enclosing, within
+from mmomni.utils.regions import blend
 
 from .letters import Letter
 from .lines import TextLine, find_lines

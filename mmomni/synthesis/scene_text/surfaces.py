@@ -5,8 +5,8 @@ import numpy as np
 
 from mmomni.synthesis.geometry import size_of, warp_affine
 from mmomni.synthesis.natural.captions import draw_line
-from mmomni.utils.regions import blend
 from mmomni.synthesis.scene import Edit, Scene
+from mmomni.utils.regions import blend
 
 # Deviation of a surface in grey levels, also of its parts: what is smoother is sky or overexposed.
 TEXTURE = (1.2, 11.0)
