@@ -29,7 +29,7 @@ STRAYS = (
     'work_dirs/a.py',
 )
 OF_A_CHECKOUT = {'tools/make_env.py', 'tools/try_versions.py'}
-SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.safetensors', '.typed')
+SOURCES = ('.py', '.css', '.html.jinja', '.js', '.md', '.onnx', '.safetensors', '.typed')
 NO_BUILD = shutil.ignore_patterns('.mim', '__pycache__', '_build')
 NOT_OF_ALL = {
     'all': 'the sum of the others',
