@@ -1,13 +1,10 @@
 """Omni-IML in OpenMMLab: localise tampering in photos, documents and faces."""
 
-from .utils.needed import explain_missing, missing
+from .utils.needed import explain_missing
+from .utils.package_names import tell_mmengine
 from .version import __version__
 
 explain_missing()
-if 'mmengine' not in missing():
-    from mmengine.config.utils import MODULE2PACKAGE
-
-    # Without this entry mmengine cannot resolve `_base_ = ['mmomni::...']`.
-    MODULE2PACKAGE.setdefault('mmomni', 'mmomni')
+tell_mmengine()
 
 __all__ = ['__version__']

@@ -129,15 +129,13 @@ def _pass(
 ) -> float | None:
     """Write the map, in place; the gate's logit, averaged over the image."""
     log_odds.fill(0)
-    gate = 0.0
+    shares = []
     for window in windows:
         sharing.begin(window)
-        output = network(_crops([planes], window))
-        _blend(log_odds, output, window)
-        if output.gate is not None:
-            gate += output.gate.item() * window.share
+        shares.append(_add(log_odds, network(_crops([planes], window)), window))
     sharing.end_pass()
-    return None if output.gate is None else gate
+    known = [share for share in shares if share is not None]
+    return sum(known) if known else None
 
 
 def _crops(images: Sequence[np.ndarray], window: Window) -> np.ndarray:
@@ -150,8 +148,8 @@ def _crops(images: Sequence[np.ndarray], window: Window) -> np.ndarray:
     return crops
 
 
-def _blend(log_odds: np.ndarray, output: Output, window: Window) -> None:
-    """Add a window's part to the map, weighted, in place."""
+def _add(log_odds: np.ndarray, output: Output, window: Window) -> float | None:
+    """Add a window's part to the map, weighted, in place; its part of the gate's mean."""
     rows, columns = window
     target = log_odds[rows.start : rows.stop, columns.start : columns.stop]
     height, width = target.shape
@@ -159,3 +157,4 @@ def _blend(log_odds: np.ndarray, output: Output, window: Window) -> None:
     part = output.log_odds[0, :height, :width] * down[:height, None]
     part *= across[:width]
     target += part
+    return None if output.gate is None else output.gate.item() * window.share

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mmomni.utils.files import file_sha256
-from mmomni.utils.needed import how_to_install, missing
+from mmomni.utils.needed import demand_host, missing
 
 Backend = Literal['torch', 'onnx']
 BACKENDS: tuple[Backend, ...] = ('torch', 'onnx')
@@ -51,6 +51,8 @@ def chosen_weights(
         raise ValueError(f"expected backend 'auto', 'torch' or 'onnx', got {backend!r}")
     if weights is None:
         kind: Backend = ('onnx' if missing() else 'torch') if backend == 'auto' else backend
+        if kind == 'torch':
+            demand_host()
         path = packaged(ONNX if kind == 'onnx' else SAFETENSORS)
         return Weights(path, kind, f'no checkpoint was named: {path.name} of the package is taken')
     path = Path(weights)
@@ -60,9 +62,11 @@ def chosen_weights(
         if backend == 'torch':
             raise ValueError(f"{path}: an .onnx file is run by backend 'onnx', not by 'torch'")
         return Weights(path, 'onnx')
-    if backend == 'torch' or (backend == 'auto' and not missing()):
-        return Weights(path, 'torch')
-    return _onnx_form(path, backend)
+    without_torch = backend == 'onnx' or (backend == 'auto' and missing())
+    if without_torch and (form := _onnx_form(path, backend)):
+        return form
+    demand_host()
+    return Weights(path, 'torch')
 
 
 def packaged(suffix: str) -> Path:
@@ -87,8 +91,12 @@ def packaged_hint(path: Path) -> str:
     return f'; the package holds one of that name, {own}, which is taken where none is named'
 
 
-def _onnx_form(path: Path, backend: str) -> Weights:
-    """What runs instead of a checkpoint, without torch."""
+def _onnx_form(path: Path, backend: str) -> Weights | None:
+    """What runs instead of a checkpoint without torch, if there is any.
+
+    Raises:
+        ValueError: There is none, and nothing else is asked for.
+    """
     stem = re.sub(r'-[0-9a-f]{8}$', '', path.stem)
     for candidate in sorted(path.parent.glob(f'{glob.escape(stem)}*{ONNX}')):
         if _is_made_of(candidate, path):
@@ -99,9 +107,7 @@ def _onnx_form(path: Path, backend: str) -> Weights:
         raise ValueError(
             f"{path}: expected an .onnx file for backend 'onnx', or one beside that was made of it"
         )
-    raise ModuleNotFoundError(
-        f'{path}: {how_to_install(missing())}; or give an .onnx file that was made of it'
-    )
+    return None
 
 
 def _is_made_of(exported: Path, checkpoint: Path) -> bool:

@@ -72,8 +72,7 @@ def _run(args: argparse.Namespace) -> None:
         from mmomni.apis.calibration import calibrate
         from mmomni.utils.files import counted_kinds, replacing
 
-        if not is_named or args.checkpoint.is_file():  # else all that is missing is named
-            settle_weights(args)
+        settle_weights(args)
         found = calibrate(
             args.config, args.checkpoint, authentic, args.fpr, args.pooling,
             progress=counter('calibrate'), trust_checkpoint=args.trust_checkpoint,

@@ -68,13 +68,17 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def settle_weights(args: argparse.Namespace) -> None:
     """Fill in the weights and the backend that were left open, and say which they are.
 
+    A file that is not there is left to those who open it.
+
     Raises:
-        OSError: There is no such file.
-        ImportError: What it needs is not installed.
+        OSError: The package has no weights.
+        ImportError: What the file needs is not installed.
         ValueError: It is none of that backend.
     """
     from mmomni.apis.weights import chosen_weights
 
+    if args.checkpoint is not None and not args.checkpoint.is_file():
+        return
     args.checkpoint, args.backend, note = chosen_weights(args.checkpoint, args.backend)
     if note:
         print(f'mmomni {args.command}: {note}', file=sys.stderr)

@@ -72,8 +72,7 @@ def _run(args: argparse.Namespace) -> None:
     with ending_at_once('mmomni serve: stopped'):
         from mmomni.web import ExaminerProcess
 
-        if args.checkpoint is None:
-            settle_weights(args)  # once for both processes
+        settle_weights(args)  # once for both processes
     with ExaminerProcess(partial(open_examiner, args), args.timeout) as examine:
         examine.start()  # it loads the model while this one makes ready to listen
         with open_page(args, examine) as server:

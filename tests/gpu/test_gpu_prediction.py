@@ -9,10 +9,11 @@ from mmengine.config import Config
 from networks import BASE, CPU, DEMO, subject_of
 
 from mmomni.apis import ManipulationInferencer
-from mmomni.apis.network import TorchNetwork, fuse_norms
 from mmomni.apis.onnx_network import OnnxNetwork
 from mmomni.apis.tiling import predict_maps
+from mmomni.apis.torch_network import TorchNetwork, fuse_norms
 from mmomni.checkpoints import publish, read_checkpoint
+from mmomni.utils.arrays import sigmoid
 from model_profiling.memory import peak_memory
 from model_profiling.subjects import random_planes
 from model_profiling.synchronisations import OURS, listing, synchronisations
@@ -44,13 +45,13 @@ def image(height, width, seed=0):
     """Planes (5, H, W) that are not alike everywhere."""
     side = max(height, width)
     noise = np.random.default_rng(seed).integers(0, 256, (3, height // 8 + 1, width // 8 + 1))
-    planes = random_planes(1, -(-side // 8) * 8)[0, :, :height, :width].numpy()
+    planes = random_planes(1, -(-side // 8) * 8)[0, :, :height, :width].byte().numpy()
     planes[:3] = noise.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :width]
     return planes
 
 
 def assert_near(found, expected):
-    difference = (found.log_odds.sigmoid() - expected.log_odds.sigmoid()).abs()
+    difference = np.abs(sigmoid(found.log_odds) - sigmoid(expected.log_odds))
     assert difference.mean() < NEAR
     assert (found.gate > 0) == (expected.gate > 0)
 
@@ -61,7 +62,6 @@ def test_map_is_that_of_the_cpu(subject, size, device):
     expected = predict_maps(network_on(subject, CPU), images)
     found = predict_maps(network_on(subject, device), images)
     for one, other in zip(found, expected, strict=True):
-        assert one.log_odds.device == CPU
         assert_near(one, other)
 
 
@@ -92,13 +92,14 @@ def test_twelve_megapixels(subject, device, record_property, enough_memory):
     record_property('windows', maps[0].windows)
     record_property('passes', maps[0].passes)
     assert maps[0].log_odds.shape == size
-    assert maps[0].log_odds.isfinite().all()
+    assert np.isfinite(maps[0].log_odds).all()
     assert maps[0].windows > 4
     assert 0 < used < CEILING
 
 
 def test_no_line_of_ours_waits_for_the_device(subject, device):
-    network, planes = network_on(subject, device), random_planes(1, 64).float().to(device)
+    network = network_on(subject, device).segmentor
+    planes = random_planes(1, 64).float().to(device)
     with torch.inference_mode():
         network(planes)
         places = synchronisations(lambda: network(planes), device)

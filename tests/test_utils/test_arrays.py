@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmomni.utils.arrays import unmirrored
+from mmomni.utils.arrays import sigmoid, unmirrored
 
 
 def numbered(*shape):
@@ -31,3 +31,17 @@ def test_rows_of_a_mirrored_view_run_forwards(axes, shape):
 )
 def test_others_stay_what_they_are(pixels):
     assert unmirrored(pixels) is pixels
+
+
+def test_sigmoid_of_all_sizes_of_numbers():
+    x = np.array([[-1000, -88.8, -1, 0], [1, 88.8, 1000, np.nan]], np.float32)
+    with np.errstate(all='raise', under='ignore'):
+        found = sigmoid(x)
+    assert found.dtype == np.float32
+    wide = x.astype(np.float64)
+    with np.errstate(over='ignore'):
+        expected = 1 / (1 + np.exp(-wide))
+    np.testing.assert_allclose(found, expected, rtol=3e-7, atol=1e-37)
+    assert sigmoid(wide).dtype == np.float64
+    assert sigmoid(x, out=x) is x
+    np.testing.assert_array_equal(x, found)

@@ -4,7 +4,8 @@ from functools import partial
 import pytest
 
 from mmomni import web
-from mmomni.cli import serve
+from mmomni.apis.weights import packaged
+from mmomni.cli import main, serve
 from mmomni.cli.parser import Parser
 
 
@@ -133,9 +134,11 @@ def test_only_a_page_of_this_machine_has_names(parse, host, hosts):
         assert set(server.app.hosts) == hosts
 
 
-def test_checkpoint_is_asked_for(capsys):
-    parser = Parser()
-    serve.add_parser(parser.add_subparsers())
-    with pytest.raises(SystemExit):
-        parser.parse_args(['serve'])
-    assert '--checkpoint' in capsys.readouterr().err
+def test_without_a_checkpoint_the_page_names_that_of_the_package(monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(web, 'ExaminerProcess', lambda build, timeout: Server())
+    monkeypatch.setattr(serve, 'open_page', lambda args, examine: opened.append(args) or Server())
+    assert main(['serve']) == 0
+    assert opened[0].checkpoint == packaged('.safetensors')
+    line = f'no checkpoint was named: {opened[0].checkpoint.name} of the package is taken'
+    assert line in capsys.readouterr().err
