@@ -55,7 +55,7 @@ def find_letters(image: np.ndarray) -> list[Letter]:
     found = []
     for points, (x, y, w, h) in zip(regions, boxes, strict=True):
         if _has_the_form(len(points), w, h) and _inside(x, y, w, h, grey.shape):
-            box = (int(x), int(y), int(x + w), int(y + h))
+            box = int(x), int(y), int(x + w), int(y + h)
             letter = _letter(image, grey, np.asarray(points), box)
             if letter is not None:
                 found.append(letter)
