@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from PIL import ImageFont
 
-from .jpeg_history import Generation
+from mmomni.utils.regions import blend
 
-if TYPE_CHECKING:
-    from .scene_text.signs import Sign
+from .geometry import size_of, warp_affine
+from .jpeg_history import Generation
 
 # (x1, y1, x2, y2) in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
@@ -52,6 +53,48 @@ class Thing(NamedTuple):
     mask: np.ndarray
 
 
+class Sign(NamedTuple):
+    """Where writing is in an image, and how to get there and back."""
+
+    warp: np.ndarray  # (2, 3), from points (x, y) of the image to those of the upright sign
+    size: tuple[int, int]  # (H, W) of the upright sign
+    words: tuple[Word, ...]  # with boxes in the upright sign
+    dark: bool  # dark writing on lighter ground
+
+    @property
+    def is_level(self) -> bool:
+        return bool(np.array_equal(self.warp[:, :2], np.eye(2)))
+
+    def upright(self, image: np.ndarray) -> np.ndarray:
+        """The sign cut out, its writing level and darker than its ground; ``uint8`` (h, w, 3)."""
+        if self.is_level:  # the pixels as they are
+            x, y = -self.warp[:, 2].astype(int)
+            cut_out = image[y : y + self.size[0], x : x + self.size[1]].copy()
+        else:
+            cut_out = warp_affine(image, self.warp, self.size)
+        return cut_out if self.dark else 255 - cut_out
+
+    def put_back(
+        self, image: np.ndarray, sign: np.ndarray, changed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The image with what ``changed``, ``bool`` (h, w), of an upright sign, and the matte."""
+        sign = sign if self.dark else 255 - sign
+        matte = np.zeros(size_of(image), np.float32)
+        if self.is_level:
+            x, y = -self.warp[:, 2].astype(int)
+            window = np.s_[y : y + self.size[0], x : x + self.size[1]]
+            matte[window] = changed
+            result = image.copy()
+            result[window][changed] = sign[changed]
+            return result, matte
+        back = cv2.invertAffineTransform(self.warp)
+        content = warp_affine(sign, back, size_of(image))
+        cv2.warpAffine(
+            changed.astype(np.float32), back, image.shape[1::-1], dst=matte, flags=cv2.INTER_LINEAR
+        )
+        return blend(image, content, matte), matte
+
+
 @dataclass(frozen=True)
 class Scene:
     """An image about to be forged. No operation writes into its arrays.
@@ -83,8 +126,8 @@ class Scene:
     first: Generation | None = None
     grey: bool = False
     clear: bool = False
-    signs: Sequence['Sign'] | None = None
-    donor_signs: Sequence['Sign'] | None = None
+    signs: Sequence[Sign] | None = None
+    donor_signs: Sequence[Sign] | None = None
     grain: float = np.inf
 
     def keeps_grid(self, rng: np.random.Generator, share: float) -> bool:

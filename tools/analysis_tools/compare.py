@@ -45,7 +45,7 @@ from model_profiling.subjects import (
 from model_profiling.timing import interleaved
 
 ROWS = {
-    'evp': 'EVP', 'hifinet': 'HiFi-Net', 'dtd': 'DTD', 'tifdm': 'TIFDM', 'apscnet': 'APSC-Net',
+    'evp': 'EVP', 'hifi-net': 'HiFi-Net', 'dtd': 'DTD', 'tifdm': 'TIFDM', 'apscnet': 'APSC-Net',
     'omni-iml': 'Omni-IML',
 }  # fmt: skip
 """Rows of the paper by the first word of our configs; the others of the field it does not have."""

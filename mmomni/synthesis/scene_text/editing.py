@@ -14,9 +14,9 @@ import numpy as np
 from mmomni.synthesis.colour import grain_of
 from mmomni.synthesis.documents.pasting import page_splice
 from mmomni.synthesis.documents.text import text_copy, text_edit, text_insert, text_removal
-from mmomni.synthesis.scene import Edit, Operation, Scene
+from mmomni.synthesis.scene import Edit, Operation, Scene, Sign
 
-from .signs import Sign, find_signs
+from .signs import find_signs
 from .surfaces import paint_on_a_surface
 
 # How often a word is painted on a surface although there is a sign.

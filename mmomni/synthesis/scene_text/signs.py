@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise, product
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from mmomni.synthesis.documents.words import padded
-from mmomni.synthesis.geometry import size_of, warp_affine
-from mmomni.synthesis.scene import Box, Word, enclosing, within
-from mmomni.utils.regions import blend
+from mmomni.synthesis.geometry import size_of
+from mmomni.synthesis.scene import Box, Sign, Word, enclosing, within
 
 from .letters import Letter
 from .lines import TextLine, find_lines
@@ -25,48 +23,6 @@ ROOM = 1.0
 HEIGHTS, LEADING = 0.4, 1.6
 # A blank between words is wider than this share of the line's height and so many usual blanks.
 BLANK, USUAL_BLANKS = 0.28, 2.0
-
-
-class Sign(NamedTuple):
-    """Where writing is in an image, and how to get there and back."""
-
-    warp: np.ndarray  # (2, 3), from points (x, y) of the image to those of the upright sign
-    size: tuple[int, int]  # (H, W) of the upright sign
-    words: tuple[Word, ...]  # with boxes in the upright sign
-    dark: bool  # dark writing on lighter ground
-
-    @property
-    def is_level(self) -> bool:
-        return bool(np.array_equal(self.warp[:, :2], np.eye(2)))
-
-    def upright(self, image: np.ndarray) -> np.ndarray:
-        """The sign cut out, its writing level and darker than its ground; ``uint8`` (h, w, 3)."""
-        if self.is_level:  # the pixels as they are
-            x, y = -self.warp[:, 2].astype(int)
-            cut_out = image[y : y + self.size[0], x : x + self.size[1]].copy()
-        else:
-            cut_out = warp_affine(image, self.warp, self.size)
-        return cut_out if self.dark else 255 - cut_out
-
-    def put_back(
-        self, image: np.ndarray, sign: np.ndarray, changed: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The image with what ``changed``, ``bool`` (h, w), of an upright sign, and the matte."""
-        sign = sign if self.dark else 255 - sign
-        matte = np.zeros(size_of(image), np.float32)
-        if self.is_level:
-            x, y = -self.warp[:, 2].astype(int)
-            window = np.s_[y : y + self.size[0], x : x + self.size[1]]
-            matte[window] = changed
-            result = image.copy()
-            result[window][changed] = sign[changed]
-            return result, matte
-        back = cv2.invertAffineTransform(self.warp)
-        content = warp_affine(sign, back, size_of(image))
-        cv2.warpAffine(
-            changed.astype(np.float32), back, image.shape[1::-1], dst=matte, flags=cv2.INTER_LINEAR
-        )
-        return blend(image, content, matte), matte
 
 
 def has_signs(image: np.ndarray) -> bool:

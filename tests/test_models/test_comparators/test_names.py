@@ -1,6 +1,6 @@
 """What all comparators have in common beside their contract."""
 
-from mmomni.checkpoints.inference_config import COMPARATORS
+from mmomni.checkpoints.description import COMPARATORS
 from mmomni.models import comparators
 from mmomni.registry import MODELS
 

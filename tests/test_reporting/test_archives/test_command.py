@@ -6,9 +6,9 @@ import signal
 import pytest
 from archive_models import Model, opened
 
-import mmomni.archives
-from mmomni.archives import Cluster, ShardExaminer
+import mmomni.reporting.archives
 from mmomni.cli import main, predict, predict_archive
+from mmomni.reporting.archives import Cluster, ShardExaminer
 
 
 class LocalJob:
@@ -34,7 +34,7 @@ class LocalJob:
 
 @pytest.fixture
 def command(tmp_path, text_list, model, monkeypatch):
-    monkeypatch.setattr(mmomni.archives, 'RayJob', LocalJob)
+    monkeypatch.setattr(mmomni.reporting.archives, 'RayJob', LocalJob)
     for module in (predict, predict_archive):
         monkeypatch.setattr(module, 'open_model', lambda args: opened(model))
 

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mmomni.archives import digests, listed_files
+from mmomni.reporting.archives import digests, listed_files
 
 
 def parquet(file, columns):
