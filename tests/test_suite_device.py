@@ -71,7 +71,7 @@ def test_this_process_and_its_children_see_none():
 def machine(tmp_path_factory):
     """A folder of tests with our conftest, and a Python that has cards."""
     folder = tmp_path_factory.mktemp('machine')
-    for name in ('conftest.py', 'skips.py', 'visible_devices.py'):
+    for name in ('conftest.py', 'light.py', 'skips.py', 'visible_devices.py'):
         shutil.copy(TESTS / name, folder)
     # which chooses a device when it is imported, as some of the suite's do
     (folder / 'test_folder').mkdir()

@@ -26,27 +26,39 @@ train_pipeline = [
     ),
     *_base_.pack,
 ]
-pasted_pipeline = [
-    *_base_.load,
-    dict(type='mmomni.FreeRandomCrop', crop_size=tuple(2 * side for side in _base_.crop_size)),
-    dict(type='mmomni.RandomPaste', ann_file='authentic_train.txt', data_root=_base_.data_root),
-    dict(type='mmomni.FreeRandomCrop', **_base_.crop),
-    dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='RandomChoice', transforms=[_base_.save_again, _base_.save_lossless], prob=[0.4, 0.6]
-    ),
-    dict(type='mmomni.ExtractDCT'),
-    *_base_.pack,
-]
-*as_before, history, sensor = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(
     sampler=dict(weights=mixture),
     dataset=dict(
         datasets=[
-            *(dict(each, pipeline=train_pipeline) for each in as_before),
-            history,
-            sensor,
-            dict(sensor, domain='pasted', name='pasted', pipeline=pasted_pipeline),
+            *(
+                dict(each, pipeline=train_pipeline)
+                for each in _base_.train_dataloader.dataset.datasets[:-2]
+            ),
+            *_base_.train_dataloader.dataset.datasets[-2:],  # history and sensor
+            dict(
+                _base_.train_dataloader.dataset.datasets[-1],
+                domain='pasted',
+                name='pasted',
+                pipeline=[
+                    *_base_.load,
+                    dict(
+                        type='mmomni.FreeRandomCrop',
+                        crop_size=tuple(2 * side for side in _base_.crop_size),
+                    ),
+                    dict(
+                        type='mmomni.RandomPaste', ann_file='authentic_train.txt',
+                        data_root=_base_.data_root,
+                    ),
+                    dict(type='mmomni.FreeRandomCrop', **_base_.crop),
+                    dict(type='RandomFlip', prob=0.5),
+                    dict(
+                        type='RandomChoice', prob=[0.4, 0.6],
+                        transforms=[_base_.save_again, _base_.save_lossless],
+                    ),
+                    dict(type='mmomni.ExtractDCT'),
+                    *_base_.pack,
+                ],
+            ),
         ]
     ),
 )

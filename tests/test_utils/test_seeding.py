@@ -103,6 +103,7 @@ OWN_SEEDS = {
     'utils/seeding.py',
     'datasets/transforms/perturb.py',  # by the name of the image alone, in every run the same
     'datasets/transforms/local_sensor.py',  # a draw of the sample's own stream
+    'datasets/transforms/random_paste.py',  # likewise
     'synthesis/synthesizer.py',  # makes files, apart from any run
     'apis/onnx_export.py',  # an example to trace, with a generator of its own
 }
