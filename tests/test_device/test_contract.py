@@ -27,17 +27,18 @@ from mmomni.models.layers import QueryAttention
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
+SAME = ('omni-iml_convnext-atto_mini', 'plain-mixture', 'resized-test', 'lite2_1xb12-12k_192x192')
+"""Those have a model of others, and other data or another recipe."""
+OTHERS = [p for p in CONFIGS if p.stem.endswith(SAME)]
 OTHER_SIZES = (
     'ablations', 'comparators/', 'cooldown', 'swin-base', 'large', 'small', 'lite2', 'mit-b5',
     'omni-iml_efficientnet-lite0_1xb12-3k',
 )  # fmt: skip
-SIMILAR = [p for p in CONFIGS if any(name in f'{p.parent.name}/{p.stem}' for name in OTHER_SIZES)]
+SIMILAR = [
+    p for p in CONFIGS
+    if p not in OTHERS and any(name in f'{p.parent.name}/{p.stem}' for name in OTHER_SIZES)
+]  # fmt: skip
 """Others have the same layers with fewer channels, or with other losses."""
-SAME = (
-    'omni-iml_convnext-atto_mini', 'plain-mixture', 'resized-test', 'lite2_1xb12-12k_192x192',
-)  # fmt: skip
-"""Those have a model of these, and other data or another recipe."""
-OTHERS = [p for p in CONFIGS if p.stem.endswith(SAME)]
 CONFIGS = [p for p in CONFIGS if p not in SIMILAR + OTHERS]
 MINI = ROOT / 'mini/omni-iml_convnext-atto_mini.py'
 
