@@ -17,7 +17,7 @@ LAYERS = (
     ('models', 'datasets', 'evaluation', 'visualization'),
     ('checkpoints', 'engine', 'synthesis', 'inspection', 'evidence'),
     ('apis',),
-    ('reporting', 'archives', 'web', 'cli'),
+    ('reporting', 'web', 'cli'),
     ('__main__',),
 )
 """From bottom to top: each part may import what stands below it, and beside it without circles.

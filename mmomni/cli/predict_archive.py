@@ -12,7 +12,7 @@ from .progress import counter
 from .stopping import StopRequest, check, status_of, until_stopped
 
 if TYPE_CHECKING:
-    from mmomni.archives import Archive, Opener, RayJob
+    from mmomni.reporting.archives import Archive, Opener, RayJob
 
 SHARD_SIZE = 256
 _MORE_THAN_0 = checked(float, lambda n: n > 0, 'more than 0')
@@ -91,8 +91,8 @@ def _told(opener: 'Opener') -> tuple[dict[str, Any], Any]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mmomni.archives import Archive, Cluster, RayJob, digests, listed_files
     from mmomni.reporting import PredictionsInMemory
+    from mmomni.reporting.archives import Archive, Cluster, RayJob, digests, listed_files
 
     lists = digests(args.inputs)
     cluster = Cluster(args.address, args.workers, args.cpus_per_worker, args.gpus_per_worker)
@@ -114,7 +114,7 @@ def _examine(
     archive: 'Archive', job: 'RayJob', opener: 'Opener', model: dict[str, Any],
     args: argparse.Namespace,
 ) -> None:  # fmt: skip
-    from mmomni.archives import Options
+    from mmomni.reporting.archives import Options
 
     pending = archive.pending()
     if not pending:

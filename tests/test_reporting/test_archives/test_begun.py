@@ -1,6 +1,6 @@
 import pytest
 
-from mmomni.archives.begun import MOST_DEATHS, Begun
+from mmomni.reporting.archives.begun import MOST_DEATHS, Begun
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import pytest
 
-from mmomni.archives.archive import planned_files
+from mmomni.reporting.archives.archive import planned_files
+
+pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 
 
 def test_the_plan_is_made_once(run, archive, text_list, tmp_path, names):
@@ -52,7 +54,7 @@ def test_lists_without_files(archive):
 def test_without_the_extra_the_command_is_named(monkeypatch):
     import sys
 
-    from mmomni.archives.extra import imported
+    from mmomni.reporting.archives.extra import imported
 
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ModuleNotFoundError, match=r"ray is not installed: pip install 'mmomni"):

@@ -33,7 +33,7 @@ class Count(NamedTuple):
 
     Attributes:
         files: Of the plan, each ``predicted`` or ``failed``.
-        predicted: See :class:`~mmomni.archives.ArchiveAccount`.
+        predicted: See :class:`~mmomni.reporting.archives.ArchiveAccount`.
         failed: Likewise.
         pictures: Likewise.
         flagged: Likewise.

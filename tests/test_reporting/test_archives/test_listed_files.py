@@ -1,8 +1,9 @@
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from mmomni.archives import digests, listed_files
+from mmomni.reporting.archives import digests, listed_files
+
+pa = pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
+pq = pytest.importorskip('pyarrow.parquet', reason='needs Ray and pyarrow: the extra ray')
 
 
 def parquet(file, columns):

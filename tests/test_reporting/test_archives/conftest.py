@@ -5,10 +5,8 @@ import pytest
 from archive_models import SETTINGS, Model, opened
 from PIL import Image
 
-pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
-
-from mmomni.archives import Archive, Options, ShardExaminer, listed_files
 from mmomni.reporting import PredictionsInMemory
+from mmomni.reporting.archives import Archive, Options, ShardExaminer, listed_files
 
 FORMATS = ('png', 'json')
 ALL_SETTINGS = PredictionsInMemory(SETTINGS, FORMATS).settings

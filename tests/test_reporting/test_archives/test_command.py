@@ -4,11 +4,13 @@ import json
 import signal
 
 import pytest
-from archive_models import Model, opened
+from archive_models import opened
 
-import mmomni.archives
-from mmomni.archives import Cluster, ShardExaminer
+import mmomni.reporting.archives
 from mmomni.cli import main, predict, predict_archive
+from mmomni.reporting.archives import Cluster, ShardExaminer
+
+pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 
 
 class LocalJob:
@@ -34,7 +36,7 @@ class LocalJob:
 
 @pytest.fixture
 def command(tmp_path, text_list, model, monkeypatch):
-    monkeypatch.setattr(mmomni.archives, 'RayJob', LocalJob)
+    monkeypatch.setattr(mmomni.reporting.archives, 'RayJob', LocalJob)
     for module in (predict, predict_archive):
         monkeypatch.setattr(module, 'open_model', lambda args: opened(model))
 
@@ -103,7 +105,6 @@ def test_paths_of_the_model_hold_in_another_folder(tmp_path, monkeypatch):
     assert asked.checkpoint == tmp_path / 'c.pth'
     assert asked.config == 'a::b.py'
     assert args.workers is None
-    assert Model is not None
 
 
 def test_lists_are_read_first(command, text_list, capsys):

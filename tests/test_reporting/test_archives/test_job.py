@@ -8,7 +8,7 @@ from archive_models import SETTINGS, open_with_killer
 
 pytest.importorskip('ray', reason='needs Ray and pyarrow: the extra ray')
 
-from mmomni.archives import Cluster, Options, RayJob
+from mmomni.reporting.archives import Cluster, Options, RayJob
 
 
 def refuse():

@@ -6,10 +6,12 @@ import pytest
 from archive_models import SETTINGS, opened
 from PIL import Image
 
-from mmomni.archives import Options, Shard, ShardExaminer
-from mmomni.archives import shards as shards_module
-from mmomni.archives.begun import MOST_DEATHS
-from mmomni.archives.examiner import MOST_UNEXPECTED
+from mmomni.reporting.archives import Options, Shard, ShardExaminer
+from mmomni.reporting.archives import shards as shards_module
+from mmomni.reporting.archives.begun import MOST_DEATHS
+from mmomni.reporting.archives.examiner import MOST_UNEXPECTED
+
+pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 
 
 def test_every_file_is_in_one_of_three_places(run, rows, tmp_path):
