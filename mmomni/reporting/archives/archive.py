@@ -33,7 +33,7 @@ class Archive:
         root: A new or empty folder, or that of an earlier run with the same settings.
         settings: All that results depend on; values that JSON can hold.
         lists: Lists the files, see :func:`~mmomni.reporting.archives.listed_files`; called for a
-            new archive alone, so that going on does not depend on what has become of the files.
+            new archive alone: going on does not depend on what has become of the files.
         shard_size: Files of a shard, among the settings.
 
     Attributes:

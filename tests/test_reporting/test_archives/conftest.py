@@ -5,8 +5,6 @@ import pytest
 from archive_models import SETTINGS, Model, opened
 from PIL import Image
 
-pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
-
 from mmomni.reporting import PredictionsInMemory
 from mmomni.reporting.archives import Archive, Options, ShardExaminer, listed_files
 

@@ -2,6 +2,8 @@ import pytest
 
 from mmomni.reporting.archives.archive import planned_files
 
+pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
+
 
 def test_the_plan_is_made_once(run, archive, text_list, tmp_path, names):
     run(most=1)

@@ -4,11 +4,13 @@ import json
 import signal
 
 import pytest
-from archive_models import Model, opened
+from archive_models import opened
 
 import mmomni.reporting.archives
 from mmomni.cli import main, predict, predict_archive
 from mmomni.reporting.archives import Cluster, ShardExaminer
+
+pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 
 
 class LocalJob:
@@ -103,7 +105,6 @@ def test_paths_of_the_model_hold_in_another_folder(tmp_path, monkeypatch):
     assert asked.checkpoint == tmp_path / 'c.pth'
     assert asked.config == 'a::b.py'
     assert args.workers is None
-    assert Model is not None
 
 
 def test_lists_are_read_first(command, text_list, capsys):

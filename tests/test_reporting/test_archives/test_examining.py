@@ -11,6 +11,8 @@ from mmomni.reporting.archives import shards as shards_module
 from mmomni.reporting.archives.begun import MOST_DEATHS
 from mmomni.reporting.archives.examiner import MOST_UNEXPECTED
 
+pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
+
 
 def test_every_file_is_in_one_of_three_places(run, rows, tmp_path):
     account = run(most=1)
