@@ -122,8 +122,8 @@ def test_what_needs_torch_is_told_with_its_command(folder, option):
     done = run(RUN, 'predict', 'photos', *option, folder=folder)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if 'package is taken' not in line]
-    assert line.startswith('mmomni predict: this needs torch, mmengine, mmcv and mmseg, of which ')
-    assert 'pip install torch' in line
+    assert line.startswith('mmomni predict: this needs torch and OpenMMLab, of which torch, ')
+    assert "pip install 'mmomni[train]'" in line
 
 
 def test_the_command_loads_nothing_that_it_does_not_need(folder):

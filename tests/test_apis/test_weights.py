@@ -25,7 +25,7 @@ def package(tmp_path, monkeypatch):
 @pytest.fixture
 def without_torch(monkeypatch):
     for module in (needed, weights):
-        monkeypatch.setattr(module, 'missing', lambda: ('torch', 'mmcv', 'mmengine', 'mmseg'))
+        monkeypatch.setattr(module, 'missing', lambda *_: ('torch', 'mmcv', 'mmengine', 'mmseg'))
 
 
 def test_none_named_are_those_of_the_package(package):
