@@ -21,8 +21,10 @@ TRAINING = {
     'matplotlib', 'mmcv', 'mmdet', 'mmengine', 'mmseg', 'prettytable', 'safetensors', 'scipy',
     'skimage', 'torch',
 }  # fmt: skip
-FIXTURES = {'log', 'make_planes', 'make_sample', 'mmseg_scope'}
-"""Of conftest.py: they build what is the host's."""
+FIXTURES = {
+    'log', 'make_planes', 'make_sample', 'mmseg_scope', 'published', 'training_checkpoint',
+}  # fmt: skip
+"""Of the conftests: they build what is the host's."""
 ROOT = Path(__file__).resolve().parent
 RUN = (
     'test_apis', 'test_checkpoints', 'test_cli', 'test_evidence', 'test_import.py',

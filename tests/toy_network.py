@@ -5,7 +5,13 @@ import torch.nn.functional as F
 from mmseg.models.decode_heads.psp_head import PPM
 from torch import nn
 
+from mmomni.apis.network import Output
+from mmomni.apis.onnx_export import _trace
+from mmomni.apis.onnx_form import KEY
+from mmomni.apis.onnx_network import OnnxNetwork
+from mmomni.apis.shared_context import SharedContext
 from mmomni.apis.torch_network import Logits
+from mmomni.checkpoints import DESCRIPTION, Description, description_text
 from mmomni.models.layers import Coordinates, QueryAttention
 
 
@@ -35,3 +41,43 @@ class Toy(nn.Module):
         summary = self.last_pool(x)
         logits = F.interpolate(self.head(x * (1 + summary)) * 5, scale_factor=32)
         return Logits(logits, summary.mean((1, 2, 3)))
+
+
+class Local(nn.Module):
+    """Looks at neighbours only, and has no gate."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(5, 2, 9, padding=4)
+
+    def forward(self, planes):
+        return Logits(self.conv(planes / 255), None)
+
+
+class InNumPy:
+    """A module as a network, in whatever precision it computes."""
+
+    precision, on_cpu = 'fp32', True
+
+    def __init__(self, module):
+        self.module = module
+
+    def sharing(self):
+        return SharedContext(self.module)
+
+    @torch.no_grad()
+    def __call__(self, planes):
+        logits, gate = self.module(torch.from_numpy(planes))
+        return Output((logits[:, 1] - logits[:, 0]).numpy(), gate if gate is None else gate.numpy())
+
+
+def exported(module, path):
+    """The same module by ONNX Runtime."""
+    import onnx
+
+    graph = _trace(module, path)
+    file = onnx.load(path)
+    text = description_text(Description(dict(model=dict(type='EncoderDecoder')), (), {}))
+    onnx.helper.set_model_props(file, {DESCRIPTION: text, KEY: graph.text()})
+    onnx.save(file, path)
+    return OnnxNetwork(path)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .inferencer import ManipulationInferencer
-    from .network import Network, Output
+    from .network import Network, Output, Sharing
     from .predictor import Predictor, open_predictor
     from .results import Failure, GateChoice, Prediction, Region
 
 __all__ = [
     'Failure', 'GateChoice', 'ManipulationInferencer', 'Network', 'Output', 'Prediction',
-    'Predictor', 'Region', 'open_predictor',
+    'Predictor', 'Region', 'Sharing', 'open_predictor',
 ]  # fmt: skip
 HOMES = {
     'Failure': 'results',
@@ -25,6 +25,7 @@ HOMES = {
     'Prediction': 'results',
     'Predictor': 'predictor',
     'Region': 'results',
+    'Sharing': 'network',
     'open_predictor': 'predictor',
 }
 

@@ -93,6 +93,7 @@ class Network(Protocol):
 
 def demand_precision_of_onnx(asked: str) -> None:
     """Raise ``ValueError`` for what an exported network has not: it computes as it was exported."""
+    demand_precision(asked)
     if asked == 'bf16':
         raise ValueError(
             "precision='bf16' is for backend='torch': an exported network computes as it was "

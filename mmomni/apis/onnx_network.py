@@ -27,7 +27,7 @@ from .onnx_form import (
 )
 from .windows import Side, Window
 
-CPU = 'CPUExecutionProvider'
+CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
 THREADS = 'OMP_NUM_THREADS'
 """As for torch: the environment variable that says how many threads compute."""
 WAITING = 'OMP_WAIT_POLICY'
@@ -74,11 +74,18 @@ class OnnxNetwork:
             )
         self.description = parse_description(text, path)
         self.graph = parse_graph(metadata.get(KEY), path)
-        self._inputs = [each.name for each in self._session.get_inputs()]
+        shapes = {each.name: each.shape for each in self._session.get_inputs()}
+        self._inputs = list(shapes)
         self._outputs = [each.name for each in self._session.get_outputs()]
-        if not {PLANES} <= set(self._inputs) <= self.graph.inputs or LOG_ODDS not in self._outputs:
+        shared = [MEANS, LOG_WEIGHTS] if self.graph.length else []
+        if not (
+            {PLANES} <= set(shapes) <= self.graph.inputs
+            and shapes.get(CONTEXT, [self.graph.length]) == [self.graph.length]
+            and {LOG_ODDS, *shared} <= set(self._outputs)
+        ):
             raise ValueError(
-                f'{path} is damaged: its graph has other inputs than it says; {REMEDY}'
+                f'{path} is damaged: its graph has other inputs than it says, or other outputs; '
+                f'{REMEDY}'
             )
         self._untold = np.zeros(self.graph.length, np.float32)
         self._sharing: SharedValues | None = None
@@ -185,14 +192,15 @@ def _session(path: Path, device: str) -> Any:
         raise ImportError('onnxruntime is not installed: pip install onnxruntime') from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads()
-    options.log_severity_level = 3  # its warnings are for whoever writes graphs
+    options.log_severity_level = 4  # its warnings are for whoever writes graphs; errors are raised
     options.enable_mem_pattern = False  # of each size of image: as fast, and half the memory
     if os.environ.get(WAITING, '').lower() == 'passive':
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     providers: list = [CPU]
     kind, _, number = device.partition(':')
-    if kind == 'cuda' and (not number or number.isdecimal()):
-        providers.insert(0, ('CUDAExecutionProvider', {'device_id': int(number or 0)}))
+    offered = onnxruntime.get_available_providers()
+    if kind == 'cuda' and CUDA in offered and (not number or number.isdecimal()):
+        providers.insert(0, (CUDA, {'device_id': int(number or 0)}))
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions have no common class
@@ -202,8 +210,8 @@ def _session(path: Path, device: str) -> Any:
         ) from error
     if device != 'cpu' and session.get_providers()[0] == CPU:  # it falls back by itself
         raise DeviceError(
-            f'onnxruntime cannot run on {device} here, it offers '
-            f'{onnxruntime.get_available_providers()}; for CUDA: pip install onnxruntime-gpu'
+            f'onnxruntime cannot run on {device} here, it offers {offered}; for CUDA: pip install '
+            'onnxruntime-gpu'
         )
     return session
 

@@ -32,7 +32,13 @@ def read_in_batches(
 
     Raises:
         ChildProcessError: One of them was killed.
+        ValueError: There are no such batches, or no such number of processes.
     """
+    if batch_size < 1 or workers < 0:
+        raise ValueError(
+            f'expected batches of 1 image or more and 0 workers or more, got {batch_size} and '
+            f'{workers}'
+        )
     starts = range(0, len(sources), batch_size)
     batches = [sources[start : start + batch_size] for start in starts]
     if not workers or not batches:

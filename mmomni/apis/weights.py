@@ -2,10 +2,10 @@
 
 import glob
 import mmap
-import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from mmomni.utils.digests import without_digest
 from mmomni.utils.files import file_sha256
 from mmomni.utils.needed import TO_PREDICT, demand_host, missing
 
@@ -98,8 +98,8 @@ def _onnx_form(path: Path, backend: str) -> Weights | None:
     Raises:
         ValueError: There is none, and nothing else is asked for.
     """
-    stem = re.sub(r'-[0-9a-f]{8}$', '', path.stem)
-    for candidate in sorted(path.parent.glob(f'{glob.escape(stem)}*{ONNX}')):
+    stem = glob.escape(without_digest(path).stem)
+    for candidate in sorted(path.parent.glob(f'{stem}*{ONNX}')):
         if _is_made_of(candidate, path):
             why = 'torch is not installed' if backend == 'auto' else "backend 'onnx' was asked for"
             note = f'{why}: {candidate.name} is taken, which was made of {path.name}'

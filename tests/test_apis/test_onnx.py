@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,22 +17,18 @@ import pytest
 import torch
 from mmengine.config import Config
 from torch import nn
-from toy_network import Toy
+from toy_network import InNumPy
 
 import mmomni
-from mmomni.apis import onnx_network
+from mmomni.apis import onnx_export, onnx_network
 from mmomni.apis.network import DeviceError
-from mmomni.apis.onnx_export import _trace, export_onnx
-from mmomni.apis.onnx_form import KEY
+from mmomni.apis.onnx_export import Parity, export_onnx
 from mmomni.apis.onnx_network import OnnxNetwork
-from mmomni.apis.tiling import predict_maps
 from mmomni.apis.torch_network import Logits, TorchNetwork
+from mmomni.apis.windows import Side, Window
 from mmomni.checkpoints import (
-    DESCRIPTION,
     Checkpoint,
-    Description,
     build_model,
-    description_text,
     inference_config,
     publish,
     read_checkpoint,
@@ -56,11 +53,10 @@ def packages():
 needs_packages = pytest.mark.usefixtures('packages')
 
 
-def checkpoint_of(config, **backbone):
+def checkpoint_of(config):
     """Weights drawn so that no layer hides behind a 0 or a 1, and the map is not flat."""
     torch.manual_seed(0)
     config = inference_config(Config.fromfile(config))
-    config.model.backbone.update(backbone)
     model = build_model(config)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -98,12 +94,13 @@ def demo():
 
 
 @pytest.fixture(scope='module')
-def exported(demo, packages, tmp_path_factory):
-    path = tmp_path_factory.mktemp('onnx') / 'demo.onnx'
-    before = copy.deepcopy(demo.state_dict)
-    export_onnx(demo, path)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in demo.state_dict.items())
-    return path
+def exported(demo, packages, once):
+    def export(folder):
+        before = copy.deepcopy(demo.state_dict)
+        export_onnx(demo, folder / 'demo.onnx')
+        assert all(torch.equal(tensor, before[name]) for name, tensor in demo.state_dict.items())
+
+    return once('demo', export)
 
 
 @pytest.fixture
@@ -133,49 +130,6 @@ def test_gate_chooses_for_each_sample(demo, exported):
     np.testing.assert_allclose(probability(got), probability(expected), atol=1e-4, rtol=0)
 
 
-@pytest.fixture(scope='module')
-def toy(packages, tmp_path_factory):
-    """By torch and exported: every kind of operation on the whole image, and no edge effects."""
-    torch.manual_seed(0)
-    network = Toy().eval()
-    return network, exported_toy(network, tmp_path_factory.mktemp('toy') / 'toy.onnx')
-
-
-def exported_toy(network, path):
-    import onnx
-
-    graph = _trace(network, path)
-    file = onnx.load(path)
-    text = description_text(Description(dict(model=dict(type='EncoderDecoder')), (), {}))
-    onnx.helper.set_model_props(file, {DESCRIPTION: text, KEY: graph.text()})
-    onnx.save(file, path)
-    return OnnxNetwork(path)
-
-
-@pytest.mark.parametrize('size', [(300, 500), (200, 801), (1, 3000)], ids=str)
-def test_windows_say_what_the_whole_image_says(size, toy, make_planes):
-    """Which they do not in the first pass."""
-    module, network = toy
-    image = make_planes(*size).numpy()
-    image[:3] = image[:3] * np.linspace(1, 0.2, size[1])
-    height, width = (-(-side // 32) * 32 for side in size)
-    padded = np.zeros((1, 5, height, width), np.uint8)
-    padded[0, :, : size[0], : size[1]] = image
-    with torch.no_grad():
-        logits, gate = module(torch.from_numpy(padded))
-    expected = (logits[0, 1] - logits[0, 0])[: size[0], : size[1]].numpy()
-    (found,) = predict_maps(network, [image], window=256, overlap=160)
-    (own,) = predict_maps(network, [image], window=256, overlap=160, max_passes=1)
-    error = np.abs(found.log_odds - expected).mean()
-    assert found.windows > 1
-    assert found.warnings == ()
-    assert error < 1e-3
-    assert np.abs(own.log_odds - expected).mean() > 10 * error
-    assert found.gate == pytest.approx(gate.item(), abs=1e-3)
-    in_one_piece = network(padded).log_odds[0, : size[0], : size[1]]
-    np.testing.assert_allclose(in_one_piece, expected, atol=1e-4)
-
-
 def test_after_an_image_in_windows_the_next_one_is_on_its_own(exported, planes):
     network, image = OnnxNetwork(exported), planes(1, 96, 160)
     expected = network(image)
@@ -184,7 +138,10 @@ def test_after_an_image_in_windows_the_next_one_is_on_its_own(exported, planes):
     assert np.array_equal(network(image).log_odds, expected.log_odds)
 
 
-@pytest.mark.parametrize('name', ['wo-mg', 'wo-mg-star', 'wo-dw'])
+@pytest.mark.parametrize(
+    'name',
+    ['wo-mg', *(pytest.param(each, marks=pytest.mark.slow) for each in ('wo-mg-star', 'wo-dw'))],
+)
 @needs_packages
 def test_ablations_can_be_exported(name, planes, tmp_path):
     checkpoint = checkpoint_of(CONFIGS / f'mini/omni-iml-{name}_convnext-atto_mini.py')
@@ -196,11 +153,29 @@ def test_ablations_can_be_exported(name, planes, tmp_path):
     assert network.graph.length > 0
 
 
+@pytest.mark.slow
 @needs_packages
-def test_network_that_keeps_its_size_is_refused(tmp_path):
+def test_attention_that_keeps_its_size_is_refused(tmp_path):
     checkpoint = checkpoint_of(CONFIGS / 'mini/dtd-like_convnext-swin-atto_mini.py')
     with pytest.raises(ValueError, match=r'cannot be exported: a layer keeps the size'):
         export_onnx(checkpoint, tmp_path / 'x.onnx')
+    assert not list(tmp_path.iterdir())
+
+
+@needs_packages
+def test_network_that_keeps_its_size_is_refused(demo, monkeypatch, tmp_path):
+    class Module(nn.Module):
+        def forward(self, planes):
+            pixels = planes[:, :2] / 255
+            return Logits(pixels * torch.ones(*map(int, planes.shape[2:])), None)
+
+    network = InNumPy(Module())
+    network.segmentor = network.module
+    monkeypatch.setattr(onnx_export, 'build_fitting', lambda *_: Module())
+    monkeypatch.setattr(onnx_export, 'TorchNetwork', lambda _: network)
+    message = r'cannot be exported: a layer keeps the size .* fails for \(160, 224\)'
+    with pytest.raises(ValueError, match=message):
+        export_onnx(demo, tmp_path / 'x.onnx')
     assert not list(tmp_path.iterdir())
 
 
@@ -221,33 +196,6 @@ def test_file_has_no_operators_of_our_own(exported):
     assert not file.functions
 
 
-def test_layer_that_cannot_share_is_told(packages, make_planes, tmp_path):
-    """Group norm looks at a whole image, and is not told of it by windows."""
-    toy = Toy().eval()
-    toy.stem = nn.Sequential(toy.stem, nn.GroupNorm(2, 8))
-    network = exported_toy(toy, tmp_path / 'toy.onnx')
-    image = make_planes(300, 500).numpy()
-    (found,) = predict_maps(network, [image], window=256, overlap=160, max_passes=2)
-    assert 'cannot be told of the whole' in found.warnings[-1]
-
-
-def test_network_without_operations_on_the_whole_image(packages, make_planes, tmp_path):
-    class Local(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(5, 2, 9, padding=4)
-
-        def forward(self, planes):
-            return Logits(self.conv(planes / 255), None)
-
-    network = exported_toy(Local(), tmp_path / 'local.onnx')
-    image = make_planes(288, 512).numpy()
-    (found,) = predict_maps(network, [image], window=256, overlap=160)
-    assert (found.gate, found.passes) == (None, 1)
-    assert 'without knowing of each other' in found.warnings[0]
-    np.testing.assert_allclose(found.log_odds, network(image[None]).log_odds[0], atol=1e-5)
-
-
 @pytest.fixture(scope='module')
 def trained(packages, tmp_path_factory):
     """A checkpoint of a training."""
@@ -257,16 +205,20 @@ def trained(packages, tmp_path_factory):
 
 
 def test_tool(trained, load_tool, monkeypatch, capsys, tmp_path):
-    source = publish(trained, tmp_path / 'demo.pth', config=DEMO)
-    out = tmp_path / 'demo.onnx'
+    """What is exported, and how, the other tool's test says."""
+    source, calls = publish(trained, tmp_path / 'demo.pth', config=DEMO), []
     tool = load_tool('deployment/pytorch2onnx.py')
+
+    def export(checkpoint, out, made_of):
+        calls.append((checkpoint.card, out, made_of))
+        return Parity(1e-6, 1e-8)
+
+    monkeypatch.setattr(tool, 'export_onnx', export)
+    out = tmp_path / 'demo.onnx'
     monkeypatch.setattr('sys.argv', ['pytorch2onnx.py', str(source), str(out)])
     assert tool.main() == 0
     assert 'probabilities differ from torch by' in capsys.readouterr().out
-    network = OnnxNetwork(out)
-    assert network.description.card == read_checkpoint(source).card
-    assert network.graph.source == source.name
-    assert network.graph.source_sha256 == file_sha256(source)
+    assert calls == [(read_checkpoint(source).card, out, source)]
     monkeypatch.setattr('sys.argv', ['pytorch2onnx.py', str(trained), str(out)])
     assert tool.main() == 1
     assert 'was not published' in capsys.readouterr().err
@@ -284,7 +236,9 @@ def test_publishing_writes_both_forms(
     assert f'{exported}: probabilities differ' in capsys.readouterr().out
     assert exported.stem.endswith(file_sha256(exported)[:8])
     network, inputs = OnnxNetwork(exported), planes(1, 64, 96)
+    assert network.graph.source == weights.name
     assert network.graph.source_sha256 == file_sha256(weights)
+    assert network.description.card == read_checkpoint(weights).card
     assert len(list(tmp_path.iterdir())) == 2
     assert exported.stat().st_size < 1.3 * weights.stat().st_size
     checkpoint = read_checkpoint(weights)
@@ -403,6 +357,14 @@ def test_file_of_another_form(text, message, exported, tmp_path):
     assert message in refusal(path)
 
 
+@pytest.mark.parametrize('number', [-1, 1])
+def test_file_that_shares_other_numbers_than_it_says(number, exported, tmp_path):
+    text = OnnxNetwork(exported).graph
+    text = text._replace(length=text.length + number).text()
+    path = with_metadata(exported, tmp_path / 'x.onnx', mmomni_graph=text)
+    assert 'other inputs than it says' in refusal(path)
+
+
 def test_config_inside_is_checked(exported, tmp_path):
     text = json.dumps(
         dict(format=1, config=dict(model=dict(type='os.system')), calibrations=[], card={})
@@ -412,10 +374,24 @@ def test_config_inside_is_checked(exported, tmp_path):
         OnnxNetwork(path)
 
 
-@pytest.mark.parametrize('device', ['meta', 'cuda:x'])
-def test_device_that_onnxruntime_lacks(device, exported):
-    with pytest.raises(DeviceError, match=f'onnxruntime cannot run on {device} here'):
-        OnnxNetwork(exported, device)
+@pytest.mark.parametrize('device', ['meta', 'cuda', 'cuda:1', 'cuda:x'])
+def test_device_that_onnxruntime_lacks(device, exported, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: [onnx_network.CPU])
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # it has one of its own, where the error says all
+        with pytest.raises(DeviceError, match=f'onnxruntime cannot run on {device} here'):
+            OnnxNetwork(exported, device)
+
+
+def test_what_is_raised_is_not_printed_too(exported, planes, monkeypatch, capfd):
+    """Here for a window that is smaller than its planes."""
+    network, small = OnnxNetwork(exported), Side(0, 32, np.ones(32))
+    monkeypatch.setattr(onnx_network, 'Window', lambda *_: Window(small, small))
+    with pytest.raises(Exception, match='ONNXRuntimeError'):
+        network(planes(1, 64, 96))
+    assert capfd.readouterr() == ('', '')
 
 
 def test_there_is_one_precision(exported):

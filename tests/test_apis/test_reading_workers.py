@@ -47,6 +47,12 @@ def test_nothing_to_read():
     assert list(read_in_batches([], slowest_first, 1, 2)) == []
 
 
+@pytest.mark.parametrize('numbers', [(0, 0), (-1, 2), (1, -1)], ids=str)
+def test_batches_and_processes_that_there_cannot_be(numbers):
+    with pytest.raises(ValueError, match=r'expected batches of 1 image or more and 0 workers'):
+        list(read_in_batches(sources(3), failing, *numbers))
+
+
 def test_a_killed_process_is_told_with_what_was_not_read():
     batches = read_in_batches(sources(9), with_a_death, 1, 1)
     with pytest.raises(ChildProcessError, match=r'one was killed \(out of memory\?\) before ') as e:

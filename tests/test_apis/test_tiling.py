@@ -10,35 +10,16 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from toy_network import Toy
+from toy_network import InNumPy, Toy
 
-from mmomni.apis.network import Output
-from mmomni.apis.shared_context import SharedContext
 from mmomni.apis.tiling import predict_maps
-from mmomni.apis.torch_network import Logits, TorchNetwork
+from mmomni.apis.torch_network import TorchNetwork
 from mmomni.apis.windows import plan_windows
 from mmomni.models.backbones import ConvNeXt
 from mmomni.utils.arrays import sigmoid
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 WINDOWS = dict(window=256, overlap=160)
-
-
-class InNumPy:
-    """A module as a network, in whatever precision it computes."""
-
-    precision, on_cpu = 'fp32', True
-
-    def __init__(self, module):
-        self.module = module
-
-    def sharing(self):
-        return SharedContext(self.module)
-
-    @torch.no_grad()
-    def __call__(self, planes):
-        logits, gate = self.module(torch.from_numpy(planes))
-        return Output((logits[:, 1] - logits[:, 0]).numpy(), gate if gate is None else gate.numpy())
 
 
 @pytest.fixture
@@ -171,24 +152,6 @@ def test_network_that_cannot_share(toy, image):
     shares = [window.share for window in plan_windows(320, 480, **WINDOWS)]
     assert found.gate == pytest.approx(np.dot(gates, shares), rel=1e-9)
     assert np.ptp(gates) > 1e-3
-
-
-def test_network_without_operations_on_the_whole_image(image):
-    """A foreign one, here a convolution: one pass is right but where edges are seen."""
-
-    class Local(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(5, 2, 9, padding=4)
-
-        def forward(self, planes):
-            return Logits(self.conv(planes / 255), None)
-
-    network, planes = InNumPy(Local()), image(300, 500)
-    expected, _ = whole(network, planes)
-    (found,) = predict_maps(network, [planes], **WINDOWS)
-    np.testing.assert_allclose(found.log_odds, expected, rtol=1.3e-6, atol=1e-5)
-    assert (found.gate, found.passes) == (None, 1)
 
 
 def randomise(model):

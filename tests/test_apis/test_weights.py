@@ -28,6 +28,7 @@ def without_torch(monkeypatch):
         monkeypatch.setattr(module, 'missing', lambda *_: ('torch', 'mmcv', 'mmengine', 'mmseg'))
 
 
+@pytest.mark.host
 def test_none_named_are_those_of_the_package(package):
     path, backend, note = chosen_weights()
     assert (path, backend) == (package[0], 'torch')
@@ -48,7 +49,12 @@ def test_the_package_holds_weights_for_torch():
 
 
 @pytest.mark.parametrize(
-    ('name', 'backend'), [('a.onnx', 'onnx'), ('a.safetensors', 'torch'), ('a.pth', 'torch')]
+    ('name', 'backend'),
+    [
+        ('a.onnx', 'onnx'),
+        pytest.param('a.safetensors', 'torch', marks=pytest.mark.host),
+        pytest.param('a.pth', 'torch', marks=pytest.mark.host),
+    ],
 )
 def test_the_ending_decides(tmp_path, name, backend):
     path = tmp_path / name
@@ -99,6 +105,7 @@ def test_what_does_not_go_together(package):
         open_predictor(package[1], config='a.py')
 
 
+@pytest.mark.host
 def test_a_program_is_warned_of_weights_that_it_has_not_named(package):
     with (
         pytest.warns(UserWarning, match=r'net-01234567\.safetensors of the package'),
