@@ -1,12 +1,9 @@
 import pytest
 
 from mmomni.reporting.archives import digests, listed_files
-<<<<<<<< HEAD:tests/test_reporting/test_archives/test_lists.py
-========
 
 pa = pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 pq = pytest.importorskip('pyarrow.parquet', reason='needs Ray and pyarrow: the extra ray')
->>>>>>>> ray24:tests/test_reporting/test_archives/test_listed_files.py
 
 
 def parquet(file, columns):
