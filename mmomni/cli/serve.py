@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Spelt out here, because `mmomni --help` must load neither Pillow nor torch.
 MOST_MEGAPIXELS = 178.9
 LONGEST_TIMEOUT = 86_400
+LAST_PORT = 65_535
 OWN_NAMES = ('127.0.0.1', 'localhost', '[::1]')
 
 
@@ -37,8 +38,9 @@ def add_parser(commands: Commands) -> None:
         'and nobody is asked for a password (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--port', type=int, default=7860, help='0: any that is free (default: %(default)s)'
-    )
+        '--port', type=checked(int, lambda n: 0 <= n <= LAST_PORT, f'a port from 0 to {LAST_PORT}'),
+        default=7860, help='0: any that is free (default: %(default)s)',
+    )  # fmt: skip
     _add_limits(parser)
     parser.set_defaults(run=_run)
 

@@ -32,7 +32,7 @@ def file_section(
     """
     return Section('File', (
         Fact('Size', f'{len(data):,} bytes'),
-        Fact('SHA-256', sha256(data).hexdigest(), 'the same for no other file'),
+        Fact('SHA-256', sha256(data).hexdigest(), 'the same for no other content'),
         _format(data),
         _modified(modified),
         *_integrity(notes_on(data) if notes is None else notes),

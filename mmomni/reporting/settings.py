@@ -12,6 +12,10 @@ from mmomni.version import __version__
 
 SETTINGS = 'settings.json'
 NOT_COMPARED = ('checkpoint', 'model')  # its path and card; its SHA-256 is
+OPTIONS = {
+    'image_threshold': ' (--fpr, --calibration)', 'views': ' (--views)', 'formats': ' (--format)',
+}  # fmt: skip
+"""Those whose name says not at once what was typed."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,5 +72,5 @@ def refuse_other_settings(
         if name not in NOT_COMPARED and before.get(name) != value:
             raise ValueError(
                 f'{root} holds results with {name} {before.get(name)!r}, got {value!r}; '
-                'give the same options, or choose another folder with --out'
+                f'give the same options{OPTIONS.get(name, "")}, or choose another folder with --out'
             )

@@ -154,7 +154,8 @@ def test_views(predict, tmp_path, asked, drawn):
 def test_other_views_are_no_silent_reuse(predict, capsys):
     assert predict() == 0
     assert predict('--views', 'noise') == 1
-    assert "holds results with views [], got ['noise']" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "holds results with views [], got ['noise']; give the same options (--views), or" in told
 
 
 @pytest.mark.parametrize('wrong', ['lea', 'photos/', 'ela,noise'])

@@ -144,3 +144,10 @@ def test_without_a_checkpoint_the_page_names_that_of_the_package(monkeypatch, ca
     assert opened[0].checkpoint == packaged(suffix)
     line = f'no checkpoint was named: {opened[0].checkpoint.name} of the package is taken'
     assert line in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('port', ['-1', '65536', '99999'])
+def test_a_port_that_there_is_not_is_refused(parse, capsys, port):
+    with pytest.raises(SystemExit, match='2'):
+        parse('--port', port)
+    assert f'expected a port from 0 to 65535, got {port}' in capsys.readouterr().err

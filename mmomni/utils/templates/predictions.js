@@ -93,7 +93,7 @@ function drawRow(row) {
   const filled = make('span');
   filled.style.width = `${100 * row.score}%`;
   bar.append(filled);
-  score.append(bar, row.score.toFixed(3));
+  score.append(bar, row.score.toFixed(4));
   line.append(preview, name, score);
   if (data.verdicts) line.append(make('td', verdictOf(row), `word verdict ${row.verdict}`));
   line.append(

@@ -173,12 +173,12 @@ function takeFiles(files) {
 
 function showVerdict({ score, verdict, image_threshold: limit, analysis }) {
   const [words, limits] = [analysis.words, analysis.limits];
-  let text = `Score ${score.toFixed(3)}. ${limits[0] ?? ''}`;
+  let text = `Score ${score.toFixed(4)}. ${limits[0] ?? ''}`;
   if (limit) {
     const where = verdict === 'tampered' ? 'above' : 'not above';
     const [first, ...rest] = words[verdict];
-    text = `${first.toUpperCase()}${rest.join('')}: score ${score.toFixed(3)} is ${where} `
-      + `${limit.value.toFixed(3)}, the threshold for ${rate(limit.fpr)}.`
+    text = `${first.toUpperCase()}${rest.join('')}: score ${score.toFixed(4)} is ${where} `
+      + `${limit.value.toFixed(4)}, the threshold for ${rate(limit.fpr)}.`
       + (verdict === 'tampered' ? '' : ' That proves nothing: traces may be gone or unknown.');
   }
   byId('verdict').textContent = text;
