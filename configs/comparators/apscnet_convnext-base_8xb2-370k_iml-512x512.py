@@ -2,6 +2,7 @@
 # decoder of three rounds, all of which its loss of hard pixels is of.
 _base_ = './_base_/paper.py'
 
+paper_row = 'APSC-Net'
 model = dict(
     backbone=dict(
         _delete_=True,

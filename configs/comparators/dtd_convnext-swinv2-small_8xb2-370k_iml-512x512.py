@@ -4,6 +4,7 @@
 # weights of mmpretrain's SwinTransformerV2 (swinv2-small-w8_*).
 _base_ = './_base_/paper.py'
 
+paper_row = 'DTD'
 checkpoint = (
     'https://download.openmmlab.com/mmsegmentation/v0.5/convnext/'
     'upernet_convnext_small_fp16_512x512_160k_ade20k/'

@@ -2,6 +2,7 @@
 # of four branches, attention over blocks of pixels. Not pretrained.
 _base_ = './_base_/paper.py'
 
+paper_row = 'HiFi-Net'
 model = dict(
     backbone=dict(_delete_=True, type='mmomni.HiFiEncoder'),
     decode_head=dict(
