@@ -5,13 +5,17 @@ import pytest
 from archive_models import SETTINGS, Model, opened
 from PIL import Image
 
-pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
-
 from mmomni.archives import Archive, Options, ShardExaminer, listed_files
 from mmomni.reporting import PredictionsInMemory
 
 FORMATS = ('png', 'json')
 ALL_SETTINGS = PredictionsInMemory(SETTINGS, FORMATS).settings
+
+
+@pytest.fixture(autouse=True)
+def _extra():
+    """Not on import, which would end a run of these tests alone."""
+    pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 
 
 def save(path, brightness=200):

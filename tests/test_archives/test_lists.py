@@ -1,8 +1,10 @@
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mmomni.archives import digests, listed_files
+
+REASON = 'needs Ray and pyarrow: the extra ray'
+pa = pytest.importorskip('pyarrow', reason=REASON)
+pq = pytest.importorskip('pyarrow.parquet', reason=REASON)
 
 
 def parquet(file, columns):
