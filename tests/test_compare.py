@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 LITE = Path(__file__).resolve().parents[1] / 'configs/comparators/lite'
 EVP, TIFDM = (
@@ -99,6 +100,40 @@ def test_a_checkpoint_is_tested_and_not_trained(runs, tmp_path):
              '--work-dir', tmp_path / 'out', '--rounds', 0]  # fmt: skip
     assert runs.tool.main([str(word) for word in words]) == 0
     assert [(script, words[0]) for script, *_, words in runs] == [('test.py', checkpoint)]
+
+
+@pytest.mark.parametrize('changed', ['recipe', 'checkpoint'])
+def test_results_of_another_recipe_or_checkpoint_are_not_taken_for_these(runs, tmp_path, changed):
+    checkpoint = tmp_path / 'mine.safetensors'
+    checkpoint.write_bytes(b'first')
+    words = [str(EVP), '--work-dir', str(tmp_path / 'out'), '--rounds', '0']
+    if changed == 'checkpoint':
+        words += ['--checkpoints', f'evp_efficientnet-lite0={checkpoint}']
+    assert runs.tool.main(words) == 0
+    runs.clear()
+    checkpoint.write_bytes(b'second')
+    if changed == 'recipe':
+        words += ['--cfg-options', 'train_cfg.max_iters=7']
+    with pytest.raises(SystemExit, match='is of another recipe or checkpoint; remove it'):
+        runs.tool.main(words)
+    assert runs == []
+
+
+def test_rows_of_the_paper_are_those_of_the_configs(load_tool):
+    """By which ``tools/test.py`` compares each alone."""
+    tool = load_tool('analysis_tools/compare.py')
+    rows = {}
+    for path in LITE.parent.glob('*.py'):
+        if (row := Config.fromfile(path).paper_row) is not None:
+            rows[path.stem.split('_')[0]] = row
+    assert {**rows, 'omni-iml': 'Omni-IML'} == tool.ROWS
+    assert all(tool.papers_of(f'{name}_any') for name in tool.ROWS)
+
+
+def test_a_training_that_leaves_nothing_is_named(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runs.tool, 'run', lambda *_: None)
+    assert runs.tool.main([str(EVP), '--work-dir', str(tmp_path), '--rounds', '0']) == 1
+    assert 'evp_efficientnet-lite0, seed 0: FileNotFoundError' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

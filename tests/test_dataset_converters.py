@@ -559,6 +559,7 @@ class TestTamperedIC13(Contract):
         'test_img/img_5.jpg': "expected x1,y1,x2,y2 and 1 (real) or 2 (tampered), got '1,1,3,3,7'",
         'test_img/img_6.jpg': 'expected x1, y1, x2, y2 with x1 <= x2',
         'test_img/img_7.jpg': f'outside of {WIDTH}x{HEIGHT} px',
+        'test_img/img_8.jpg': "expected x1, y1, x2, y2 in pixels, got ['2', '4', 'inf', '11']",
         'test_gt/img_9.txt': 'words without an image',
     }  # fmt: skip
 
@@ -571,13 +572,14 @@ class TestTamperedIC13(Contract):
             'test_gt/img_5': '1,1,3,3,7\n',
             'test_gt/img_6': '8,4,2,11,2\n',
             'test_gt/img_7': '30,4,40,11,2\n',
+            'test_gt/img_8': '2,4,inf,11,2\n',
             'test_gt/img_9': '2,4,8,11,2\n',
         }  # fmt: skip
         for name, text in words.items():
             path = root / f'{name}.txt'
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(text.encode())
-        for name in ('train_img/img_1', *(f'test_img/img_{i}' for i in range(1, 8))):
+        for name in ('train_img/img_1', *(f'test_img/img_{i}' for i in range(1, 9))):
             photo(root / f'{name}.jpg')
 
 

@@ -107,6 +107,9 @@ def _run(args: argparse.Namespace) -> int:
                 _examine(archive, job, opener, model, args)
             except StopRequest as stop:
                 return _sum_up(archive, status_of(stop))
+            except Exception:  # no end without an account
+                archive.write_account()
+                raise
             return _sum_up(archive, 0)
 
 

@@ -20,7 +20,11 @@ Box = tuple[int, int, int, int]
 
 def box_of(numbers: Iterable[object]) -> Box:
     """Four numbers or texts of such as a box; raises ``ValueError`` if they are not in order."""
-    values = [round(float(str(number))) for number in numbers]
+    texts = [str(number) for number in numbers]
+    try:
+        values = [round(float(text)) for text in texts]
+    except OverflowError as error:  # of infinity
+        raise ValueError(f'expected x1, y1, x2, y2 in pixels, got {texts}') from error
     if len(values) != 4 or values[0] > values[2] or values[1] > values[3]:
         raise ValueError(f'expected x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, got {values}')
     return values[0], values[1], values[2], values[3]

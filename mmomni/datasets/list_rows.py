@@ -38,7 +38,8 @@ HEADERS = {
 DATASETS = ['ManiDataset'], ['JsonDataset'], ['BalancedDataset']
 """What IMDL-BenCo's lists of data sets begin their entries with."""
 FURTHER = 'columns after the mask (source and JPEG copy, in lists of CAT-Net)'
-NO_NAME = re.compile(r'[\0-\x08\n\r\ud800-\udfff]')
+NO_NAME = re.compile(r'[\0-\x08\n\r\ud800-\udc7f\udd00-\udfff]')
+"""Not what stands for a byte that is no text in the name of a file."""
 
 
 class Row(NamedTuple):

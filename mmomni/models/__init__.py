@@ -22,7 +22,6 @@ from .test_time import ManipulationTTAModel
 __all__ = [
     'AnomalyEnhancement', 'BoxSupervisionHead', 'ConvNeXt', 'ConvNeXtSwin', 'DynamicWeightDecoder',
     'EdgeCrossEntropy', 'EfficientNetLite', 'FrequencyPlanes', 'HardPixelCrossEntropy',
-    'ImageLevelLoss',
-    'ManipulationTTAModel', 'ModalGateEncoder', 'ModalGateHead', 'RGBPlanes', 'RegionLoss',
-    'TimmBackbone', 'WeightedCrossEntropy',
+    'ImageLevelLoss', 'ManipulationTTAModel', 'ModalGateEncoder',
+    'ModalGateHead', 'RGBPlanes', 'RegionLoss', 'TimmBackbone', 'WeightedCrossEntropy',
 ]  # fmt: skip

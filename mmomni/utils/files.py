@@ -236,14 +236,16 @@ def replacing(target: Path, unfinished: Path | None = None) -> Iterator[Path]:
         raise
 
 
-def write_durably(target: Path, data: bytes) -> None:
+def write_durably(target: Path, data: bytes, unfinished: Path | None = None) -> None:
     """Write a file that is the old one or the new one, even after a loss of power.
+
+    ``unfinished`` is as of :func:`replacing`.
 
     Raises:
         OSError: It cannot be written, for instance because the disk is full; the old one stays,
             and what was written of the new one is removed.
     """
-    with replacing(target) as unfinished, unfinished.open('wb') as file:
+    with replacing(target, unfinished) as path, path.open('wb') as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

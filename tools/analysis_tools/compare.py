@@ -14,9 +14,9 @@ where it was; one that fails is named, and the others go on.
 import argparse
 import json
 import math
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +30,11 @@ from mmengine.config import Config, DictAction
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.engine.launch import config_path, override, read_config
 from mmomni.evaluation.published import TOTAL, paper_figures
-from mmomni.utils.files import replacing
+from mmomni.utils.files import file_sha256, replacing, write_durably
 from mmomni.utils.tables import markdown_table
 from model_profiling.operations import operations_of
 from model_profiling.subjects import (
     Case,
-    Failure,
     Failures,
     inference,
     load_subject,
@@ -48,10 +47,12 @@ ROWS = {
     'evp': 'EVP', 'hifi-net': 'HiFi-Net', 'dtd': 'DTD', 'tifdm': 'TIFDM', 'apscnet': 'APSC-Net',
     'omni-iml': 'Omni-IML',
 }  # fmt: skip
-"""Rows of the paper by the first word of our configs; the others of the field it does not have."""
+"""Rows of the paper by the first word of our configs, those of other sizes, too."""
 SAME = ('train_dataloader', 'test_dataloader', 'train_cfg', 'param_scheduler')
 """What must be equal for a comparison to mean anything."""
 SCORES = ('IoU', 'F1')
+SUBJECT = 'subject.json'
+"""What a folder's results are of: digests of the config and of the checkpoint, if one was given."""
 
 
 class Model(NamedTuple):
@@ -77,9 +78,26 @@ def refuse_unequal(models: Sequence[Model]) -> None:
                 )
 
 
-def train_and_test(model: Model, seed: int, folder: Path, options: Sequence[str]) -> Path:
+def folder_of(model: Model, seed: int, parent: Path) -> Path:
+    """Where a model is trained and tested, or tested alone."""
+    return parent / (f'{model.name}_seed{seed}' if not model.checkpoint else model.name)
+
+
+def claim(work_dir: Path, model: Model) -> None:
+    """End if a folder holds what another recipe or checkpoint gave: it would be taken for these."""
+    recipe = sha256(repr(model.config.to_dict()).encode()).hexdigest()
+    of = dict(recipe=recipe, checkpoint=model.checkpoint and file_sha256(model.checkpoint))
+    note = work_dir / SUBJECT
+    if note.is_file() and json.loads(note.read_text(encoding='utf-8')) != of:
+        raise SystemExit(
+            f'{work_dir} is of another recipe or checkpoint; remove it, or give another --work-dir'
+        )
+    work_dir.mkdir(parents=True, exist_ok=True)
+    write_durably(note, json.dumps(of).encode())
+
+
+def train_and_test(model: Model, seed: int, work_dir: Path, options: Sequence[str]) -> Path:
     """``results.json`` of a model with a seed, made if it is not there."""
-    work_dir = folder / (f'{model.name}_seed{seed}' if not model.checkpoint else model.name)
     results = work_dir / 'results.json'
     if not results.is_file():
         changes = ['--cfg-options', f'randomness.seed={seed}', *options]
@@ -216,15 +234,16 @@ def main(words: Sequence[str] | None = None) -> int:
     failures = Failures()
     runs: dict[str, list[dict[str, float]]] = {}
     notes: list[str] = []
-    for seed in args.seeds:
-        for model in models:
-            if model.checkpoint and seed != args.seeds[0]:
-                continue
-            try:
-                results = train_and_test(model, seed, args.work_dir, args.cfg_options)
-            except subprocess.CalledProcessError as error:
-                failures.append(Failure(model.name, f'seed {seed}', str(error)))
-                continue
+    todo = [
+        (seed, model, folder_of(model, seed, args.work_dir))
+        for seed in args.seeds for model in models
+        if not model.checkpoint or seed == args.seeds[0]
+    ]  # fmt: skip
+    for _, model, work_dir in todo:
+        claim(work_dir, model)
+    for seed, model, work_dir in todo:
+        with failures.naming(model.name, f'seed {seed}'):
+            results = train_and_test(model, seed, work_dir, args.cfg_options)
             columns, missing = scores_of(results)
             runs.setdefault(model.name, []).append(columns)
             notes += missing

@@ -23,11 +23,15 @@ STEM_OF_MIT = 'layers.0.0.projection.weight'
 
 
 def dct_matrix(size: int, like: Tensor) -> Tensor:
-    """The orthonormal DCT-II of ``size`` values as a matrix (size, size), frequencies in rows."""
-    n = torch.arange(size, dtype=torch.float64, device=like.device)
-    matrix = math.sqrt(2 / size) * torch.cos(math.pi / size * n[:, None] * (n + 0.5))
+    """The orthonormal DCT-II of ``size`` values as a matrix (size, size), frequencies in rows.
+
+    Angles are whole numbers of steps, less full turns: single precision has all digits of them.
+    """
+    n = torch.arange(size, device=like.device)
+    steps = (n[:, None] * (2 * n + 1) % (4 * size)).to(like)
+    matrix = math.sqrt(2 / size) * torch.cos(math.pi / (2 * size) * steps)
     matrix[0] /= math.sqrt(2)
-    return matrix.to(like)
+    return matrix
 
 
 def frequency_images(image: Tensor, low: float = 0.05, high: float = 0.95) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from mmomni.utils.files import replacing, write_durably
 
 from .account import ArchiveAccount
 from .extra import imported
-from .shards import FAILED, Count, Shard
+from .shards import FAILED, Count, Shard, as_text
 
 PLAN, ACCOUNT, FAILURES = 'plan.parquet', 'account.json', 'failures.jsonl'
 LISTED = b'mmomni.repeated'
@@ -55,15 +55,13 @@ class Archive:
         try:
             settings = dict(settings, shard_size=shard_size)
             self._check(settings)
-            if not (self.root / PLAN).exists():
-                _write_plan(self.root / PLAN, *lists(), shard_size)
-            (self.root / SETTINGS).write_text(settings_text(settings))
+            self._begin(settings, lists, shard_size)
             metadata = imported('pyarrow.parquet').read_metadata(self.root / PLAN)
             self.files = metadata.num_rows
             self._shards = metadata.num_row_groups
             self._repeated = int(metadata.metadata[LISTED])
             (self.root / ACCOUNT).unlink(missing_ok=True)  # of an earlier run
-            for torn in self.root.glob('pictures/*.part'):
+            for torn in (*self.root.glob('*.part'), *self.root.glob('*/*.part')):
                 torn.unlink()
             counts = {n: Shard(self.root, n).counted() for n in range(self._shards)}
             self.done: dict[int, Count] = {n: c for n, c in counts.items() if c is not None}
@@ -86,6 +84,17 @@ class Archive:
                 'holds other files; choose another with --out'
             )
 
+    def _begin(self, settings: Mapping[str, Any], lists: Lists, shard_size: int) -> None:
+        """Settings first, which tell whose folder this is if listing the files is killed."""
+        write_durably(self.root / SETTINGS, settings_text(settings).encode())
+        plan = self.root / PLAN
+        if not plan.exists():
+            try:
+                _write_plan(plan, *lists(), shard_size)
+            except BaseException:
+                (self.root / SETTINGS).unlink()
+                raise
+
     def pending(self) -> list[int]:
         """The numbers of shards that are not done."""
         return [number for number in range(self._shards) if number not in self.done]
@@ -107,11 +116,13 @@ class Archive:
 
 
 def _failures(shard: Shard) -> list[dict[str, Any]]:
+    """Its failed rows; paths are those of the plan, for records hold text and not all are text."""
     keys = ['path', 'picture', 'page', 'reason']
     table = imported('pyarrow.parquet').read_table(
         shard.records, columns=keys, filters=[('status', '=', FAILED)]
     )
-    return table.to_pylist()
+    names = {as_text(str(f.path)): str(f.path) for f in planned_files(shard.root, shard.number)}
+    return [dict(row, path=names[row['path']]) for row in table.to_pylist()]
 
 
 def _write_plan(

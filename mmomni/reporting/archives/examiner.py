@@ -106,7 +106,7 @@ class ShardExaminer:
         self, files: Sequence[ImageFile], names: dict[Path, str], writer: ShardWriter
     ) -> None:
         """Files with all their pictures; ``names`` are those that are taken in this shard."""
-        images = [image for file in files for image in _pictures_of(file)]
+        images = [image for file in files for image in self._pictures_of(file, writer)]
         names.update(assign_names(images, names))
         results = self._results
         for start in range(0, len(images), self._batch_size):
@@ -126,19 +126,25 @@ class ShardExaminer:
         """
         try:
             found = list(outcomes_of(images, self._predict))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (raised again if it is no image's)
             if len(images) > 1:
                 return [each for image in images for each in self._outcomes([image])]
-            self._unexpected += 1
-            if self._unexpected >= MOST_UNEXPECTED:
-                raise
-            reason = f'examining it ended with {type(error).__name__}: {error}'
-            return [(images[0], reason)]
+            return [(images[0], self._reason(error))]
         self._unexpected = 0
         return found
 
+    def _pictures_of(self, file: ImageFile, writer: ShardWriter) -> list[ImageFile]:
+        """The images in a file of the plan, which has not been opened yet; none if it failed."""
+        try:
+            sources = pictures_as_sources(file.path, str(file.path))
+        except Exception as error:  # noqa: BLE001  (likewise)
+            writer.add_failure(file, self._reason(error))
+            return []
+        return [file._replace(picture=source.picture) for source in sources]
 
-def _pictures_of(file: ImageFile) -> list[ImageFile]:
-    """The images in a file of the plan, which has not been opened yet."""
-    sources = pictures_as_sources(file.path, str(file.path))
-    return [file._replace(picture=source.picture) for source in sources]
+    def _reason(self, error: Exception) -> str:
+        """Why an image failed that ended with an error of the code; raises some in a row."""
+        self._unexpected += 1
+        if self._unexpected >= MOST_UNEXPECTED:
+            raise error
+        return f'examining it ended with {type(error).__name__}: {error}'

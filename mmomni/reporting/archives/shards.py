@@ -99,13 +99,11 @@ class ShardWriter:
         target = self._shard.pictures
         for folder in (target.parent, self._shard.records.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        # Workers of several machines may have one number of a process.
-        own = target.with_name(f'{target.name}.{socket.gethostname()}-{os.getpid()}.part')
         names = ('path', 'picture', 'file')
         self._schema = arrow.schema(
             [(name, arrow.string()) for name in names] + [('content', arrow.binary())]
         )
-        unfinished = self._closing.enter_context(replacing(target, own))
+        unfinished = self._closing.enter_context(replacing(target, _unfinished(target)))
         # Pictures are compressed as they are, and none is like another.
         self._writer = self._closing.enter_context(
             parquet.ParquetWriter(
@@ -126,9 +124,9 @@ class ShardWriter:
                 gate_modality=gate.get('modality'), gate_confidence=gate.get('confidence'),
             )
         )  # fmt: skip
-        place = dict(path=_text(record['path']), picture=_text(record['picture']))
+        place = dict(path=as_text(record['path']), picture=as_text(record['picture']))
         for file, content in contents.items():
-            self._pictures.append(dict(place, file=_text(file), content=content))
+            self._pictures.append(dict(place, file=as_text(file), content=content))
             self._buffered += len(content)
         if self._buffered >= BUFFERED:
             self._write_pictures()
@@ -147,7 +145,8 @@ class ShardWriter:
         flagged = sum(row.get('verdict') == 'tampered' for row in self._rows)
         size = self._shard.pictures.stat().st_size
         count = Count(files, files - failed, failed, pictures, flagged, size)
-        write_durably(self._shard.records, _records_parquet(self._rows, count))
+        target = self._shard.records
+        write_durably(target, _records_parquet(self._rows, count), _unfinished(target))
         return count
 
     def _write_pictures(self) -> None:
@@ -155,6 +154,14 @@ class ShardWriter:
             table = imported('pyarrow').Table.from_pylist(self._pictures, self._schema)
             self._writer.write_table(table)
         self._pictures, self._buffered = [], 0
+
+
+def _unfinished(target: Path) -> Path:
+    """Where a file is written: hidden, so that who reads the folder as one table passes it over.
+
+    A worker that is killed leaves it. Those of several machines may have one number of a process.
+    """
+    return target.with_name(f'.{target.name}.{socket.gethostname()}-{os.getpid()}.part')
 
 
 def _records_parquet(rows: list[dict[str, Any]], count: Count) -> bytes:
@@ -170,8 +177,8 @@ def _records_parquet(rows: list[dict[str, Any]], count: Count) -> bytes:
     )
     table = [
         {name: row.get(name) for name in (*NUMBERS, *COUNTS)}
-        | {name: _text(row.get(name)) for name in TEXTS}
-        | dict(warnings=[_text(warning) for warning in row.get('warnings', ())])
+        | {name: as_text(row.get(name)) for name in TEXTS}
+        | dict(warnings=[as_text(warning) for warning in row.get('warnings', ())])
         for row in rows
     ]
     sink = arrow.BufferOutputStream()
@@ -179,6 +186,6 @@ def _records_parquet(rows: list[dict[str, Any]], count: Count) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _text(value: str | None) -> str | None:
+def as_text(value: str | None) -> str | None:
     """A name of a file is bytes: of what is no UTF-8, the code of a surrogate stands there."""
     return value and value.encode(errors='backslashreplace').decode()

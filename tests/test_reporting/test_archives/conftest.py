@@ -12,6 +12,12 @@ FORMATS = ('png', 'json')
 ALL_SETTINGS = PredictionsInMemory(SETTINGS, FORMATS).settings
 
 
+@pytest.fixture(autouse=True)
+def _extra():
+    """Not on import, which would end a run of these tests alone."""
+    pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
+
+
 def save(path, brightness=200):
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full((32, 40, 3), 40, np.uint8)

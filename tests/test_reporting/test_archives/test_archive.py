@@ -1,5 +1,10 @@
-import pytest
+import shutil
+from functools import partial
 
+import pytest
+from conftest import ALL_SETTINGS
+
+from mmomni.reporting.archives import Archive, listed_files
 from mmomni.reporting.archives.archive import planned_files
 
 pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
@@ -37,13 +42,33 @@ def test_other_files_and_other_processes_are_refused(archive, tmp_path):
         archive()
 
 
-def test_what_a_dead_worker_left_is_removed(archive, tmp_path):
+@pytest.mark.parametrize('folder', ['pictures', 'records', '.'])
+def test_what_a_dead_process_left_is_removed(archive, tmp_path, folder):
     with archive():
-        torn = tmp_path / 'out/pictures/part-00000.parquet.other-7.part'
-        torn.parent.mkdir()
+        torn = tmp_path / 'out' / folder / '.part-00000.parquet.other-7.part'
+        torn.parent.mkdir(exist_ok=True)
         torn.touch()
     with archive():
         assert not torn.exists()
+
+
+def test_after_a_kill_while_files_are_listed_the_same_command_goes_on(text_list, tmp_path):
+    def listed():
+        shutil.copytree(tmp_path / 'out', tmp_path / 'killed', dirs_exist_ok=True)
+        (tmp_path / 'killed/plan.parquet.7.part').touch()
+        return listed_files([text_list])
+
+    Archive(tmp_path / 'out', ALL_SETTINGS, listed, 2).__exit__()
+    lists = partial(listed_files, [text_list])
+    with Archive(tmp_path / 'killed', ALL_SETTINGS, lists, 2) as folder:
+        assert folder.files == 6
+    assert not (tmp_path / 'killed/plan.parquet.7.part').exists()
+
+
+def test_lists_that_fail_leave_no_settings(archive, tmp_path):
+    with pytest.raises(ValueError, match='got none'):
+        archive(lists=())
+    assert list((tmp_path / 'out').iterdir()) == []
 
 
 def test_lists_without_files(archive):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from contextlib import suppress
 
 import pytest
 from archive_models import opened
@@ -88,6 +89,18 @@ def test_a_signal_leaves_an_account_and_the_same_command_goes_on(command, model,
     model.acts.clear()
     assert command('--shard-size', '2') == 3
     assert model.seen.count('0.png') == 1
+
+
+def test_an_error_leaves_an_account_too(command, tmp_path, capsys, monkeypatch):
+    def examine(self, shards, arguments):
+        yield shards[0], ShardExaminer(**arguments).examine(shards[0])
+        raise RuntimeError('the cluster is gone')
+
+    monkeypatch.setattr(LocalJob, 'examine', examine)
+    with suppress(RuntimeError):
+        assert command('--shard-size', '2') == 1
+    account = json.loads((tmp_path / 'out/account.json').read_text())
+    assert (account['predicted'], account['failed'], account['not_looked_at']) == (1, 1, 4)
 
 
 def test_options_of_the_cluster(command):

@@ -6,7 +6,8 @@ import pytest
 from archive_models import SETTINGS, opened
 from PIL import Image
 
-from mmomni.reporting.archives import Options, Shard, ShardExaminer
+from mmomni.reporting.archives import Options, Shard, ShardExaminer, listed_files
+from mmomni.reporting.archives import examiner as examiner_module
 from mmomni.reporting.archives import shards as shards_module
 from mmomni.reporting.archives.begun import MOST_DEATHS
 from mmomni.reporting.archives.examiner import MOST_UNEXPECTED
@@ -111,6 +112,28 @@ def test_errors_of_all_images_are_not(examiner, archive, model, photos):
         examiner().examine(0)
 
 
+def test_a_file_whose_pictures_cannot_be_listed_is_its_own_failure(run, monkeypatch, tmp_path):
+    def fail(path, name):
+        if path.name == '1.png':
+            raise RecursionError('odd')
+        return pictures_as_sources(path, name)
+
+    pictures_as_sources = examiner_module.pictures_as_sources
+    monkeypatch.setattr(examiner_module, 'pictures_as_sources', fail)
+    assert run().text() == '6 files: 3 predicted, 3 failed, 0 not looked at'
+    assert 'ended with RecursionError: odd' in (tmp_path / 'out/failures.jsonl').read_text()
+
+
+def test_who_reads_a_folder_passes_over_what_is_unfinished(archive, tmp_path):
+    from pyarrow import dataset
+
+    with archive(), shards_module.ShardWriter(Shard(tmp_path / 'out', 0)) as writer:
+        assert list((tmp_path / 'out/pictures').iterdir())
+        assert dataset.dataset(tmp_path / 'out/pictures').files == []
+        writer.close(0)
+    assert len(dataset.dataset(tmp_path / 'out/pictures').files) == 1
+
+
 def test_a_worker_with_another_model_is_refused(tmp_path, model):
     other = SETTINGS | dict(precision='bf16')
     with pytest.raises(ValueError, match="workers with one precision, 'bf16', got None"):
@@ -133,3 +156,12 @@ def test_names_of_files_are_bytes(run, photos, names, rows, tmp_path):
     (row,) = rows('records')
     assert row['image'] == r'\udcff.png'
     assert json.loads(row['record'])['image'] == odd
+
+
+def test_failures_are_a_list_of_files_whatever_their_names_are(run, photos, tmp_path):
+    odd = photos / b'\xff.png'.decode(errors='surrogateescape')
+    odd.write_bytes(b'no image')
+    (photos / 'list.txt').write_bytes(b'\xff.png\n')
+    assert run().failed == 1
+    files, _ = listed_files([tmp_path / 'out/failures.jsonl'])
+    assert [file.path for file in files] == [odd]

@@ -8,6 +8,8 @@ from archive_models import SETTINGS, open_with_killer
 
 pytest.importorskip('ray', reason='needs Ray and pyarrow: the extra ray')
 
+from pyarrow import dataset
+
 from mmomni.reporting.archives import Cluster, Options, RayJob
 
 
@@ -37,6 +39,8 @@ def test_a_worker_that_is_killed_is_replaced(job, archive, tmp_path):
         folder.done.update(job.examine(folder.pending(), arguments))
         account = folder.write_account()
     assert account.text() == '6 files: 4 predicted, 2 failed, 0 not looked at'
+    for folder in ('records', 'pictures'):  # as docs/archives.md reads them
+        assert dataset.dataset(tmp_path / 'out' / folder).count_rows() > 0
     first, second = notes.read_text().splitlines()
     assert first != second
 

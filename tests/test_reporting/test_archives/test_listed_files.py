@@ -5,6 +5,10 @@ from mmomni.reporting.archives import digests, listed_files
 pa = pytest.importorskip('pyarrow', reason='needs Ray and pyarrow: the extra ray')
 pq = pytest.importorskip('pyarrow.parquet', reason='needs Ray and pyarrow: the extra ray')
 
+REASON = 'needs Ray and pyarrow: the extra ray'
+pa = pytest.importorskip('pyarrow', reason=REASON)
+pq = pytest.importorskip('pyarrow.parquet', reason=REASON)
+
 
 def parquet(file, columns):
     pq.write_table(pa.table(columns), file)
