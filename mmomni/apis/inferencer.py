@@ -13,6 +13,7 @@ from mmomni.registry import INFERENCERS
 from .inputs import Input, Source, sources_of
 from .network import AUTO, Network, Precision
 from .predictor import Predictor, open_predictor
+from .reading import read_in_batches
 from .results import Failure, Prediction, draw_overlay
 from .samples import Sample, try_to_read
 from .tiling import WINDOW
@@ -130,7 +131,8 @@ class ManipulationInferencer(BaseInferencer):
         pooling: str = 'top_k_mean',
     ) -> Iterator[Prediction | Failure]:
         """See :meth:`mmomni.apis.Predictor.stream`."""
-        return self.predictor.stream(inputs, batch_size, workers, threshold, pooling)
+        for batch in self.preprocess(sources_of(inputs), batch_size, workers):
+            yield from self.forward(batch, threshold, pooling)
 
     def _inputs_to_list(self, inputs: Input | Iterable[Input]) -> list[Source]:
         return sources_of(inputs)
@@ -138,8 +140,8 @@ class ManipulationInferencer(BaseInferencer):
     def preprocess(
         self, inputs: Sequence[Source], batch_size: int = 1, workers: int = 0
     ) -> Iterator[list[Sample | Failure]]:
-        """Read images, in batches."""
-        return self.predictor.preprocess(inputs, batch_size, workers)
+        """Read images, in batches, by ``pipeline``, which the host lets be exchanged."""
+        return read_in_batches(inputs, self.pipeline, batch_size, workers)
 
     def forward(
         self,

@@ -26,17 +26,17 @@ SCOPE = 'mmseg'
 SEGMENTOR = 'EncoderDecoder'
 TYPES = frozenset(
     {
-        SEGMENTOR, 'FCNHead', 'HRNet', 'MixVisionTransformer', 'SegDataPreProcessor',
-        'SegformerHead', 'UPerHead', 'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder',
-        'mmomni.FrequencyPlanes', 'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
+        SEGMENTOR, 'FCNHead', 'HRNet', 'SegDataPreProcessor', 'SegformerHead', 'UPerHead',
+        'mmomni.AnomalyEnhancement', 'mmomni.DynamicWeightDecoder', 'mmomni.FrequencyPlanes',
+        'mmomni.ModalGateEncoder', 'mmomni.RGBPlanes',
         'BN', 'SyncBN', 'GN', 'LN', 'GELU', 'ReLU',
     }
 )  # fmt: skip
 """What a published config may name, beside backbones: types whose constructors read no files."""
 BACKBONES = frozenset(
     {
-        'ResNet', 'ResNetV1c', 'ResNetV1d', 'SwinTransformer', 'mmomni.ConvNeXt',
-        'mmomni.ConvNeXtSwin', 'mmomni.EfficientNetLite', 'mmomni.TimmBackbone',
+        'MixVisionTransformer', 'ResNet', 'ResNetV1c', 'ResNetV1d', 'SwinTransformer',
+        'mmomni.ConvNeXt', 'mmomni.ConvNeXtSwin', 'mmomni.EfficientNetLite', 'mmomni.TimmBackbone',
         'mmpretrain.ConvNeXt',
     }
 )  # fmt: skip

@@ -75,12 +75,16 @@ def _staged_configs(end: str) -> list[Path]:
 
 
 def _closest(path: str) -> str:
-    """Which config may have been meant, as the end of a sentence."""
+    """Which config may have been meant, as the end of a sentence; a base where one is sought."""
     folder = Path(path).parent
     names = {each.name: str(each) for each in sorted(folder.glob('*.py'))}
     root = staged('configs')
     own = (each.relative_to(root) for each in sorted(root.rglob('*.py')))
-    names |= {each.name: PREFIX + each.as_posix() for each in own if each.name not in names}
+    names |= {
+        each.name: PREFIX + each.as_posix()
+        for each in own
+        if each.name not in names and (NOT_BY_NAME in each.parts) == (NOT_BY_NAME in folder.parts)
+    }
     close = get_close_matches(Path(path).name, names, n=1)
     return f'; is it {names[close[0]]}?' if close else ''
 

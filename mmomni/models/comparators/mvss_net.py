@@ -43,7 +43,7 @@ class BayarConv(nn.Module):
     def __init__(self, channels: int = 3, kernel_size: int = 5) -> None:
         super().__init__()
         self.kernel_size = kernel_size
-        self.kernels = nn.Parameter(torch.rand(channels, 1, kernel_size**2 - 1))
+        self.kernels = nn.Parameter(torch.empty(channels, 1, kernel_size**2 - 1).uniform_())
 
     def forward(self, grey: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, channels, H, W)."""

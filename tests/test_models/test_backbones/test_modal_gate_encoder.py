@@ -292,8 +292,8 @@ def test_in_channels_given_twice():
 
 
 def test_unsupported_backbone():
-    with pytest.raises(TypeError, match='got MixVisionTransformer'):
-        ModalGateEncoder(dict(type='mmseg.MixVisionTransformer'))
+    with pytest.raises(TypeError, match='got ERFNet'):
+        ModalGateEncoder(dict(type='mmseg.ERFNet'))
 
 
 @pytest.mark.parametrize('backbone', [BACKBONE, SWIN], ids=['ConvNeXt', 'Swin'])

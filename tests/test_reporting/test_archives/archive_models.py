@@ -8,9 +8,11 @@ import numpy as np
 
 from mmomni.apis.results import Failure, Prediction, find_regions
 from mmomni.jpeg import ImageReadError, decode
-from mmomni.reporting import ImageThreshold
+from mmomni.reporting import ImageThreshold, PredictionsInMemory
 
 SETTINGS = dict(checkpoint='c.pth', checkpoint_sha256='ab' * 32, threshold=0.5, pooling='max')
+FORMATS = ('png', 'json')
+ALL_SETTINGS = PredictionsInMemory(SETTINGS, FORMATS).settings
 
 
 class Model:

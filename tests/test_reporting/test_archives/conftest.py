@@ -2,14 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive_models import SETTINGS, Model, opened
+from archive_models import ALL_SETTINGS, FORMATS, SETTINGS, Model, opened
 from PIL import Image
 
-from mmomni.reporting import PredictionsInMemory
 from mmomni.reporting.archives import Archive, Options, ShardExaminer, listed_files
-
-FORMATS = ('png', 'json')
-ALL_SETTINGS = PredictionsInMemory(SETTINGS, FORMATS).settings
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import shutil
 from functools import partial
 
 import pytest
-from conftest import ALL_SETTINGS
+from archive_models import ALL_SETTINGS
 
 from mmomni.reporting.archives import Archive, listed_files
 from mmomni.reporting.archives.archive import planned_files
