@@ -61,7 +61,8 @@ def checkpoint(state_dict, **changes):
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('[a-z]*/*.py')), ids=lambda path: path.stem)
 def test_every_config_has_a_model_without_memory(path):
     model = _sizes_of(inference_config(Config.fromfile(path)), most=SPARE)
-    assert all(weight.is_meta for weight in model.parameters())
+    # a number that a module was given, as mmcv's Scale, has no memory to speak of
+    assert all(weight.is_meta or weight.ndim == 0 for weight in model.parameters())
 
 
 def test_the_model_is_the_one_that_is_built_without_a_look(state_dict, make_planes, recwarn):
