@@ -118,7 +118,7 @@ print(answer['num_regions'], sorted(answer['files'])[:2])
 
 @pytest.mark.parametrize('option', [('--checkpoint', 'a.pth'), ('--backend', 'torch')])
 def test_what_needs_torch_is_told_with_its_command(folder, option):
-    (folder / 'a.pth').touch()
+    (folder / 'a.pth').write_bytes(b'PK\x03\x04')
     done = run(RUN, 'predict', 'photos', *option, folder=folder)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if 'package is taken' not in line]

@@ -66,8 +66,21 @@ def chosen_weights(
     without_torch = backend == 'onnx' or (backend == 'auto' and missing(TO_PREDICT))
     if without_torch and (form := _onnx_form(path, backend)):
         return form
-    demand_host(TO_PREDICT)
+    if missing(TO_PREDICT):
+        _refuse_no_weights(path)  # before somebody installs torch for it
+        demand_host(TO_PREDICT)
     return Weights(path, 'torch')
+
+
+def _refuse_no_weights(path: Path) -> None:
+    """Raise ``ValueError`` for what begins neither as safetensors nor as what torch saves."""
+    with path.open('rb') as file:
+        start = file.read(9)
+    known = start[8:] == b'{' if path.suffix == SAFETENSORS else start.startswith((b'PK', b'\x80'))
+    if not known:
+        raise ValueError(
+            f'{path}: expected a checkpoint (.onnx, .safetensors, or what torch saves), it is none'
+        )
 
 
 def packaged(suffix: str) -> Path:

@@ -71,10 +71,11 @@ def _range_of(table: np.ndarray) -> str:
 
 
 def _whose(tables: Sequence[np.ndarray]) -> str:
-    chromas = [index > 0 for index in range(len(tables))]
+    # some programs have the luma table for all components, libjpeg for those of CMYK
+    kinds = [(False,) if index == 0 else (True, False) for index in range(len(tables))]
     if all(
-        estimate_quality(table, chroma=chroma) is not None
-        for table, chroma in zip(tables, chromas, strict=True)
+        any(estimate_quality(table, chroma=chroma) is not None for chroma in chromas)
+        for table, chromas in zip(tables, kinds, strict=True)
     ):
         return 'libjpeg (IJG) or a program with the same'
     names = _presets().get(b''.join(table.astype('>u2').tobytes() for table in tables[:2]))

@@ -122,6 +122,10 @@ def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -
         calibration = json.loads(path.read_text(encoding='utf-8'))
         check_calibration(calibration)
         found, digest = _image_threshold(calibration), calibration['checkpoint_sha256']
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'{path}: expected a file that mmomni calibrate wrote, found none (--calibration)'
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path}: expected a file that mmomni calibrate wrote, got {type(error).__name__}: '

@@ -16,7 +16,7 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / 'package'
     folder.mkdir()
     checkpoint, exported = folder / 'net-01234567.safetensors', folder / 'net-89abcdef.onnx'
-    checkpoint.write_bytes(b'weights')
+    checkpoint.write_bytes(bytes(8) + b'{}')
     exported.write_bytes(b'graph ' + file_sha256(checkpoint).encode())
     monkeypatch.setattr(weights, 'PACKAGED', folder)
     return checkpoint, exported
@@ -71,6 +71,28 @@ def test_without_torch_the_exported_form_beside_is_taken(package):
         'torch is not installed: net-89abcdef.onnx is taken, which was made of '
         'net-01234567.safetensors'
     )
+
+
+@pytest.mark.usefixtures('without_torch')
+@pytest.mark.parametrize('name', ['a.pth', 'a.safetensors', 'photo.jpg'])
+@pytest.mark.parametrize('content', [b'', b'hi', bytes(range(200, 250))])
+def test_what_is_no_checkpoint_sends_nobody_to_install_torch(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'{name}: expected a checkpoint .*, it is none'):
+        chosen_weights(path)
+
+
+@pytest.mark.usefixtures('without_torch')
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [('a.pth', b'PK\x03\x04'), ('a.pth', b'\x80\x02'), ('a.safetensors', bytes(8) + b'{}')],
+)
+def test_a_checkpoint_without_another_form_needs_torch(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ModuleNotFoundError, match='torch'):
+        chosen_weights(path)
 
 
 def test_the_exported_form_can_be_asked_for(package):

@@ -246,3 +246,11 @@ def test_what_a_decoder_made_up_is_no_picture_without_a_trace():
     facts = {fact.term: fact for section in evidence_of(whole) for fact in section.facts}
     assert facts[SAME].value == 'no trace'
     assert 'made up' not in facts['Looked at'].note
+
+
+def test_libjpeg_has_one_table_for_cmyk():
+    buffer = io.BytesIO()
+    Image.fromarray(scene()).convert('CMYK').save(buffer, 'JPEG', quality=75)
+    facts = told(buffer.getvalue())
+    assert facts['Luma quality'].value == '75'
+    assert facts['Whose tables'].value == 'libjpeg (IJG) or a program with the same'

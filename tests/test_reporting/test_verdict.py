@@ -91,3 +91,8 @@ def test_the_number_of_images_comes_with_the_calibration(number):
 def test_a_model_without_calibration_says_so_in_plain_words():
     assert 'this model has no calibration' in no_verdict_text([])
     assert 'carries a calibration for 5 %' in no_verdict_text([CALIBRATION])
+
+
+def test_a_calibration_that_is_not_there_is_told_with_its_option(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'a\.json: expected .*, found none .--calibration'):
+        threshold_from_file(tmp_path / 'a.json', 'ab' * 32, None)
