@@ -1,5 +1,6 @@
 """On a cluster of this machine: processes of their own, of which some die."""
 
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from archive_models import SETTINGS, open_with_killer
 pytest.importorskip('ray', reason='needs Ray and pyarrow: the extra ray')
 
 from mmomni.reporting.archives import Cluster, Options, RayJob
+from mmomni.reporting.archives.job import _signals_kept
 
 
 def refuse():
@@ -39,6 +41,13 @@ def test_a_worker_that_is_killed_is_replaced(job, archive, tmp_path):
     assert account.text() == '6 files: 4 predicted, 2 failed, 0 not looked at'
     first, second = notes.read_text().splitlines()
     assert first != second
+
+
+def test_ray_does_not_take_the_signals_of_the_command():
+    before = signal.getsignal(signal.SIGTERM)
+    with _signals_kept():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_cluster_without_room_is_refused(monkeypatch):
