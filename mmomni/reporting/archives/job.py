@@ -2,7 +2,10 @@
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from .examiner import ShardExaminer
@@ -55,7 +58,8 @@ class RayJob:
         logging.getLogger('ray.data').setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False
         try:
-            ray.init(**self._connection(), logging_level=logging.ERROR, log_to_driver=False)
+            with _signals_kept():
+                ray.init(**self._connection(), logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # Ray raises plain ones, too
             first = str(error).partition('\n')[0]
             raise ConnectionError(
@@ -127,6 +131,21 @@ class RayJob:
         for row in counted.iter_rows():
             number = int(row.pop('shard'))
             yield number, Count(**{name: int(value) for name, value in row.items()})
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray's start takes SIGTERM for itself: the command would end without its account."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # set by no Python
+                signal.signal(number, handler)
 
 
 def _called(function: Callable[[], Answer]) -> Answer:

@@ -1,5 +1,6 @@
 """On a cluster of this machine: processes of their own, of which some die."""
 
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ pytest.importorskip('ray', reason='needs Ray and pyarrow: the extra ray')
 from pyarrow import dataset
 
 from mmomni.reporting.archives import Cluster, Options, RayJob
+from mmomni.reporting.archives.job import _signals_kept
 
 
 def refuse():
@@ -43,6 +45,13 @@ def test_a_worker_that_is_killed_is_replaced(job, archive, tmp_path):
         assert dataset.dataset(tmp_path / 'out' / folder).count_rows() > 0
     first, second = notes.read_text().splitlines()
     assert first != second
+
+
+def test_ray_does_not_take_the_signals_of_the_command():
+    before = signal.getsignal(signal.SIGTERM)
+    with _signals_kept():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_cluster_without_room_is_refused(monkeypatch):
