@@ -27,6 +27,7 @@ def job(monkeypatch):
         yield job
 
 
+@pytest.mark.slow  # on a busy machine: Ray's own patience with a start ends after 30 s
 def test_a_worker_that_is_killed_is_replaced(job, archive, tmp_path):
     """All on one cluster, because its start takes most of the time."""
     assert job.workers == 2
