@@ -3,8 +3,9 @@
 Names are imported when they are asked for. Of them, the inferencer alone needs torch and OpenMMLab.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mmomni.utils.lazy import imported_when_asked
 
 if TYPE_CHECKING:
     from .inferencer import ManipulationInferencer
@@ -16,7 +17,7 @@ __all__ = [
     'Failure', 'GateChoice', 'ManipulationInferencer', 'Network', 'Output', 'Prediction',
     'Predictor', 'Region', 'Sharing', 'open_predictor',
 ]  # fmt: skip
-HOMES = {
+__getattr__ = imported_when_asked(__name__, {
     'Failure': 'results',
     'GateChoice': 'results',
     'ManipulationInferencer': 'inferencer',
@@ -27,10 +28,4 @@ HOMES = {
     'Region': 'results',
     'Sharing': 'network',
     'open_predictor': 'predictor',
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{HOMES[name]}'), name)
+})  # fmt: skip

@@ -4,10 +4,10 @@ What reads weights is imported when it is asked for, because descriptions need n
 OpenMMLab.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmomni.utils.digests import DESCRIPTION
+from mmomni.utils.lazy import imported_when_asked
 
 from .description import Description, description_text, parse_description
 
@@ -26,7 +26,7 @@ __all__ = [
     'inference_config', 'load_convnext', 'load_partly', 'load_weights', 'parse_description',
     'publish', 'read_checkpoint',
 ]  # fmt: skip
-HOMES = {
+__getattr__ = imported_when_asked(__name__, {
     'Checkpoint': 'reading',
     'LoadReport': 'loading',
     'average_files': 'averaging',
@@ -41,10 +41,4 @@ HOMES = {
     'load_weights': 'loading',
     'publish': 'publishing',
     'read_checkpoint': 'reading',
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{HOMES[name]}'), name)
+})  # fmt: skip

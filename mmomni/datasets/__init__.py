@@ -4,8 +4,9 @@ The classes are imported when they are asked for, because those who read masks, 
 configs need no torch, and of OpenMMLab nothing but mmengine's configs.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mmomni.utils.lazy import imported_when_asked
 
 if TYPE_CHECKING:
     from .doctamper import DocTamperDataset
@@ -18,17 +19,11 @@ __all__ = [
     'DocTamperDataset', 'DomainBalancedSampler', 'LMDBFiles', 'ManipulationDataset',
     'ReproducibleConcatDataset', 'ReproducibleSampler',
 ]  # fmt: skip
-HOMES = {
+__getattr__ = imported_when_asked(__name__, {
     'DocTamperDataset': 'doctamper',
     'DomainBalancedSampler': 'domain_balanced_sampler',
     'LMDBFiles': 'lmdb_files',
     'ManipulationDataset': 'manipulation',
     'ReproducibleConcatDataset': 'reproducible',
     'ReproducibleSampler': 'reproducible',
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{HOMES[name]}'), name)
+})  # fmt: skip

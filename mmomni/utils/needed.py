@@ -5,13 +5,12 @@ could OpenMMLab be one, because two families of packages own the same names. And
 files of another package, OpenCV, is told where it is damaged.
 """
 
-import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import ModuleType
+
+from .import_hooks import Execute, on_import
 
 TRAIN = ('torch', 'matplotlib', 'prettytable', 'safetensors', 'tensorboard')
 """Of the extra `train`; the last four are not worth a word where the first is missing, too."""
@@ -91,30 +90,15 @@ def explain_missing() -> None:
 
     Nothing is done where all are installed.
     """
-    if missing() and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    if missing():
+        on_import(lambda name: name.startswith('mmomni.'), _explaining)
 
 
-class _Finder(MetaPathFinder):
-    """Finds modules of this package alone."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if not fullname.startswith('mmomni.'):
-            return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _Loader(spec.loader.name, spec.loader.path)
-        return spec
-
-
-class _Loader(SourceFileLoader):
-    def exec_module(self, module: ModuleType) -> None:
-        try:
-            super().exec_module(module)
-        except ModuleNotFoundError as error:
-            name = (error.name or '').partition('.')[0]
-            if name in (names := missing()):
-                raise ModuleNotFoundError(how_to_install(names), name=name) from None
-            raise
+def _explaining(execute: Execute, module: ModuleType) -> None:
+    try:
+        execute(module)
+    except ModuleNotFoundError as error:
+        name = (error.name or '').partition('.')[0]
+        if name in (names := missing()):
+            raise ModuleNotFoundError(how_to_install(names), name=name) from None
+        raise

@@ -5,10 +5,9 @@ take longer than all that most commands need.
 """
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
+
+from .import_hooks import Execute, on_import
 
 HOME = 'mmengine.config.utils'
 """The module that holds the names."""
@@ -18,29 +17,14 @@ def tell_mmengine() -> None:
     """Now if it is imported already, else as soon as it is."""
     if HOME in sys.modules:
         _tell(sys.modules[HOME])
-    elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    else:
+        on_import(HOME.__eq__, _telling)
+
+
+def _telling(execute: Execute, module: ModuleType) -> None:
+    execute(module)
+    _tell(module)
 
 
 def _tell(module: ModuleType) -> None:
     module.MODULE2PACKAGE.setdefault('mmomni', 'mmomni')
-
-
-class _Finder(MetaPathFinder):
-    """Finds one module alone."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != HOME:
-            return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _Loader(spec.loader.name, spec.loader.path)
-        return spec
-
-
-class _Loader(SourceFileLoader):
-    def exec_module(self, module: ModuleType) -> None:
-        super().exec_module(module)
-        _tell(module)

@@ -17,6 +17,7 @@ from mmseg.models.utils import ResLayer
 from torch import Tensor, nn
 
 from mmomni.models.backbones import FivePlanes
+from mmomni.models.layers.frequency_perception import one_hot
 from mmomni.models.values import NUM_VALUES
 from mmomni.registry import MODELS
 
@@ -87,9 +88,8 @@ class DCTStream(BaseModule):
 
     def _by_frequency(self, coefficients: Tensor, table: Tensor) -> Tensor:
         """``X`` and ``X · QT``, (B, 2 · embed_channels · F, H / 8, W / 8)."""
-        one_hot = F.one_hot(coefficients.long().clamp(max=NUM_VALUES - 1), NUM_VALUES)
-        one_hot = one_hot.permute(0, 3, 1, 2).to(table.dtype).contiguous()
-        x = F.pixel_unshuffle(self.embed_conv(self.values_conv(one_hot)), BLOCK)
+        values = one_hot(coefficients, table.dtype)
+        x = F.pixel_unshuffle(self.embed_conv(self.values_conv(values)), BLOCK)
         weighed = x.unflatten(1, (-1, FREQUENCIES)) * table.flatten(1)[:, None, :, None, None]
         return torch.cat([x, weighed.flatten(1, 2)], dim=1)
 

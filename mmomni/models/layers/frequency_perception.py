@@ -86,10 +86,8 @@ class FrequencyPerceptionHead(BaseModule):
         """
         if fast.looks_up(self):
             return self.blocks(fast.embed_and_convolve(self, coefficients, table))
-        one_hot = F.one_hot(coefficients.long().clamp(max=NUM_VALUES - 1), NUM_VALUES)
-        # Contiguous: oneDNN's bfloat16 gradient of a dilated conv is NaN for channels-last input.
-        one_hot = one_hot.permute(0, 3, 1, 2).to(self.table_embedding.weight.dtype).contiguous()
-        x = self.embed_conv(self.values_conv(one_hot))
+        values = one_hot(coefficients, self.table_embedding.weight.dtype)
+        x = self.embed_conv(self.values_conv(values))
         x = self.coordinates(torch.cat([self._weigh_by_table(x, table), x], dim=1))
         return self.blocks(fast.laid_out(self.block_conv(x)))
 
@@ -98,3 +96,10 @@ class FrequencyPerceptionHead(BaseModule):
         height, width = x.shape[2:]
         embedded = self.table_embedding(table.long().clamp(max=MAX_STEP)).permute(0, 3, 1, 2)
         return x * embedded.repeat(1, 1, height // 8, width // 8)
+
+
+def one_hot(coefficients: Tensor, dtype: torch.dtype) -> Tensor:
+    """``|q|`` (B, H, W), clipped to 0..20, -> (B, 21, H, W), 1 in the plane of its value."""
+    values = F.one_hot(coefficients.long().clamp(max=NUM_VALUES - 1), NUM_VALUES)
+    # Contiguous: oneDNN's bfloat16 gradient of a dilated conv is NaN for channels-last input.
+    return values.permute(0, 3, 1, 2).to(dtype).contiguous()

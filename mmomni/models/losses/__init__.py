@@ -1,4 +1,4 @@
-from .criteria import losses_by_name
+from .criteria import Criterion, losses_by_name
 from .edge_cross_entropy import EdgeCrossEntropy, near_border
 from .edges import edge_labels
 from .gate import gate_label, tampered_iou
@@ -8,7 +8,7 @@ from .region_loss import RegionLoss, tversky_losses
 from .weighted_cross_entropy import WeightedCrossEntropy
 
 __all__ = [
-    'EdgeCrossEntropy', 'HardPixelCrossEntropy', 'ImageLevelLoss', 'RegionLoss',
+    'Criterion', 'EdgeCrossEntropy', 'HardPixelCrossEntropy', 'ImageLevelLoss', 'RegionLoss',
     'WeightedCrossEntropy', 'edge_labels', 'gate_label', 'losses_by_name', 'near_border',
     'tampered_iou', 'tversky_losses',
 ]  # fmt: skip

@@ -1,10 +1,10 @@
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmomni.registry import MODELS
 
-from .criteria import refuse_pixel_weights
+from .criteria import Criterion
 
 
 def near_border(labels: Tensor, width: int) -> Tensor:
@@ -29,7 +29,7 @@ def near_border(labels: Tensor, width: int) -> Tensor:
 
 
 @MODELS.register_module()
-class EdgeCrossEntropy(nn.Module):
+class EdgeCrossEntropy(Criterion):
     """Cross-entropy of the pixels around the border of tampered regions (IML-ViT's edge loss).
 
     A sum over these pixels, divided by the number of all pixels that are not ignored: next to
@@ -47,24 +47,13 @@ class EdgeCrossEntropy(nn.Module):
     def __init__(
         self, width: int = 7, loss_weight: float = 20.0, loss_name: str = 'loss_edge'
     ) -> None:
-        super().__init__()
+        super().__init__(loss_weight, loss_name)
         if width < 3 or width % 2 == 0:
             raise ValueError(f'expected width as an odd number of pixels from 3, got {width}')
         self.width = width
-        self.loss_weight = loss_weight
-        self.loss_name = loss_name
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        ignore_index: int = 255,
-    ) -> Tensor:
+    def measure(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         """Logits (B, 2, H, W) and labels (B, H, W) -> a scalar, 0 if all pixels are ignored."""
-        refuse_pixel_weights(type(self).__name__, weight)
-        losses = F.cross_entropy(
-            cls_score.float(), label, ignore_index=ignore_index, reduction='none'
-        )
-        counted = (label != ignore_index).sum().clamp(min=1)
-        return self.loss_weight * (losses * near_border(label, self.width)).sum() / counted
+        losses = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='none')
+        counted = (labels != ignore_index).sum().clamp(min=1)
+        return (losses * near_border(labels, self.width)).sum() / counted

@@ -1,14 +1,14 @@
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmomni.registry import MODELS
 
-from .criteria import refuse_pixel_weights
+from .criteria import Criterion
 
 
 @MODELS.register_module()
-class ImageLevelLoss(nn.Module):
+class ImageLevelLoss(Criterion):
     """Cross-entropy of "this image is tampered", whose probability is that of its surest pixel.
 
     ``loss_clf`` of MVSS-Net (Chen et al., ICCV 2021, section 3.3): authentic images teach by it
@@ -20,25 +20,16 @@ class ImageLevelLoss(nn.Module):
     """
 
     def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_image') -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
-        self.loss_name = loss_name
+        super().__init__(loss_weight, loss_name)
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        ignore_index: int = 255,
-    ) -> Tensor:
+    def measure(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         """Logits (B, 2, H, W) and labels (B, H, W) -> a scalar, 0 where nothing counts."""
-        refuse_pixel_weights(type(self).__name__, weight)
-        ignored = label == ignore_index
-        odds = (cls_score[:, 1].float() - cls_score[:, 0].float()).flatten(1)
+        ignored = labels == ignore_index
+        odds = (logits[:, 1] - logits[:, 0]).flatten(1)
         surest = odds.masked_fill(ignored.flatten(1), -torch.inf).amax(dim=1)
         seen = ~ignored.flatten(1).all(dim=1)
-        tampered = (label == 1).flatten(1).any(dim=1).float()
+        tampered = (labels == 1).flatten(1).any(dim=1).float()
         losses = F.binary_cross_entropy_with_logits(
             surest.where(seen, torch.zeros_like(surest)), tampered, seen.float(), reduction='sum'
         )
-        return self.loss_weight * losses / seen.sum().clamp(min=1)
+        return losses / seen.sum().clamp(min=1)

@@ -1,9 +1,9 @@
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmomni.registry import MODELS
 
-from .criteria import refuse_pixel_weights
+from .criteria import Criterion
 
 POOLS = ('batch', 'sample')
 
@@ -50,7 +50,7 @@ def tversky_losses(
 
 
 @MODELS.register_module()
-class RegionLoss(nn.Module):
+class RegionLoss(Criterion):
     """Dice and its relatives on the tampered class alone, beside cross-entropy.
 
     Tampered pixels are few, so that cross-entropy learns probabilities far below 0.5 for them.
@@ -88,7 +88,7 @@ class RegionLoss(nn.Module):
         loss_name: str = 'loss_region',
         exponent: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(loss_weight, loss_name)
         if pool not in POOLS:
             raise ValueError(f'expected pool to be one of {POOLS}, got {pool!r}')
         if not (alpha > 0 and beta > 0):
@@ -104,22 +104,13 @@ class RegionLoss(nn.Module):
         self.pool = pool
         self.empty = empty
         self.exponent = exponent
-        self.loss_weight = loss_weight
-        self.loss_name = loss_name
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        ignore_index: int = 255,
-    ) -> Tensor:
+    def measure(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         """Logits (B, 2, H, W) and labels (B, H, W) -> a scalar, 0 where nothing counts."""
-        refuse_pixel_weights(type(self).__name__, weight)
-        rows = 1 if self.pool == 'batch' else len(label)
-        probability = cls_score.float().softmax(dim=1)[:, 1].reshape(rows, -1)
+        rows = 1 if self.pool == 'batch' else len(labels)
+        probability = logits.softmax(dim=1)[:, 1].reshape(rows, -1)
         losses, counts = tversky_losses(
-            probability, label.reshape(rows, -1), self.alpha, self.beta, ignore_index, self.empty,
+            probability, labels.reshape(rows, -1), self.alpha, self.beta, ignore_index, self.empty,
             self.exponent,
         )  # fmt: skip
-        return self.loss_weight * losses.sum() / counts.sum().clamp(min=1)
+        return losses.sum() / counts.sum().clamp(min=1)
