@@ -54,7 +54,7 @@ demo: env  ## forge images, train on them, test and draw the result: work_dirs/d
 	$(VENV)/bin/python tools/demo.py
 
 test: env  ## run the tests; then, in .venv-light, those that need no torch
-	$(VENV)/bin/python $(PYTEST) --numprocesses $(TESTS) --maxprocesses 4 $(ARGS)
+	$(VENV)/bin/python $(PYTEST) --numprocesses $(TESTS) --maxprocesses 4 --dist loadfile $(ARGS)
 	$(THEN_LIGHT)
 
 versions: env  ## some of the tests with the oldest versions of our dependencies, and the newest

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = {
     'BoxSupervisionHead': 'test_gpu_detection.py', 'SeparableRoIAlign': 'test_gpu_detection.py',
     'ManipulationTTAModel': 'runs a segmentor several times',
-    'FivePlanes': 'what RGBPlanes and others begin with',
+    'Criterion': 'abstract', 'FivePlanes': 'what RGBPlanes and others begin with',
     'MixVisionStages': 'only calls modules of mmseg',
     'ResNetStages': 'only calls modules of mmseg', 'SwinStages': 'only calls modules of mmseg',
     'Stagewise': 'abstract', 'TimmBackbone': 'only calls modules of timm',

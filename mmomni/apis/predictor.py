@@ -19,7 +19,7 @@ from .network import AUTO, Network, Precision, demand_precision, demand_precisio
 from .reading import read_in_batches
 from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
 from .samples import Sample, try_to_read
-from .tiling import WINDOW, Map, predict_maps
+from .tiling import WINDOW, Map, OnWindow, predict_maps
 from .weights import Backend, chosen_weights
 from .windows import GRID, plan_windows
 
@@ -47,6 +47,9 @@ class Predictor:
         max_pixels: Larger images are refused before they are decoded.
         window: Side of a window in pixels, a multiple of 32; a quarter of it overlaps.
 
+    Attributes:
+        on_window: Told of each window of a large image, see :data:`.tiling.OnWindow`; ``None``.
+
     Raises:
         ValueError: The window is no such number.
     """
@@ -65,6 +68,7 @@ class Predictor:
         self.max_pixels = max_pixels
         self.window = window
         self.overlap = overlap_of(window)
+        self.on_window: OnWindow | None = None
 
     @property
     def precision(self) -> Precision:
@@ -155,7 +159,9 @@ class Predictor:
     def _maps(self, planes: Sequence[np.ndarray]) -> list[Map] | str:
         """Maps of images of one size, or why there is not enough memory for them."""
         try:
-            return predict_maps(self.network, planes, self.window, self.overlap)
+            return predict_maps(
+                self.network, planes, self.window, self.overlap, on_window=self.on_window
+            )
         except MemoryError as error:
             return (
                 f'not enough memory for an image of this size in windows of {self.window} px '

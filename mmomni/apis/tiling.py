@@ -1,6 +1,7 @@
 """Maps of images of any size in bounded memory, equal to those of the images in one piece."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ PARTLY_SHARED = (
     f'network cannot be told of the whole: {MAY_DIFFER}'
 )
 NOT_SETTLED = f'windows of the image did not come to agree on the whole of it: {MAY_DIFFER}'
+OnWindow = Callable[[int, int, int], None]
+"""Takes the number of the pass, from 1 on; of how many windows; and which of these is next."""
 SAMPLING = 8
 """Every so many rows and columns are compared, so that no second map is held."""
 
@@ -55,6 +58,7 @@ def predict_maps(
     window: int = WINDOW,
     overlap: int = OVERLAP,
     max_passes: int = MAX_PASSES,
+    on_window: OnWindow | None = None,
 ) -> list[Map]:
     """Maps of images of one size.
 
@@ -70,6 +74,7 @@ def predict_maps(
         overlap: Of neighbouring windows, likewise. The network sees a window's edge from as far
             as two fifths of it, which are left out.
         max_passes: At least 1, which is fast and a rough map.
+        on_window: Called before each window of an image that does not pass whole.
 
     Raises:
         ValueError: Images of different sizes; window, overlap or passes are no such numbers.
@@ -83,7 +88,8 @@ def predict_maps(
     windows = plan_windows(height, width, window, overlap)
     if len(windows) == 1:
         return _whole(network, images, windows[0])
-    return [_in_windows(network, image, windows, max_passes) for image in images]
+    told = on_window or (lambda *_: None)
+    return [_in_windows(network, image, windows, max_passes, told) for image in images]
 
 
 def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> list[Map]:
@@ -98,14 +104,19 @@ def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> li
 
 
 def _in_windows(
-    network: Network, planes: np.ndarray, windows: Sequence[Window], max_passes: int
+    network: Network,
+    planes: np.ndarray,
+    windows: Sequence[Window],
+    max_passes: int,
+    on_window: OnWindow,
 ) -> Map:
     log_odds = np.empty(planes.shape[1:], np.float32)
     before: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     with network.sharing() as sharing:
         for passes in range(1, max_passes + 1):  # noqa: B007  (told afterwards)
-            gate = _pass(network, planes, windows, sharing, log_odds)
+            tell = partial(on_window, passes, len(windows))
+            gate = _pass(network, planes, windows, sharing, log_odds, tell)
             if not sharing.shares:
                 warnings = (NOTHING_SHARED,)
                 break
@@ -126,11 +137,13 @@ def _pass(
     windows: Sequence[Window],
     sharing: Sharing,
     log_odds: np.ndarray,
+    tell: Callable[[int], None],
 ) -> float | None:
     """Write the map, in place; the gate's logit, averaged over the image."""
     log_odds.fill(0)
     shares = []
-    for window in windows:
+    for number, window in enumerate(windows, 1):
+        tell(number)
         sharing.begin(window)
         shares.append(_add(log_odds, network(_crops([planes], window)), window))
     sharing.end_pass()

@@ -37,4 +37,9 @@ def checked(
     return parse
 
 
-RATE = checked(float, lambda rate: 0 < rate < 1, 'a rate above 0 and below 1')
+def share(text: str) -> float:
+    """``0.05`` and ``5%``."""
+    return float(text[:-1]) / 100 if text.endswith('%') else float(text)
+
+
+RATE = checked(share, lambda rate: 0 < rate < 1, 'a rate above 0 and below 1')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
 from .parser import Commands, checked
-from .progress import counter
+from .progress import Counter
 from .stopping import ending_at_once, status_of, until_stopped
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def _run(args: argparse.Namespace) -> int:
     stream = partial(
         predictor.stream, threshold=settings['threshold'], pooling=settings['pooling']
     )
+    count = Counter('predict')
+    predictor.on_window = count.window
     with PredictionFolder(args.out, settings, args.format, limit, views_of(args)) as folder:
         stop: StoppedError | None = None
         try:
@@ -123,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
                 folder,
                 survey.files,
                 lambda files: until_stopped(stream(files, args.batch_size, args.workers)),
-                counter('predict'),
+                count,
             )
         except StoppedError as error:
             stop, summary = error, error.summary

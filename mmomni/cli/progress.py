@@ -1,30 +1,42 @@
 import sys
 import time
-from collections.abc import Callable
 
 from .stopping import check
 
 
-def counter(label: str) -> Callable[[int, int], None]:
+class Counter:
     """Show done, total, speed and time left on stderr: on a terminal in place, else each tenth.
 
-    Raises, when it is called, ``StopRequest`` if Ctrl+C has come and a library has swallowed it.
+    Each call raises ``StopRequest`` if Ctrl+C has come and a library has swallowed it.
     """
-    start: list[tuple[int, float]] = []
 
-    def show(done: int, total: int) -> None:
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._start: tuple[int, float] | None = None
+        self._line = label
+
+    def __call__(self, done: int, total: int) -> None:
         check()
         # A resumed run does not begin at 0, and the first image comes with the start of workers.
-        if not start:
-            start.append((done, time.monotonic()))
-        speed = (done - start[0][0]) / max(time.monotonic() - start[0][1], 1e-9)
-        line = f'{label} {done}/{total}'
+        if self._start is None:
+            self._start = done, time.monotonic()
+        first, since = self._start
+        speed = (done - first) / max(time.monotonic() - since, 1e-9)
+        self._line = f'{self._label} {done}/{total}'
         if speed:
             minutes, seconds = divmod(round((total - done) / speed), 60)
-            line += f', {speed:.1f} images/s, {minutes}:{seconds:02d} left'
+            self._line += f', {speed:.1f} images/s, {minutes}:{seconds:02d} left'
         if sys.stderr.isatty():
-            print(f'\r{line}\x1b[K', end='\n' if done == total else '', file=sys.stderr)
+            _show_in_place(self._line, end='\n' if done == total else '')
         elif done * 10 // total > (done - 1) * 10 // total:
-            print(line, file=sys.stderr)
+            print(self._line, file=sys.stderr)
 
-    return show
+    def window(self, number_of_pass: int, windows: int, number: int) -> None:
+        """On a terminal, where in a large image the network is: :data:`.tiling.OnWindow`."""
+        check()
+        if sys.stderr.isatty():
+            _show_in_place(f'{self._line}; pass {number_of_pass}, window {number} of {windows}')
+
+
+def _show_in_place(line: str, end: str = '') -> None:
+    print(f'\r{line}\x1b[K', end=end, file=sys.stderr)

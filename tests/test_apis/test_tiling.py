@@ -123,6 +123,21 @@ def test_too_few_passes(toy, image):
     assert 'did not come to agree' in found.warnings[0]
 
 
+def test_each_window_is_told_before_it_passes(toy, image):
+    told = []
+
+    def on_window(number_of_pass, windows, number):
+        told.append((number_of_pass, windows, number))
+
+    (found,) = predict_maps(toy, [image(300, 500)], **WINDOWS, on_window=on_window)
+    numbers = range(1, found.windows + 1)
+    assert told == [(p, found.windows, n) for p in range(1, found.passes + 1) for n in numbers]
+    assert found.windows > 1 < found.passes
+    told.clear()
+    predict_maps(toy, [image(40, 50)], on_window=on_window)
+    assert told == []
+
+
 class NothingShared:
     shares, complete = False, False
 

@@ -245,6 +245,8 @@ def test_nothing_to_predict_is_an_error(predict, photos, capsys):
         (['--format', 'png,gif'], 'png,npz,json'),
         (['--threshold', '1.5'], 'from 0 to below 1'),
         (['--fpr', '5'], 'a rate above 0 and below 1, got 5'),
+        (['--fpr', '500%'], 'a rate above 0 and below 1, got 500%'),
+        (['--fpr', 'x%'], "invalid share value: 'x%'"),
         (['--batch-size', '0'], '1 or more'),
         (['--workers', '-1'], '0 or more'),
         (['--backend', 'tensorrt'], 'invalid choice'),

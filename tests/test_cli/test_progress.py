@@ -1,0 +1,46 @@
+import io
+
+import pytest
+
+from mmomni.cli.parser import RATE
+from mmomni.cli.progress import Counter
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_one_line_says_where_in_a_large_image_it_is(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr('sys.stderr', terminal)
+    count = Counter('predict')
+    count(0, 2)
+    count.window(1, 12, 3)
+    count.window(2, 12, 1)
+    shown = terminal.getvalue().split('\r')
+    assert shown[-2:] == [
+        'predict 0/2; pass 1, window 3 of 12\x1b[K', 'predict 0/2; pass 2, window 1 of 12\x1b[K'
+    ]  # fmt: skip
+    count(1, 2)
+    count.window(1, 4, 1)
+    assert terminal.getvalue().split('\r')[-1].startswith('predict 1/2, ')
+    assert '\n' not in terminal.getvalue()
+    count(2, 2)
+    assert terminal.getvalue().endswith('\n')
+
+
+def test_elsewhere_only_tenths_are_told(capsys):
+    count = Counter('predict')
+    for done in range(31):
+        count(done, 30)
+        count.window(1, 12, 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(',')[0] for line in lines] == [
+        f'predict {done}/30' for done in range(0, 31, 3)
+    ]
+
+
+@pytest.mark.parametrize(('text', 'rate'), [('0.05', 0.05), ('5%', 0.05), ('.1%', 0.001)])
+def test_rates_are_numbers_or_percent(text, rate):
+    assert RATE(text) == rate
