@@ -19,7 +19,7 @@ from .network import AUTO, Network, Precision, demand_precision, demand_precisio
 from .reading import read_in_batches
 from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
 from .samples import Sample, try_to_read
-from .tiling import WINDOW, Map, OnWindow, predict_maps
+from .tiling import OVERLAP, WINDOW, Map, OnWindow, predict_maps
 from .weights import Backend, chosen_weights
 from .windows import GRID, plan_windows
 
@@ -45,7 +45,7 @@ class Predictor:
         calibrations: Thresholds that its weights carry.
         card: Their model card.
         max_pixels: Larger images are refused before they are decoded.
-        window: Side of a window in pixels, a multiple of 32; a quarter of it overlaps.
+        window: Side of a window in pixels, a multiple of 32; see :func:`.plan_windows`.
 
     Attributes:
         on_window: Told of each window of a large image, see :data:`.tiling.OnWindow`; ``None``.
@@ -165,7 +165,7 @@ class Predictor:
         except MemoryError as error:
             return (
                 f'not enough memory for an image of this size in windows of {self.window} px '
-                f'({error}); take a smaller window'
+                f'({error}); take a smaller window (--window)'
             )
 
     def _result(
@@ -199,12 +199,12 @@ class Predictor:
 
 
 def overlap_of(window: int) -> int:
-    """How far neighbouring windows overlap.
+    """How far neighbouring windows overlap: a quarter of small ones.
 
     Raises:
         ValueError: There are no windows of that size.
     """
-    overlap = max(GRID, window // 4 // GRID * GRID)
+    overlap = min(OVERLAP, max(GRID, window // 4 // GRID * GRID))
     plan_windows(1, 1, window, overlap)
     return overlap
 

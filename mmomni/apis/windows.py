@@ -1,6 +1,7 @@
 """Overlapping windows over an image, and how much each of them has to say where."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,10 +58,10 @@ class Window(NamedTuple):
 def plan_windows(height: int, width: int, window: int, overlap: int) -> list[Window]:
     """Cover an image, padded at the right and bottom to multiples of :data:`GRID`.
 
-    An image with no more pixels than a window is one window, whatever its shape. Else, where one
-    side is shorter than a window, windows are longer along the other. The side of a ``window`` and
-    the least ``overlap`` of neighbours, which is smaller, are multiples of :data:`GRID`; all sizes
-    are in pixels.
+    An image with no more pixels than a window is one window, whatever its shape. Else it is
+    covered by windows of one shape, of at most as many pixels as a square of side ``window``, and
+    of those that cover it the ones with the fewest pixels together. Side and least ``overlap`` of
+    neighbours, which is smaller, are multiples of :data:`GRID`; all sizes are in pixels.
 
     Raises:
         ValueError: Window or overlap are no such numbers.
@@ -71,20 +72,42 @@ def plan_windows(height: int, width: int, window: int, overlap: int) -> list[Win
             f'window, got {window} and {overlap}'
         )
     padded = [-(-n // GRID) * GRID for n in (height, width)]
-    sizes = padded
-    if math.prod(padded) > window**2:
-        sizes = [
-            min(n, max(window, window**2 // other // GRID * GRID))
-            for n, other in zip(padded, reversed(padded), strict=True)
-        ]
+    sizes = min(
+        _shapes(*padded, window**2, overlap),
+        key=lambda shape: math.prod(
+            _number(n, size, overlap) * size for n, size in zip(padded, shape, strict=True)
+        ),
+    )
     rows, columns = (_sides(n, size, overlap) for n, size in zip(padded, sizes, strict=True))
     return [Window(row, column) for row in rows for column in columns]
+
+
+def _shapes(height: int, width: int, most: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Heights and widths of windows of at most ``most`` pixels, the widest for each height."""
+    for number in range(1, max(1, (height - overlap) // GRID) + 1):
+        size = _evenly(height, number, overlap)
+        room = most // size // GRID * GRID
+        if width <= room:
+            yield size, width
+        elif room > overlap:
+            columns = -(-(width - overlap) // (room - overlap))
+            yield size, _evenly(width, columns, overlap)
+
+
+def _evenly(whole: int, number: int, overlap: int) -> int:
+    """The size of so many windows along one side."""
+    return min(whole, overlap + -(-(whole - overlap) // (number * GRID)) * GRID)
+
+
+def _number(whole: int, size: int, overlap: int) -> int:
+    """Of windows of this size along one side."""
+    return 1 + -(-(whole - size) // (size - overlap)) if whole > size else 1
 
 
 def _sides(whole: int, size: int, overlap: int) -> list[Side]:
     """Windows of ``size`` along one side, evenly spread."""
     room = (whole - size) // GRID
-    steps = -(-room // ((size - overlap) // GRID)) if room else 0
+    steps = _number(whole, size, overlap) - 1
     starts = [GRID * (room * i // steps) for i in range(steps)] + [whole - size]
     shares = np.zeros((len(starts), whole))
     for share, start in zip(shares, starts, strict=True):

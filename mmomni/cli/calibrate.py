@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .model import add_weights_options, device_of, settle_weights
 from .parser import RATE, Commands
-from .progress import Counter
+from .progress import ProgressLine
 from .stopping import ending_at_once
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace) -> None:
         settle_weights(args)
         found = calibrate(
             args.config, args.checkpoint, authentic, args.fpr, args.pooling,
-            progress=Counter('calibrate'), trust_checkpoint=args.trust_checkpoint,
+            progress=ProgressLine('calibrate'), trust_checkpoint=args.trust_checkpoint,
             precision=args.precision, device=device_of(args), backend=args.backend,
         )  # fmt: skip
     beside = args.checkpoint if is_named else args.checkpoint.name

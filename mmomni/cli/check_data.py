@@ -4,7 +4,7 @@ from pathlib import Path
 from mmomni.utils.processors import usable_processors
 
 from .parser import Commands
-from .progress import Counter
+from .progress import ProgressLine
 
 
 def add_parser(commands: Commands) -> None:
@@ -35,7 +35,7 @@ def add_parser(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> int:
     from mmomni.inspection import check_data, render_text, write_reports
 
-    diagnosis = check_data(args.inputs, args.test, args.workers, Counter('check-data'))
+    diagnosis = check_data(args.inputs, args.test, args.workers, ProgressLine('check-data'))
     print(render_text(diagnosis))
     if args.out is not None:
         write_reports(diagnosis, args.out)

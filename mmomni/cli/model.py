@@ -15,6 +15,7 @@ DEFAULT_POOLING = 'top_k_mean'
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 PRECISIONS = ('auto', 'fp32', 'bf16')
 BACKENDS = ('auto', 'torch', 'onnx')
+WINDOW = 1600
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--calibration', type=Path, metavar='FILE',
         help='that of `mmomni calibrate`, where the checkpoint carries none',
+    )  # fmt: skip
+    parser.add_argument(
+        '--window', default=WINDOW, metavar='SIDE',
+        type=checked(int, lambda n: n >= 64 and n % 32 == 0, 'a multiple of 32 from 64 on'),
+        help='images of more pixels than a square of this side pass in such squares, in less '
+        'memory and more time (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
         '--precision', choices=PRECISIONS, default='auto',
@@ -108,7 +115,8 @@ def open_model(
     try:
         predictor = open_predictor(
             args.checkpoint, config=config, device=device_of(args), backend=args.backend,
-            trust_checkpoint=args.trust_checkpoint, precision=args.precision, **options,
+            trust_checkpoint=args.trust_checkpoint, precision=args.precision,
+            window=args.window, **options,
         )  # fmt: skip
     except DeviceError as error:
         raise DeviceError(f'{error} (--device)') from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .model import add_model_options, open_model
 from .parser import Commands, checked
-from .progress import Counter
+from .progress import ProgressLine
 from .stopping import ending_at_once, status_of, until_stopped
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _run(args: argparse.Namespace) -> int:
     stream = partial(
         predictor.stream, threshold=settings['threshold'], pooling=settings['pooling']
     )
-    count = Counter('predict')
+    count = ProgressLine('predict')
     predictor.on_window = count.window
     with PredictionFolder(args.out, settings, args.format, limit, views_of(args)) as folder:
         stop: StoppedError | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .predict import BAD_FILES, add_batch_size, add_output_options, views_of
-from .progress import Counter
+from .progress import ProgressLine
 from .stopping import StopRequest, check, status_of, until_stopped
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _examine(
     pending = archive.pending()
     if not pending:
         return
-    show = Counter('predict-archive')
+    show = ProgressLine('predict-archive')
     options = Options(args.format, views_of(args), args.batch_size)
     arguments = dict(root=archive.root, opener=opener, settings=model, options=options)
     done = sum(count.files for count in archive.done.values())

@@ -4,7 +4,7 @@ import time
 from .stopping import check
 
 
-class Counter:
+class ProgressLine:
     """Show done, total, speed and time left on stderr: on a terminal in place, else each tenth.
 
     Each call raises ``StopRequest`` if Ctrl+C has come and a library has swallowed it.

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .parser import Commands
-from .progress import Counter
+from .progress import ProgressLine
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 HISTORIES = ('varied', 'double')
@@ -110,7 +110,7 @@ def _run(args: argparse.Namespace) -> None:
     rendered = args.sources == [RENDERED]
     summary = synthesize_folder(
         RENDERED if rendered else [Path(source) for source in args.sources],
-        args.out, args.domain, args.num, args.seed, progress=Counter('synthesize'),
+        args.out, args.domain, args.num, args.seed, progress=ProgressLine('synthesize'),
         first_quality=tuple(args.first_quality), second_quality=tuple(args.second_quality),
         max_side=args.max_side, workers=args.workers, resume=args.resume,
         post_probability=args.post_probability, authentic=args.authentic, png=args.png,

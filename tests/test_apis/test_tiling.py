@@ -213,7 +213,7 @@ def test_model_equals_itself_in_one_piece(path, build, image):
     planes[:, :, 200:] = planes[:, :1, :1]
     expected, gate = whole(network, planes)
     found, own = (
-        predict_maps(network, [planes], window=320, overlap=192, max_passes=passes)[0]
+        predict_maps(network, [planes], window=320, overlap=256, max_passes=passes)[0]
         for passes in (8, 1)
     )
     error, without = (

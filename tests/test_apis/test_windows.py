@@ -70,3 +70,19 @@ def test_side_of_a_feature_map():
 def test_bad_numbers(window, overlap):
     with pytest.raises(ValueError, match='multiples of 32'):
         plan_windows(10, 10, window, overlap)
+
+
+@pytest.mark.parametrize(
+    ('size', 'number', 'shape'),
+    [
+        ((2012, 4032), 4, (2016, 1216)),  # not six of 1600 x 1600
+        ((1600, 2560), 2, (1600, 1408)),
+        ((4000, 6000), 12, (1504, 1696)),
+        ((12000, 400), 2, (6144, 416)),
+    ],
+    ids=str,
+)
+def test_no_more_pixels_than_needed(size, number, shape):
+    windows = plan_windows(*size, 1600, 256)
+    assert {(rows.size, columns.size) for rows, columns in windows} == {shape}
+    assert len(windows) == number

@@ -94,6 +94,15 @@ def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f'{account}\n0 images predicted, 2 done before')
 
 
+@pytest.mark.parametrize(('options', 'windows'), [((), 1), (('--window', '64'), 2)])
+def test_windows_are_of_the_size_asked_for(predict, photos, tmp_path, options, windows):
+    Image.new('RGB', (96, 64)).save(photos / 'b.png')
+    assert predict(*options) == 0
+    assert {name: line['windows'] for name, line in lines(tmp_path).items()} == {
+        'a.jpg': 1, 'b.png': windows
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(('number', 'words'), [(0, '0 images'), (1, '1 image'), (2, '2 images')])
 def test_one_is_singular(number, words):
     assert _count(number, 'image') == words
@@ -247,6 +256,7 @@ def test_nothing_to_predict_is_an_error(predict, photos, capsys):
         (['--fpr', '5'], 'a rate above 0 and below 1, got 5'),
         (['--fpr', '500%'], 'a rate above 0 and below 1, got 500%'),
         (['--fpr', 'x%'], "invalid share value: 'x%'"),
+        (['--window', '250'], 'a multiple of 32 from 64 on, got 250'),
         (['--batch-size', '0'], '1 or more'),
         (['--workers', '-1'], '0 or more'),
         (['--backend', 'tensorrt'], 'invalid choice'),
@@ -259,14 +269,16 @@ def test_wrong_options(predict, options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_formats_and_pooling_are_those_of_the_library():
-    from mmomni.cli.model import DEFAULT_POOLING
+def test_formats_pooling_and_window_are_those_of_the_library():
+    from mmomni.apis.tiling import WINDOW
+    from mmomni.cli import model
     from mmomni.cli.predict import FORMATS as LISTED
     from mmomni.evaluation.functional import IMAGE_POOLINGS
     from mmomni.reporting import FORMATS
 
     assert LISTED == FORMATS
-    assert DEFAULT_POOLING in IMAGE_POOLINGS
+    assert model.DEFAULT_POOLING in IMAGE_POOLINGS
+    assert model.WINDOW == WINDOW
 
 
 def test_the_package_is_a_program():

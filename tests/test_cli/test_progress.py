@@ -3,7 +3,7 @@ import io
 import pytest
 
 from mmomni.cli.parser import RATE
-from mmomni.cli.progress import Counter
+from mmomni.cli.progress import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_one_line_says_where_in_a_large_image_it_is(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr('sys.stderr', terminal)
-    count = Counter('predict')
+    count = ProgressLine('predict')
     count(0, 2)
     count.window(1, 12, 3)
     count.window(2, 12, 1)
@@ -31,7 +31,7 @@ def test_on_a_terminal_one_line_says_where_in_a_large_image_it_is(monkeypatch):
 
 
 def test_elsewhere_only_tenths_are_told(capsys):
-    count = Counter('predict')
+    count = ProgressLine('predict')
     for done in range(31):
         count(done, 30)
         count.window(1, 12, 3)
