@@ -1,3 +1,4 @@
+import gc
 import importlib.util
 import logging
 import os
@@ -30,6 +31,14 @@ def one_thread():
     """What is tiny gains nothing from threads, and threads waiting for each other cost a lot."""
     if not IS_LIGHT:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def collected_once():
+    """Every dataset of mmengine's asks for a collection of garbage, which would look through all
+    modules and collected tests each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

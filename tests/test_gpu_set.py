@@ -208,7 +208,8 @@ def test_behind_a_test_that_kills_its_process_the_others_go_on(tool, tmp_path, m
 
 
 def test_time_that_is_up_ends_a_program_and_is_told(tool, tmp_path):
-    program = 'import time; time.sleep(600)'
+    heeding = 'signal.signal(signal.SIGINT, signal.default_int_handler)'  # jobs of a shell may not
+    program = f'import signal, time; {heeding}; time.sleep(600)'
     result = tool.run(['-c', program], tmp_path / 'log', 1).result
     assert (result['passed'], result['status']) == (False, None)
     assert result['fault'] == 'time was up (--minutes)'

@@ -199,12 +199,12 @@ class Predictor:
 
 
 def overlap_of(window: int) -> int:
-    """How far neighbouring windows overlap: a quarter of small ones.
+    """How far neighbouring windows overlap: small ones by half.
 
     Raises:
         ValueError: There are no windows of that size.
     """
-    overlap = min(OVERLAP, max(GRID, window // 4 // GRID * GRID))
+    overlap = min(OVERLAP, max(GRID, window // 2 // GRID * GRID))
     plan_windows(1, 1, window, overlap)
     return overlap
 

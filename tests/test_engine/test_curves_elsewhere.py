@@ -3,11 +3,13 @@
 import inspect
 import re
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
 from mmengine import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import MLflowVisBackend
 
@@ -43,6 +45,8 @@ def test_arguments_are_theirs(cfg):
 @pytest.mark.parametrize(('kind', 'module'), [('Wandb', 'wandb'), ('MLflow', 'mlflow')])
 def test_config_and_curves_reach_them(kind, module, cfg, tmp_path, monkeypatch):
     """A stand-in for the package: what is told it is what its users see."""
+    # A logger of an earlier test writes to what is closed.
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
     package = MagicMock()
     package.MlflowException = Exception
     monkeypatch.setitem(sys.modules, module, package)
