@@ -67,7 +67,7 @@ class Predictor:
         self.card = dict(card or {})
         self.max_pixels = max_pixels
         self.window = window
-        self.overlap = overlap_of(window)
+        overlap_of(window)  # refuses what is none
         self.on_window: OnWindow | None = None
 
     @property
@@ -160,8 +160,9 @@ class Predictor:
         """Maps of images of one size, or why there is not enough memory for them."""
         try:
             return predict_maps(
-                self.network, planes, self.window, self.overlap, on_window=self.on_window
-            )
+                self.network, planes, self.window, overlap_of(self.window),
+                on_window=self.on_window,
+            )  # fmt: skip
         except MemoryError as error:
             return (
                 f'not enough memory for an image of this size in windows of {self.window} px '

@@ -116,7 +116,7 @@ def _in_windows(
     before: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     with network.sharing() as sharing:
-        for passes in range(1, max_passes + 1):  # noqa: B007  (told afterwards)
+        for passes in range(1, max_passes + 1):
             tell = partial(on_window, passes, len(windows))
             gate = _pass(network, planes, windows, sharing, log_odds, tell)
             if not sharing.shares:
