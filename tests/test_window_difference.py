@@ -70,3 +70,14 @@ def test_a_file_that_is_none_ends_it(tool, tmp_path):
     (tmp_path / 'a.jpg').write_text('no image')
     with pytest.raises(SystemExit, match=r'a\.jpg: '):
         tool.predict(Predictor(Edges()), tmp_path / 'a.jpg', 64)
+
+
+def test_a_line_an_image_as_soon_as_it_is_there(tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tool, 'open_predictor', lambda *_, **options: Predictor(Edges()))
+    good = photo_of(tmp_path, 64, 96)
+    (tmp_path / 'a.jpg').write_text('no image')
+    with pytest.raises(SystemExit):
+        tool.main([str(good), str(tmp_path / 'a.jpg'), '--window', '64'])
+    header, _, line = capsys.readouterr().out.splitlines()
+    assert len(header.split(' | ')) == len(line.split(' | ')) == len(tool.COLUMNS)
+    assert line.startswith('| 96.png | 0.0 | 2 | ')

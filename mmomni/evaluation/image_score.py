@@ -7,6 +7,8 @@ import numpy as np
 IMAGE_POOLINGS = ('max', 'top_k_mean')
 TOP_K = 0.01
 """Share of the pixels that ``'top_k_mean'`` looks at."""
+PART = 1 << 22
+"""Pixels that are looked at together: no second map of a large image is held."""
 
 
 def image_score(probability: np.ndarray, pooling: str, top_k: float = TOP_K) -> float:
@@ -37,4 +39,9 @@ def image_score(probability: np.ndarray, pooling: str, top_k: float = TOP_K) -> 
 def highest(values: np.ndarray, share: float = TOP_K) -> np.ndarray:
     """The highest values of a map, in no order: at least one; NaN counts as the highest."""
     count = max(1, round(share * values.size))
-    return np.partition(values, values.size - count, axis=None)[-count:]
+    found = values[:0].ravel()
+    for part in np.array_split(values.ravel(), -(-values.size // PART)):
+        found = np.concatenate([found, part])
+        if found.size > count:
+            found = np.partition(found, found.size - count)[-count:]
+    return found
