@@ -303,6 +303,19 @@ def test_environment_is_ready_until_its_inputs_change(make_env, tmp_path):
     assert not make_env.Environment(tmp_path, stack, 'torch==2.12.0').is_ready()
 
 
+@pytest.mark.parametrize('name', ['onedl', 'openmmlab'])
+def test_what_a_stack_pins_is_not_exchanged_for_what_we_need(make_env, tmp_path, monkeypatch, name):
+    """pip takes the newest NumPy for one of our extras, and torch 2.1 is of an older one."""
+    asked = []
+    monkeypatch.setattr(make_env.Environment, '_pip', lambda _, *words, **__: asked.append(words))
+    for step in ('_make_venv', '_make_mmcv', '_check'):
+        monkeypatch.setattr(make_env.Environment, step, lambda _: None)
+    stack = make_env.STACKS[name]
+    make_env.Environment(tmp_path, stack, stack.torch).make()
+    assert any(str(make_env.ROOT) in word for word in asked[-1])
+    assert set(stack.host) <= set(asked[-1])
+
+
 def test_a_failed_step_names_the_log(make_env, tmp_path):
     stack = make_env.STACKS['onedl']
     environment = make_env.Environment(tmp_path, stack, stack.torch)

@@ -94,7 +94,10 @@ import torch
 from torch.utils.cpp_extension import CUDA_HOME
 assert CUDA_HOME or not torch.cuda.is_available(), 'a GPU, but no nvcc'
 """
-CHECK_IMPORTS = 'import jpeglib, mmcv.ops, mmdet, mmengine, mmomni, mmseg, tensorboard'
+CHECK_IMPORTS = """
+import jpeglib, mmcv.ops, mmdet, mmengine, mmomni, mmseg, tensorboard, torch
+torch.zeros(1).numpy()  # torch is imported with a NumPy that it was not built for, too
+"""
 CHECK_LIGHT = """
 import cv2, jpeglib, mmomni, onnxruntime
 from mmomni.utils.needed import HOST, missing
@@ -211,7 +214,8 @@ class Environment:
             (f'virtual environment, Python {VERSION}', self._make_venv),
             ('build tools', lambda: self._pip(*self.stack.build)),
             *(host if torch else []),
-            ('mmomni', lambda: self._pip('--no-build-isolation', '-e', own)),
+            # The stack's once more: what we need must not exchange them, NumPy for instance.
+            ('mmomni', lambda: self._pip('--no-build-isolation', '-e', own, *self.stack.host)),
             ('check', self._check),
         ]
         self.console.say(f'Making {self.path}; what the tools say goes to {self.log}')

@@ -14,7 +14,8 @@ from .windows import Window, plan_windows
 WINDOW = 1600
 """Photos of 2.5 megapixels pass whole, within 1.3 GB with the package's weights; in windows an
 image takes about three times as long a pixel."""
-OVERLAP = 256
+OVERLAP = 512
+"""With 256 the map differs from that of the image in one piece ten times as much."""
 MAX_PASSES = 8
 TOLERANCE = 1e-3
 """Change of the probability from pass to pass, averaged over the pixels. What is still wrong then
