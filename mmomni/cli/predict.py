@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FORMATS = ('png', 'npz', 'json')
 VIEWS = ('ela', 'noise', 'ghosts', 'copy-move')
 ALL_VIEWS = 'all'
+LISTED_COPIES = 5
 BAD_FILES = 3
 """Exit status."""
 
@@ -156,6 +157,20 @@ def _tell_verdicts(folder: 'PredictionFolder') -> None:
         print(sentence, file=sys.stderr)  # not in the way of the account
 
 
+def _tell_copies(folder: 'PredictionFolder') -> None:
+    """Files with the same bytes, which have the same results."""
+    from mmomni.reporting import copies
+    from mmomni.utils.templates import printable
+
+    found = copies(folder.records.values())
+    if not found:
+        return
+    listed = '; '.join(' = '.join(map(printable, paths)) for paths in found[:LISTED_COPIES])
+    more = f'; {len(found) - LISTED_COPIES:,} more' if len(found) > LISTED_COPIES else ''
+    many = _count(sum(len(paths) - 1 for paths in found), 'file')
+    print(f'{many} with the bytes of another: {listed}{more}', file=sys.stderr)
+
+
 def _sum_up(
     summary: 'Summary', account: 'Account', report: str, folder: 'PredictionFolder'
 ) -> None:
@@ -168,6 +183,7 @@ def _sum_up(
     for path, reason in summary.failures.items():
         # Many reasons begin with the name.
         print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
+    _tell_copies(folder)
     print(account.text())
     print(
         f'{_count(summary.predicted, "image")} predicted, {summary.skipped:,} done before, '

@@ -4,7 +4,7 @@ Files are counted, not their pictures: one of five pages is one file.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,6 +75,14 @@ def account_of(
     rest = len(set(pending) - failed_paths)
     others = Counter(survey.others.values())
     return Account(len(files) - failed.total() - rest, failed, others, rest)
+
+
+def copies(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Paths of files with the same bytes, one list for each content that several have."""
+    paths: dict[str, dict[str, None]] = {}
+    for record in records:  # a file has one of each of its pictures
+        paths.setdefault(record['sha256'], {})[record['path']] = None
+    return [list(each) for each in paths.values() if len(each) > 1]
 
 
 def _in_brackets(kinds: Counter[str]) -> str:

@@ -94,6 +94,20 @@ def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f'{account}\n0 images predicted, 2 done before')
 
 
+def test_copies_are_told(predict, photos, capsys):
+    """Of six contents five by name."""
+    for name in 'cdefgh':
+        Image.new('RGB', (32, 32), (ord(name), 0, 0)).save(photos / f'{name}.png')
+        (photos / f'{name}{name}.png').write_bytes((photos / f'{name}.png').read_bytes())
+    (photos / 'ccc.png').write_bytes((photos / 'c.png').read_bytes())
+    assert predict() == 0
+    (line,) = (x for x in capsys.readouterr().err.splitlines() if 'bytes of another' in x)
+    assert line.startswith('7 files with the bytes of another: ')
+    three = ' = '.join(str(photos / f'{name}.png') for name in ('c', 'cc', 'ccc'))
+    assert three in line
+    assert line.endswith('; 1 more')
+
+
 @pytest.mark.parametrize(('options', 'windows'), [((), 1), (('--window', '64'), 2)])
 def test_windows_are_of_the_size_asked_for(predict, photos, tmp_path, options, windows):
     Image.new('RGB', (96, 64)).save(photos / 'b.png')

@@ -12,6 +12,7 @@ from mmomni.reporting import (
     Account,
     PredictionFolder,
     account_of,
+    copies,
     survey_inputs,
     write_predictions,
     write_report,
@@ -131,3 +132,11 @@ def test_an_account_of_an_earlier_run_does_not_stay(photos, account_for, run, tm
 )
 def test_the_text(account, text):
     assert account.text() == text
+
+
+def test_files_with_the_same_bytes_are_named_once_each():
+    lines = [('a.tif', 'x'), ('a.tif', 'x'), ('b.jpg', 'y'), ('c/a.tif', 'x'), ('d.jpg', 'z')]
+    assert copies(dict(path=path, sha256=digest) for path, digest in lines) == [
+        ['a.tif', 'c/a.tif']
+    ]
+    assert copies([]) == []
