@@ -19,9 +19,9 @@ from .network import AUTO, Network, Precision, demand_precision, demand_precisio
 from .reading import read_in_batches
 from .results import Failure, Prediction, choice_of_gate, find_regions, score_of
 from .samples import Sample, try_to_read
-from .tiling import OVERLAP, WINDOW, Map, OnWindow, predict_maps
+from .tiling import WINDOW, Map, OnWindow, not_told, predict_maps
 from .weights import Backend, chosen_weights
-from .windows import GRID, plan_windows
+from .windows import plan_windows
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -45,10 +45,10 @@ class Predictor:
         calibrations: Thresholds that its weights carry.
         card: Their model card.
         max_pixels: Larger images are refused before they are decoded.
-        window: Side of a window in pixels, a multiple of 32; see :func:`.plan_windows`.
+        window: Side of a window in pixels, a multiple of 32 from 64 on; see :func:`.plan_windows`.
 
     Attributes:
-        on_window: Told of each window of a large image, see :data:`.tiling.OnWindow`; ``None``.
+        on_window: Told of each window of a large image; see :data:`.tiling.OnWindow`.
 
     Raises:
         ValueError: The window is no such number.
@@ -67,8 +67,8 @@ class Predictor:
         self.card = dict(card or {})
         self.max_pixels = max_pixels
         self.window = window
-        overlap_of(window)  # refuses what is none
-        self.on_window: OnWindow | None = None
+        plan_windows(1, 1, window)  # refuses what is none
+        self.on_window: OnWindow = not_told
 
     @property
     def precision(self) -> Precision:
@@ -160,13 +160,12 @@ class Predictor:
         """Maps of images of one size, or why there is not enough memory for them."""
         try:
             return predict_maps(
-                self.network, planes, self.window, overlap_of(self.window),
-                on_window=self.on_window,
-            )  # fmt: skip
+                self.network, planes, self.window, on_window=self.on_window
+            )
         except MemoryError as error:
             return (
                 f'not enough memory for an image of this size in windows of {self.window} px '
-                f'({error}); take a smaller window (--window)'
+                f'({error}); take a smaller window'
             )
 
     def _result(
@@ -197,17 +196,6 @@ class Predictor:
             flaws=sample.flaws,
             precision=self.precision,
         )
-
-
-def overlap_of(window: int) -> int:
-    """How far neighbouring windows overlap: small ones by half.
-
-    Raises:
-        ValueError: There are no windows of that size.
-    """
-    overlap = min(OVERLAP, max(GRID, window // 2 // GRID * GRID))
-    plan_windows(1, 1, window, overlap)
-    return overlap
 
 
 def open_predictor(
@@ -242,7 +230,7 @@ def open_predictor(
             window are none, or not those of the backend.
     """
     demand_precision(precision)  # a wrong one is refused before the work
-    overlap_of(window)
+    plan_windows(1, 1, window)
     path, kind, note = chosen_weights(weights, backend)
     if note:
         warnings.warn(note, stacklevel=2)

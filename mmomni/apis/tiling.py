@@ -13,9 +13,7 @@ from .windows import Window, plan_windows
 
 WINDOW = 1600
 """Photos of 2.5 megapixels pass whole, within 1.3 GB with the package's weights; in windows an
-image takes about three times as long a pixel."""
-OVERLAP = 512
-"""With 256 the map differs from that of the image in one piece ten times as much."""
+image takes about five times as long a pixel."""
 MAX_PASSES = 8
 TOLERANCE = 1e-3
 """Change of the probability from pass to pass, averaged over the pixels. What is still wrong then
@@ -35,6 +33,10 @@ OnWindow = Callable[[int, int, int], None]
 """Takes the number of the pass, from 1 on; of how many windows; and which of these is next."""
 SAMPLING = 8
 """Every so many rows and columns are compared, so that no second map is held."""
+
+
+def not_told(number_of_pass: int, windows: int, number: int) -> None:
+    """Nobody wants to know."""
 
 
 class Map(NamedTuple):
@@ -59,9 +61,9 @@ def predict_maps(
     network: Network,
     images: Sequence[np.ndarray],
     window: int = WINDOW,
-    overlap: int = OVERLAP,
+    overlap: int | None = None,
     max_passes: int = MAX_PASSES,
-    on_window: OnWindow | None = None,
+    on_window: OnWindow = not_told,
 ) -> list[Map]:
     """Maps of images of one size.
 
@@ -74,8 +76,8 @@ def predict_maps(
         network: No other thread may use it meanwhile.
         images: Five planes each, ``uint8`` (5, H, W).
         window: Side of a window in pixels, a multiple of 32.
-        overlap: Of neighbouring windows, likewise. The network sees a window's edge from as far
-            as two fifths of it, which are left out.
+        overlap: Of neighbouring windows, likewise; ``None``: :func:`.overlap_of`. The network sees
+            a window's edge from as far as two fifths of it, which are left out.
         max_passes: At least 1, which is fast and a rough map.
         on_window: Called before each window of an image that does not pass whole.
 
@@ -91,8 +93,7 @@ def predict_maps(
     windows = plan_windows(height, width, window, overlap)
     if len(windows) == 1:
         return _whole(network, images, windows[0])
-    told = on_window or (lambda *_: None)
-    return [_in_windows(network, image, windows, max_passes, told) for image in images]
+    return [_in_windows(network, image, windows, max_passes, on_window) for image in images]
 
 
 def _whole(network: Network, images: Sequence[np.ndarray], window: Window) -> list[Map]:

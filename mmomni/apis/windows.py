@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+OVERLAP = 512
+"""With 256 the map differs from that of the image in one piece ten times as much."""
 GRID = 32
 """Windows start at its multiples, so that maps of every stride up to it start at whole cells."""
 DEAD = 0.4
@@ -55,17 +57,26 @@ class Window(NamedTuple):
         return math.prod(float(side.weights.sum()) / side.whole for side in self)
 
 
-def plan_windows(height: int, width: int, window: int, overlap: int) -> list[Window]:
+def overlap_of(window: int) -> int:
+    """How far neighbours overlap at least: :data:`OVERLAP`, small ones by half of their side."""
+    return min(OVERLAP, max(GRID, window // 2 // GRID * GRID))
+
+
+def plan_windows(
+    height: int, width: int, window: int, overlap: int | None = None
+) -> list[Window]:
     """Cover an image, padded at the right and bottom to multiples of :data:`GRID`.
 
     An image with no more pixels than a window is one window, whatever its shape. Else it is
     covered by windows of one shape, of at most as many pixels as a square of side ``window``, and
-    of those that cover it the ones with the fewest pixels together. Side and least ``overlap`` of
-    neighbours, which is smaller, are multiples of :data:`GRID`; all sizes are in pixels.
+    of those that cover it ones with about the fewest pixels together. Side and least ``overlap`` of
+    neighbours, which is smaller (``None``: :func:`overlap_of`), are multiples of :data:`GRID`; all
+    sizes are in pixels.
 
     Raises:
         ValueError: Window or overlap are no such numbers.
     """
+    overlap = overlap_of(window) if overlap is None else overlap
     if window % GRID or overlap % GRID or not 0 < overlap < window:
         raise ValueError(
             f'expected window and overlap as multiples of {GRID}, the overlap smaller than the '

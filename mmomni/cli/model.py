@@ -62,8 +62,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--window', default=WINDOW, metavar='SIDE',
         type=checked(int, lambda n: n >= 64 and n % 32 == 0, 'a multiple of 32 from 64 on'),
-        help='images of more pixels than a square of this side pass in such squares, in less '
-        'memory and more time (default: %(default)s)',
+        help='images of more pixels than a square of this side pass in windows of at most so many, '
+        'in less memory and several times the time (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
         '--precision', choices=PRECISIONS, default='auto',
@@ -138,6 +138,7 @@ def open_model(
         threshold=args.threshold,
         pooling=DEFAULT_POOLING if limit is None else limit.pooling,
         precision=predictor.precision,
+        window=args.window,
         model=model_summary(predictor.card, predictor.calibrations),
     )
     return predictor, settings, limit

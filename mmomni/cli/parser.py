@@ -37,9 +37,9 @@ def checked(
     return parse
 
 
-def share(text: str) -> float:
-    """``0.05`` and ``5%``."""
-    return float(text[:-1]) / 100 if text.endswith('%') else float(text)
+def rate(text: str) -> float:
+    """``0.05`` and ``5%``, to the last digit."""
+    return float(f'{text[:-1]}e-2' if text.endswith('%') else text)
 
 
-RATE = checked(share, lambda rate: 0 < rate < 1, 'a rate above 0 and below 1')
+RATE = checked(rate, lambda share: 0 < share < 1, 'a rate above 0 and below 1')

@@ -8,7 +8,7 @@ IMAGE_POOLINGS = ('max', 'top_k_mean')
 TOP_K = 0.01
 """Share of the pixels that ``'top_k_mean'`` looks at."""
 PART = 1 << 22
-"""Pixels that are looked at together: no second map of a large image is held."""
+"""Pixels that are looked at together: of a small share, no second map of a large image is held."""
 
 
 def image_score(probability: np.ndarray, pooling: str, top_k: float = TOP_K) -> float:

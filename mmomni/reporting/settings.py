@@ -13,7 +13,8 @@ from mmomni.version import __version__
 SETTINGS = 'settings.json'
 NOT_COMPARED = ('checkpoint', 'model')  # its path and card; its SHA-256 is
 OPTIONS = {
-    'image_threshold': ' (--fpr, --calibration)', 'views': ' (--views)', 'formats': ' (--format)',
+    'image_threshold': ' (--fpr, --calibration)', 'views': ' (--views)',
+    'window': ' (--window)', 'formats': ' (--format)',
 }  # fmt: skip
 """Those whose name says not at once what was typed."""
 

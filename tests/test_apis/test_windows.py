@@ -3,7 +3,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mmomni.apis.windows import Side, plan_windows
+from mmomni.apis.tiling import WINDOW as WINDOW_OF_PHOTOS
+from mmomni.apis.windows import Side, overlap_of, plan_windows
 
 SIZES = [1, 7, 32, 33, 96, 100, 255, 256, 257, 415, 1000]
 WINDOW, OVERLAP = 256, 96
@@ -75,14 +76,28 @@ def test_bad_numbers(window, overlap):
 @pytest.mark.parametrize(
     ('size', 'number', 'shape'),
     [
-        ((2012, 4032), 4, (2016, 1216)),  # not six of 1600 x 1600
-        ((1600, 2560), 2, (1600, 1408)),
-        ((4000, 6000), 12, (1504, 1696)),
-        ((12000, 400), 2, (6144, 416)),
+        ((2012, 4032), 5, (2016, 1216)),  # not eight of 1600 x 1600
+        ((1600, 2560), 2, (1600, 1536)),
+        ((4000, 6000), 18, (1696, 1440)),
+        ((12000, 400), 3, (4352, 416)),
     ],
     ids=str,
 )
 def test_no_more_pixels_than_needed(size, number, shape):
-    windows = plan_windows(*size, 1600, 256)
+    windows = plan_windows(*size, WINDOW_OF_PHOTOS)
     assert {(rows.size, columns.size) for rows, columns in windows} == {shape}
     assert len(windows) == number
+
+
+@pytest.mark.parametrize(
+    ('window', 'overlap'), [(64, 32), (96, 32), (256, 128), (1024, 512), (1600, 512)]
+)
+def test_small_windows_overlap_by_half_and_large_ones_as_far_as_the_network_sees(window, overlap):
+    assert overlap_of(window) == overlap
+    own, named = (
+        [(rows.start, rows.size, columns.start, columns.size) for rows, columns in windows]
+        for windows in (
+            plan_windows(1500, 2000, window), plan_windows(1500, 2000, window, overlap)
+        )
+    )  # fmt: skip
+    assert own == named

@@ -269,7 +269,7 @@ def test_nothing_to_predict_is_an_error(predict, photos, capsys):
         (['--threshold', '1.5'], 'from 0 to below 1'),
         (['--fpr', '5'], 'a rate above 0 and below 1, got 5'),
         (['--fpr', '500%'], 'a rate above 0 and below 1, got 500%'),
-        (['--fpr', 'x%'], "invalid share value: 'x%'"),
+        (['--fpr', 'x%'], "invalid rate value: 'x%'"),
         (['--window', '250'], 'a multiple of 32 from 64 on, got 250'),
         (['--batch-size', '0'], '1 or more'),
         (['--workers', '-1'], '0 or more'),

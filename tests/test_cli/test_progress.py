@@ -2,8 +2,10 @@ import io
 
 import pytest
 
+from mmomni.cli import progress
 from mmomni.cli.parser import RATE
 from mmomni.cli.progress import ProgressLine
+from mmomni.cli.stopping import StopRequest
 
 
 class Terminal(io.StringIO):
@@ -41,6 +43,18 @@ def test_elsewhere_only_tenths_are_told(capsys):
     ]
 
 
-@pytest.mark.parametrize(('text', 'rate'), [('0.05', 0.05), ('5%', 0.05), ('.1%', 0.001)])
+@pytest.mark.parametrize(
+    ('text', 'rate'), [('0.05', 0.05), ('5%', 0.05), ('.1%', 0.001), ('0.7%', 0.007)]
+)
 def test_rates_are_numbers_or_percent(text, rate):
     assert RATE(text) == rate
+
+
+def test_a_stop_that_a_library_has_swallowed_ends_it_between_windows(monkeypatch):
+    def check():
+        raise StopRequest(2)
+
+    line = ProgressLine('predict')
+    monkeypatch.setattr(progress, 'check', check)
+    with pytest.raises(StopRequest):
+        line.window(1, 12, 3)

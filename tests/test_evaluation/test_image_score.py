@@ -21,8 +21,9 @@ def test_the_highest_are_found_part_by_part(shape, share, small_parts):
 
 
 @pytest.mark.parametrize('pooling', home.IMAGE_POOLINGS)
-def test_a_nan_in_any_part_is_told(pooling, small_parts):
+@pytest.mark.parametrize('row', [0, 20, 39])
+def test_a_nan_in_any_part_is_told(pooling, row, small_parts):
     probability = np.zeros((40, 51))
-    probability[3, 4] = np.nan
+    probability[row, 4] = np.nan
     with pytest.raises(ValueError, match='got NaN'):
         image_score(probability, pooling)

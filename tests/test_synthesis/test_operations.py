@@ -73,6 +73,7 @@ def test_forge_uses_every_operation_of_its_domain(domain, scene):
             scene.image, scene.donor, domain, rng, scene.words, scene.face, scene.donor_face,
             scene.thing, scene.donor_words,
         )  # fmt: skip
+        assert edit.operation in OPERATIONS[domain]
         unseen.discard(edit.operation)
         if not unseen:
             break

@@ -163,14 +163,15 @@ def test_commands_are_in_the_order_to_install(names, says, command):
 
 
 @pytest.mark.host
-def test_nothing_is_changed_where_all_is_there(tmp_path):
+@pytest.mark.parametrize(('absent', 'changed'), [((), 'False'), (HOST, 'True')])
+def test_nothing_is_changed_where_all_is_there(absent, changed, tmp_path):
     code = """if True:
         import mmomni
-        from mmomni.utils import needed
-        around = [getattr(finder, 'around', None) for finder in sys.meta_path]
-        print(needed._explaining in around)
+        from mmomni.utils import import_hooks, needed
+        hooks = [each for each in sys.meta_path if isinstance(each, import_hooks._Finder)]
+        print(needed._explaining in [each.around for each in hooks])
     """
-    assert run((), code, tmp_path).stdout == 'False\n'
+    assert run(absent, code, tmp_path).stdout == f'{changed}\n'
 
 
 def packages(folder, found):

@@ -20,14 +20,13 @@ from mmomni.apis import open_predictor
 from mmomni.apis.predictor import Predictor
 from mmomni.apis.results import Failure, Prediction
 from mmomni.apis.tiling import WINDOW
-from mmomni.apis.windows import GRID
 from mmomni.utils.tables import markdown_table
 
 COLUMNS = (
     'image', 'megapixels', 'windows', 'mean difference', 'largest', 'pixels on the other side',
     'score', 'score in one piece', 'seconds', 'seconds in one piece',
 )  # fmt: skip
-ROOM = 1_000_000
+ROOM = 32_000
 """Side of a window that any image has room in."""
 
 
@@ -59,15 +58,17 @@ def predict(predictor: Predictor, photo: Path, window: int) -> Prediction:
         SystemExit: The photo cannot be read, or memory is short.
     """
     predictor.window = window
-    (result,) = predictor.stream(photo)
+    result, *others = predictor.stream(photo)
     if isinstance(result, Failure):
         raise SystemExit(f'{photo}: {result.reason}')
+    if others:
+        raise SystemExit(f'{photo}: expected one picture, got {1 + len(others)}')
     return result
 
 
 def row(predictor: Predictor, photo: Path, window: int) -> list[str]:
     """The line of an image."""
-    cut, whole = (predict(predictor, photo, side) for side in (window, ROOM // GRID * GRID))
+    cut, whole = (predict(predictor, photo, side) for side in (window, ROOM))
     found = difference(cut, whole)
     return [
         photo.name, f'{math.prod(cut.mask.shape) / 1e6:.1f}', str(cut.windows),
@@ -84,7 +85,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument('--backend', choices=('auto', 'onnx', 'torch'), default='auto')
     args = parser.parse_args(words)
     predictor = open_predictor(
-        args.checkpoint, device='cpu', backend=args.backend, window=args.window
+        args.checkpoint, device='cpu', backend=args.backend
     )
     print('\n'.join(markdown_table(COLUMNS, ())), flush=True)
     for photo in args.photos:  # a line each as soon as it is there: memory may end it
