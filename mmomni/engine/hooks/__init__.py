@@ -6,9 +6,10 @@ from .modal_gate_hook import ModalGateHook
 from .picture_hooks import SavePredictionsHook, VisualizationHook
 from .plot_hooks import AreaPlotHook, ScoreCurvesHook
 from .resuming_hooks import ResumedBatchHook, ResumedValidationHook, StepSeedHook
+from .time_limit_hook import TimeLimitHook
 
 __all__ = [
     'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook',
     'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook',
-    'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
+    'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'TimeLimitHook', 'VisualizationHook',
 ]  # fmt: skip
