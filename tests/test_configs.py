@@ -74,7 +74,9 @@ def our_names():
 
 
 def test_there_are_configs():
-    folders = {'ablations', 'baselines', 'comparators', 'demo', 'lite', 'mini', 'omni_iml'}
+    folders = {
+        'ablations', 'baselines', 'comparators', 'demo', 'finetune', 'lite', 'mini', 'omni_iml'
+    }  # fmt: skip
     assert {path.relative_to(ROOT / 'configs').parts[0] for path in CONFIGS} == folders
 
 

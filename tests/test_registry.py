@@ -35,7 +35,8 @@ TYPES = {
     'HOOKS': [
         'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook',
         'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook',
-        'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
+        'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'TimeLimitHook',
+        'VisualizationHook',
     ],
     'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip

@@ -12,7 +12,7 @@ from .progress import ProgressLine
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-    from mmomni.engine.finetuning import Outcome, OwnData, Start
+    from mmomni.apis.finetuning import Outcome, OwnData, Start
 
 OUT = 'finetuned'
 
@@ -72,8 +72,8 @@ def _run(args: argparse.Namespace) -> int:
     from mmomni.utils.needed import demand_host
 
     demand_host()
+    from mmomni.apis.finetuning import demand_data, start_of, survey
     from mmomni.apis.weights import chosen_weights
-    from mmomni.engine.finetuning import demand_data, start_of, survey
     from mmomni.reporting.settings import locked
 
     weights, _, note = chosen_weights(args.checkpoint, 'torch')
@@ -141,7 +141,7 @@ def _settle_settings(args: argparse.Namespace, data: 'OwnData', start: 'Start') 
 
 def _tune(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> None:
     """Train, unless that is over, and tell what it gave."""
-    from mmomni.engine.finetuning import publish_best, read_outcome
+    from mmomni.apis.finetuning import publish_best, read_outcome
 
     outcome = read_outcome(args.out)
     if outcome is not None:
@@ -158,7 +158,7 @@ def _tune(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> None:
 
 def _config(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> 'Config':
     """Lists, what is not to be forgotten among them, and the config that they make."""
-    from mmomni.engine.finetuning import forge_known, recipe, split_data, write_lists
+    from mmomni.apis.finetuning import forge_known, recipe_of, split_data, write_lists
 
     parts = split_data(data, args.seed)
     if 'known' not in parts:
@@ -172,14 +172,14 @@ def _config(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> 'Confi
             f'train on, {forged[1]} and {len(split.held_out) - forged[1]} held out'
         )
     lists = write_lists(args.out, parts)
-    return recipe(args.out, lists, start, args.seed, args.minutes)
+    return recipe_of(args.out, lists, start, args.seed, args.minutes)
 
 
 def _trained(cfg: 'Config', args: argparse.Namespace) -> 'Outcome':
     """The outcome of a training, which ends in one line where machine or config are at fault."""
     from mmengine.device import get_device
 
-    from mmomni.engine.finetuning import run, schedule
+    from mmomni.apis.finetuning import run, schedule
     from mmomni.engine.launch import checkpoints_trusted, config_at_fault, run_at_fault
     from mmomni.utils.allocator import keep_freed_memory
 
@@ -203,7 +203,7 @@ def _write_onnx(published: Path) -> None:
 
 
 def _tell(out: Path, outcome: 'Outcome', start: 'Start') -> None:
-    from mmomni.engine.finetuning import table_of
+    from mmomni.apis.finetuning import table_of
 
     _say(f'\n{table_of(outcome)}\n')
     if outcome.published:

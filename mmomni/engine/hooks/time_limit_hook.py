@@ -1,4 +1,4 @@
-import time
+from time import monotonic
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -39,13 +39,13 @@ class TimeLimitHook(Hook):
         """
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             raise ValueError('TimeLimitHook needs IterBasedTrainLoop in train_cfg')
-        self._since = time.monotonic() - runner.message_hub.get_info(SPENT, 0.0)
+        self._since = monotonic() - runner.message_hub.get_info(SPENT, 0.0)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Of all ranks the slowest decides, in the same iteration."""
-        spent = time.monotonic() - self._since
+        spent = monotonic() - self._since
         runner.message_hub.update_info(SPENT, spent)
         loop = runner.train_loop
         if not on_any_rank(int(spent >= self.seconds)):
@@ -56,4 +56,5 @@ class TimeLimitHook(Hook):
             logger='current',
         )
         loop.stop_training = True
-        loop.val_interval = 1  # so this iteration is validated
+        # So this iteration is validated, too.
+        loop.dynamic_intervals = [1] * len(loop.dynamic_intervals)

@@ -10,10 +10,10 @@
 from .data import OwnData, demand_data, split_data, survey, write_lists
 from .known import forge_known
 from .outcome import Outcome, publish_best, read_outcome, table_of
-from .recipe import Start, recipe, start_of
+from .recipe import Start, recipe_of, start_of
 from .running import run, schedule
 
 __all__ = [
     'Outcome', 'OwnData', 'Start', 'demand_data', 'forge_known', 'publish_best', 'read_outcome',
-    'recipe', 'run', 'schedule', 'split_data', 'start_of', 'survey', 'table_of', 'write_lists',
+    'recipe_of', 'run', 'schedule', 'split_data', 'start_of', 'survey', 'table_of', 'write_lists',
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmomni.checkpoints import read_checkpoint
 from mmomni.engine.configs import open_config
-from mmomni.engine.starting import merge_options
+from mmomni.engine.starting import READ, merge_options
 
 CONFIG = 'mmomni::finetune/omni-iml_efficientnet-lite2_finetune.py'
 PARTS = ('own', 'known')
@@ -43,7 +43,7 @@ def start_of(path: Path, trust: bool = False) -> Start:
     return Start(path, checkpoint.config.to_dict()['model'], checkpoint.card)
 
 
-def recipe(
+def recipe_of(
     out: Path, lists: Mapping[str, Path], start: Start, seed: int, minutes: float
 ) -> Config:
     """The config of a run; its schedule is settled later, by :func:`.running.schedule`.
@@ -68,8 +68,11 @@ def recipe(
         'custom_hooks.0.minutes': minutes, 'log_level': 'WARNING',
     }  # fmt: skip
     merge_options(cfg, options)
-    cfg.model = _to_train(start.model, cfg.model)
-    return cfg
+    # Each checkpoint carries its config, and to write and format variables that nothing reads takes
+    # seconds.
+    kept = {key: value for key, value in cfg.to_dict().items() if key in READ}
+    kept['model'] = _to_train(start.model, kept['model'])
+    return Config(kept, filename=cfg.filename, format_python_code=False)
 
 
 def _to_train(model: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
