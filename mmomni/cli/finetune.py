@@ -180,6 +180,7 @@ def _trained(cfg: 'Config', args: argparse.Namespace) -> 'Outcome':
     from mmengine.device import get_device
 
     from mmomni.apis.finetuning import run, schedule
+    from mmomni.engine.finite import DivergedError
     from mmomni.engine.launch import checkpoints_trusted, config_at_fault, run_at_fault
     from mmomni.utils.allocator import keep_freed_memory
 
@@ -189,7 +190,10 @@ def _trained(cfg: 'Config', args: argparse.Namespace) -> 'Outcome':
     with checkpoints_trusted(cfg), config_at_fault(cfg), run_at_fault(cfg):
         plan = schedule(cfg, args.minutes)
         _say(f'{plan.iterations} iterations, validated every {plan.interval}')
-        return run(cfg, _say)
+        try:
+            return run(cfg, _say)
+        except DivergedError as error:
+            raise ValueError(str(error)) from error
 
 
 def _write_onnx(published: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from mmomni.apis.finetuning import Outcome, known, recipe, running
 from mmomni.checkpoints import build_model, publish, read_checkpoint
 from mmomni.cli import finetune, main
+from mmomni.engine.finite import DivergedError
 from mmomni.utils.files import file_sha256
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,6 +125,17 @@ def test_what_is_no_better_is_not_published(command, place, tmp_path, monkeypatc
     assert f'no better, so nothing is published: keep {place[1]}' in printed
     assert not list(out.glob('finetuned*'))
     assert json.loads((out / 'outcome.json').read_text())['published'] == ''
+
+
+def test_losses_that_are_no_numbers_are_one_line(command, tmp_path, monkeypatch, capsys):
+    def run(*_):
+        raise DivergedError('the first was loss_b')
+
+    monkeypatch.setattr('mmomni.apis.finetuning.schedule', lambda *_: running.Plan(6, 2))
+    monkeypatch.setattr('mmomni.apis.finetuning.run', run)
+    assert command(tmp_path / 'out') == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == 'mmomni finetune: the first was loss_b'
 
 
 def test_without_known_ones_some_are_made(place, command, tmp_path, monkeypatch, capsys):
