@@ -63,6 +63,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='mmomni.TimeLimitHook', minutes=25),
+    dict(type='mmomni.FrozenStatisticsHook'),  # else it forgets more and learns less
     *(
         dict(hook, first=True) if hook['type'] == 'mmomni.ResumedValidationHook' else hook
         for hook in _base_.custom_hooks

@@ -1,6 +1,7 @@
 import argparse
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from mmomni.apis.finetuning import Outcome, OwnData, Start
 
 OUT = 'finetuned'
+TOO_MUCH = 0.02
+"""IoU on what the weights knew, the loss of which is told."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -63,8 +66,8 @@ def add_parser(commands: Commands) -> None:
     parser.usage_status = 1  # 2 says that the data are bad
     parser.set_defaults(
         run=_run, parser=parser,
-        after_stop='the same command goes on; {out} holds what there is, the best weights so far '
-        'among it',
+        after_stop='the same command goes on from the last validation; the best weights so far '
+        'stay in {out}',
     )  # fmt: skip
 
 
@@ -201,7 +204,9 @@ def _write_onnx(published: Path) -> None:
     from mmomni.apis.onnx_export import export_beside
 
     try:
-        export_beside(published)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # what torch says of its own exporter
+            export_beside(published)
     except (ValueError, OSError, ImportError) as error:
         print(f'mmomni finetune: no .onnx beside {published.name}: {error}', file=sys.stderr)
 
@@ -210,10 +215,15 @@ def _tell(out: Path, outcome: 'Outcome', start: 'Start') -> None:
     from mmomni.apis.finetuning import table_of
 
     _say(f'\n{table_of(outcome)}\n')
-    if outcome.published:
-        _say(
-            f'better (iteration {outcome.iteration}): mmomni predict photo.jpg --checkpoint '
-            f'{out / outcome.published}'
-        )
-    else:
+    if not outcome.published:
         _say(f'training made it no better, so nothing is published: keep {start.path}')
+        return
+    if outcome.lost > TOO_MUCH:
+        _say(
+            f'what it knew lost {outcome.lost:.3f} of IoU; more forgeries of other kinds in '
+            '--known keep more of it, and the weights before are better for images unlike yours'
+        )
+    _say(
+        f'better (iteration {outcome.iteration}): mmomni predict photo.jpg --checkpoint '
+        f'{out / outcome.published}'
+    )

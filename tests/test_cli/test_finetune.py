@@ -100,7 +100,7 @@ def test_stopped_gone_on_with_and_published(place, command, tmp_path, monkeypatc
     assert command(out) == 0
     printed = capsys.readouterr().out
     assert 'iteration 0 of' not in printed  # it went on
-    assert 'iteration 6 of 6' in printed
+    assert 'iteration 6 of 6: IoU of your own 0.000 > ' in printed  # before, not since the stop
     assert 'your own 2 0.000 > 0.75' in ' '.join(printed.split())
     (path,) = out.glob('finetuned-*.safetensors')
     assert f'mmomni predict photo.jpg --checkpoint {path}' in printed
@@ -125,6 +125,20 @@ def test_what_is_no_better_is_not_published(command, place, tmp_path, monkeypatc
     assert f'no better, so nothing is published: keep {place[1]}' in printed
     assert not list(out.glob('finetuned*'))
     assert json.loads((out / 'outcome.json').read_text())['published'] == ''
+
+
+@pytest.mark.parametrize(('now', 'is_told'), [(0.5, False), (0.49, False), (0.4, True)])
+def test_what_it_cost_is_told(now, is_told, place, command, tmp_path, monkeypatch, capsys):
+    before, after = (
+        dict(own=dict(IoU=own), general=dict(IoU=general))
+        for own, general in ((0.1, 0.5), (0.3, now))
+    )
+    monkeypatch.setattr(finetune, '_trained', lambda *_: Outcome(before, after, 6, 'best.pth'))
+    monkeypatch.setattr('mmomni.apis.finetuning.publish_best', lambda *_: place[1])
+    assert command(tmp_path / 'out') == 0
+    printed = capsys.readouterr().out
+    assert ('what it knew lost 0.100 of IoU' in printed) is is_told
+    assert printed.splitlines()[-1].startswith('better (iteration 6): mmomni predict')
 
 
 def test_losses_that_are_no_numbers_are_one_line(command, tmp_path, monkeypatch, capsys):

@@ -53,6 +53,12 @@ class Outcome(NamedTuple):
         """Whether it is worth a file."""
         return self.after[OWN]['IoU'] - self.before[OWN]['IoU'] >= LEAST_GAIN
 
+    @property
+    def lost(self) -> float:
+        """IoU on what it knew that the training has cost; 0 where it is not known."""
+        before, after = (rows[GENERAL].get('IoU', 0.0) for rows in (self.before, self.after))
+        return before - after
+
     def write(self, out: Path) -> None:
         """Into a folder; the training in it is then over."""
         path = out / FILE
@@ -84,19 +90,28 @@ def scores_of(metrics: Mapping[str, float]) -> Scores:
 
 def outcome_of(runner: Runner) -> Outcome:
     """From the history of a runner, the first validation of which was before the training."""
-    hub = runner.message_hub
-    history = {
-        key.removeprefix('val/'): buffer.data[0]
-        for key, buffer in hub.log_scalars.items()
-        if key.startswith('val/selection/domains/')
-    }
+    history = _history(runner)
     own = [float(x) for x in history[f'selection/domains/{OWN}/IoU']]
     best = own.index(max(own))  # as CheckpointHook has it, the first of equal ones
-    path = Path(hub.get_info('best_ckpt'))
+    path = Path(runner.message_hub.get_info('best_ckpt'))
     before, after = (
         scores_of({key: values[place] for key, values in history.items()}) for place in (0, best)
     )
     return Outcome(before, after, int(path.stem.rpartition('_')[2]), path.name)
+
+
+def before_of(runner: Runner) -> Scores:
+    """Those of the first validation, also where a run was resumed."""
+    return scores_of({key: values[0] for key, values in _history(runner).items()})
+
+
+def _history(runner: Runner) -> dict[str, Any]:
+    """Of each score by domain, one for each validation."""
+    return {
+        key.removeprefix('val/'): buffer.data[0]
+        for key, buffer in runner.message_hub.log_scalars.items()
+        if key.startswith('val/selection/domains/')
+    }
 
 
 def publish_best(out: Path, outcome: Outcome, start: Path, card: Mapping[str, Any]) -> Path:

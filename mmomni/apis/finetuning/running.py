@@ -18,7 +18,7 @@ from mmomni.engine.configs import open_config
 from mmomni.engine.training import check_training, prepare_runner, resume_own
 from mmomni.utils.files import replacing
 
-from .outcome import WORDS, Outcome, Scores, outcome_of, scores_of
+from .outcome import WORDS, Outcome, before_of, outcome_of, scores_of
 
 TRIED_STEPS = 5
 TRIED_IMAGES = 4
@@ -151,21 +151,19 @@ def run(cfg: Config, tell: Tell) -> Outcome:
 
 
 class _Telling(Hook):
-    """A line for each validation."""
+    """A line for each validation: how it stands, and how it was before the training."""
 
     priority = 'LOW'
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
-        self.first: Scores | None = None
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
-        """The first is what all others are compared with."""
-        now = scores_of(metrics or {})
-        self.first = self.first or now
+        """By then the history has these scores, too."""
+        before = before_of(runner)
         words = [
-            f'{WORDS[part]} {self.first[part]["IoU"]:.3f} > {row["IoU"]:.3f}'
-            for part, row in now.items()
+            f'{WORDS[part]} {before[part]["IoU"]:.3f} > {row["IoU"]:.3f}'
+            for part, row in scores_of(metrics or {}).items()
             if 'IoU' in row
         ]
         self.tell(f'iteration {runner.iter} of {runner.max_iters}: IoU of {", ".join(words)}')

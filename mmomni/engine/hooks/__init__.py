@@ -1,6 +1,7 @@
 from .checkpoint_hook import SafeCheckpointHook
 from .cuda_math_hook import CudaMathHook
 from .finite_loss_hook import FiniteLossHook
+from .frozen_statistics_hook import FrozenStatisticsHook
 from .gallery_hooks import ExtremesHook, GalleryHook
 from .modal_gate_hook import ModalGateHook
 from .picture_hooks import SavePredictionsHook, VisualizationHook
@@ -9,7 +10,8 @@ from .resuming_hooks import ResumedBatchHook, ResumedValidationHook, StepSeedHoo
 from .time_limit_hook import TimeLimitHook
 
 __all__ = [
-    'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook',
-    'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook',
-    'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'TimeLimitHook', 'VisualizationHook',
+    'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'FrozenStatisticsHook',
+    'GalleryHook', 'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook',
+    'SafeCheckpointHook', 'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook',
+    'TimeLimitHook', 'VisualizationHook',
 ]  # fmt: skip
