@@ -27,6 +27,8 @@ CHECKS = 10
 """Validations of a training, where there is time for them."""
 SHARE_OF_CHECKS = 1 / 3
 """Of the time, at most."""
+SURE = 0.8
+"""So much of the time is planned for: checkpoints take some, and a machine does other things."""
 PASSES = 50
 """More often the same images of one's own are not seen, however much time there is."""
 LEAST_STEPS = 10
@@ -83,11 +85,12 @@ def planned(speed: Speed, seconds: float, images: int, batch_size: int) -> Plan:
     Raises:
         ValueError: There is no time for any.
     """
-    room = seconds - speed.validation  # the first
+    room = SURE * seconds - speed.validation  # the first
     checks = min(CHECKS, int(SHARE_OF_CHECKS * room / speed.validation))
     steps = int((room - max(1, checks) * speed.validation) / speed.step)
     if steps < LEAST_STEPS or checks < 1:
-        least = 2 * speed.validation / SHARE_OF_CHECKS + LEAST_STEPS * speed.step
+        validations = speed.validation * (1 + 1 / SHARE_OF_CHECKS)
+        least = (validations + LEAST_STEPS * speed.step) / SURE
         raise ValueError(
             f'{seconds / 60:.3g} minutes are too few: a validation takes {speed.validation:.0f} '
             f'seconds here and a step {speed.step:.1f}; give --minutes {math.ceil(least / 60)}'
