@@ -144,6 +144,14 @@ def test_card_tells_where_it_comes_from(source, tmp_path):
     assert (card['training']['started_from'], card['training']['averaged']) == (None, [])
 
 
+def test_card_names_the_weights_that_a_training_started_from(source, published, tmp_path):
+    path = publish(source, tmp_path / 'x.pth', started_from=published)
+    training = read_checkpoint(path).card['training']
+    assert training['started_from'] == published.name
+    assert training['started_from_sha256'] == hashlib.sha256(published.read_bytes()).hexdigest()
+    assert 'started_from_sha256' not in read_checkpoint(published).card['training']
+
+
 def test_thresholds_travel_without_paths_of_their_maker(source, calibration, tmp_path):
     files = [calibration(), calibration('second.json', fpr=0.1, threshold=0.7)]
     checkpoint = read_checkpoint(publish(source, tmp_path / 'x.pth', calibrations=files))

@@ -74,7 +74,9 @@ def our_names():
 
 
 def test_there_are_configs():
-    folders = {'ablations', 'baselines', 'comparators', 'demo', 'lite', 'mini', 'omni_iml'}
+    folders = {
+        'ablations', 'baselines', 'comparators', 'demo', 'finetune', 'lite', 'mini', 'omni_iml'
+    }  # fmt: skip
     assert {path.relative_to(ROOT / 'configs').parts[0] for path in CONFIGS} == folders
 
 
@@ -194,6 +196,7 @@ PRETRAINED = {'backbone.backbone.': 0.3}
 RATES = {
     'lite': PRETRAINED | {'backbone.fph.': 0.3, 'auxiliary_head.': 0.1},
     'comparators/lite': PRETRAINED | {'backbone.local.': 0.3},
+    'finetune': PRETRAINED | {'backbone.fph.': 0.3},
 }
 """Factors of the learning rate in a folder, by the beginning of a name."""
 OF_LITE = 'comparators/lite/omni-iml_efficientnet-lite0_1xb12-3k_192x192.py'

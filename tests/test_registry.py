@@ -33,9 +33,10 @@ TYPES = {
     'INFERENCERS': ['ManipulationInferencer'],
     'METRICS': ['GateReport', 'ImageLevelMetric', 'ManipulationMetric', 'SelectionMetric'],
     'HOOKS': [
-        'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'GalleryHook',
-        'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook', 'SafeCheckpointHook',
-        'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook', 'VisualizationHook',
+        'AreaPlotHook', 'CudaMathHook', 'ExtremesHook', 'FiniteLossHook', 'FrozenStatisticsHook',
+        'GalleryHook', 'ModalGateHook', 'ResumedBatchHook', 'ResumedValidationHook',
+        'SafeCheckpointHook', 'SavePredictionsHook', 'ScoreCurvesHook', 'StepSeedHook',
+        'TimeLimitHook', 'VisualizationHook',
     ],
     'OPTIM_WRAPPER_CONSTRUCTORS': ['JoinedGroups'],
 }  # fmt: skip

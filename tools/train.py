@@ -1,7 +1,6 @@
 """Train a model: ``python tools/train.py CONFIG [--work-dir DIR] [--resume] ...``."""
 
 import argparse
-import logging
 import os
 import os.path as osp
 import sys
@@ -13,12 +12,8 @@ if line := what_is_missing():
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from mmomni.datasets.configured import demand_known, demand_sets
-from mmomni.engine.batches import check_batches
-from mmomni.engine.building import check_names
 from mmomni.engine.finite import DivergedError
 from mmomni.engine.launch import (
     add_trust_option,
@@ -35,11 +30,7 @@ from mmomni.engine.launch import (
     run_at_fault,
 )
 from mmomni.engine.mixed_precision import mix_precision, precision, with_value_of_amp
-from mmomni.engine.outputs import guard_outputs
-from mmomni.engine.resuming import demand_resumable, has_saved, resume_whole, saved_by
-from mmomni.engine.starting import check_config, unread_entries
-from mmomni.engine.validation import check_validation
-from mmomni.models.pretrained import demand_start, demand_weights
+from mmomni.engine.training import check_training, prepare_runner, resume_own
 from mmomni.utils.allocator import keep_freed_memory
 
 
@@ -85,25 +76,9 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
-def resume_own(cfg: Config) -> None:
-    """Go on from the last checkpoint of the work dir, and start from the config's without one.
-
-    mmengine would resume ``load_from`` itself: iterations and optimiser of another training.
-    """
-    if has_saved(saved_by(cfg)):
-        cfg.load_from = None
-    cfg.resume = cfg.get('load_from') is None
-
-
 def train(cfg: Config) -> None:
     runner = Runner.from_cfg(cfg)
-    demand(demand_weights, runner.model)
-    demand(check_batches, runner)
-    demand(check_validation, runner)
-    for line in unread_entries(cfg):
-        print_log(line, logger='current', level=logging.WARNING)
-    guard_outputs(runner)
-    demand(resume_whole, runner, saved_by(cfg))  # for whichever checkpoint hook the config has
+    demand(prepare_runner, runner, cfg)
     try:
         runner.train()
     except DivergedError as error:  # of all ranks
@@ -114,12 +89,7 @@ def train(cfg: Config) -> None:
 def main() -> None:
     args = parse_args()
     cfg = merge_args(read_config(args.config), args)
-    demand(check_config, cfg)
-    demand(check_names, cfg)
-    demand(demand_known, cfg, 'train', 'val')
-    demand(demand_sets, cfg)
-    demand(demand_start, cfg)
-    demand(demand_resumable, cfg)
+    demand(check_training, cfg)
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)

@@ -30,6 +30,8 @@ CALIBRATION_FIELDS = (
 """What is published of a calibration: not the paths of whoever made it."""
 PRECISION = 0.01
 """A number of a vector may change by this share of itself in half precision."""
+NOT_STATED = 'not stated'
+"""The licence of weights of which nobody has said any."""
 INTENDED_USE = (
     'Localise manipulated regions in photographs, documents and faces, as a help to a person who '
     'examines an image.'
@@ -49,9 +51,10 @@ def publish(
     calibrations: Sequence[Path] = (),
     results: Path | None = None,
     name: str | None = None,
-    licence: str = 'not stated',
+    licence: str = NOT_STATED,
     half: bool = False,
     trust: bool = False,
+    started_from: Path | None = None,
 ) -> Path:
     """Write the published form of a checkpoint of one's own training.
 
@@ -69,6 +72,8 @@ def publish(
             are used in single precision all the same.
         trust: Read a source that holds more than weights and the records of a training, too, which
             can run any code.
+        started_from: File of the weights that the training began with, for the card to name by its
+            digest; default: the name in the config.
 
     Returns:
         Path of the published file.
@@ -90,7 +95,7 @@ def publish(
         licence=licence,
         mmomni_version=__version__,
         date=datetime.now(timezone.utc).date().isoformat(),
-        training=_training(whole, iterations, averaged),
+        training=_training(whole, iterations, averaged) | _beginning(started_from),
         metrics=_metrics(results, source) if results else [],
         intended_use=INTENDED_USE,
         limits=LIMITS,
@@ -122,6 +127,12 @@ def _training(config: Config, iterations: int | None, averaged: Sequence[Mapping
         averaged=[dict(part) for part in averaged],
         seed=(config.get('randomness') or {}).get('seed'),
     )
+
+
+def _beginning(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    return dict(started_from=path.name, started_from_sha256=file_sha256(path))
 
 
 def _metrics(path: Path, source: Path) -> list[dict]:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from mmomni.utils.needed import demand_opencv, explained
 from mmomni.version import __version__
 
-from . import calibrate, check_data, predict, predict_archive, serve, synthesize, tools
+from . import calibrate, check_data, finetune, predict, predict_archive, serve, synthesize, tools
 from .parser import Parser
 from .stopping import check, status_of, stoppable
 
-COMMANDS = (predict, predict_archive, serve, synthesize, check_data, calibrate)
+COMMANDS = (predict, predict_archive, serve, synthesize, check_data, finetune, calibrate)
 """In the order of ``mmomni --help``. They import what is heavy only when they run."""
 
 
@@ -21,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0, or 1 after an error of the user's, which is printed; 2 where `check-data`
-        found errors, 3 where `predict` or `predict-archive` met bad files; 130 after Ctrl-C, 143
-        after SIGTERM.
+        or `finetune` found errors, 3 where `predict` or `predict-archive` met bad files; 130 after
+        Ctrl-C, 143 after SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in tools.SCRIPTS:  # all that follows is the script's

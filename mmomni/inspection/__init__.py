@@ -6,14 +6,16 @@ Needs NumPy, OpenCV, Pillow, Jinja2 and mmengine's configs, but no torch; matplo
 
 from mmomni.jpeg.quality import estimate_quality
 
-from .doctor import Diagnosis, check_data
+from .doctor import Diagnosis, check_data, examine
 from .kinds import KINDS, LEVELS, Kind
-from .records import Finding
+from .opening import open_sets
+from .records import Finding, ImageFacts, MaskFacts, Record
 from .reports import write_reports
-from .similarity import appearance_of, similar_groups
+from .similarity import DisjointSets, appearance_of, similar_groups
 from .terminal import render_text
 
 __all__ = [
-    'KINDS', 'LEVELS', 'Diagnosis', 'Finding', 'Kind', 'appearance_of', 'check_data',
-    'estimate_quality', 'render_text', 'similar_groups', 'write_reports',
+    'KINDS', 'LEVELS', 'Diagnosis', 'DisjointSets', 'Finding', 'ImageFacts', 'Kind', 'MaskFacts',
+    'Record', 'appearance_of', 'check_data', 'estimate_quality', 'examine', 'open_sets',
+    'render_text', 'similar_groups', 'write_reports',
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from .checks import check_record
 from .duplicates import check_duplicates
 from .kinds import KINDS, LEVELS
 from .opening import open_sets
-from .records import Finding
+from .records import DataSet, Finding, Record
 from .summary import SetSummary, summarize
 from .survey import Progress, read_all
 
@@ -74,15 +74,22 @@ def check_data(
         FileNotFoundError: An input does not exist.
         ValueError: An input is of no use.
     """
-    sets = open_sets(inputs, test_inputs)
+    return examine(open_sets(inputs, test_inputs), workers, progress)[0]
+
+
+def examine(
+    sets: Sequence[DataSet], workers: int = 1, progress: Progress | None = None
+) -> tuple[Diagnosis, list[list[Record]]]:
+    """What :func:`check_data` finds in sets that are opened, and the records of each."""
     samples = [sample for data_set in sets for sample in data_set.samples()]
     records = read_all(samples, workers, progress)
     findings = [finding for data_set in sets for finding in data_set.findings]
     findings += [finding for record in records for finding in check_record(record)]
     findings += check_duplicates(records)
     remaining = iter(records)
-    rows = [summarize(each, list(islice(remaining, len(each.pairs)))) for each in sets]
-    return Diagnosis(rows, sorted(set(findings), key=_order))
+    of_sets = [list(islice(remaining, len(each.pairs))) for each in sets]
+    rows = [summarize(each, own) for each, own in zip(sets, of_sets, strict=True)]
+    return Diagnosis(rows, sorted(set(findings), key=_order)), of_sets
 
 
 def _order(finding: Finding) -> tuple:

@@ -59,7 +59,7 @@ def similar_groups(appearances: Sequence[Appearance]) -> list[list[int]]:
     hashes = np.array([each.hash for each in appearances], dtype=np.uint64)
     thumbnails = np.frombuffer(b''.join(each.thumbnail for each in appearances), dtype=np.uint8)
     thumbnails = thumbnails.reshape(len(appearances), _THUMBNAIL_SIDE**2)
-    parents = _Parents(len(appearances))
+    parents = DisjointSets(len(appearances))
     leaders = np.array(list(_join_equal_hashes(hashes, thumbnails, parents)), dtype=int)
     for near in _near_pairs(hashes[leaders]):
         first, second = (leaders[side] for side in near)
@@ -91,7 +91,7 @@ def _normalised(rows: np.ndarray) -> np.ndarray:
 
 
 def _join_equal_hashes(
-    hashes: np.ndarray, thumbnails: np.ndarray, parents: '_Parents'
+    hashes: np.ndarray, thumbnails: np.ndarray, parents: 'DisjointSets'
 ) -> Iterator[int]:
     """Join look-alikes of equal hash and yield one of each such group."""
     for members in _split_by_value(hashes):
@@ -134,7 +134,7 @@ def _split_by_value(values: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.nonzero(np.diff(values[order]))[0] + 1)
 
 
-class _Parents:
+class DisjointSets:
     """Disjoint sets of the numbers below ``count``."""
 
     def __init__(self, count: int) -> None:

@@ -428,13 +428,16 @@ def test_a_resumed_run_whose_sampler_drew_another_seed_is_refused():
 # ---- validation of a resumed run ---------------------------------------------------------------
 
 
-def validations(iteration, loop_type=IterBasedTrainLoop, val_begin=1, val_loop=True):
+def validations(
+    iteration, loop_type=IterBasedTrainLoop, val_begin=1, val_loop=True, first=False
+):
     """How often a run of 10 iterations validates before it goes on from one of them."""
     loop = object.__new__(loop_type)
     loop._iter, loop._max_iters, loop.val_interval, loop.val_begin = iteration, 10, 4, val_begin
     calls = []
     val = SimpleNamespace(run=lambda: calls.append(iteration)) if val_loop else None
-    ResumedValidationHook().before_train(SimpleNamespace(train_loop=loop, val_loop=val))
+    hook = ResumedValidationHook(first)
+    hook.before_train(SimpleNamespace(train_loop=loop, val_loop=val))
     return len(calls)
 
 
@@ -519,3 +522,8 @@ def test_of_older_checkpoints_the_config_tells_the_batch_size(size, warnings, lo
 def test_a_checkpoint_that_tells_nothing_does_not_end_the_run(meta, log):
     going_on(dict(meta=meta), (6, 2))
     assert not log
+
+
+@pytest.mark.parametrize('iteration', range(11))
+def test_the_start_is_validated_where_that_is_asked_for(iteration):
+    assert validations(iteration, first=True) == (iteration in {0, 4, 8, 10})

@@ -10,6 +10,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from toy_runs import toy_config
 
+from mmomni.engine import training
 from mmomni.engine.finite import DivergedError
 from mmomni.engine.resuming import (
     Saved,
@@ -162,8 +163,8 @@ def test_the_tool_passes_over_torn_ones_of_any_checkpoint_hook(
     """The stock hook of a config of one's own knows nothing of them."""
     tool = load_tool('train.py')
     for check in ('demand_weights', 'check_batches', 'check_validation'):
-        monkeypatch.setattr(tool, check, lambda runner: None)
-    monkeypatch.setattr(tool, 'unread_entries', lambda cfg: [])
+        monkeypatch.setattr(training, check, lambda runner: None)
+    monkeypatch.setattr(training, 'unread_entries', lambda cfg: [])
     options = dict(checkpoint=dict(type=kind, max_keep_ckpts=-1, save_best=None, rule=None))
     for iters, resume in ((4, False), (6, True)):
         cfg = toy_config(tmp_path, max_iters=iters, resume=resume, **options)
@@ -185,6 +186,6 @@ def test_the_tool_ends_in_one_line_where_losses_are_no_numbers(load_tool, monkey
     runner = SimpleNamespace(model=torch.nn.Identity(), train=train, _resume=False)
     monkeypatch.setattr(tool, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner))
     for check in ('check_batches', 'check_validation', 'guard_outputs'):
-        monkeypatch.setattr(tool, check, lambda runner: None)
+        monkeypatch.setattr(training, check, lambda runner: None)
     with pytest.raises(SystemExit, match=': the first was loss_b'):
         tool.train(Config(dict(work_dir='w')))

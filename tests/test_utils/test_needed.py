@@ -20,8 +20,9 @@ MODULES = sorted(
     if path.stem not in ('__init__', '__main__') and '.mim' not in path.parts
 )
 OF_TRAINING = (
-    'mmomni.apis.inferencer', 'mmomni.apis.onnx_export', 'mmomni.apis.onnx_layers',
-    'mmomni.apis.shared_context', 'mmomni.apis.torch_network', 'mmomni.checkpoints.',
+    'mmomni.apis.finetuning.', 'mmomni.apis.inferencer', 'mmomni.apis.onnx_export',
+    'mmomni.apis.onnx_layers', 'mmomni.apis.shared_context', 'mmomni.apis.torch_network',
+    'mmomni.checkpoints.',
     'mmomni.datasets.doctamper', 'mmomni.datasets.domain_balanced_sampler', 'mmomni.datasets.host',
     'mmomni.datasets.lmdb_files', 'mmomni.datasets.manipulation', 'mmomni.datasets.reproducible',
     'mmomni.datasets.transforms', 'mmomni.engine.', 'mmomni.evaluation.functional',

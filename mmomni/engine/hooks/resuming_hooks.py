@@ -115,15 +115,22 @@ class ResumedValidationHook(Hook):
     in between would go on without it: with a gap in its learning curve, and, what is worse, with
     an earlier checkpoint as its best. Where the validation had taken place already, it has the
     same outcome once more.
+
+    Args:
+        first: Validate before the first iteration, too. The weights that a training starts from
+            then have scores to compare with, and are its best checkpoint until others are better.
     """
 
     priority = 'LOWEST'  # CheckpointHook must know its best checkpoint by then
 
+    def __init__(self, first: bool = False) -> None:
+        self.first = first
+
     def before_train(self, runner: Runner) -> None:
         """Validate where ``IterBasedTrainLoop`` without ``dynamic_intervals`` would have."""
         loop = runner.train_loop
-        if not isinstance(loop, IterBasedTrainLoop) or runner.val_loop is None or not loop.iter:
+        if not isinstance(loop, IterBasedTrainLoop) or runner.val_loop is None:
             return
         due = loop.iter % loop.val_interval == 0 or loop.iter == loop.max_iters
-        if due and loop.iter >= loop.val_begin:
+        if (due and loop.iter >= loop.val_begin) if loop.iter else self.first:
             runner.val_loop.run()
