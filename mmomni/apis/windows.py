@@ -83,8 +83,9 @@ def plan_windows(
             f'window, got {window} and {overlap}'
         )
     padded = [-(-n // GRID) * GRID for n in (height, width)]
+    tall, wide = padded
     sizes = min(
-        _shapes(*padded, window**2, overlap),
+        _shapes(tall, wide, window**2, overlap),
         key=lambda shape: math.prod(
             _number(n, size, overlap) * size for n, size in zip(padded, shape, strict=True)
         ),

@@ -39,7 +39,7 @@ def image_score(probability: np.ndarray, pooling: str, top_k: float = TOP_K) -> 
 def highest(values: np.ndarray, share: float = TOP_K) -> np.ndarray:
     """The highest values of a map, in no order: at least one; NaN counts as the highest."""
     count = max(1, round(share * values.size))
-    found = values[:0].ravel()
+    found: np.ndarray = values[:0].ravel()
     for part in np.array_split(values.ravel(), -(-values.size // PART)):
         found = np.concatenate([found, part])
         if found.size > count:

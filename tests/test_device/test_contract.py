@@ -27,7 +27,10 @@ from mmomni.models.layers import QueryAttention
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
-SAME = ('omni-iml_convnext-atto_mini', 'plain-mixture', 'resized-test', 'lite2_1xb12-12k_192x192')
+SAME = (
+    'omni-iml_convnext-atto_mini', 'plain-mixture', 'resized-test', 'lite2_1xb12-12k_192x192',
+    'lite2_finetune',
+)  # fmt: skip
 """Those have a model of others, and other data or another recipe."""
 OTHERS = [p for p in CONFIGS if p.stem.endswith(SAME)]
 OTHER_SIZES = (
