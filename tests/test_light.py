@@ -17,13 +17,15 @@ PARTS = (
     'apis', 'cli', 'evidence', 'inspection', 'jpeg', 'reporting', 'synthesis', 'visualization',
     'web',
 )  # fmt: skip
-NEED_TORCH = ('inferencer', 'onnx_export', 'onnx_layers', 'shared_context', 'torch_network')
+NEED_TORCH = {
+    'finetuning', 'inferencer', 'onnx_export', 'onnx_layers', 'shared_context', 'torch_network',
+}  # fmt: skip
 """Of ``apis``."""
 MODULES = [
     '.'.join(('mmomni', *path.relative_to(PACKAGE).with_suffix('').parts)).removesuffix('.__init__')
     for part in PARTS
     for path in sorted((PACKAGE / part).rglob('*.py'))
-    if path.stem != '__main__' and not (part == 'apis' and path.stem in NEED_TORCH)
+    if path.stem != '__main__' and not (part == 'apis' and NEED_TORCH & {path.stem, *path.parts})
 ]
 # `None` makes an import fail as if the package were not installed.
 WITHOUT = f'import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n'

@@ -133,4 +133,4 @@ def test_every_stream_is_drawn_from_in_one_place():
         if called in ('seed_all', 'generator', 'seed_words') and args
         and ast.unparse(args[0]).startswith('Stream.')
     ]  # fmt: skip
-    assert sorted(used) == ['Stream.ORDER', 'Stream.SAMPLE', 'Stream.STEP']
+    assert sorted(used) == ['Stream.ORDER', 'Stream.SAMPLE', 'Stream.STEP', 'Stream.TOOL']
