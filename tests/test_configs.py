@@ -467,3 +467,9 @@ def test_readme_config_has_no_set_but_ones_own(tmp_path):
     assert roots == dict(train='data/train', val='data/train', test='data/test')
     assert cfg.train_dataloader.dataset.datasets[0].held_out == 50
     assert cfg.val_dataloader.dataset.datasets[0].split == 'held_out'
+
+
+def test_fine_tuning_averages_keeps_statistics_and_ends_early():
+    cfg = Config.fromfile(ROOT / 'configs/finetune/omni-iml_efficientnet-lite2_finetune.py')
+    hooks = {hook['type'] for hook in cfg.custom_hooks}
+    assert {'EMAHook', 'EarlyStoppingHook', 'mmomni.FrozenStatisticsHook'} <= hooks

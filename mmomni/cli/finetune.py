@@ -48,8 +48,8 @@ def add_parser(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--minutes', default=25.0, metavar='N',
-        type=checked(float, lambda n: 0 < n < 1e5, 'minutes above 0'),
-        help='to train for, at most (default: 25)',
+        type=checked(float, lambda n: 0 < n < 1e5, 'minutes above 0 and below 100,000'),
+        help='to train for, about; looking and a last validation come on top (default: 25)',
     )  # fmt: skip
     parser.add_argument(
         '--seed', default=0, type=checked(int, lambda n: 0 <= n < 2**32, 'a seed of 0 or more'),
@@ -153,9 +153,10 @@ def _tune(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> None:
         outcome = _trained(_config(args, data, start), args)
         if outcome.is_better:
             path = publish_best(args.out, outcome, start.path, start.card)
-            _write_onnx(path)
             outcome = outcome._replace(published=path.name)
         outcome.write(args.out)
+    if outcome.published and not any(args.out.glob('*.onnx')):
+        _write_onnx(args.out / outcome.published)
     _tell(args.out, outcome, start)
 
 

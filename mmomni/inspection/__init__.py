@@ -8,7 +8,7 @@ from mmomni.jpeg.quality import estimate_quality
 
 from .doctor import Diagnosis, check_data, examine
 from .kinds import KINDS, LEVELS, Kind
-from .opening import open_sets
+from .opening import is_config, open_sets
 from .records import Finding, ImageFacts, MaskFacts, Record
 from .reports import write_reports
 from .similarity import DisjointSets, appearance_of, similar_groups
@@ -16,6 +16,6 @@ from .terminal import render_text
 
 __all__ = [
     'KINDS', 'LEVELS', 'Diagnosis', 'DisjointSets', 'Finding', 'ImageFacts', 'Kind', 'MaskFacts',
-    'Record', 'appearance_of', 'check_data', 'estimate_quality', 'examine', 'open_sets',
+    'Record', 'appearance_of', 'check_data', 'estimate_quality', 'examine', 'is_config', 'open_sets',
     'render_text', 'similar_groups', 'write_reports',
 ]  # fmt: skip

@@ -78,7 +78,7 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
         )
     if path.is_dir():
         return [_open_folder(path, split)]
-    if path.suffix.lower() in CONFIG_SUFFIXES and not _is_json_list(path):
+    if is_config(path):
         return open_config(path)
     if is_image(path):
         raise ValueError(f'{path} is a single image; give the folder or a list file that names it')
@@ -87,6 +87,11 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
     pair_list(data_set, str(path), str(path.parent))
     _name_misfits(data_set)
     return [data_set]
+
+
+def is_config(path: Path) -> bool:
+    """Whether an input is read as a config."""
+    return path.suffix.lower() in CONFIG_SUFFIXES and not _is_json_list(path)
 
 
 def _is_json_list(path: Path) -> bool:

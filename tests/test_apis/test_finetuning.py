@@ -107,7 +107,7 @@ def test_too_few_known_ones_are_named(folder, tmp_path):
 
 
 def test_a_config_is_no_data(tmp_path):
-    loader = dict(dataset=dict(type='mmomni.ManipulationDataset', domain='a', mask_ignore=7))
+    loader = dict(dataset=dict(type='mmomni.ManipulationDataset', domain='a'))
     path = tmp_path / 'a.py'
     path.write_text(f'default_scope = "mmseg"\ntrain_dataloader = {loader!r}\n')
     with pytest.raises(ValueError, match='got a config; train with it by mmomni train'):
@@ -118,6 +118,14 @@ def test_data_are_the_same_wherever_they_lie(folder, tmp_path):
     before = survey(str(folder), ()).digests
     moved = folder.rename(tmp_path / 'moved')
     assert survey(str(moved), ()).digests == before
+    renamed = moved / 'images/03.png'
+    for kind in ('images', 'masks'):  # the order decides on the split
+        (moved / kind / '03.png').rename(moved / kind / '99.png')
+    assert survey(str(moved), ()).digests != before
+    for kind in ('images', 'masks'):
+        (moved / kind / '99.png').rename(moved / kind / '03.png')
+    assert survey(str(moved), ()).digests == before
+    renamed.unlink()
     add(moved, '03.png', 99)
     assert survey(str(moved), ()).digests != before
 
@@ -157,6 +165,21 @@ def test_folders_are_sources_where_there_are_several(tmp_path):
     own = split_data(survey(str(tmp_path), ()), seed=0)['own']
     assert sizes(own) == [(16, 0), (4, 0)]
     assert len({Path(e.image).parent for e in own.held_out}) == 1
+
+
+def test_a_folder_of_authentic_images_is_no_source(tmp_path):
+    for number in range(40):
+        name = 'authentic' if number >= 20 else f'phone{number % 5}'
+        add(tmp_path, f'{name}/{number}.png', number, authentic=number >= 20)
+    assert sizes(split_data(survey(str(tmp_path), ()), seed=0)['own']) == [(16, 16), (4, 4)]
+
+
+def test_of_a_folder_of_known_ones_only_look_alikes_are_left_out(folder, tmp_path):
+    for number in range(100, 120):
+        add(tmp_path / 'known', f'source{number % 4}/{number}.png', number)
+    add(tmp_path / 'known', 'source0/03.png', 3)
+    data = survey(str(folder), [str(tmp_path / 'known')])
+    assert (data.alike, len(data.known)) == (1, 20)
 
 
 def test_two_folders_are_classes(tmp_path):

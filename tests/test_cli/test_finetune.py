@@ -64,7 +64,7 @@ def command(place, monkeypatch):
     monkeypatch.setattr(running, 'CHECKS', 3)
     monkeypatch.setattr(running, 'TRIED_STEPS', 2)
     # What an export gives is tested elsewhere.
-    monkeypatch.setattr(finetune, '_write_onnx', lambda path: None)
+    monkeypatch.setattr(finetune, '_write_onnx', lambda path: path.with_suffix('.onnx').touch())
 
     def command(out, *more):
         mine, others = folder / 'mine', folder / 'others'
@@ -103,6 +103,8 @@ def test_stopped_gone_on_with_and_published(place, command, tmp_path, monkeypatc
     assert 'iteration 6 of 6: IoU of your own 0.000 > ' in printed  # before, not since the stop
     assert 'your own 2 0.000 > 0.75' in ' '.join(printed.split())
     (path,) = out.glob('finetuned-*.safetensors')
+    (exported,) = out.glob('*.onnx')
+    exported.unlink()  # as if it had been stopped there
     assert f'mmomni predict photo.jpg --checkpoint {path}' in printed
     card = read_checkpoint(path).card
     assert card['licence'] == 'for a test'
@@ -114,6 +116,7 @@ def test_stopped_gone_on_with_and_published(place, command, tmp_path, monkeypatc
     printed = capsys.readouterr().out
     assert 'holds the outcome of this command already' in printed
     assert f'--checkpoint {path}' in printed
+    assert exported.is_file()
 
 
 def test_what_is_no_better_is_not_published(command, place, tmp_path, monkeypatch, capsys):

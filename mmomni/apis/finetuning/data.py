@@ -6,8 +6,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from mmomni.datasets.mask_rules import GENERAL_RULE
-from mmomni.inspection import Diagnosis, ImageFacts, MaskFacts, Record, examine, open_sets
+from mmomni.inspection import (
+    Diagnosis,
+    ImageFacts,
+    MaskFacts,
+    Record,
+    examine,
+    is_config,
+    open_sets,
+)
 from mmomni.inspection.survey import Progress
 from mmomni.utils.files import replacing
 
@@ -28,7 +35,8 @@ class OwnData(NamedTuple):
         own: Examples of one's own.
         known: Those that the model is to remember, without what looks like one's own.
         alike: So many of the latter were left out.
-        digests: Of both: the same for the same images and masks, wherever they lie.
+        digests: Of both: the same for the same images and masks in the same order and groups, which
+            decide on the split, wherever they lie.
     """
 
     diagnosis: Diagnosis
@@ -45,23 +53,33 @@ def survey(
 
     Raises:
         FileNotFoundError: A folder or list is not there.
-        ValueError: One is of no use, or has masks that are not read as usual.
+        ValueError: One is of no use, or a config.
     """
+    for each in map(Path, (folder, *known)):
+        if each.is_file() and is_config(each):
+            raise ValueError(
+                'expected folders with images/ and masks/, or list files, got a config; train with '
+                f'it by mmomni train: {each}'
+            )
     sets = open_sets([folder, *known])
-    if len(sets) != 1 + len(known) or any(each.rule != GENERAL_RULE for each in sets):
-        raise ValueError(
-            'expected folders with images/ and masks/, or list files, got a config; train with it '
-            'by mmomni train'
-        )
     diagnosis, records = examine(sets, workers, progress)
-    own, *others = examples_of(records)
-    groups = {example.group for example in own}
-    given = [example for each in others for example in each]
-    kept = [example for example in given if example.group not in groups]
-    digests = dict(
-        data=_digest(records[0]), known=_digest(r for each in records[1:] for r in each)
+    others = _unlike(records[0], records[1:])
+    own, known = (
+        [each for some in examples_of(part) for each in some] for part in (records[:1], others)
     )
-    return OwnData(diagnosis, own, kept, len(given) - len(kept), digests)
+    digests = dict(data=_digest(records[:1], own), known=_digest(others, known))
+    alike = sum(map(len, records[1:])) - sum(map(len, others))
+    return OwnData(diagnosis, own, known, alike, digests)
+
+
+def _unlike(own: Sequence[Record], known: Sequence[Sequence[Record]]) -> list[list[Record]]:
+    """Sets without what looks like one's own."""
+    mine, *others = examples_of([own, *known], by_folder=False)
+    groups = {example.group for example in mine}
+    return [
+        [record for record, example in zip(*both, strict=True) if example.group not in groups]
+        for both in zip(known, others, strict=True)
+    ]
 
 
 def demand_data(data: OwnData, has_known: bool) -> None:
@@ -119,11 +137,12 @@ def write_list(path: Path, examples: Iterable[Example]) -> Path:
     return path
 
 
-def _digest(records: Iterable[Record]) -> str:
-    """Of images and labels, in any order."""
-    lines = sorted(
+def _digest(sets: Iterable[Sequence[Record]], examples: Sequence[Example]) -> str:
+    """Of images, labels and groups, in their order."""
+    records = [record for each in sets for record in each]
+    lines = [
         f'{record.image.digest if isinstance(record.image, ImageFacts) else ""} '
-        f'{record.mask.labels if isinstance(record.mask, MaskFacts) else ""}'
-        for record in records
-    )
+        f'{record.mask.labels if isinstance(record.mask, MaskFacts) else ""} {example.group}'
+        for record, example in zip(records, examples, strict=True)
+    ]
     return f'{len(lines)} images, {sha256(chr(10).join(lines).encode()).hexdigest()[:16]}'

@@ -38,7 +38,6 @@ class Outcome(NamedTuple):
         after: Of the best ones; the same where none were better.
         iteration: Of the best.
         best: Its checkpoint.
-        threshold: Of the ``_fixed`` scores, for the card.
         published: Name of the published file; empty: nothing was better.
     """
 
@@ -92,7 +91,8 @@ def outcome_of(runner: Runner) -> Outcome:
     """From the history of a runner, the first validation of which was before the training."""
     history = _history(runner)
     own = [float(x) for x in history[f'selection/domains/{OWN}/IoU']]
-    best = own.index(max(own))  # as CheckpointHook has it, the first of equal ones
+    kept = float(runner.message_hub.get_info('best_score'))  # not of one that was not saved
+    best = min(range(len(own)), key=lambda place: abs(own[place] - kept))
     path = Path(runner.message_hub.get_info('best_ckpt'))
     before, after = (
         scores_of({key: values[place] for key, values in history.items()}) for place in (0, best)

@@ -38,12 +38,20 @@ class Split(NamedTuple):
     held_out: list[Example]
 
 
-def examples_of(sets: Sequence[Sequence[Record]]) -> list[list[Example]]:
-    """The examples of some sets, whose groups are common to all of them."""
+def examples_of(
+    sets: Sequence[Sequence[Record]], by_folder: bool = True
+) -> list[list[Example]]:
+    """The examples of some sets, whose groups are common to all of them.
+
+    Args:
+        sets: What the doctor found.
+        by_folder: Also group what lies in one folder, not only what looks alike.
+    """
     records = [record for own in sets for record in own]
     parents = DisjointSets(len(records))
     folders = [folder for number, own in enumerate(sets) for folder in _folders(own, number)]
-    for alike in (folders, [_digest_of(record) for record in records]):
+    digests = [_digest_of(record) for record in records]
+    for alike in (folders, digests) if by_folder else (digests,):
         for first, second in _equal(alike):
             parents.join(first, second)
     pictures = [
@@ -124,7 +132,7 @@ def _digest_of(record: Record) -> str | None:
 
 
 def _folders(records: Sequence[Record], number: int) -> list[tuple[int, str] | None]:
-    """The first-level folder of each image, where forgeries lie in several."""
+    """The first-level folder of each image with forgeries, where these lie in several."""
     places = [osp.abspath(record.sample.image) for record in records]
     if not places:
         return []
@@ -132,9 +140,11 @@ def _folders(records: Sequence[Record], number: int) -> list[tuple[int, str] | N
     parts = [osp.relpath(place, root).split(osp.sep) for place in places]
     names = [part[0] if len(part) > 1 else None for part in parts]
     forged = {name for name, record in zip(names, records, strict=True) if is_forged(record)}
-    if len(forged - {None}) < LEAST_FOLDERS:
+    forged -= {None}
+    if len(forged) < LEAST_FOLDERS:
         return [None] * len(places)
-    return [None if name is None else (number, name) for name in names]
+    # A folder of authentic images is none: some of them are to be held out, too.
+    return [(number, name) if name in forged else None for name in names]
 
 
 def _equal(keys: Sequence[Hashable]) -> Iterable[tuple[int, int]]:
