@@ -16,6 +16,6 @@ from .terminal import render_text
 
 __all__ = [
     'KINDS', 'LEVELS', 'Diagnosis', 'DisjointSets', 'Finding', 'ImageFacts', 'Kind', 'MaskFacts',
-    'Record', 'appearance_of', 'check_data', 'estimate_quality', 'examine', 'is_config', 'open_sets',
-    'render_text', 'similar_groups', 'write_reports',
+    'Record', 'appearance_of', 'check_data', 'estimate_quality', 'examine', 'is_config',
+    'open_sets', 'render_text', 'similar_groups', 'write_reports',
 ]  # fmt: skip

@@ -64,12 +64,12 @@ def survey(
     sets = open_sets([folder, *known])
     diagnosis, records = examine(sets, workers, progress)
     others = _unlike(records[0], records[1:])
-    own, known = (
+    own, kept = (
         [each for some in examples_of(part) for each in some] for part in (records[:1], others)
     )
-    digests = dict(data=_digest(records[:1], own), known=_digest(others, known))
+    digests = dict(data=_digest(records[:1], own), known=_digest(others, kept))
     alike = sum(map(len, records[1:])) - sum(map(len, others))
-    return OwnData(diagnosis, own, known, alike, digests)
+    return OwnData(diagnosis, own, kept, alike, digests)
 
 
 def _unlike(own: Sequence[Record], known: Sequence[Sequence[Record]]) -> list[list[Record]]:

@@ -144,7 +144,7 @@ def _folders(records: Sequence[Record], number: int) -> list[tuple[int, str] | N
     if len(forged) < LEAST_FOLDERS:
         return [None] * len(places)
     # A folder of authentic images is none: some of them are to be held out, too.
-    return [(number, name) if name in forged else None for name in names]
+    return [(number, name) if name and name in forged else None for name in names]
 
 
 def _equal(keys: Sequence[Hashable]) -> Iterable[tuple[int, int]]:
