@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 OUT = 'finetuned'
 TOO_MUCH = 0.02
 """IoU on what the weights knew, the loss of which is told."""
+MORE_FALSE = 0.01
+"""Share of the pixels of authentic images, likewise."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -224,7 +226,13 @@ def _tell(out: Path, outcome: 'Outcome', start: 'Start') -> None:
             f'what it knew lost {outcome.lost:.3f} of IoU; more forgeries of other kinds in '
             '--known keep more of it, and the weights before are better for images unlike yours'
         )
+    if outcome.more_false > MORE_FALSE:
+        _say(
+            f'{100 * outcome.more_false:.1f} % more of the authentic images held out is called '
+            'tampered; more authentic images among your own, and in --known, keep it down'
+        )
     _say(
         f'better (iteration {outcome.iteration}): mmomni predict photo.jpg --checkpoint '
         f'{out / outcome.published}'
     )
+    _say('thresholds of images do not carry over: mmomni calibrate finds new ones')

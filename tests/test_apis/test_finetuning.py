@@ -95,14 +95,21 @@ def test_a_list_is_read_as_everywhere(folder):
 def test_too_few_forgeries_are_one_line(tmp_path):
     for number in range(12):
         add(tmp_path, f'{number}.png', number, authentic=number >= 7)
-    with pytest.raises(ValueError, match=r'at least 8 forgeries of your own, .* got 7$'):
+    with pytest.raises(ValueError, match=r'8 forgeries of your own, .* got 7 among 12 images$'):
+        demand_data(survey(str(tmp_path), ()), has_known=False)
+
+
+def test_where_no_mask_was_found_it_says_so(tmp_path):
+    for number in range(12):
+        add(tmp_path, f'{number}.png', number, authentic=True)
+    with pytest.raises(ValueError, match=r'got 0 among 12 images, none of which has a mask$'):
         demand_data(survey(str(tmp_path), ()), has_known=False)
 
 
 def test_too_few_known_ones_are_named(folder, tmp_path):
     add(tmp_path / 'other', '0.png', 100)
     data = survey(str(folder), [str(tmp_path / 'other')])
-    with pytest.raises(ValueError, match=r'at least 8 forgeries of --known, .* got 1$'):
+    with pytest.raises(ValueError, match=r'8 forgeries of --known, .* got 1 among 1 images$'):
         demand_data(data, has_known=True)
 
 

@@ -141,7 +141,22 @@ def test_what_it_cost_is_told(now, is_told, place, command, tmp_path, monkeypatc
     assert command(tmp_path / 'out') == 0
     printed = capsys.readouterr().out
     assert ('what it knew lost 0.100 of IoU' in printed) is is_told
-    assert printed.splitlines()[-1].startswith('better (iteration 6): mmomni predict')
+    better, last = printed.splitlines()[-2:]
+    assert better.startswith('better (iteration 6): mmomni predict')
+    assert last.endswith('mmomni calibrate finds new ones')
+
+
+@pytest.mark.parametrize(('now', 'is_told'), [(0.014, False), (0.044, True)])
+def test_more_false_alarms_are_told(now, is_told, place, command, tmp_path, monkeypatch, capsys):
+    before, after = (
+        dict(own=dict(IoU=own, false_area=area), general=dict(IoU=0.5))
+        for own, area in ((0.1, 0.013), (0.3, now))
+    )
+    monkeypatch.setattr(finetune, '_trained', lambda *_: Outcome(before, after, 6, 'best.pth'))
+    monkeypatch.setattr('mmomni.apis.finetuning.publish_best', lambda *_: place[1])
+    assert command(tmp_path / 'out') == 0
+    printed = capsys.readouterr().out
+    assert ('3.1 % more of the authentic images held out is called tampered' in printed) is is_told
 
 
 def test_losses_that_are_no_numbers_are_one_line(command, tmp_path, monkeypatch, capsys):

@@ -93,7 +93,8 @@ def demand_data(data: OwnData, has_known: bool) -> None:
         if (count := sum(example.is_forged for example in examples)) < LEAST:
             raise ValueError(
                 f'expected at least {LEAST} forgeries {name}, each with a mask that marks what was '
-                f'changed, got {count}'
+                f'changed, got {count} among {len(examples)} images'
+                + ('' if any(each.mask for each in examples) else ', none of which has a mask')
             )
 
 

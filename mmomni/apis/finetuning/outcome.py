@@ -53,6 +53,15 @@ class Outcome(NamedTuple):
         return self.after[OWN]['IoU'] - self.before[OWN]['IoU'] >= LEAST_GAIN
 
     @property
+    def more_false(self) -> float:
+        """By how much more of authentic images is called tampered, where it is the most."""
+        before, after = (
+            {domain: row.get('false_area', 0.0) for domain, row in rows.items()}
+            for rows in (self.before, self.after)
+        )
+        return max(after[domain] - before[domain] for domain in after)
+
+    @property
     def lost(self) -> float:
         """IoU on what it knew that the training has cost; 0 where it is not known."""
         before, after = (rows[GENERAL].get('IoU', 0.0) for rows in (self.before, self.after))
