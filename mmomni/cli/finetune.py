@@ -34,6 +34,17 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         'folder', metavar='FOLDER', help='a folder with images/ and masks/, or a list file'
     )
+    _add_data_options(parser)
+    _add_run_options(parser)
+    parser.usage_status = 1  # 2 says that the data are bad
+    parser.set_defaults(
+        run=_run, parser=parser,
+        after_stop='the same command goes on from the last validation; the best weights so far '
+        'stay in {out}',
+    )  # fmt: skip
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out', type=Path, default=Path(OUT), metavar='OUT',
         help='a new or empty folder, or that of the same command, which goes on (default: '
@@ -48,6 +59,9 @@ def add_parser(commands: Commands) -> None:
         help='list files or folders of other forgeries that are not to be forgotten (default: '
         'some are made here)',
     )  # fmt: skip
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--minutes', default=25.0, metavar='N',
         type=checked(float, lambda n: 0 < n < 1e5, 'minutes above 0 and below 100,000'),
@@ -64,12 +78,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         '--trust-checkpoint', action='store_true',
         help='also load an unpublished training checkpoint, which can run code that it contains',
-    )  # fmt: skip
-    parser.usage_status = 1  # 2 says that the data are bad
-    parser.set_defaults(
-        run=_run, parser=parser,
-        after_stop='the same command goes on from the last validation; the best weights so far '
-        'stay in {out}',
     )  # fmt: skip
 
 

@@ -135,13 +135,14 @@ def _run(args: argparse.Namespace) -> int:
         report = write_report(folder)
     _sum_up(summary, account, report, folder)
     if stop is not None:
-        done = _count(len(survey.files), 'image')
-        print(
-            f'stopped: {summary.predicted + summary.skipped:,} of {done} done, in {args.out}; run '
-            'the same command again to go on'
-        )
+        _tell_stop(summary, len(survey.files), args.out)
         return status_of(stop)
     return BAD_FILES if summary.failures else 0
+
+
+def _tell_stop(summary: 'Summary', images: int, out: Path) -> None:
+    done = f'{summary.predicted + summary.skipped:,} of {_count(images, "image")}'
+    print(f'stopped: {done} done, in {out}; run the same command again to go on')
 
 
 def _tell_verdicts(folder: 'PredictionFolder') -> None:

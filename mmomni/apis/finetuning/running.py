@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -69,8 +70,10 @@ def measured(cfg: Config) -> Speed:
         runner.train()
         hub = runner.message_hub
         steps, images = (hub.get_scalar(f'{mode}/time').data[0] for mode in ('train', 'val'))
-    number = sum(_lines(Path(each['ann_file'])) for each in sets)
-    return Speed(median(steps[1:]), median(images) * number)
+    numbers = [_lines(Path(each['ann_file'])) for each in sets]
+    times = iter(images)
+    of_sets = [median(islice(times, min(TRIED_IMAGES, number))) * number for number in numbers]
+    return Speed(median(steps[1:]), sum(of_sets))
 
 
 def planned(speed: Speed, seconds: float, images: int, batch_size: int) -> Plan:
