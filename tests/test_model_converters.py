@@ -15,6 +15,7 @@ from mmomni.checkpoints import (
     convert_convnext,
     inference_config,
     load_convnext,
+    publish,
 )
 from mmomni.checkpoints.averaging import average
 from mmomni.checkpoints.reading import read_training_checkpoint
@@ -213,6 +214,21 @@ class TestAverage:
             ('a.pth', 40), ('b.pth', 70)
         ]  # fmt: skip
 
+    @pytest.mark.parametrize('half', [False, True])
+    def test_published_weights_count_with_the_heads_of_the_training(self, half, tmp_path):
+        meta = dict(cfg='model = dict(type="EncoderDecoder")', iter=40)
+        for name, value in (('a', 1), ('b', 5)):
+            state_dict = self.state_dict(value) | {'auxiliary_head.w': torch.tensor(value + 0.5)}
+            torch.save(dict(state_dict=state_dict, meta=meta), tmp_path / f'{name}.pth')
+        released = publish(tmp_path / 'b.pth', tmp_path / 'b.safetensors', half=half)
+        average_files([tmp_path / 'a.pth', released], tmp_path / 'out.pth', [0.75, 0.25])
+        weights = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']
+        assert weights['conv.weight'].tolist() == [[2, 2], [2, 2]]
+        assert weights['conv.weight'].dtype == torch.float32
+        assert weights['auxiliary_head.w'] == 1.5
+        training = read_training_checkpoint(tmp_path / 'out.pth')
+        assert training.averaged[1] == dict(file=released.name, share=0.25, iterations=40)
+
     @pytest.mark.parametrize('shares', [[0.5], [0.5, 0.6], [float('nan'), float('nan')]])
     def test_shares_that_make_no_sense(self, files, tmp_path, shares):
         with pytest.raises(ValueError, match='expected 2 shares whose sum is 1'):
@@ -228,7 +244,7 @@ class TestAverage:
         published.touch()
         for path, reason in ((bare, 'weights alone'), (published, 'a published one')):
             with pytest.raises(ValueError, match=f'{path}: expected .* got {reason}'):
-                average_files([*files, path], tmp_path / 'out.pth')
+                average_files([path, *files], tmp_path / 'out.pth')
         done = run_average(tmp_path / 'out.pth', files[0], tmp_path / 'absent.pth')
         assert (done.returncode, done.stderr.count('\n')) == (1, 1)
         assert 'absent.pth' in done.stderr

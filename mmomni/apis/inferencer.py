@@ -132,7 +132,9 @@ class ManipulationInferencer(BaseInferencer):
     ) -> Iterator[Prediction | Failure]:
         """See :meth:`mmomni.apis.Predictor.stream`."""
         for batch in self.preprocess(sources_of(inputs), batch_size, workers):
-            yield from self.forward(batch, threshold, pooling)
+            results = self.forward(batch, threshold, pooling)
+            del batch  # its planes take more memory than the results, which may be large to write
+            yield from results
 
     def _inputs_to_list(self, inputs: Input | Iterable[Input]) -> list[Source]:
         return sources_of(inputs)

@@ -99,7 +99,9 @@ class Predictor:
             pooling: Likewise.
         """
         for batch in self.preprocess(sources_of(inputs), batch_size, workers):
-            yield from self.forward(batch, threshold, pooling)
+            results = self.forward(batch, threshold, pooling)
+            del batch  # its planes take more memory than the results, which may be large to write
+            yield from results
 
     def preprocess(
         self, inputs: Sequence[Source], batch_size: int = 1, workers: int = 0

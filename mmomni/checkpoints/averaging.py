@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.runner import save_checkpoint
 from torch import Tensor
 
-from .reading import read_whole_training
+from .reading import TRAINING_ONLY, read_checkpoint, read_whole_training
 
 
 def average(
@@ -35,7 +35,7 @@ def average(
     for name, tensor in first.items():
         if tensor.is_floating_point():
             pairs = zip(shares, state_dicts.values(), strict=True)
-            averaged[name] = torch.stack([s * each[name] for s, each in pairs]).sum(dim=0)
+            averaged[name] = torch.stack([s * each[name].float() for s, each in pairs]).sum(dim=0)
     return averaged
 
 
@@ -45,26 +45,41 @@ def average_files(
     shares: Sequence[float] | None = None,
     trust: bool = False,
 ) -> None:
-    """Write the mean of training checkpoints, with the config of the first.
+    """Write the mean of checkpoints, with the config of the first, which is one of a training.
 
-    Its ``meta['averaged']`` names each file, its share and its iterations, which end in the card
-    when it is published. Their shares, whose sum is 1, are equal by default. With ``trust``, they
+    Others may be published (``.safetensors``), and count with the first one's heads of training,
+    which they lack. The ``meta['averaged']`` names each file, its share and its iterations, which end in the card when
+    the mean is published. Their shares, whose sum is 1, are equal by default. With ``trust``, they
     may hold more than weights and the records of a training, which can run any code.
 
     Raises:
         FileNotFoundError: A file is not there.
-        ValueError: One is no checkpoint of a training, cannot be trusted or is named twice, they do
-            not fit, or shares do not.
+        ValueError: One is no checkpoint, the first one none of a training, one cannot be trusted or
+            is named twice, they do not fit, or shares do not.
     """
     if twice := {str(path) for path in sources if sources.count(path) > 1}:
         raise ValueError(f'expected each checkpoint once, got again: {sorted(twice)}; use shares')
     shares = shares or [1 / len(sources)] * len(sources)
-    loaded = {str(path): read_whole_training(path, trust) for path in sources}
-    state_dicts = {name: content['state_dict'] for name, content in loaded.items()}
-    metas: list[Mapping[str, Any]] = [content['meta'] for content in loaded.values()]
+    first = read_whole_training(sources[0], trust)
+    heads = {n: t for n, t in first['state_dict'].items() if n.startswith(TRAINING_ONLY)}
+    loaded = {str(path): _part(path, heads, trust) for path in sources}
+    averaged = average({name: part.state_dict for name, part in loaded.items()}, shares)
     parts = [
-        dict(file=path.name, share=share, iterations=meta.get('iter'))
-        for path, share, meta in zip(sources, shares, metas, strict=False)
+        dict(file=path.name, share=share, iterations=part.iterations)
+        for path, share, part in zip(sources, shares, loaded.values(), strict=True)
     ]
-    meta = dict(metas[0], iter=None, averaged=parts)
-    save_checkpoint(dict(state_dict=average(state_dicts, shares), meta=meta), str(out))
+    meta = dict(first['meta'], iter=None, averaged=parts)
+    save_checkpoint(dict(state_dict=averaged, meta=meta), str(out))
+
+
+class _Part(NamedTuple):
+    state_dict: Mapping[str, Tensor]
+    iterations: int | None
+
+
+def _part(path: Path, heads: Mapping[str, Tensor], trust: bool) -> _Part:
+    if path.suffix == '.safetensors':
+        published = read_checkpoint(path)
+        return _Part({**heads, **published.state_dict}, published.card['training']['iterations'])
+    content = read_whole_training(path, trust)
+    return _Part(content['state_dict'], content['meta'].get('iter'))
