@@ -25,7 +25,7 @@ from .onnx_form import (
     TOLD,
     parse_graph,
 )
-from .windows import Side, Window
+from .windows import GRID, Side, Window
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
 THREADS = 'OMP_NUM_THREADS'
@@ -106,6 +106,8 @@ class OnnxNetwork:
             yield self._sharing
         finally:
             self._sharing = None
+            if self.on_cpu:  # what it took for windows, it keeps: a gigabyte
+                self._run(np.zeros((5, GRID, GRID), np.uint8), _returning_memory())
 
     def __call__(self, planes: np.ndarray) -> Output:
         """See :class:`~.network.Network`."""
@@ -115,8 +117,8 @@ class OnnxNetwork:
             return Output(log_odds, None)
         return Output(log_odds, np.concatenate([each[GATE] for each in results]))
 
-    def _run(self, sample: np.ndarray) -> dict[str, np.ndarray]:
-        """Planes (5, H, W)."""
+    def _run(self, sample: np.ndarray, options: Any = None) -> dict[str, np.ndarray]:
+        """Planes (5, H, W); options are onnxruntime's ``RunOptions``."""
         sharing, context = self._sharing, None
         if sharing is None:
             window = Window(*(Side(0, n, np.ones(n)) for n in sample.shape[1:]))
@@ -131,11 +133,12 @@ class OnnxNetwork:
         values |= {operand.name: operand.of(window, told) for operand in self.graph.operands}
         inputs = {name: values[name] for name in self._inputs}
         try:
-            results = dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
+            outputs = self._session.run(None, inputs, options)
         except Exception as error:
             if not any(words in str(error) for words in ALLOCATION):
                 raise
             raise MemoryError(str(error).partition('\n')[0]) from error
+        results = dict(zip(self._outputs, outputs, strict=True))
         if sharing is not None and self.graph.length:
             sharing.add(results[MEANS][0], results[LOG_WEIGHTS][0])
         return results
@@ -214,6 +217,15 @@ def _session(path: Path, device: str) -> Any:
             'onnxruntime-gpu'
         )
     return session
+
+
+def _returning_memory() -> Any:
+    """Options of a run after which memory goes back to the system: large images leave it little."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')
+    return options
 
 
 def _threads() -> int:

@@ -11,8 +11,8 @@ from mmomni.utils.arrays import sigmoid
 from .network import Network, Output, Sharing
 from .windows import Window, plan_windows
 
-WINDOW = 1472
-"""Photos of 2.1 megapixels pass whole, within 1.2 GB with the package's weights; in windows an
+WINDOW = 1600
+"""Photos of 2.5 megapixels pass whole, within 1.3 GB with the package's weights; in windows an
 image takes about five times as long a pixel."""
 MAX_PASSES = 8
 TOLERANCE = 1e-3

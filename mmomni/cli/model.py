@@ -15,7 +15,7 @@ DEFAULT_POOLING = 'top_k_mean'
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 PRECISIONS = ('auto', 'fp32', 'bf16')
 BACKENDS = ('auto', 'torch', 'onnx')
-WINDOW = 1472
+WINDOW = 1600
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:

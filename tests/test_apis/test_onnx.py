@@ -6,6 +6,7 @@ What exports needs `pip install onnx onnxruntime` and is skipped without them.
 import copy
 import json
 import re
+import resource
 import subprocess
 import sys
 import warnings
@@ -136,6 +137,22 @@ def test_after_an_image_in_windows_the_next_one_is_on_its_own(exported, planes):
     with pytest.raises(RuntimeError, match='stop'), network.sharing():
         raise RuntimeError('stop')
     assert np.array_equal(network(image).log_odds, expected.log_odds)
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
+
+
+def test_after_an_image_in_windows_its_memory_goes_back(exported, planes):
+    network, window = OnnxNetwork(exported), Window(*(Side(0, 512, np.ones(512)),) * 2)
+    before = resident()
+    with network.sharing() as sharing:
+        sharing.begin(window)
+        network(planes(1, 512, 512))
+        taken = resident() - before
+    assert taken > 20e6
+    assert resident() - before < 0.5 * taken
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What windows change: maps of large images in windows beside those of the images in one piece.
 
-    python tools/analysis_tools/window_difference.py PHOTO ... [--window 1472] [--checkpoint FILE]
+    python tools/analysis_tools/window_difference.py PHOTO ... [--window 1600] [--checkpoint FILE]
 
 One line an image: megapixels, windows, the mean and largest absolute difference in probability, the
 share of pixels on the other side of 0.5, both scores, and seconds in windows and in one piece. In
