@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from mmengine.runner import save_checkpoint
@@ -48,9 +48,10 @@ def average_files(
     """Write the mean of checkpoints, with the config of the first, which is one of a training.
 
     Others may be published (``.safetensors``), and count with the first one's heads of training,
-    which they lack. The ``meta['averaged']`` names each file, its share and its iterations, which end in the card when
-    the mean is published. Their shares, whose sum is 1, are equal by default. With ``trust``, they
-    may hold more than weights and the records of a training, which can run any code.
+    which they lack. The mean's ``meta['averaged']`` names each file, its share and its iterations,
+    which end in the card when it is published. Shares, whose sum is 1, are equal by default. With
+    ``trust``, files may hold more than weights and the records of a training, which can run any
+    code.
 
     Raises:
         FileNotFoundError: A file is not there.

@@ -3,8 +3,8 @@
     python tools/model_converters/average_checkpoints.py OUT.pth A.pth B.pth [--shares 0.7 0.3]
 
 Weights that come from one long training can be averaged as they are, and are then often better than
-each (Wortsman et al., "Model soups", ICML 2022). ``OUT`` takes the config of the first; others may be
-published ones (``.safetensors``).
+each (Wortsman et al., "Model soups", ICML 2022). ``OUT`` takes the config of the first; the others
+may be published ones (``.safetensors``).
 """
 
 import argparse
@@ -23,7 +23,10 @@ from mmomni.engine.launch import add_trust_option
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Average the weights of checkpoints')
     parser.add_argument('out', type=Path)
-    parser.add_argument('checkpoints', nargs='+', type=Path, help='of trainings; all but the first may be published ones')
+    parser.add_argument(
+        'checkpoints', nargs='+', type=Path,
+        help='of trainings; all but the first may be published ones',
+    )  # fmt: skip
     parser.add_argument('--shares', nargs='+', type=float, help='one each, sum 1; default: equal')
     add_trust_option(parser)
     return parser.parse_args()
