@@ -73,6 +73,7 @@ def test_grids_of_the_field(paper):
     expected = {('jpeg', q) for q in (50, 60, 70, 80, 90, 100)}
     expected |= {(kind, x) for kind in ('blur', 'noise') for x in (3, 7, 11, 15, 19, 23)}
     expected |= {('resize', x) for x in (0.5, 0.75, 1.25)}
+    expected |= {('shared', x) for x in (60, 70, 80, 90)}
     expected |= {('doctamper', q) for q in (75, 80, 85, 90)} | {('original', None)}
     assert set(points) == expected
     assert len(points) == len(expected)
@@ -80,7 +81,7 @@ def test_grids_of_the_field(paper):
 
 def test_sets_of_doctamper_have_their_own_grid(demo):
     assert 'doctamper' not in {point.kind for point in grid_points(demo, None)}
-    with pytest.raises(ValueError, match='fit the grids jpeg, blur, noise, resize, not doctamper'):
+    with pytest.raises(ValueError, match='noise, resize, shared, not doctamper'):
         grid_points(demo, ['jpeg', 'doctamper'])
 
 
@@ -130,9 +131,9 @@ def test_images_are_perturbed_before_the_config_resizes_them(demo):
 
 def test_no_resizing_where_the_mask_is_loaded_later(demo):
     cfg = resized_config(demo)
-    assert 'resize' not in {point.kind for point in grid_points(cfg, None)}
-    with pytest.raises(ValueError, match=r'not resize: .*right after'):
-        grid_points(cfg, ['resize'])
+    assert not {'resize', 'shared'} & {point.kind for point in grid_points(cfg, None)}
+    with pytest.raises(ValueError, match=r'not resize, shared: .*right after'):
+        grid_points(cfg, ['resize', 'shared'])
 
 
 def test_pipelines_that_load_otherwise_are_refused(demo):

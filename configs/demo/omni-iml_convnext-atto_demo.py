@@ -1,4 +1,4 @@
-# The whole method, small enough for two CPU cores and a few minutes (`make demo`).
+# The whole method on ConvNeXt from scratch, small enough for two CPU cores and a few minutes.
 _base_ = [
     '../_base_/models/omni-iml_convnext.py',
     '../_base_/datasets/test_pipelines.py',

@@ -20,6 +20,7 @@ from mmomni.datasets.configured import (
     sets_of,
     type_name,
 )
+from mmomni.datasets.transforms.perturb import RESIZING
 from mmomni.utils.files import file_sha256, replacing
 
 DOCTAMPER = 'doctamper'
@@ -29,11 +30,12 @@ GRIDS: dict[str, tuple[float | None, ...]] = dict(  # None: the image as it is
     blur=(None, 3, 7, 11, 15, 19, 23),
     noise=(None, 3, 7, 11, 15, 19, 23),
     resize=(0.5, 0.75, None, 1.25),
+    shared=(60, 70, 80, 90, None),
     doctamper=(75, 80, 85, 90),
 )
-"""Grids of the field; those but ``doctamper`` are kinds of :class:`mmomni.Perturb`."""
+"""Grids of the field, and ``shared``. All but ``doctamper`` are kinds of :class:`mmomni.Perturb`."""
 
-UNCHANGED = dict(jpeg='none', blur='0', noise='0', resize='1')
+UNCHANGED = dict(jpeg='none', blur='0', noise='0', resize='1', shared='original')
 """What ``None`` is called in each grid."""
 
 SCORES = ('IoU', 'F1')
@@ -95,15 +97,15 @@ def grid_points(cfg: Config, grids: Sequence[str] | None) -> list[Point]:
     fitting = [
         grid for grid in GRIDS
         if (len(plain) < len(datasets) if grid == DOCTAMPER else plain)
-        and (grid != 'resize' or all(_loads_mask_at_once(dataset) for dataset in plain))
+        and (grid not in RESIZING or all(_loads_mask_at_once(dataset) for dataset in plain))
     ]  # fmt: skip
     wrong = sorted(set(grids or []) - set(fitting))
     if wrong:
         raise ValueError(
             f'these test sets fit the grids {", ".join(fitting)}, not {", ".join(wrong)}: '
             f'{DOCTAMPER!r} is for sets that mmomni.DocTamperJPEG compresses, the others for all '
-            "others, and 'resize' only where mmomni.LoadManipulationMask comes right after "
-            'mmomni.LoadOriginalImage, because it resizes the mask'
+            f'others, and {" and ".join(RESIZING)} only where mmomni.LoadManipulationMask comes '
+            'right after mmomni.LoadOriginalImage, because they resize the mask'
         )
     points = [Point(name, value) for name in grids or fitting for value in GRIDS[name]]
     return list(dict.fromkeys(point_of(*point) for point in points))

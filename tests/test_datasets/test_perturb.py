@@ -8,7 +8,9 @@ from mmomni.datasets.transforms import ExtractDCT, PackManipulationInputs, Pertu
 from mmomni.jpeg import decode, read_luma
 
 SIZE = (48, 80)
-PERTURBATIONS = [('jpeg', 70), ('blur', 7), ('noise', 11), ('resize', 0.75), ('resize', 1.25)]
+PERTURBATIONS = [
+    ('jpeg', 70), ('blur', 7), ('noise', 11), ('resize', 0.75), ('resize', 1.25), ('shared', 70),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -155,6 +157,15 @@ def test_jpeg_is_pillows_with_halved_chroma(quality, loaded):
     np.testing.assert_array_equal(rgb(perturbed), decode(buffer.getvalue()))
 
 
+def test_what_was_shared_was_shrunk_and_then_saved(loaded):
+    shrunk = Perturb('resize', 0.75)(loaded())
+    expected = Perturb('jpeg', 70)(shrunk)
+    shared = Perturb('shared', 70)(loaded())
+    assert shared['img_bytes'] == expected['img_bytes']
+    assert shared['dct_source'] == 'recompressed'
+    np.testing.assert_array_equal(shared['gt_seg_map'], shrunk['gt_seg_map'])
+
+
 # ---- what goes with the pixels ---------------------------------------------------------------
 
 
@@ -174,7 +185,7 @@ def test_coefficients_are_those_of_the_saved_jpeg(loaded):
     assert results['dct_source'] == 'recompressed'
 
 
-@pytest.mark.parametrize(('kind', 'value'), PERTURBATIONS[1:])
+@pytest.mark.parametrize(('kind', 'value'), PERTURBATIONS[1:-1])
 def test_coefficients_of_a_lossless_file_are_transcoded(kind, value, loaded):
     """Not those of the JPEG that the image was before."""
     results = ExtractDCT()(Perturb(kind, value)(loaded()))
@@ -186,7 +197,7 @@ def test_coefficients_of_a_lossless_file_are_transcoded(kind, value, loaded):
 def test_packs_at_the_size_of_the_perturbed_image(kind, value, loaded):
     results = Perturb(kind, value)(loaded())
     packed = PackManipulationInputs()(ExtractDCT()(results))
-    scale = value if kind == 'resize' else 1
+    scale = dict(resize=value, shared=0.75).get(kind, 1)
     size = tuple(round(side * scale) for side in SIZE)
     sample = packed['data_samples']
     assert packed['inputs'].shape == (5, *size)

@@ -66,6 +66,7 @@ LABELS = dict(
     blur='Gaussian blur: kernel (px)',
     noise='Gaussian noise: variance (grey levels²)',
     resize='resize: scale',
+    shared='shared: shrunk to 3/4, JPEG quality',
     doctamper='DocTamper: lowest JPEG quality',
 )
 DRAWING_HOOKS = ('GalleryHook', 'ScoreCurvesHook', 'AreaPlotHook', 'ExtremesHook')

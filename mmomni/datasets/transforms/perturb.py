@@ -14,6 +14,10 @@ from .jpeg import save_as_jpeg
 from .pixels import sign
 
 LARGEST_KERNEL = 31
+SHARED = 0.75
+"""Scale of an image that was shared: services shrink what they pass on, and save it again."""
+RESIZING = ('resize', 'shared')
+"""Kinds after which the mask has another size."""
 
 
 def blur(image: np.ndarray, kernel: int) -> np.ndarray:
@@ -38,14 +42,16 @@ def _resized(array: np.ndarray, scale: float, interpolation: int) -> np.ndarray:
     return cv2.resize(array, (width, height), interpolation=interpolation)
 
 
+_QUALITY = (lambda value: value in range(1, 101), 'a whole libjpeg quality of 1 to 100')
 VALID: dict[str, tuple[Callable[[float], bool], str]] = dict(
-    jpeg=(lambda value: value in range(1, 101), 'a whole libjpeg quality of 1 to 100'),
+    jpeg=_QUALITY,
     blur=(
         lambda value: value in range(1, LARGEST_KERNEL + 1, 2),
         f'an odd kernel size of 1 to {LARGEST_KERNEL} pixels',
     ),
     noise=(lambda value: value >= 0, 'a variance of at least 0, in squared grey levels of 0..255'),
     resize=(lambda value: 0 < value <= 4, 'a scale above 0, at most 4'),
+    shared=_QUALITY,
 )
 """Of each kind whether a value makes sense, and which values would."""
 
@@ -61,7 +67,10 @@ class Perturb(BaseTransform):
     ``blur``   kernel of a Gaussian in pixels, odd  lossless
     ``noise``  variance of Gaussian noise, squared  lossless
                grey levels of 0..255
-    ``resize`` scale of both sides, bilinear        lossless; the mask follows, nearest neighbour
+    ``resize`` scale of both sides, bilinear        lossless, as a screenshot is; the mask follows,
+                                                    nearest neighbour
+    ``shared`` libjpeg quality                      a JPEG, chroma 4:2:0, at three quarters of the
+                                                    size, as social media make it; the mask follows
     ========== ==================================== ============================================
 
     Goes right after :class:`LoadOriginalImage` and :class:`LoadManipulationMask`, at the
@@ -93,30 +102,36 @@ class Perturb(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Replace pixels, mask and bytes by those of the processed file."""
-        if self.kind == 'jpeg':
+        results['img'] = self._processed(results)
+        if self.kind in ('jpeg', 'shared'):
             save_as_jpeg(results, int(self.value), '4:2:0')
         else:
-            results['img'] = self._processed(results)
             # BMP, because it costs nothing: all that matters is that the file is lossless.
             results['img_bytes'] = cv2.imencode('.bmp', results['img'])[1].tobytes()
             results['dct_source'] = 'file'
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
-        if self.kind == 'resize' and 'gt_seg_map' in results:
+        if self.kind in RESIZING and 'gt_seg_map' in results:
             # Of the two nearest neighbours of OpenCV, the one on the grid of INTER_LINEAR.
             results['gt_seg_map'] = _resized(
-                results['gt_seg_map'], self.value, cv2.INTER_NEAREST_EXACT
+                results['gt_seg_map'], self._scale, cv2.INTER_NEAREST_EXACT
             )
         sign(results)
         return results
 
+    @property
+    def _scale(self) -> float:
+        return SHARED if self.kind == 'shared' else self.value
+
     def _processed(self, results: dict) -> np.ndarray:
         image = results['img']
+        if self.kind == 'jpeg':
+            return image
         if self.kind == 'blur':
             return blur(image, int(self.value))
         if self.kind == 'noise':
             # By its name alone, so that moving a data set changes no result.
             return add_noise(image, self.value, Path(results['img_path']).name)
-        return _resized(image, self.value, cv2.INTER_LINEAR)
+        return _resized(image, self._scale, cv2.INTER_LINEAR)
 
     def __repr__(self) -> str:
         return f'Perturb({self.kind!r}, {self.value})'
