@@ -33,7 +33,7 @@ GRIDS: dict[str, tuple[float | None, ...]] = dict(  # None: the image as it is
     shared=(60, 70, 80, 90, None),
     doctamper=(75, 80, 85, 90),
 )
-"""Grids of the field, and ``shared``. All but ``doctamper`` are kinds of :class:`mmomni.Perturb`."""
+"""Of the field, and ``shared``. All but ``doctamper`` are kinds of :class:`mmomni.Perturb`."""
 
 UNCHANGED = dict(jpeg='none', blur='0', noise='0', resize='1', shared='original')
 """What ``None`` is called in each grid."""
