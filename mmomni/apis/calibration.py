@@ -1,4 +1,4 @@
-"""The threshold of a checkpoint, from its scores of authentic images.
+"""Thresholds of a checkpoint, from its scores of authentic images.
 
 The score of an image is its probability map pooled by
 :func:`~mmomni.evaluation.image_score.image_score`.
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmomni.datasets.lists import authentic_of_list
-from mmomni.evaluation.calibration import Threshold, conformal_threshold
+from mmomni.evaluation.calibration import conformal_threshold
 from mmomni.utils.files import (
     Contents,
     closed_text,
@@ -97,34 +97,37 @@ def calibrate(
     config: str | None,
     checkpoint: str | Path | None,
     source: Path,
-    fpr: float,
+    fprs: Sequence[float],
     pooling: str,
     progress: Callable[[int, int], None],
     trust_checkpoint: bool = False,
     precision: Precision = 'fp32',
     device: str | None = None,
     backend: Backend | Literal['auto'] = 'auto',
-) -> dict[str, Any]:
-    """Find the threshold of a checkpoint on the :func:`authentic_images` of a source.
+    domain: str | None = None,
+) -> list[dict[str, Any]]:
+    """Find thresholds of a checkpoint on the :func:`authentic_images` of a source.
 
     Args:
         config: Of the checkpoint, a file or the name of one of the package; ``None``: its own.
         checkpoint: Its weights; ``None``: those of the package.
         source: See :func:`authentic_images`.
-        fpr: See :func:`~mmomni.evaluation.calibration.conformal_threshold`.
+        fprs: One or more, see :func:`~mmomni.evaluation.calibration.conformal_threshold`.
         pooling: See :func:`mmomni.evaluation.image_score.image_score`.
         progress: Called with (images done, all images).
         trust_checkpoint: See :func:`~mmomni.apis.open_predictor`.
         precision: In which the network computes, and then has to wherever the threshold is used.
         device: See :func:`~mmomni.apis.open_predictor`.
         backend: Likewise.
+        domain: What kind of images these are; ``None``: they are meant for any.
 
     Returns:
-        What the calibration file holds: ``threshold``, ``pooling``, ``fpr`` (asked for),
-        ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to reason),
-        ``source``, ``config`` (``None``: the checkpoint's own), ``checkpoint``,
+        What the calibration file of each rate holds: ``threshold``, ``pooling``, ``fpr`` (that was
+        asked for), ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to
+        reason), ``source``, ``config`` (``None``: the checkpoint's own), ``checkpoint``,
         ``checkpoint_sha256``; where a folder holds other files, ``not_images`` (kind to number);
-        where it is not ``'fp32'``, ``precision``. Folders that cannot be entered are unreadable.
+        where it is not ``'fp32'``, ``precision``; where there is one, ``domain``. Folders that
+        cannot be entered are unreadable.
 
     Raises:
         FileNotFoundError: Files are not there, all of which are named.
@@ -136,7 +139,8 @@ def calibrate(
     path, backend, _ = chosen_weights(checkpoint, backend)
     contents = authentic_contents(source)
     paths = [str(path) for path in contents.images]
-    conformal_threshold([0.0] * len(paths), fpr)  # refuse too few images before the work
+    for fpr in fprs:  # refuse too few images before the work
+        conformal_threshold([0.0] * len(paths), fpr)
     digest = file_sha256(path)
     predictor = open_predictor(
         path, config=config, device=device, backend=backend, trust_checkpoint=trust_checkpoint,
@@ -144,14 +148,7 @@ def calibrate(
     )  # fmt: skip
     scores, unreadable = score_images(predictor, paths, pooling, progress)
     unreadable |= {str(path): closed_text(path, why) for path, why in contents.closed.items()}
-    threshold = _threshold(scores, unreadable, fpr)
-    return dict(
-        threshold=threshold.value,
-        pooling=pooling,
-        fpr=fpr,
-        expected_fpr=threshold.rate,
-        expected_fpr_std=threshold.rate_std,
-        num_images=threshold.num_images,
+    about = dict(
         unreadable=unreadable,
         source=str(source),
         config=config,
@@ -159,7 +156,9 @@ def calibrate(
         checkpoint_sha256=digest,
         **_not_images(contents),
         **({} if precision == 'fp32' else dict(precision=precision)),
+        **({} if domain is None else dict(domain=domain)),
     )
+    return [_threshold(scores, unreadable, fpr, pooling) | about for fpr in fprs]
 
 
 def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str | None:
@@ -183,8 +182,8 @@ def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str 
 
 
 def _threshold(
-    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float
-) -> Threshold:
+    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float, pooling: str
+) -> dict[str, Any]:
     try:
         threshold = conformal_threshold(list(scores.values()), fpr)
     except ValueError as error:
@@ -195,7 +194,14 @@ def _threshold(
             f'too many authentic images have the highest score, 1, for a false-positive rate of '
             f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
         )
-    return threshold
+    return dict(
+        threshold=threshold.value,
+        pooling=pooling,
+        fpr=fpr,
+        expected_fpr=threshold.rate,
+        expected_fpr_std=threshold.rate_std,
+        num_images=threshold.num_images,
+    )
 
 
 def _not_images(contents: Contents) -> dict[str, dict[str, int]]:

@@ -119,10 +119,12 @@ def check_calibration(calibration: Mapping[str, Any]) -> None:
         and 0 <= threshold < 1
         and 0 < fpr < 1
         and calibration.get('pooling') in IMAGE_POOLINGS
+        and isinstance(calibration.get('domain', ''), str)
     ):
         raise ValueError(
-            'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1) and '
-            f'pooling (one of {IMAGE_POOLINGS}), got {calibration}'
+            'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1), '
+            f'pooling (one of {IMAGE_POOLINGS}) and, if any, the name of a domain, got '
+            f'{calibration}'
         )
 
 

@@ -188,7 +188,7 @@ def _calibration(path: Path, source: Path, digest: str) -> dict:
             f'{path} was made with another checkpoint ({content["checkpoint_sha256"][:8]}...) than '
             f'{source} ({digest[:8]}...); run `mmomni calibrate` with this one'
         )
-    optional = {'precision': content['precision']} if 'precision' in content else {}
+    optional = {field: content[field] for field in ('precision', 'domain') if field in content}
     return {field: content[field] for field in CALIBRATION_FIELDS} | optional
 
 

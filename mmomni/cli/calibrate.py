@@ -1,7 +1,9 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .model import add_weights_options, device_of, settle_weights
 from .parser import RATE, Commands
@@ -10,6 +12,7 @@ from .stopping import ending_at_once
 
 # Spelt out here, because `mmomni --help` must load neither OpenCV nor torch.
 POOLINGS = ('max', 'top_k_mean')
+DEFAULT_RATE = 0.01
 
 
 def add_parser(commands: Commands) -> None:
@@ -29,9 +32,9 @@ def add_parser(commands: Commands) -> None:
     )  # fmt: skip
     add_weights_options(parser)
     parser.add_argument(
-        '--fpr', type=RATE, default=0.01,
-        help='largest share of authentic images to be flagged; n images can vouch for '
-        '1/(n+1) at best (default: %(default)s)',
+        '--fpr', type=RATE, action='append', metavar='RATE',
+        help='largest share of authentic images to be flagged; n images can vouch for 1/(n+1) at '
+        f'best (default: {DEFAULT_RATE}). For several, give it several times',
     )  # fmt: skip
     parser.add_argument(
         '--pooling', choices=POOLINGS, default='top_k_mean',
@@ -43,9 +46,14 @@ def add_parser(commands: Commands) -> None:
         '%(default)s)',
     )  # fmt: skip
     parser.add_argument(
+        '--domain', metavar='NAME',
+        help='what kind of images these are, such as document: the threshold is then taken where '
+        '`mmomni predict --domain` says so',
+    )
+    parser.add_argument(
         '--out', type=Path, metavar='FILE',
         help='default: CHECKPOINT.calibration.json; for the weights of the package in the current '
-        'folder',
+        'folder. Of several rates each has a file, FILE with the rate before its ending',
     )  # fmt: skip
     parser.set_defaults(run=_run, parser=parser)
 
@@ -73,23 +81,33 @@ def _run(args: argparse.Namespace) -> None:
         from mmomni.utils.files import counted_kinds, replacing
 
         settle_weights(args)
-        found = calibrate(
-            args.config, args.checkpoint, authentic, args.fpr, args.pooling,
+        each = calibrate(
+            args.config, args.checkpoint, authentic, args.fpr or [DEFAULT_RATE], args.pooling,
             progress=ProgressLine('calibrate'), trust_checkpoint=args.trust_checkpoint,
             precision=args.precision, device=device_of(args), backend=args.backend,
+            domain=args.domain,
         )  # fmt: skip
     beside = args.checkpoint if is_named else args.checkpoint.name
-    out = args.out or Path(f'{beside}.calibration.json')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as unfinished:
-        unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
-    rate, deviation = found['expected_fpr'], found['expected_fpr_std']
-    print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
-    print(f'rests on {found["num_images"]} authentic images')
-    print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
+    paths = _files(args.out or Path(f'{beside}.calibration.json'), each)
+    for path, found in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
+        rate, deviation = found['expected_fpr'], found['expected_fpr_std']
+        print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
+        print(f'rests on {found["num_images"]} authentic images')
+        print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
     if found['unreadable']:
         print(f'{len(found["unreadable"])} unreadable images, not used:')
         print('\n'.join(f'  {reason}' for reason in found['unreadable'].values()))
     if kinds := found.get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
-    print(f'calibration: {out}')
+    for path in paths:
+        print(f'calibration: {path}')
+
+
+def _files(out: Path, each: Sequence[dict[str, Any]]) -> dict[Path, dict[str, Any]]:
+    """Where each calibration goes: of several, the rate stands before the ending."""
+    if len(each) == 1:
+        return {out: each[0]}
+    return {out.with_suffix(f'.{found["fpr"]:g}{out.suffix}'): found for found in each}

@@ -56,6 +56,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         '(false alarms); needs a calibration for it, in the checkpoint or by --calibration',
     )  # fmt: skip
     parser.add_argument(
+        '--domain', metavar='NAME',
+        help='what kind of images these are, such as document: take the calibration for it '
+        '(default: the one for images of any kind)',
+    )
+    parser.add_argument(
         '--calibration', type=Path, metavar='FILE',
         help='that of `mmomni calibrate`, where the checkpoint carries none',
     )  # fmt: skip
@@ -125,9 +130,11 @@ def open_model(
     digest = file_sha256(args.checkpoint)
     limit = None
     if args.calibration is not None:
-        limit = threshold_from_file(args.calibration, digest, args.fpr)
+        limit = threshold_from_file(args.calibration, digest, args.fpr, args.domain)
     elif args.fpr is not None:
-        limit = carried_threshold(predictor.calibrations, args.fpr, args.precision)
+        limit = carried_threshold(predictor.calibrations, args.fpr, args.precision, args.domain)
+    elif args.domain is not None:
+        raise ValueError('--domain chooses a calibration: give --fpr or --calibration with it')
     if limit is not None:
         _compute_as_calibrated(predictor, limit, args.precision)
     settings = dict(

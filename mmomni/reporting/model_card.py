@@ -20,8 +20,9 @@ def model_summary(
     Returns:
         Of ``WORDS`` those that the card has; ``trained_on``: names; ``tested_on``: ``name``,
         ``domain`` and ``images`` of each set and those of its ``SCORES`` that there are;
-        ``calibrations``: ``fpr``, ``num_images`` and ``expected_fpr_std`` of each, ``None`` where
-        it does not say. A checkpoint that was not published has an empty card: no words, no sets.
+        ``calibrations``: ``fpr``, ``num_images``, ``expected_fpr_std`` and ``domain`` of each,
+        ``None`` where it does not say. A checkpoint that was not published has an empty card: no
+        words, no sets.
     """
     training = card.get('training')
     sets = training.get('sets') if isinstance(training, Mapping) else None
@@ -34,6 +35,7 @@ def model_summary(
                 fpr=each['fpr'],
                 num_images=_number(each.get('num_images')),
                 expected_fpr_std=_number(each.get('expected_fpr_std')),
+                domain=each['domain'][:LONGEST] if each.get('domain') else None,
             )
             for each in calibrations
         ],

@@ -26,6 +26,7 @@ class ImageThreshold(NamedTuple):
         fpr: The share of authentic images that it was calibrated for.
         precision: In which the network scored these.
         num_images: How many there were; ``None``: the calibration does not say.
+        domain: What kind of images they were; ``None``: meant for any.
     """
 
     value: float
@@ -33,10 +34,12 @@ class ImageThreshold(NamedTuple):
     fpr: float
     precision: Literal['fp32', 'bf16'] = 'fp32'
     num_images: int | None = None
+    domain: str | None = None
 
     def as_setting(self) -> dict[str, Any]:
         """What is told of it beside the precision, which results have anyway."""
-        return dict(value=self.value, pooling=self.pooling, fpr=self.fpr)
+        setting = dict(value=self.value, pooling=self.pooling, fpr=self.fpr)
+        return setting if self.domain is None else dict(setting, domain=self.domain)
 
     def verdict(self, score: float) -> str:
         """``'tampered'`` if the score is above the threshold, else ``'authentic'``."""
@@ -44,7 +47,8 @@ class ImageThreshold(NamedTuple):
 
     def words(self) -> dict[str, str]:
         """What people are told in place of each verdict of a record."""
-        flagged = f'flagged at {rate_text(self.fpr)} false alarms'
+        among = '' if self.domain is None else f' ({self.domain})'
+        flagged = f'flagged at {rate_text(self.fpr)} false alarms{among}'
         return dict(tampered=flagged, authentic='not flagged')
 
     def caution(self) -> str | None:
@@ -77,11 +81,13 @@ def no_verdict_text(calibrations: Sequence[Any]) -> str:
     Args:
         calibrations: Those that the model carries.
     """
-    rates = [rate_text(each['fpr']) for each in calibrations]
+    rates = dict.fromkeys(rate_text(each['fpr']) for each in calibrations)
     if rates:
+        domains = dict.fromkeys(each['domain'] for each in calibrations if each.get('domain'))
+        alone = f', also for {", ".join(domains)} alone (--domain)' if domains else ''
         return (
             'No image is flagged: no rate of false alarms was asked for. The model carries a '
-            f'calibration for {", ".join(rates)} (--fpr).'
+            f'calibration for {", ".join(rates)} (--fpr){alone}.'
         )
     return (
         'No image is flagged: this model has no calibration. Nobody has measured which scores it '
@@ -91,28 +97,43 @@ def no_verdict_text(calibrations: Sequence[Any]) -> str:
 
 
 def carried_threshold(
-    calibrations: Sequence[Mapping[str, Any]], fpr: float, precision: str = 'auto'
+    calibrations: Sequence[Mapping[str, Any]],
+    fpr: float,
+    precision: str = 'auto',
+    domain: str | None = None,
 ) -> ImageThreshold:
     """The first of a checkpoint's calibrations for ``fpr``, if there is one in that precision.
+
+    ``domain`` is the kind of images that it was made on; ``None``: one that is meant for any.
 
     Raises:
         ValueError: There is none.
     """
-    found = [_image_threshold(each) for each in calibrations if math.isclose(each['fpr'], fpr)]
+    known = [_image_threshold(each) for each in calibrations]
+    found = [each for each in known if math.isclose(each.fpr, fpr) and each.domain == domain]
     if found:
         return next((each for each in found if each.precision == precision), found[0])
-    rates = ', '.join(f'{calibration["fpr"]:g}' for calibration in calibrations) or 'none'
+    carried = ', '.join(_asked(each.fpr, each.domain) for each in known) or 'none'
+    asked = _asked(fpr, domain)
     raise ValueError(
-        f'expected a checkpoint that carries a calibration for --fpr {fpr:g}, it carries {rates}; '
-        f'make one (mmomni calibrate AUTHENTIC --checkpoint FILE --fpr {fpr:g}) and give its file '
-        'with --calibration'
+        f'expected a checkpoint that carries a calibration for --fpr {asked}, it carries '
+        f'{carried}; make one (mmomni calibrate AUTHENTIC --checkpoint FILE --fpr {asked}) and '
+        'give its file with --calibration'
     )
 
 
-def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -> ImageThreshold:
+def _asked(fpr: float, domain: str | None) -> str:
+    """As on a command line, behind ``--fpr``."""
+    return f'{fpr:g}' if domain is None else f'{fpr:g} --domain {domain}'
+
+
+def threshold_from_file(
+    path: Path, checkpoint_sha256: str, fpr: float | None, domain: str | None = None
+) -> ImageThreshold:
     """The one of a calibration file of ``mmomni calibrate``, which must be about the checkpoint.
 
-    ``fpr`` is the rate that is asked for; ``None``: that of the file.
+    ``fpr`` is the rate that is asked for, ``domain`` the kind of images; ``None``: those of the
+    file.
 
     Raises:
         OSError: The file cannot be read.
@@ -141,13 +162,18 @@ def threshold_from_file(path: Path, checkpoint_sha256: str, fpr: float | None) -
             f'{path}: expected a calibration for --fpr {fpr:g}, got one for {found.fpr:g}; leave '
             'out one of the two options, or run mmomni calibrate for that rate'
         )
+    if domain not in (None, found.domain):
+        raise ValueError(
+            f'{path}: expected a calibration for --domain {domain}, got one for '
+            f'{found.domain or "images of any"}; leave out one of the two options'
+        )
     return found
 
 
 def _image_threshold(calibration: Mapping[str, Any]) -> ImageThreshold:
     return ImageThreshold(
         float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr']),
-        _precision(calibration), _num_images(calibration),
+        _precision(calibration), _num_images(calibration), calibration.get('domain') or None,
     )  # fmt: skip
 
 

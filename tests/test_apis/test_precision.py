@@ -245,9 +245,9 @@ def test_a_calibration_of_no_such_precision(predict, published, tmp_path, capsys
 def test_calibrations_say_so_and_are_published_so(
     training_checkpoint, folder, tmp_path, precision
 ):
-    found = calibrate(
-        str(DEMO), str(training_checkpoint), folder, 0.5, 'top_k_mean', lambda *_: None,
-        trust_checkpoint=True, precision=precision,
+    (found,) = calibrate(
+        str(DEMO), str(training_checkpoint), folder, [0.5], 'top_k_mean', lambda *_: None,
+        trust_checkpoint=True, precision=precision, domain='face',
     )  # fmt: skip
     assert found.get('precision', 'fp32') == precision
     assert ('precision' in found) == (precision == 'bf16')
@@ -256,6 +256,7 @@ def test_calibrations_say_so_and_are_published_so(
     out = publish(training_checkpoint, tmp_path / 'x.pth', calibrations=[file])
     (carried,) = read_checkpoint(out).calibrations
     assert carried.get('precision', 'fp32') == precision
+    assert carried['domain'] == 'face'
 
 
 def test_the_command_calibrates_in_it(training_checkpoint, folder, tmp_path):

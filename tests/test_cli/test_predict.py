@@ -35,11 +35,11 @@ def raw(tmp_path_factory):
     return path
 
 
-def calibration(path, checkpoint, fpr=0.05, threshold=0.0):
+def calibration(path, checkpoint, fpr=0.05, threshold=0.0, **more):
     content = dict(
         threshold=threshold, pooling='max', fpr=fpr, expected_fpr=fpr, expected_fpr_std=0.01,
         num_images=99, unreadable={}, source='authentic', config=str(DEMO),
-        checkpoint=str(checkpoint), checkpoint_sha256=file_sha256(checkpoint),
+        checkpoint=str(checkpoint), checkpoint_sha256=file_sha256(checkpoint), **more,
     )  # fmt: skip
     path.write_text(json.dumps(content))
     return path
@@ -154,6 +154,19 @@ def test_a_calibration_file_gives_the_verdict(predict, published, tmp_path):
     assert given == dict(value=0.75, pooling='max', fpr=0.02)
     for line in lines(tmp_path).values():
         assert line['verdict'] == ('tampered' if line['score'] > 0.75 else 'authentic')
+
+
+def test_a_kind_of_images_chooses_a_calibration(predict, published, tmp_path, capsys):
+    file = calibration(tmp_path / 'c.json', published, fpr=0.02, threshold=0.75, domain='face')
+    assert predict('--calibration', file, '--domain', 'face') == 0
+    given = json.loads((tmp_path / 'out/settings.json').read_text())['image_threshold']
+    assert given == dict(value=0.75, pooling='max', fpr=0.02, domain='face')
+    for options, words in (
+        (['--domain', 'face'], 'give --fpr or --calibration with it'),
+        (['--fpr', '0.05', '--domain', 'face'], 'it carries 0.05; make one'),
+    ):
+        assert predict(*options, out='other') == 1
+        assert words in capsys.readouterr().err
 
 
 def test_pixel_threshold_and_formats(predict, tmp_path):

@@ -284,6 +284,19 @@ def test_default_file_is_beside_the_checkpoint(checkpoint, photos):
     assert json.loads(path.read_text())['pooling'] == 'top_k_mean'
 
 
+def test_several_rates_and_the_kind_of_images(checkpoint, photos, tmp_path, capsys):
+    """By one pass over the images; each rate has the threshold that it has alone."""
+    options = ('--fpr', 0.2, '--fpr', 0.5, '--domain', 'document', '--out', tmp_path / 'c.json')
+    assert command(checkpoint, photos, *options) == 0
+    files = [tmp_path / f'c.{rate}.json' for rate in ('0.2', '0.5')]
+    several = [json.loads(path.read_text()) for path in files]
+    assert capsys.readouterr().out.splitlines()[-2:] == [f'calibration: {path}' for path in files]
+    for found, rate in zip(several, (0.2, 0.5), strict=True):
+        assert command(checkpoint, photos, '--fpr', rate, '--out', tmp_path / 'alone.json') == 0
+        alone = json.loads((tmp_path / 'alone.json').read_text())
+        assert found == alone | dict(domain='document')
+
+
 def test_too_few_images_end_before_the_network_is_built(checkpoint, photos, capsys, monkeypatch):
     built = 'mmomni.apis.calibration.open_predictor'
     monkeypatch.setattr(built, lambda *_, **__: pytest.fail('was built'))
@@ -305,7 +318,7 @@ def test_a_threshold_that_nothing_exceeds_is_refused(checkpoint, photos, monkeyp
         calibration, 'score_images', lambda inferencer, paths, *_: (dict.fromkeys(paths, 1.0), {})
     )
     with pytest.raises(ValueError, match='no image could be called tampered'):
-        calibrate(str(DEMO), str(checkpoint), photos, 0.5, 'max', print, trust_checkpoint=True)
+        calibrate(str(DEMO), str(checkpoint), photos, [0.5], 'max', print, trust_checkpoint=True)
 
 
 def test_missing_checkpoint_is_named(photos, tmp_path, capsys):

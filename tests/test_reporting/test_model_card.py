@@ -17,10 +17,14 @@ def test_what_people_need_of_a_card():
         name='small', limits='A hint.', training=dict(sets=['a', 'b'], seed=0), source='x.pth',
         metrics=[ROW, dict(ROW, scores=dict(AUC=0.75, threshold=0.2))],
     )  # fmt: skip
-    assert model_summary(card, [CALIBRATION]) == dict(
+    carried = [CALIBRATION, dict(CALIBRATION, domain='face')]
+    assert model_summary(card, carried) == dict(
         name='small', limits='A hint.', trained_on=['a', 'b'],
         tested_on=[dict(name='natural', domain='photos', images=3, F1=0.5, IoU=0.25, AUC=0.75)],
-        calibrations=[dict(fpr=0.05, num_images=100, expected_fpr_std=0.02)],
+        calibrations=[
+            dict(fpr=0.05, num_images=100, expected_fpr_std=0.02, domain=domain)
+            for domain in (None, 'face')
+        ],
     )  # fmt: skip
 
 

@@ -22,6 +22,36 @@ def test_the_rate_chooses_among_carried_calibrations():
     assert carried_threshold(carried, 0.05) == ImageThreshold(0.875, 'max', 0.05)
 
 
+DOCUMENT = dict(CALIBRATION, threshold=0.25, domain='document')
+
+
+@pytest.mark.parametrize('carried', [[DOCUMENT, CALIBRATION], [CALIBRATION, DOCUMENT]])
+def test_a_kind_of_images_has_its_own_and_any_kind_none_of_these(carried):
+    assert carried_threshold(carried, 0.05).value == 0.875
+    found = carried_threshold(carried, 0.05, domain='document')
+    assert found == ImageThreshold(0.25, 'max', 0.05, domain='document')
+    assert found.as_setting()['domain'] == 'document'
+    assert found.words()['tampered'] == 'flagged at 5 % false alarms (document)'
+    with pytest.raises(ValueError, match=r'--fpr 0\.05 --domain face, it carries .*0\.05 --domain d'):
+        carried_threshold(carried, 0.05, domain='face')
+
+
+def test_a_calibration_of_one_kind_alone_is_not_for_any(tmp_path):
+    with pytest.raises(ValueError, match=r'it carries 0\.05 --domain document; make one'):
+        carried_threshold([DOCUMENT], 0.05)
+    assert '5 % (--fpr), also for document alone (--domain)' in no_verdict_text(
+        [CALIBRATION, DOCUMENT]
+    )
+
+
+@pytest.mark.parametrize('domain', [None, 'document'])
+def test_a_calibration_file_of_one_kind(file, domain):
+    file.write_text(json.dumps(DOCUMENT))
+    assert threshold_from_file(file, 'ab' * 32, None, domain).domain == 'document'
+    with pytest.raises(ValueError, match='--domain face, got one for document'):
+        threshold_from_file(file, 'ab' * 32, None, 'face')
+
+
 @pytest.mark.parametrize('carried', [(), (CALIBRATION,)])
 def test_no_calibration_for_the_rate_names_the_command(carried):
     with pytest.raises(ValueError, match=r'calibrate AUTHENTIC --checkpoint FILE --fpr 0\.01'):
@@ -52,7 +82,7 @@ def test_any_other_file_is_refused(file, text):
 
 @pytest.mark.parametrize('changed', [
     dict(threshold=float('nan')), dict(threshold=1.5), dict(fpr=0), dict(fpr=-3),
-    dict(fpr=float('nan')), dict(pooling='median'),
+    dict(fpr=float('nan')), dict(pooling='median'), dict(domain=3),
 ])  # fmt: skip
 def test_a_calibration_that_decides_nothing_is_refused(file, changed):
     file.write_text(json.dumps({**CALIBRATION, **changed}))

@@ -162,8 +162,8 @@ function drawCard(parent, { model, checkpoint, checkpoint_sha256: digest }) {
   const facts = [['file', `${checkpoint} (SHA-256 ${digest})`]];
   for (const [key, word] of Object.entries(WORDS)) if (model[key]) facts.push([word, model[key]]);
   if (model.trained_on.length) facts.push(['trained on', model.trained_on.join(', ')]);
-  const alarms = model.calibrations.map(({ fpr, num_images: images, expected_fpr_std: deviation }) =>
-    rate(fpr) + (deviation === null ? ''
+  const alarms = model.calibrations.map(({ fpr, num_images: images, expected_fpr_std: deviation,
+    domain }) => (domain ? `${domain}: ` : '') + rate(fpr) + (deviation === null ? ''
       : ` give or take ${(100 * deviation).toFixed(1)} %`)
     + (images === null ? ', on an unknown number of images' : `, measured on ${images} images`));
   facts.push(['false alarms', alarms.join('; ')
