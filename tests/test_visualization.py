@@ -11,6 +11,7 @@ from mmomni.visualization import (
     Panel,
     draw_area_plot,
     draw_gallery,
+    draw_reliability,
     draw_robustness,
     draw_score_curves,
     heat_levels,
@@ -193,6 +194,19 @@ def test_no_curve_without_positives_or_negatives(empty, axes, tmp_path):
     draw_score_curves({'natural': histogram}, tmp_path / 'a.png')
     labels = [axis.get_legend_handles_labels()[1] for axis in axes[0]]
     assert labels == [[], []] if empty == 0 else [['natural: AP 1.000'], []]
+
+
+def test_reliability_is_drawn_with_its_error(axes, tmp_path):
+    """Half of the pixels are at .025 and authentic, half at .975 and tampered every other time."""
+    positives, negatives = (torch.zeros(20, dtype=torch.int64) for _ in range(2))
+    positives[0], negatives[0], negatives[-1] = 5, 5, 10
+    path = tmp_path / 'reliability.png'
+    draw_reliability({'face': torch.stack([positives, negatives])}, path)
+    assert saved_as_png(path)
+    ((axis,),) = axes
+    _, line = axis.lines
+    np.testing.assert_allclose(line.get_xydata(), [[0.025, 0], [0.975, 0.5]])
+    assert line.get_label() == 'face: expected calibration error 0.250'
 
 
 # ---- area --------------------------------------------------------------------------------------

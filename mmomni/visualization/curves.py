@@ -102,6 +102,34 @@ def draw_score_curves(histograms: Mapping[str, 'Tensor'], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def draw_reliability(histograms: Mapping[str, 'Tensor'], path: Path) -> None:
+    """Save the share of tampered pixels against their probability, a curve for each name.
+
+    On the dotted line probabilities are what they say; above it there is more tampering than they
+    say. Areas of dots are shares of pixels. Histograms are those of :func:`draw_score_curves`.
+    """
+    from matplotlib.figure import Figure
+
+    from mmomni.evaluation.functional import reliability
+
+    figure = Figure(figsize=(6, 5 + 0.25 * len(histograms)), layout='constrained')
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1], ':', color='grey', lw=1.2)
+    for number, (name, (positives, negatives)) in enumerate(histograms.items()):
+        found = reliability(positives, negatives)
+        colour, label = f'C{number % 10}', f'{name}: expected calibration error {found.error:.3f}'
+        axis.plot(found.probability, found.tampered, color=colour, lw=1.4, label=label)
+        axis.scatter(found.probability, found.tampered, s=8 + 200 * found.weight, color=colour)
+    axis.set(
+        xlabel='probability', ylabel='share of tampered pixels', title='reliability of the map',
+        xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
+    )  # fmt: skip
+    axis.grid(alpha=0.3)
+    axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.13))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
 class Panel(NamedTuple):
     """One kind of perturbation.
 

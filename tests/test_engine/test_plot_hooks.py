@@ -71,6 +71,7 @@ def drawn(monkeypatch):
         (gallery_hooks, 'draw_gallery'),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(plot_hooks, 'draw_reliability', lambda *_: None)
     return calls
 
 
@@ -130,21 +131,33 @@ def test_images_repeated_to_fill_the_last_turn_are_left_out(rank, kept, images, 
 def test_histograms_hold_all_pixels_of_a_domain(tmp_path, drawn):
     samples = [predict(f'{n}', domain, seed=n) for n, domain in enumerate(('b', 'a', 'a'))]
     samples[1].gt_sem_seg.data[..., 0, :] = 255
-    show(ScoreCurvesHook(bins=50), samples, make_runner(tmp_path, samples))
+    show(ScoreCurvesHook(bins=60), samples, make_runner(tmp_path, samples))
     ((histograms, path),) = drawn
     assert path == tmp_path / 'pr_roc.png'
     assert list(histograms) == ['a', 'b']
     probability = torch.stack([s.seg_logits.data.softmax(0)[1] for s in samples[1:]]).numpy()
     target = torch.stack([s.gt_sem_seg.data[0] for s in samples[1:]]).numpy()
     for row, value in ((0, 1), (1, 0)):
-        expected = np.histogram(probability[target == value], bins=50, range=(0, 1))[0][::-1]
+        expected = np.histogram(probability[target == value], bins=60, range=(0, 1))[0][::-1]
         np.testing.assert_array_equal(histograms['a'][row], expected)
     assert histograms['b'].sum() == SIZE[0] * SIZE[1]
 
 
-def test_a_curve_needs_two_thresholds():
-    with pytest.raises(ValueError, match='bins of at least 2, got 1'):
-        ScoreCurvesHook(bins=1)
+@pytest.mark.parametrize('bins', [0, 1, 50])
+def test_bins_fill_the_intervals_of_the_diagram(bins):
+    with pytest.raises(ValueError, match=f'a multiple of 20, got {bins}'):
+        ScoreCurvesHook(bins=bins)
+
+
+def test_probabilities_are_held_against_the_truth(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr(plot_hooks, 'draw_score_curves', lambda *_: None)
+    monkeypatch.setattr(plot_hooks, 'draw_reliability', lambda *arguments: found.append(arguments))
+    samples = [predict(f'{n}', domain, seed=n) for n, domain in enumerate(('b', 'a'))]
+    show(ScoreCurvesHook(bins=40), samples, make_runner(tmp_path, samples))
+    ((histograms, path),) = found
+    assert path == tmp_path / 'reliability.png'
+    assert list(histograms) == ['a', 'b']
 
 
 @pytest.mark.parametrize('hook', HOOKS)

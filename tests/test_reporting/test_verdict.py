@@ -32,7 +32,7 @@ def test_a_kind_of_images_has_its_own_and_any_kind_none_of_these(carried):
     assert found == ImageThreshold(0.25, 'max', 0.05, domain='document')
     assert found.as_setting()['domain'] == 'document'
     assert found.words()['tampered'] == 'flagged at 5 % false alarms (document)'
-    with pytest.raises(ValueError, match=r'--fpr 0\.05 --domain face, it carries .*0\.05 --domain d'):
+    with pytest.raises(ValueError, match=r'--domain face, it carries .*0\.05 --domain doc'):
         carried_threshold(carried, 0.05, domain='face')
 
 

@@ -10,10 +10,15 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmomni.evaluation.functional import per_image_scores, score_histogram
+from mmomni.evaluation.functional import (
+    INTERVALS,
+    per_image_scores,
+    reliability,
+    score_histogram,
+)
 from mmomni.evaluation.metrics.grouped_metric import tampered_probability
 from mmomni.registry import HOOKS
-from mmomni.visualization import draw_area_plot, draw_score_curves
+from mmomni.visualization import draw_area_plot, draw_reliability, draw_score_curves
 
 from .every_image_hook import EveryImageHook, counts_of
 
@@ -57,23 +62,28 @@ class AreaPlotHook(EveryImageHook):
 
 @HOOKS.register_module()
 class ScoreCurvesHook(EveryImageHook):
-    """Draw precision-recall and ROC curves of the pixels of each domain: ``pr_roc.png``.
+    """Draw how the pixels of each domain are ranked, and how far probabilities can be believed.
+
+    ``pr_roc.png`` has precision-recall and ROC curves, ``reliability.png`` the share of tampered
+    pixels among those of a probability, and the expected calibration error, which the log has, too.
 
     The pixels of all images of a domain count alike, so large images weigh more. They are counted
     in a histogram of their probabilities, whose size does not grow with the test. The shares of
     all ranks are added.
 
     Args:
-        bins: Intervals of the histogram, at least 2; as many thresholds have the curves.
+        bins: Intervals of the histogram, a multiple of 20; as many thresholds have the curves.
         ignore_index: Ground-truth value that is not counted.
 
     Raises:
-        ValueError: There are too few bins.
+        ValueError: There is no such number of bins.
     """
 
     def __init__(self, bins: int = 10_000, ignore_index: int = 255) -> None:
-        if bins < 2:
-            raise ValueError(f'ScoreCurvesHook: expected bins of at least 2, got {bins}')
+        if bins < 1 or bins % INTERVALS:
+            raise ValueError(
+                f'ScoreCurvesHook: expected bins that are a multiple of {INTERVALS}, got {bins}'
+            )
         self.bins = bins
         self.ignore_index = ignore_index
 
@@ -101,6 +111,13 @@ class ScoreCurvesHook(EveryImageHook):
             for domain, counts in histograms.items():
                 total[domain] = total.get(domain, 0) + counts
         if total:
+            total = {domain: total[domain] for domain in sorted(total)}
             path = Path(runner.work_dir) / 'pr_roc.png'
-            draw_score_curves({domain: total[domain] for domain in sorted(total)}, path)
+            draw_score_curves(total, path)
             print_log(f'precision-recall and ROC curves: {path}', logger='current')
+            path = Path(runner.work_dir) / 'reliability.png'
+            draw_reliability(total, path)
+            errors = [f'{name} {reliability(*counts).error:.3f}' for name, counts in total.items()]
+            print_log(
+                f'expected calibration error: {", ".join(errors)}; {path}', logger='current'
+            )
