@@ -214,13 +214,14 @@ class TestAverage:
             ('a.pth', 40), ('b.pth', 70)
         ]  # fmt: skip
 
+    @pytest.mark.parametrize('suffix', ['.safetensors', '.pth'])
     @pytest.mark.parametrize('half', [False, True])
-    def test_published_weights_count_with_the_heads_of_the_training(self, half, tmp_path):
+    def test_published_weights_count_with_the_heads_of_the_training(self, half, suffix, tmp_path):
         meta = dict(cfg='model = dict(type="EncoderDecoder")', iter=40)
         for name, value in (('a', 1), ('b', 5)):
             state_dict = self.state_dict(value) | {'auxiliary_head.w': torch.tensor(value + 0.5)}
             torch.save(dict(state_dict=state_dict, meta=meta), tmp_path / f'{name}.pth')
-        released = publish(tmp_path / 'b.pth', tmp_path / 'b.safetensors', half=half)
+        released = publish(tmp_path / 'b.pth', tmp_path / f'b{suffix}', half=half)
         average_files([tmp_path / 'a.pth', released], tmp_path / 'out.pth', [0.75, 0.25])
         weights = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']
         assert weights['conv.weight'].tolist() == [[2, 2], [2, 2]]
@@ -228,6 +229,14 @@ class TestAverage:
         assert weights['auxiliary_head.w'] == 1.5
         training = read_training_checkpoint(tmp_path / 'out.pth')
         assert training.averaged[1] == dict(file=released.name, share=0.25, iterations=40)
+
+    def test_heads_that_the_first_has_not_are_left_out(self, files, tmp_path):
+        content = torch.load(files[1], weights_only=True)
+        content['state_dict']['auxiliary_head.w'] = torch.ones(1)
+        torch.save(content, files[1])
+        average_files(files, tmp_path / 'out.pth')
+        weights = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']
+        assert weights.keys() == self.state_dict(1).keys()
 
     @pytest.mark.parametrize('shares', [[0.5], [0.5, 0.6], [float('nan'), float('nan')]])
     def test_shares_that_make_no_sense(self, files, tmp_path, shares):

@@ -8,7 +8,7 @@ import torch
 from mmengine.runner import save_checkpoint
 from torch import Tensor
 
-from .reading import TRAINING_ONLY, read_checkpoint, read_whole_training
+from .reading import TRAINING_ONLY, is_published, read_checkpoint, read_whole_training
 
 
 def average(
@@ -47,11 +47,11 @@ def average_files(
 ) -> None:
     """Write the mean of checkpoints, with the config of the first, which is one of a training.
 
-    Others may be published (``.safetensors``), and count with the first one's heads of training,
-    which they lack. The mean's ``meta['averaged']`` names each file, its share and its iterations,
-    which end in the card when it is published. Shares, whose sum is 1, are equal by default. With
-    ``trust``, files may hold more than weights and the records of a training, which can run any
-    code.
+    Others may be published. Heads of training are those of the first: another file that lacks one,
+    as published ones do, counts with the first one's, and what it has beside is left out. The
+    mean's ``meta['averaged']`` names each file, its share and its iterations, which end in the card
+    when it is published. Shares, whose sum is 1, are equal by default. With ``trust``, files may
+    hold more than weights and the records of a training, which can run any code.
 
     Raises:
         FileNotFoundError: A file is not there.
@@ -79,8 +79,11 @@ class _Part(NamedTuple):
 
 
 def _part(path: Path, heads: Mapping[str, Tensor], trust: bool) -> _Part:
-    if path.suffix == '.safetensors':
+    if is_published(path, trust):
         published = read_checkpoint(path)
-        return _Part({**heads, **published.state_dict}, published.card['training']['iterations'])
-    content = read_whole_training(path, trust)
-    return _Part(content['state_dict'], content['meta'].get('iter'))
+        weights, iterations = published.state_dict, published.card['training']['iterations']
+    else:
+        content = read_whole_training(path, trust)
+        weights, iterations = content['state_dict'], content['meta'].get('iter')
+    left_out = {n for n in weights if n.startswith(TRAINING_ONLY) and n not in heads}
+    return _Part({**heads, **{n: weights[n] for n in weights if n not in left_out}}, iterations)

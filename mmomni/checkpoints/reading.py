@@ -110,11 +110,20 @@ def read_whole_training(path: Path, trust: bool = False) -> dict[str, Any]:
     return dict(state_dict=content['state_dict'], meta=_meta(content))
 
 
+def is_published(path: Path, trust: bool = False) -> bool:
+    """Whether a file is a published one, or claims to be.
+
+    Raises:
+        FileNotFoundError: There is no file.
+        ValueError: It is damaged, or could run code and is not trusted.
+    """
+    return path.suffix == '.safetensors' or _description_of(_load(path, trust)) is not None
+
+
 def _load_training(path: Path, trust: bool) -> Any:
-    content = None if path.suffix == '.safetensors' else _load(path, trust)
-    if content is None or _description_of(content) is not None:
+    if is_published(path, trust):
         raise ValueError(f'{path}: expected a checkpoint of a training, got a published one')
-    return content
+    return _load(path, trust)
 
 
 def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:

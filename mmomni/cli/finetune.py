@@ -160,7 +160,7 @@ def _tune(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> None:
     if outcome is not None:
         _say(f'{args.out} holds the outcome of this command already')
     else:
-        outcome = _trained(_config(args, data, start), args)
+        outcome = _trained(_config(args, data, start), args, start)
         if outcome.is_better:
             path = publish_best(args.out, outcome, start.path, start.card)
             outcome = outcome._replace(published=path.name)
@@ -189,11 +189,11 @@ def _config(args: argparse.Namespace, data: 'OwnData', start: 'Start') -> 'Confi
     return recipe_of(args.out, lists, start, args.seed, args.minutes)
 
 
-def _trained(cfg: 'Config', args: argparse.Namespace) -> 'Outcome':
+def _trained(cfg: 'Config', args: argparse.Namespace, start: 'Start') -> 'Outcome':
     """The outcome of a training, which ends in one line where machine or config are at fault."""
     from mmengine.device import get_device
 
-    from mmomni.apis.finetuning import run, schedule
+    from mmomni.apis.finetuning import mixed, run, schedule
     from mmomni.engine.finite import DivergedError
     from mmomni.engine.launch import checkpoints_trusted, config_at_fault, run_at_fault
     from mmomni.utils.allocator import keep_freed_memory
@@ -205,7 +205,7 @@ def _trained(cfg: 'Config', args: argparse.Namespace) -> 'Outcome':
         plan = schedule(cfg, args.minutes)
         _say(f'{plan.iterations} iterations, validated every {plan.interval}')
         try:
-            return run(cfg, _say)
+            return mixed(cfg, run(cfg, _say), start.path, _say)
         except DivergedError as error:
             raise ValueError(str(error)) from error
 
@@ -239,8 +239,9 @@ def _tell(out: Path, outcome: 'Outcome', start: 'Start') -> None:
             f'{100 * outcome.more_false:.1f} % more of the authentic images held out is called '
             'tampered; more authentic images among your own, and in --known, keep it down'
         )
+    share = '' if outcome.share == 1 else f', {outcome.share:.0%} of it'
     _say(
-        f'better (iteration {outcome.iteration}): mmomni predict photo.jpg --checkpoint '
+        f'better (iteration {outcome.iteration}{share}): mmomni predict photo.jpg --checkpoint '
         f'{out / outcome.published}'
     )
     _say('thresholds of images do not carry over: mmomni calibrate finds new ones')

@@ -11,6 +11,7 @@ from mmomni.apis.finetuning import (
     Outcome,
     demand_data,
     known,
+    mixing,
     recipe_of,
     split_data,
     start_of,
@@ -346,3 +347,44 @@ def test_an_outcome_is_kept(tmp_path):
     came = outcome(0.2, 0.3)
     came.write(tmp_path)
     assert read_outcome(tmp_path) == came
+
+
+# ---- less of it ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('found', 'share', 'tried'),
+    [
+        ({1.0: (0.4, 0.495)}, 1.0, []),  # forgets little
+        ({1.0: (0.1, 0.3)}, 1.0, []),  # is no better anyway
+        ({1.0: (0.4, 0.4), 0.75: (0.3, 0.495)}, 0.75, [0.75]),
+        ({1.0: (0.4, 0.4), 0.75: (0.3, 0.45), 0.5: (0.2, 0.495)}, 0.5, [0.75, 0.5]),
+        ({1.0: (0.4, 0.4), 0.75: (0.3, 0.45), 0.5: (0.2, 0.45)}, 0.5, [0.75, 0.5]),
+        ({1.0: (0.4, 0.4), 0.75: (0.3, 0.45), 0.5: (0.1, 0.5)}, 0.75, [0.75, 0.5]),
+        ({1.0: (0.4, 0.4), 0.75: (0.1, 0.5)}, 1.0, [0.75]),
+    ],
+)
+def test_as_much_as_forgets_little(found, share, tried, tmp_path, monkeypatch):
+    """By shares: IoU on one's own and on what it knew; before it was 0.1 and 0.5."""
+
+    def scores(own, general):
+        return dict(own=dict(IoU=own), general=dict(IoU=general))
+
+    made = []
+    monkeypatch.setattr(
+        mixing, 'average_files',
+        lambda files, path, shares, trust: made.append((path.name, files, shares)),
+    )
+    monkeypatch.setattr(
+        mixing, '_validated',
+        lambda cfg, path: scores(*found[float(path.stem.removeprefix('mixed_'))]),
+    )
+    outcome = Outcome(scores(0.1, 0.5), scores(*found[1.0]), 6, 'best.pth')
+    start = tmp_path / 'start.safetensors'
+    result = mixing.mixed(Config(dict(work_dir=str(tmp_path))), outcome, start, lambda _: None)
+    assert result.share == share
+    assert result.after == scores(*found[share])
+    assert result.best == ('best.pth' if share == 1 else f'mixed_{share}.pth')
+    assert made == [
+        (f'mixed_{each}.pth', [tmp_path / 'best.pth', start], [each, 1 - each]) for each in tried
+    ]

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmomni.apis.finetuning import Outcome, known, recipe, running
+from mmomni.apis.finetuning import Outcome, known, mixing, recipe, running
 from mmomni.checkpoints import build_model, publish, read_checkpoint
 from mmomni.cli import finetune, main
 from mmomni.engine.finite import DivergedError
@@ -117,6 +117,28 @@ def test_stopped_gone_on_with_and_published(place, command, tmp_path, monkeypatc
     assert 'holds the outcome of this command already' in printed
     assert f'--checkpoint {path}' in printed
     assert exported.is_file()
+
+
+def test_of_what_forgets_too_much_a_share_is_published(
+    command, place, tmp_path, monkeypatch, capsys
+):
+    """Here nothing is little enough, so that it is the smallest share."""
+    monkeypatch.setattr(mixing, 'MOST_LOST', -2.0)
+    out = tmp_path / 'out'
+    assert command(out) == 0
+    printed = capsys.readouterr().out
+    assert [line[:10] for line in printed.splitlines() if 'of it: IoU' in line] == [
+        '75% of it:', '50% of it:'
+    ]  # fmt: skip
+    assert ', 50% of it): mmomni predict' in printed
+    (path,) = out.glob('finetuned-*.safetensors')
+    published = read_checkpoint(path)
+    tuned = torch.load(next(out.glob('best_*.pth')), weights_only=False)['state_dict']
+    start = read_checkpoint(place[1]).state_dict
+    name = 'decode_head.conv_seg.bias'
+    expected = (tuned[name] + start[name]) / 2
+    torch.testing.assert_close(published.state_dict[name], expected)
+    assert [part['share'] for part in published.card['training']['averaged']] == [0.5, 0.5]
 
 
 def test_what_is_no_better_is_not_published(command, place, tmp_path, monkeypatch, capsys):

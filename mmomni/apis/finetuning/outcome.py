@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ FILE = 'outcome.json'
 RESULTS = 'results.json'
 NAME = 'finetuned'
 
+Tell = Callable[[str], None]
 Scores = dict[str, dict[str, float]]
 """By domain: :data:`SCORES`, as far as they are defined, and :data:`COUNTS`."""
 
@@ -39,6 +40,7 @@ class Outcome(NamedTuple):
         iteration: Of the best.
         best: Its checkpoint.
         published: Name of the published file; empty: nothing was better.
+        share: Of the tuned weights in it; the others are those that it started from.
     """
 
     before: Scores
@@ -46,6 +48,7 @@ class Outcome(NamedTuple):
     iteration: int
     best: str
     published: str = ''
+    share: float = 1.0
 
     @property
     def is_better(self) -> bool:
@@ -94,6 +97,16 @@ def scores_of(metrics: Mapping[str, float]) -> Scores:
             if not math.isnan(x)
         }
     return rows
+
+
+def standing(before: Scores, now: Scores) -> str:
+    """How it was and is, in a line."""
+    words = [
+        f'{WORDS[part]} {before[part]["IoU"]:.3f} > {row["IoU"]:.3f}'
+        for part, row in now.items()
+        if 'IoU' in row
+    ]
+    return f'IoU of {", ".join(words)}'
 
 
 def outcome_of(runner: Runner) -> Outcome:

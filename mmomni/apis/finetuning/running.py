@@ -1,7 +1,6 @@
 """How long to train in the time there is, and the training itself, by mmengine's runner."""
 
 import math
-from collections.abc import Callable
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -19,7 +18,7 @@ from mmomni.engine.configs import open_config
 from mmomni.engine.training import check_training, prepare_runner, resume_own
 from mmomni.utils.files import replacing
 
-from .outcome import WORDS, Outcome, before_of, outcome_of, scores_of
+from .outcome import Outcome, Tell, before_of, outcome_of, scores_of, standing
 
 TRIED_STEPS = 5
 TRIED_IMAGES = 4
@@ -35,8 +34,6 @@ PASSES = 50
 LEAST_STEPS = 10
 SAVED = 'config.py'
 """In the folder of a run: its config."""
-
-Tell = Callable[[str], None]
 
 
 class Speed(NamedTuple):
@@ -166,13 +163,8 @@ class _Telling(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
         """By then the history has these scores, too."""
-        before = before_of(runner)
-        words = [
-            f'{WORDS[part]} {before[part]["IoU"]:.3f} > {row["IoU"]:.3f}'
-            for part, row in scores_of(metrics or {}).items()
-            if 'IoU' in row
-        ]
-        self.tell(f'iteration {runner.iter} of {runner.max_iters}: IoU of {", ".join(words)}')
+        stands = standing(before_of(runner), scores_of(metrics or {}))
+        self.tell(f'iteration {runner.iter} of {runner.max_iters}: {stands}')
 
 
 def _lines(path: Path) -> int:
