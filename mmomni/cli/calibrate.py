@@ -78,6 +78,7 @@ def _run(args: argparse.Namespace) -> None:
     is_named = args.checkpoint is not None
     with ending_at_once('mmomni calibrate: stopped; nothing was written'):
         from mmomni.apis.calibration import calibrate
+        from mmomni.reporting.verdict import threshold_of
         from mmomni.utils.files import counted_kinds, replacing
 
         settle_weights(args)
@@ -102,8 +103,10 @@ def _run(args: argparse.Namespace) -> None:
         print('\n'.join(f'  {reason}' for reason in found['unreadable'].values()))
     if kinds := found.get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
-    for path in paths:
+    for path, found in paths.items():
         print(f'calibration: {path}')
+        if caution := threshold_of(found).caution():
+            print(caution)
 
 
 def _files(out: Path, each: Sequence[dict[str, Any]]) -> dict[Path, dict[str, Any]]:

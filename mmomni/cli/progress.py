@@ -25,7 +25,7 @@ class ProgressLine:
         self._line = f'{self._label} {done}/{total}'
         if speed:
             minutes, seconds = divmod(round((total - done) / speed), 60)
-            self._line += f', {speed:.1f} images/s, {minutes}:{seconds:02d} left'
+            self._line += f', {_told(speed)}, {minutes}:{seconds:02d} left'
         if sys.stderr.isatty():
             _show_in_place(self._line, end='\n' if done == total else '')
         elif done * 10 // total > (done - 1) * 10 // total:
@@ -36,6 +36,10 @@ class ProgressLine:
         check()
         if sys.stderr.isatty():
             _show_in_place(f'{self._line}; pass {number_of_pass}, window {number} of {windows}')
+
+
+def _told(speed: float) -> str:
+    return f'{speed:.1f} images/s' if speed >= 1 else f'{1 / speed:.1f} s an image'
 
 
 def _show_in_place(line: str, end: str = '') -> None:

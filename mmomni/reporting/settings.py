@@ -13,7 +13,7 @@ from mmomni.version import __version__
 SETTINGS = 'settings.json'
 NOT_COMPARED = ('checkpoint', 'model')  # its path and card; its SHA-256 is
 OPTIONS = {
-    'image_threshold': ' (--fpr, --calibration)', 'views': ' (--views)',
+    'image_threshold': ' (--fpr, --domain, --calibration)', 'views': ' (--views)',
     'window': ' (--window)', 'formats': ' (--format)',
 }  # fmt: skip
 """Those whose name says not at once what was typed."""
@@ -72,6 +72,13 @@ def refuse_other_settings(
     for name, value in json.loads(json.dumps(settings)).items():
         if name not in NOT_COMPARED and before.get(name) != value:
             raise ValueError(
-                f'{root} holds results with {name} {before.get(name)!r}, got {value!r}; '
+                f'{root} holds results with {name} {_told(before.get(name))}, got {_told(value)}; '
                 f'give the same options{OPTIONS.get(name, "")}, or choose another folder with --out'
             )
+
+
+def _told(value: Any) -> str:
+    """As people read it: of several entries each with its name."""
+    if not isinstance(value, Mapping):
+        return repr(value)
+    return f'({", ".join(f"{name} {entry!r}" for name, entry in value.items())})'

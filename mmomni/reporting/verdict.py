@@ -109,7 +109,7 @@ def carried_threshold(
     Raises:
         ValueError: There is none.
     """
-    known = [_image_threshold(each) for each in calibrations]
+    known = [threshold_of(each) for each in calibrations]
     found = [each for each in known if math.isclose(each.fpr, fpr) and each.domain == domain]
     if found:
         return next((each for each in found if each.precision == precision), found[0])
@@ -142,7 +142,7 @@ def threshold_from_file(
     try:
         calibration = json.loads(path.read_text(encoding='utf-8'))
         check_calibration(calibration)
-        found, digest = _image_threshold(calibration), calibration['checkpoint_sha256']
+        found, digest = threshold_of(calibration), calibration['checkpoint_sha256']
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'{path}: expected a file that mmomni calibrate wrote, found none (--calibration)'
@@ -170,7 +170,8 @@ def threshold_from_file(
     return found
 
 
-def _image_threshold(calibration: Mapping[str, Any]) -> ImageThreshold:
+def threshold_of(calibration: Mapping[str, Any]) -> ImageThreshold:
+    """The one of a calibration that has been checked."""
     return ImageThreshold(
         float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr']),
         _precision(calibration), _num_images(calibration), calibration.get('domain') or None,

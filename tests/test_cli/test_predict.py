@@ -169,6 +169,16 @@ def test_a_kind_of_images_chooses_a_calibration(predict, published, tmp_path, ca
         assert words in capsys.readouterr().err
 
 
+def test_another_rate_of_false_alarms_is_told_in_words(predict, published, tmp_path, capsys):
+    assert predict('--fpr', '0.05') == 0
+    file = calibration(tmp_path / 'c.json', published, fpr=0.02, threshold=0.75)
+    assert predict('--calibration', file) == 1
+    assert (
+        "holds results with image_threshold (value 0.0, pooling 'max', fpr 0.05), got (value 0.75, "
+        "pooling 'max', fpr 0.02); give the same options (--fpr, --domain, --calibration)"
+    ) in capsys.readouterr().err
+
+
 def test_pixel_threshold_and_formats(predict, tmp_path):
     assert predict('--threshold', '0', '--format', 'npz') == 0
     line = lines(tmp_path)['a.jpg']

@@ -44,6 +44,22 @@ def test_elsewhere_only_tenths_are_told(capsys):
 
 
 @pytest.mark.parametrize(
+    ('seconds', 'told'),
+    [
+        (2, 'predict 2/10, 1.0 images/s, 0:08 left'),
+        (64, 'predict 2/10, 32.0 s an image, 4:16 left'),
+    ],
+)
+def test_slow_images_are_told_in_seconds_each(seconds, told, monkeypatch, capsys):
+    times = iter([0.0, 0.0, float(seconds)])
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: next(times))
+    line = ProgressLine('predict')
+    line(0, 10)
+    line(2, 10)
+    assert capsys.readouterr().err.splitlines()[-1] == told
+
+
+@pytest.mark.parametrize(
     ('text', 'rate'), [('0.05', 0.05), ('5%', 0.05), ('.1%', 0.001), ('0.7%', 0.007)]
 )
 def test_rates_are_numbers_or_percent(text, rate):
