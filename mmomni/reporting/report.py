@@ -11,6 +11,7 @@ from mmomni.jpeg.orientation import upright_box
 from mmomni.utils.files import replacing
 from mmomni.utils.templates import data_uri, printable, render_pieces
 
+from .account import copies
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
 from .model_card import model_summary
@@ -59,6 +60,7 @@ def report_page(folder: Predictions) -> Iterator[str]:
             for number, (key, record) in enumerate(folder.records.items())
         ],
         files=len({record['path'] for record in records}),
+        copies=_copies(folder, names),
         embedded=embedded,
         views=(
             [_embedded(folder, file) for file in shown_files(record)]
@@ -109,6 +111,14 @@ def _row(
         thumbnail=_embedded(folder, report_file('thumbnails', record['name'])),
         pictures=[quote(file) for file in shown_files(record)],
     )
+
+
+def _copies(folder: Predictions, names: Mapping[str, str]) -> list[list[str]]:
+    """Names of files with the same bytes."""
+    named = {record['path']: names[key] for key, record in folder.records.items()}
+    return [
+        [printable(named[path]) for path in paths] for paths in copies(folder.records.values())
+    ]
 
 
 def _names(folder: Predictions) -> dict[str, str]:

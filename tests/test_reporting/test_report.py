@@ -106,11 +106,18 @@ def test_a_resumed_run_reports_everything(tmp_path, page, photos, run, save):
     assert len(data_of(page)['rows']) == 6
 
 
+def test_copies_are_told_and_their_names_are_no_markup(page):
+    attacks = '&lt;img src=x onerror=alert(1)&gt;.png = &lt;script&gt;&lt;!--&lt;b&gt;&amp;amp;.png'
+    (told,) = re.findall('<dt>the same bytes</dt><dd>(.*)</dd>', page.read_text())
+    assert told.startswith(attacks)
+
+
 def test_without_bad_files_and_threshold_neither_is_told(tmp_path, save, run):
     save(tmp_path / 'a.png')
     run(tmp_path / 'a.png', report=True)
     text = (tmp_path / 'out/report.html').read_text()
     assert '<h1>1 image</h1>' in text
+    assert 'the same bytes' not in text
     assert 'No image is flagged: this model has no calibration.' in text
 
 
