@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from .results import Failure, Prediction, draw_overlay
 from .samples import Sample, try_to_read
 from .tiling import WINDOW
 from .torch_network import Segmentor, TorchNetwork
+from .weights import chosen_weights
 
 
 @INFERENCERS.register_module()
@@ -37,7 +39,8 @@ class ManipulationInferencer(BaseInferencer):
     Args:
         model: Config (file, dict or ``Config``); default: the one inside of the checkpoint.
         weights: Published checkpoint (see docs/checkpoints.md), or an ``.onnx`` file with
-            ``backend='onnx'``.
+            ``backend='onnx'``; default: those of the package, of which a warning
+            tells; beside a config there is no default.
         device: Default: the accelerator if there is one.
         scope: Of the config's types.
         show_progress: Show a bar when called; ``stream`` never does.
@@ -52,8 +55,8 @@ class ManipulationInferencer(BaseInferencer):
         model: The segmentor without training-only heads; of an ``.onnx`` file the network.
 
     Raises:
-        ValueError: There are no weights, they cannot be trusted or do not fit the config; or the
-            precision is none, or not one of the backend.
+        ValueError: There is a config without weights; they cannot be used or trusted, or do not fit
+            it; or the precision is none, or not one of the backend.
     """
 
     preprocess_kwargs = {'workers'}  # noqa: RUF012  (the host's class attributes are sets)
@@ -74,8 +77,11 @@ class ManipulationInferencer(BaseInferencer):
         window: int = WINDOW,
         precision: Literal['auto', 'fp32', 'bf16'] = AUTO,
     ) -> None:
+        if weights is None and model is not None:
+            raise ValueError('expected weights beside the config, got none')
         if weights is None:
-            raise ValueError('expected weights: the path of a published checkpoint, got none')
+            weights, _, note = chosen_weights(None, backend)
+            warnings.warn(note, stacklevel=2)
         self._open = partial(
             open_predictor, backend=backend, trust_checkpoint=trust_checkpoint,
             precision=precision, max_pixels=max_pixels, window=window,

@@ -11,6 +11,7 @@ from mmseg.apis import init_model
 from PIL import Image
 
 from mmomni.apis import Failure, ManipulationInferencer, Prediction
+from mmomni.apis.weights import packaged
 from mmomni.evaluation.functional import image_score
 from mmomni.registry import INFERENCERS
 
@@ -245,9 +246,17 @@ def test_window_must_lie_on_the_grid(published):
         ManipulationInferencer(weights=published, window=250)
 
 
-def test_weights_are_demanded(published):
-    with pytest.raises(ValueError, match='expected weights'):
+def test_weights_are_demanded_beside_a_config():
+    with pytest.raises(ValueError, match='expected weights beside the config'):
         ManipulationInferencer(model=str(DEMO))
+
+
+@pytest.mark.parametrize('backend', ['torch', 'onnx'])
+def test_without_weights_those_of_the_package_are_taken_and_named(backend):
+    suffix = dict(torch='.safetensors', onnx='.onnx')[backend]
+    with pytest.warns(UserWarning, match=f'{packaged(suffix).name} of the package is taken'):
+        inferencer = ManipulationInferencer(device='cpu', backend=backend)
+    assert inferencer.card['licence'].startswith('Research use only')
 
 
 def test_mmsegs_registry_builds_it(published):
