@@ -230,11 +230,13 @@ class TestAverage:
         training = read_training_checkpoint(tmp_path / 'out.pth')
         assert training.averaged[1] == dict(file=released.name, share=0.25, iterations=40)
 
-    def test_heads_that_the_first_has_not_are_left_out(self, files, tmp_path):
+    def test_of_trainings_with_other_heads_only_what_predicts_can_be_taken(self, files, tmp_path):
         content = torch.load(files[1], weights_only=True)
         content['state_dict']['auxiliary_head.w'] = torch.ones(1)
         torch.save(content, files[1])
-        average_files(files, tmp_path / 'out.pth')
+        with pytest.raises(ValueError, match=r"of another network .*'auxiliary_head.w'"):
+            average_files(files, tmp_path / 'out.pth')
+        average_files(files, tmp_path / 'out.pth', heads_of_first=True)
         weights = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']
         assert weights.keys() == self.state_dict(1).keys()
 
@@ -248,9 +250,11 @@ class TestAverage:
             average_files([*files, files[0]], tmp_path / 'out.pth')
 
     def test_files_of_another_kind_are_named(self, files, tmp_path):
-        bare, published = tmp_path / 'bare.pth', tmp_path / 'published.safetensors'
+        bare = tmp_path / 'bare.pth'
         torch.save(self.state_dict(1), bare)
-        published.touch()
+        meta = dict(cfg='model = dict(type="EncoderDecoder")')
+        torch.save(dict(state_dict=self.state_dict(1), meta=meta), tmp_path / 'c.pth')
+        published = publish(tmp_path / 'c.pth', tmp_path / 'published.safetensors')
         for path, reason in ((bare, 'weights alone'), (published, 'a published one')):
             with pytest.raises(ValueError, match=f'{path}: expected .* got {reason}'):
                 average_files([path, *files], tmp_path / 'out.pth')

@@ -7,7 +7,7 @@ The score of an image is its probability map pooled by
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mmomni.datasets.lists import authentic_of_list
 from mmomni.evaluation.calibration import conformal_threshold
@@ -25,6 +25,13 @@ from .network import Precision
 from .predictor import Predictor, open_predictor
 from .results import Failure
 from .weights import Backend, chosen_weights, packaged_hint
+
+
+class Calibrated(NamedTuple):
+    """See :func:`calibrate`."""
+
+    found: list[dict[str, Any]]
+    refused: list[str]
 
 
 def authentic_images(source: Path) -> list[str]:
@@ -105,7 +112,7 @@ def calibrate(
     device: str | None = None,
     backend: Backend | Literal['auto'] = 'auto',
     domain: str | None = None,
-) -> list[dict[str, Any]]:
+) -> Calibrated:
     """Find thresholds of a checkpoint on the :func:`authentic_images` of a source.
 
     Args:
@@ -122,9 +129,10 @@ def calibrate(
         domain: What kind of images these are; ``None``: they are meant for any.
 
     Returns:
-        What the calibration file of each rate holds: ``threshold``, ``pooling``, ``fpr`` (that was
-        asked for), ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable`` (path to
-        reason), ``source``, ``config`` (``None``: the checkpoint's own), ``checkpoint``,
+        Of each rate what its calibration file holds, and of each that the images cannot vouch for
+        why, as long as there is one that they can. A file holds ``threshold``, ``pooling``, ``fpr``
+        (that was asked for), ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable``
+        (path to reason), ``source``, ``config`` (``None``: the checkpoint's own), ``checkpoint``,
         ``checkpoint_sha256``; where a folder holds other files, ``not_images`` (kind to number);
         where it is not ``'fp32'``, ``precision``; where there is one, ``domain``. Folders that
         cannot be entered are unreadable.
@@ -132,8 +140,9 @@ def calibrate(
     Raises:
         FileNotFoundError: Files are not there, all of which are named.
         ImportError: What the checkpoint needs is not installed.
-        ValueError: Too few images can be read for that rate, see :func:`conformal_threshold`; no
-            score can be above the threshold; or the checkpoint cannot be used or trusted.
+        ValueError: Too few images can be read for any of the rates, see
+            :func:`conformal_threshold`; no score can be above the threshold; or the checkpoint
+            cannot be used or trusted.
     """
     config = _existing(config, None if checkpoint is None else Path(checkpoint), source)
     path, backend, _ = chosen_weights(checkpoint, backend)
@@ -158,7 +167,15 @@ def calibrate(
         **({} if precision == 'fp32' else dict(precision=precision)),
         **({} if domain is None else dict(domain=domain)),
     )
-    return [_threshold(scores, unreadable, fpr, pooling) | about for fpr in fprs]
+    found, refused = [], []
+    for fpr in fprs:
+        try:
+            found.append(_threshold(scores, unreadable, fpr, pooling) | about)
+        except ValueError as error:
+            refused.append(str(error))
+    if not found:
+        raise ValueError('\n  '.join(refused))
+    return Calibrated(found, refused)
 
 
 def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str | None:

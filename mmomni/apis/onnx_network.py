@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,8 @@ class OnnxNetwork:
             yield self._sharing
         finally:
             self._sharing = None
-            if self.on_cpu:  # what it took for windows, it keeps: a gigabyte
+        if self.on_cpu:  # what it took for windows, it keeps: a gigabyte
+            with suppress(MemoryError):
                 self._run(np.zeros((5, GRID, GRID), np.uint8), _returning_memory())
 
     def __call__(self, planes: np.ndarray) -> Output:

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from mmengine.runner import save_checkpoint
 from torch import Tensor
 
-from .reading import TRAINING_ONLY, is_published, read_checkpoint, read_whole_training
+from .reading import TRAINING_ONLY, Whole, read_whole
 
 
 def average(
@@ -35,8 +34,13 @@ def average(
     for name, tensor in first.items():
         if tensor.is_floating_point():
             pairs = zip(shares, state_dicts.values(), strict=True)
-            averaged[name] = torch.stack([s * each[name].float() for s, each in pairs]).sum(dim=0)
+            averaged[name] = torch.stack([s * _whole(each[name]) for s, each in pairs]).sum(dim=0)
     return averaged
+
+
+def _whole(weights: Tensor) -> Tensor:
+    """Of half precision, in which published weights are, in single."""
+    return weights.float() if weights.dtype in (torch.half, torch.bfloat16) else weights
 
 
 def average_files(
@@ -44,14 +48,21 @@ def average_files(
     out: Path,
     shares: Sequence[float] | None = None,
     trust: bool = False,
+    heads_of_first: bool = False,
 ) -> None:
     """Write the mean of checkpoints, with the config of the first, which is one of a training.
 
-    Others may be published. Heads of training are those of the first: another file that lacks one,
-    as published ones do, counts with the first one's, and what it has beside is left out. The
+    Others may be published, and count with the first one's heads of training, which they lack. The
     mean's ``meta['averaged']`` names each file, its share and its iterations, which end in the card
-    when it is published. Shares, whose sum is 1, are equal by default. With ``trust``, files may
-    hold more than weights and the records of a training, which can run any code.
+    when it is published.
+
+    Args:
+        sources: Checkpoints of one network.
+        out: Where the mean goes.
+        shares: Their sum is 1; ``None``: equal ones.
+        trust: Files may hold more than weights and the records of a training, which can run code.
+        heads_of_first: Trainings, too, count with the first one's heads of training, and their own
+            are left out; else those with other heads are of another network.
 
     Raises:
         FileNotFoundError: A file is not there.
@@ -61,29 +72,30 @@ def average_files(
     if twice := {str(path) for path in sources if sources.count(path) > 1}:
         raise ValueError(f'expected each checkpoint once, got again: {sorted(twice)}; use shares')
     shares = shares or [1 / len(sources)] * len(sources)
-    first = read_whole_training(sources[0], trust)
-    heads = {n: t for n, t in first['state_dict'].items() if n.startswith(TRAINING_ONLY)}
-    loaded = {str(path): _part(path, heads, trust) for path in sources}
-    averaged = average({name: part.state_dict for name, part in loaded.items()}, shares)
+    first, *others = (read_whole(path, trust) for path in sources)
+    if first.card is not None:
+        raise ValueError(f'{sources[0]}: expected a checkpoint of a training, got a published one')
+    heads = {n: t for n, t in first.state_dict.items() if n.startswith(TRAINING_ONLY)}
+    state_dicts = [first.state_dict]
+    for other in others:
+        is_bare = heads_of_first or other.card is not None
+        state_dicts.append(heads | _without_heads(other) if is_bare else other.state_dict)
+    named = {str(path): weights for path, weights in zip(sources, state_dicts, strict=True)}
     parts = [
-        dict(file=path.name, share=share, iterations=part.iterations)
-        for path, share, part in zip(sources, shares, loaded.values(), strict=True)
+        dict(file=path.name, share=share, iterations=_iterations(each))
+        for path, share, each in zip(sources, shares, (first, *others), strict=False)
     ]
-    meta = dict(first['meta'], iter=None, averaged=parts)
-    save_checkpoint(dict(state_dict=averaged, meta=meta), str(out))
+    meta = dict(first.meta, iter=None, averaged=parts)
+    save_checkpoint(dict(state_dict=average(named, shares), meta=meta), str(out))
 
 
-class _Part(NamedTuple):
-    state_dict: Mapping[str, Tensor]
-    iterations: int | None
+def _without_heads(whole: Whole) -> dict[str, Tensor]:
+    return {n: t for n, t in whole.state_dict.items() if not n.startswith(TRAINING_ONLY)}
 
 
-def _part(path: Path, heads: Mapping[str, Tensor], trust: bool) -> _Part:
-    if is_published(path, trust):
-        published = read_checkpoint(path)
-        weights, iterations = published.state_dict, published.card['training']['iterations']
-    else:
-        content = read_whole_training(path, trust)
-        weights, iterations = content['state_dict'], content['meta'].get('iter')
-    left_out = {n for n in weights if n.startswith(TRAINING_ONLY) and n not in heads}
-    return _Part({**heads, **{n: weights[n] for n in weights if n not in left_out}}, iterations)
+def _iterations(whole: Whole) -> int | None:
+    """After which a file was made, if it says so; its card may be anybody's."""
+    if whole.card is None:
+        return whole.meta.get('iter')
+    training = whole.card.get('training')
+    return training.get('iterations') if isinstance(training, Mapping) else None

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmomni.evaluation.calibration import A_DOMAIN, is_domain
 from mmomni.evaluation.image_score import IMAGE_POOLINGS
 
 FORMAT = 1
@@ -119,12 +120,11 @@ def check_calibration(calibration: Mapping[str, Any]) -> None:
         and 0 <= threshold < 1
         and 0 < fpr < 1
         and calibration.get('pooling') in IMAGE_POOLINGS
-        and isinstance(calibration.get('domain', ''), str)
+        and ('domain' not in calibration or is_domain(calibration['domain']))
     ):
         raise ValueError(
             'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1), '
-            f'pooling (one of {IMAGE_POOLINGS}) and, if any, the name of a domain, got '
-            f'{calibration}'
+            f'pooling (one of {IMAGE_POOLINGS}) and, if any, domain ({A_DOMAIN}), got {calibration}'
         )
 
 

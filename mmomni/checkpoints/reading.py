@@ -95,35 +95,42 @@ def read_training_checkpoint(path: Path, trust: bool = False) -> Training:
     return Training(tensors, config, meta.get('iter'), tuple(meta.get('averaged', ())))
 
 
-def read_whole_training(path: Path, trust: bool = False) -> dict[str, Any]:
-    """``state_dict``, heads of training included, and ``meta`` of a file.
+class Whole(NamedTuple):
+    """All weights of a file.
+
+    Attributes:
+        state_dict: Of a training with its heads, of a published file without.
+        meta: What mmengine notes; of a published file nothing.
+        card: Of a published file; ``None``: it is a checkpoint of a training.
+    """
+
+    state_dict: dict[str, Tensor]
+    meta: Mapping[str, Any]
+    card: dict | None
+
+
+def read_whole(path: Path, trust: bool = False) -> Whole:
+    """Weights of a training, heads included, or of a published file.
 
     Raises:
         FileNotFoundError: There is no file.
-        ValueError: It is no checkpoint of a training, is damaged, was published already, or could
-            run code and is not trusted.
+        ValueError: It is none of both, is damaged, or could run code and is not trusted.
     """
-    content = _load_training(path, trust)
+    content = None if path.suffix == '.safetensors' else _load(path, trust)
+    if content is None or _description_of(content) is not None:
+        published = read_checkpoint(path)
+        return Whole(published.state_dict, {}, published.card)
     tensors_of(content, path)
     if 'state_dict' not in content:
         raise ValueError(f'{path}: expected a checkpoint of a training, got weights alone')
-    return dict(state_dict=content['state_dict'], meta=_meta(content))
-
-
-def is_published(path: Path, trust: bool = False) -> bool:
-    """Whether a file is a published one, or claims to be.
-
-    Raises:
-        FileNotFoundError: There is no file.
-        ValueError: It is damaged, or could run code and is not trusted.
-    """
-    return path.suffix == '.safetensors' or _description_of(_load(path, trust)) is not None
+    return Whole(content['state_dict'], _meta(content), None)
 
 
 def _load_training(path: Path, trust: bool) -> Any:
-    if is_published(path, trust):
+    content = None if path.suffix == '.safetensors' else _load(path, trust)
+    if content is None or _description_of(content) is not None:
         raise ValueError(f'{path}: expected a checkpoint of a training, got a published one')
-    return _load(path, trust)
+    return content
 
 
 def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:

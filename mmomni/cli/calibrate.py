@@ -1,12 +1,13 @@
 import argparse
 import json
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .model import add_weights_options, device_of, settle_weights
-from .parser import RATE, Commands
+from .parser import DOMAIN, RATE, Commands
 from .progress import ProgressLine
 from .stopping import ending_at_once
 
@@ -46,10 +47,10 @@ def add_parser(commands: Commands) -> None:
         '%(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--domain', metavar='NAME',
+        '--domain', type=DOMAIN, metavar='NAME',
         help='what kind of images these are, such as document: the threshold is then taken where '
         '`mmomni predict --domain` says so',
-    )
+    )  # fmt: skip
     parser.add_argument(
         '--out', type=Path, metavar='FILE',
         help='default: CHECKPOINT.calibration.json; for the weights of the package in the current '
@@ -73,44 +74,63 @@ def _sort_out(args: argparse.Namespace) -> Path:
     return Path(authentic)
 
 
-def _run(args: argparse.Namespace) -> None:
+def _rates(args: argparse.Namespace) -> list[float]:
+    rates = args.fpr or [DEFAULT_RATE]
+    if len({_text(rate) for rate in rates}) < len(rates):
+        args.parser.error(f'expected each rate once, got {", ".join(map(_text, rates))}')
+    return rates
+
+
+def _text(rate: float) -> str:
+    return f'{rate:g}'
+
+
+def _run(args: argparse.Namespace) -> int:
     authentic = _sort_out(args)
+    rates = _rates(args)
     is_named = args.checkpoint is not None
     with ending_at_once('mmomni calibrate: stopped; nothing was written'):
         from mmomni.apis.calibration import calibrate
-        from mmomni.reporting.verdict import threshold_of
-        from mmomni.utils.files import counted_kinds, replacing
+        from mmomni.utils.files import counted_kinds
 
         settle_weights(args)
-        each = calibrate(
-            args.config, args.checkpoint, authentic, args.fpr or [DEFAULT_RATE], args.pooling,
+        found, refused = calibrate(
+            args.config, args.checkpoint, authentic, rates, args.pooling,
             progress=ProgressLine('calibrate'), trust_checkpoint=args.trust_checkpoint,
             precision=args.precision, device=device_of(args), backend=args.backend,
             domain=args.domain,
         )  # fmt: skip
-    beside = args.checkpoint if is_named else args.checkpoint.name
-    paths = _files(args.out or Path(f'{beside}.calibration.json'), each)
-    for path, found in paths.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as unfinished:
-            unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
-        rate, deviation = found['expected_fpr'], found['expected_fpr_std']
-        print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
-        print(f'rests on {found["num_images"]} authentic images')
-        print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
-    if found['unreadable']:
-        print(f'{len(found["unreadable"])} unreadable images, not used:')
-        print('\n'.join(f'  {reason}' for reason in found['unreadable'].values()))
-    if kinds := found.get('not_images'):
+    if unreadable := found[0]['unreadable']:
+        print(f'{len(unreadable)} unreadable images, not used:')
+        print('\n'.join(f'  {reason}' for reason in unreadable.values()))
+    if kinds := found[0].get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
-    for path, found in paths.items():
-        print(f'calibration: {path}')
-        if caution := threshold_of(found).caution():
-            print(caution)
+    beside = args.checkpoint if is_named else args.checkpoint.name
+    out = args.out or Path(f'{beside}.calibration.json')
+    for each in found:
+        _write(each, out if len(rates) == 1 else _with_rate(out, each['fpr']))
+    for reason in refused:
+        print(f'mmomni calibrate: {reason}', file=sys.stderr)
+    return 1 if refused else 0
 
 
-def _files(out: Path, each: Sequence[dict[str, Any]]) -> dict[Path, dict[str, Any]]:
-    """Where each calibration goes: of several, the rate stands before the ending."""
-    if len(each) == 1:
-        return {out: each[0]}
-    return {out.with_suffix(f'.{found["fpr"]:g}{out.suffix}'): found for found in each}
+def _with_rate(out: Path, rate: float) -> Path:
+    """The rate stands before the ending."""
+    return out.with_suffix(f'.{_text(rate)}{out.suffix}')
+
+
+def _write(found: Mapping[str, Any], path: Path) -> None:
+    """Into its file, and what a person has to know."""
+    from mmomni.reporting.verdict import threshold_of
+    from mmomni.utils.files import replacing
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
+    rate, deviation = found['expected_fpr'], found['expected_fpr_std']
+    print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
+    print(f'rests on {found["num_images"]} authentic images')
+    print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
+    if caution := threshold_of(found).caution():
+        print(caution)
+    print(f'calibration for {_text(found["fpr"])}: {path}')

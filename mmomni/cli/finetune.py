@@ -65,7 +65,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--minutes', default=25.0, metavar='N',
         type=checked(float, lambda n: 0 < n < 1e5, 'minutes above 0 and below 100,000'),
-        help='to train for, about; looking and a last validation come on top (default: 25)',
+        help='to train for, about; looking and last validations come on top (default: 25)',
     )  # fmt: skip
     parser.add_argument(
         '--seed', default=0, type=checked(int, lambda n: 0 <= n < 2**32, 'a seed of 0 or more'),

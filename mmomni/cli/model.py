@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .parser import RATE, checked
+from .parser import DOMAIN, RATE, checked
 
 if TYPE_CHECKING:
     from mmomni.apis import Predictor
@@ -56,10 +56,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         '(false alarms); needs a calibration for it, in the checkpoint or by --calibration',
     )  # fmt: skip
     parser.add_argument(
-        '--domain', metavar='NAME',
+        '--domain', type=DOMAIN, metavar='NAME',
         help='what kind of images these are, such as document: take the calibration for it '
         '(default: the one for images of any kind)',
-    )
+    )  # fmt: skip
     parser.add_argument(
         '--calibration', type=Path, metavar='FILE',
         help='that of `mmomni calibrate`, where the checkpoint carries none',
@@ -115,6 +115,8 @@ def open_model(
     from mmomni.utils.allocator import keep_freed_memory
     from mmomni.utils.files import file_sha256
 
+    if args.domain is not None and args.fpr is None and args.calibration is None:
+        raise ValueError('--domain chooses a calibration: give --fpr or --calibration with it')
     settle_weights(args)
     config, config_digest = _config(args)  # first of all: it says what is wrong with a config
     try:
@@ -133,8 +135,6 @@ def open_model(
         limit = threshold_from_file(args.calibration, digest, args.fpr, args.domain)
     elif args.fpr is not None:
         limit = carried_threshold(predictor.calibrations, args.fpr, args.precision, args.domain)
-    elif args.domain is not None:
-        raise ValueError('--domain chooses a calibration: give --fpr or --calibration with it')
     if limit is not None:
         _compute_as_calibrated(predictor, limit, args.precision)
     settings = dict(

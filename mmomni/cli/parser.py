@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import NoReturn, TypeAlias, TypeVar
 
-Number = TypeVar('Number', int, float)
+from mmomni.evaluation.calibration import A_DOMAIN, is_domain
+
+Value = TypeVar('Value', int, float, str)
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,12 +25,12 @@ Commands: TypeAlias = 'argparse._SubParsersAction[Parser]'
 
 
 def checked(
-    kind: Callable[[str], Number], fits: Callable[[Number], bool], expected: str
-) -> Callable[[str], Number]:
+    kind: Callable[[str], Value], fits: Callable[[Value], bool], expected: str
+) -> Callable[[str], Value]:
     """The ``type`` of an argument whose values have to fit; ``expected`` says in words how."""
 
     @wraps(kind, updated=())  # argparse names what it cannot convert to
-    def parse(text: str) -> Number:
+    def parse(text: str) -> Value:
         value = kind(text)
         if not fits(value):
             raise argparse.ArgumentTypeError(f'expected {expected}, got {text}')
@@ -43,3 +45,4 @@ def rate(text: str) -> float:
 
 
 RATE = checked(rate, lambda share: 0 < share < 1, 'a rate above 0 and below 1')
+DOMAIN = checked(str, is_domain, A_DOMAIN)

@@ -6,9 +6,18 @@ exchangeable with these no larger share than asked for lies above it, on average
 images.
 """
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
+
+A_DOMAIN = 'a word of up to 40 letters, digits, - and _'
+"""What the kind of images of a calibration is called by."""
+
+
+def is_domain(name: object) -> bool:
+    """Whether it is :data:`A_DOMAIN`: it comes from files of strangers, and is shown."""
+    return isinstance(name, str) and re.fullmatch('[A-Za-z0-9_-]{1,40}', name) is not None
 
 
 class Threshold(NamedTuple):

@@ -114,8 +114,11 @@ def _row(
 
 
 def _copies(folder: Predictions, names: Mapping[str, str]) -> list[list[str]]:
-    """Names of files with the same bytes."""
-    named = {record['path']: names[key] for key, record in folder.records.items()}
+    """Names of files with the same bytes; of pages and pictures in them nothing is told."""
+    named = {}
+    for key, record in folder.records.items():
+        within = shown_name('', record.get('picture'))
+        named[record['path']] = names[key].removesuffix(within)
     return [
         [printable(named[path]) for path in paths] for paths in copies(folder.records.values())
     ]

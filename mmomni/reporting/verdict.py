@@ -81,13 +81,15 @@ def no_verdict_text(calibrations: Sequence[Any]) -> str:
     Args:
         calibrations: Those that the model carries.
     """
-    rates = dict.fromkeys(rate_text(each['fpr']) for each in calibrations)
+    options = ['--fpr'] + ['--domain'] * any(each.get('domain') for each in calibrations)
+    rates = [
+        rate_text(each['fpr']) + (f' ({each["domain"]})' if each.get('domain') else '')
+        for each in calibrations
+    ]
     if rates:
-        domains = dict.fromkeys(each['domain'] for each in calibrations if each.get('domain'))
-        alone = f', also for {", ".join(domains)} alone (--domain)' if domains else ''
         return (
             'No image is flagged: no rate of false alarms was asked for. The model carries a '
-            f'calibration for {", ".join(rates)} (--fpr){alone}.'
+            f'calibration for {", ".join(dict.fromkeys(rates))} ({", ".join(options)}).'
         )
     return (
         'No image is flagged: this model has no calibration. Nobody has measured which scores it '
@@ -137,7 +139,7 @@ def threshold_from_file(
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no calibration, or one of another checkpoint or rate.
+        ValueError: It is no calibration, or one of another checkpoint, rate or kind of images.
     """
     try:
         calibration = json.loads(path.read_text(encoding='utf-8'))

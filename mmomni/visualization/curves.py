@@ -106,7 +106,7 @@ def draw_reliability(histograms: Mapping[str, 'Tensor'], path: Path) -> None:
     """Save the share of tampered pixels against their probability, a curve for each name.
 
     On the dotted line probabilities are what they say; above it there is more tampering than they
-    say. Areas of dots are shares of pixels. Histograms are those of :func:`draw_score_curves`.
+    say. The larger a dot, the more pixels. Histograms are those of :func:`draw_score_curves`.
     """
     from matplotlib.figure import Figure
 

@@ -245,7 +245,7 @@ def test_a_calibration_of_no_such_precision(predict, published, tmp_path, capsys
 def test_calibrations_say_so_and_are_published_so(
     training_checkpoint, folder, tmp_path, precision
 ):
-    (found,) = calibrate(
+    ((found,), _) = calibrate(
         str(DEMO), str(training_checkpoint), folder, [0.5], 'top_k_mean', lambda *_: None,
         trust_checkpoint=True, precision=precision, domain='face',
     )  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmomni.apis.finetuning import Outcome, known, mixing, recipe, running
+from mmomni.apis.finetuning import Outcome, known, recipe, running
 from mmomni.checkpoints import build_model, publish, read_checkpoint
 from mmomni.cli import finetune, main
 from mmomni.engine.finite import DivergedError
@@ -122,11 +122,22 @@ def test_stopped_gone_on_with_and_published(place, command, tmp_path, monkeypatc
 def test_of_what_forgets_too_much_a_share_is_published(
     command, place, tmp_path, monkeypatch, capsys
 ):
-    """Here nothing is little enough, so that it is the smallest share."""
-    monkeypatch.setattr(mixing, 'MOST_LOST', -2.0)
-    out = tmp_path / 'out'
+    """As if each share lost as much: never little enough, so that it is the smallest one."""
+    monkeypatch.setattr(Outcome, 'lost', property(lambda outcome: outcome.share))
+    out, say = tmp_path / 'out', finetune._say
+
+    def stop(line):
+        say(line)
+        if line.startswith('75%'):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(finetune, '_say', stop)
+        assert command(out) == 130
+    capsys.readouterr()
     assert command(out) == 0
     printed = capsys.readouterr().out
+    assert 'iteration 1 of' not in printed  # what was tuned is not tuned further
     assert [line[:10] for line in printed.splitlines() if 'of it: IoU' in line] == [
         '75% of it:', '50% of it:'
     ]  # fmt: skip

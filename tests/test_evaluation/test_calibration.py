@@ -285,19 +285,48 @@ def test_default_file_is_beside_the_checkpoint(checkpoint, photos):
     assert json.loads(path.read_text())['pooling'] == 'top_k_mean'
 
 
-def test_several_rates_and_the_kind_of_images(checkpoint, photos, tmp_path, capsys):
+def test_several_rates_and_the_kind_of_images(
+    checkpoint, photos, tmp_path, capsys, monkeypatch
+):
     """By one pass over the images; each rate has the threshold that it has alone."""
+    passes, score = [], calibration.score_images
+    monkeypatch.setattr(
+        calibration, 'score_images', lambda *given: passes.append(1) or score(*given)
+    )
     options = ('--fpr', 0.2, '--fpr', 0.5, '--domain', 'document', '--out', tmp_path / 'c.json')
     assert command(checkpoint, photos, *options) == 0
     files = [tmp_path / f'c.{rate}.json' for rate in ('0.2', '0.5')]
     several = [json.loads(path.read_text()) for path in files]
+    assert passes == [1]
     printed = capsys.readouterr().out.splitlines()
-    told = [line for line in printed if line.startswith('calibration: ')]
-    assert told == [f'calibration: {path}' for path in files]
+    told = [line for line in printed if line.startswith('calibration for ')]
+    assert told == [f'calibration for 0.2: {files[0]}', f'calibration for 0.5: {files[1]}']
     for found, rate in zip(several, (0.2, 0.5), strict=True):
         assert command(checkpoint, photos, '--fpr', rate, '--out', tmp_path / 'alone.json') == 0
         alone = json.loads((tmp_path / 'alone.json').read_text())
         assert found == alone | dict(domain='document')
+
+
+def test_a_rate_that_cannot_be_met_costs_the_others_nothing(checkpoint, photos, tmp_path, capsys):
+    for path in list(photos.iterdir())[:2]:
+        path.write_bytes(b'no image')
+    options = ('--fpr', 0.2, '--fpr', 0.5, '--out', tmp_path / 'c.json')
+    assert command(checkpoint, photos, *options) == 1
+    assert [path.name for path in tmp_path.glob('c.*')] == ['c.0.5.json']
+    assert '3 authentic images can vouch' in capsys.readouterr().err
+
+
+def test_a_rate_is_asked_for_once(checkpoint, photos, capsys):
+    with pytest.raises(SystemExit):
+        command(checkpoint, photos, '--fpr', '0.2', '--fpr', '20%')
+    assert 'expected each rate once, got 0.2, 0.2' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['', ' ', 'a b', 'a' * 41])
+def test_a_kind_of_images_is_a_word(name, checkpoint, photos, capsys):
+    with pytest.raises(SystemExit):
+        command(checkpoint, photos, '--domain', name)
+    assert 'expected a word of up to 40 letters' in capsys.readouterr().err
 
 
 def test_too_few_images_end_before_the_network_is_built(checkpoint, photos, capsys, monkeypatch):

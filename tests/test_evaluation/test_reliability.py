@@ -1,5 +1,7 @@
 """The expected calibration error against its definition, pixel by pixel."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -38,3 +40,7 @@ def test_what_is_sure_and_wrong_has_all():
 def test_bins_that_fill_no_intervals():
     with pytest.raises(ValueError, match='a multiple of 20 bins, got 30'):
         diagram([0.5], [True], bins=30)
+
+
+def test_without_pixels_there_is_none():
+    assert math.isnan(reliability(*torch.zeros(2, 40, dtype=torch.int64)).error)

@@ -15,7 +15,7 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-DEMO = next((Path(__file__).resolve().parents[2] / 'configs/demo').glob('*.py'))
+DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
 
 
 def build(cfg):

@@ -39,9 +39,9 @@ def test_a_kind_of_images_has_its_own_and_any_kind_none_of_these(carried):
 def test_a_calibration_of_one_kind_alone_is_not_for_any(tmp_path):
     with pytest.raises(ValueError, match=r'it carries 0\.05 --domain document; make one'):
         carried_threshold([DOCUMENT], 0.05)
-    assert '5 % (--fpr), also for document alone (--domain)' in no_verdict_text(
-        [CALIBRATION, DOCUMENT]
-    )
+    assert 'for 5 % (document) (--fpr, --domain).' in no_verdict_text([DOCUMENT])
+    both = [CALIBRATION, CALIBRATION, DOCUMENT, dict(DOCUMENT, fpr=0.01)]
+    assert 'for 5 %, 5 % (document), 1 % (document) (--fpr, --domain).' in no_verdict_text(both)
 
 
 @pytest.mark.parametrize('domain', [None, 'document'])
@@ -82,7 +82,8 @@ def test_any_other_file_is_refused(file, text):
 
 @pytest.mark.parametrize('changed', [
     dict(threshold=float('nan')), dict(threshold=1.5), dict(fpr=0), dict(fpr=-3),
-    dict(fpr=float('nan')), dict(pooling='median'), dict(domain=3),
+    dict(fpr=float('nan')), dict(pooling='median'), dict(domain=3), dict(domain=''),
+    dict(domain='a b'), dict(domain='a\x1b[2J'), dict(domain='a' * 41),
 ])  # fmt: skip
 def test_a_calibration_that_decides_nothing_is_refused(file, changed):
     file.write_text(json.dumps({**CALIBRATION, **changed}))

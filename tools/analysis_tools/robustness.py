@@ -29,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import mmomni  # noqa: F401  (lets configs say _base_ = 'mmomni::...')
 from mmomni.datasets.configured import describe_absent, drop_absent_sets, sets_of, type_name
+from mmomni.datasets.transforms.perturb import SHARED
 from mmomni.engine.launch import (
     add_trust_option,
     checkpoints_trusted,
@@ -66,7 +67,7 @@ LABELS = dict(
     blur='Gaussian blur: kernel (px)',
     noise='Gaussian noise: variance (grey levels²)',
     resize='resize: scale',
-    shared='shared: shrunk to 3/4, JPEG quality',
+    shared=f'shared: scale {SHARED:g}, JPEG quality',
     doctamper='DocTamper: lowest JPEG quality',
 )
 DRAWING_HOOKS = ('GalleryHook', 'ScoreCurvesHook', 'AreaPlotHook', 'ExtremesHook')

@@ -1,7 +1,7 @@
 """Between before and after: the mean of the tuned weights and of those that they started from.
 
-Wortsman et al., "Robust fine-tuning of zero-shot models" (CVPR 2022): it keeps most of what was
-learned, and nearly all of what was known.
+Wortsman et al., "Robust fine-tuning of zero-shot models" (CVPR 2022): it gives up a part of
+what was learned, and keeps nearly all of what was known.
 """
 
 from copy import deepcopy
@@ -25,7 +25,7 @@ taken."""
 def mixed(cfg: Config, outcome: Outcome, start: Path, tell: Tell) -> Outcome:
     """The outcome that forgets little enough: this one, or with a share of it in the weights.
 
-    Where none does, that of the smallest share, as long as it is better than the start.
+    Where none does, that which forgets least; all that count are better than the start.
 
     Args:
         cfg: Of the training that it came from.
@@ -40,12 +40,11 @@ def mixed(cfg: Config, outcome: Outcome, start: Path, tell: Tell) -> Outcome:
         path = Path(cfg.work_dir, f'mixed_{share}.pth')
         best = path.with_name(outcome.best)
         trust = bool(cfg.get('trust_checkpoint'))
-        average_files([best, start], path, [share, 1 - share], trust)
+        average_files([best, start], path, [share, 1 - share], trust, heads_of_first=True)
         tried = outcome._replace(after=_validated(cfg, path), best=path.name, share=share)
         tell(f'{share:.0%} of it: {standing(tried.before, tried.after)}')
-        if not tried.is_better:
-            break
-        found = tried
+        if tried.is_better and tried.lost < found.lost:
+            found = tried
     return found
 
 

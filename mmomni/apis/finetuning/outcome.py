@@ -23,6 +23,8 @@ SETS = {OWN: 'own', GENERAL: 'known'}
 """Their names."""
 WORDS = {OWN: 'your own', GENERAL: 'what it knew'}
 FILE = 'outcome.json'
+TUNED = 'tuned.json'
+"""Before a share of it is taken."""
 RESULTS = 'results.json'
 NAME = 'finetuned'
 
@@ -70,16 +72,16 @@ class Outcome(NamedTuple):
         before, after = (rows[GENERAL].get('IoU', 0.0) for rows in (self.before, self.after))
         return before - after
 
-    def write(self, out: Path) -> None:
+    def write(self, out: Path, file: str = FILE) -> None:
         """Into a folder; the training in it is then over."""
-        path = out / FILE
+        path = out / file
         with replacing(path) as unfinished:
             unfinished.write_text(json.dumps(self._asdict(), indent=2) + '\n', encoding='utf-8')
 
 
-def read_outcome(out: Path) -> Outcome | None:
+def read_outcome(out: Path, file: str = FILE) -> Outcome | None:
     """What a training that is over came to; ``None``: it is not."""
-    path = out / FILE
+    path = out / file
     return Outcome(**json.loads(path.read_text(encoding='utf-8'))) if path.is_file() else None
 
 

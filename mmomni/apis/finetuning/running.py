@@ -18,7 +18,7 @@ from mmomni.engine.configs import open_config
 from mmomni.engine.training import check_training, prepare_runner, resume_own
 from mmomni.utils.files import replacing
 
-from .outcome import Outcome, Tell, before_of, outcome_of, scores_of, standing
+from .outcome import TUNED, Outcome, Tell, before_of, outcome_of, read_outcome, scores_of, standing
 
 TRIED_STEPS = 5
 TRIED_IMAGES = 4
@@ -133,13 +133,16 @@ def schedule(cfg: Config, minutes: float) -> Plan:
 
 
 def run(cfg: Config, tell: Tell) -> Outcome:
-    """Train, and say after each validation how it stands.
+    """Train, unless that is over, and say after each validation how it stands.
 
     Raises:
         FileNotFoundError: A file that the config names is not there.
         ValueError: The config cannot be trained with.
         DivergedError: Losses or weights are no numbers any more.
     """
+    out = Path(cfg.work_dir)
+    if tuned := read_outcome(out, TUNED):
+        return tuned
     resume_own(cfg)
     check_training(cfg)
     cfg.experiment_name = f'{Path(cfg.work_dir).absolute()}'
@@ -150,7 +153,9 @@ def run(cfg: Config, tell: Tell) -> Outcome:
     prepare_runner(runner, cfg)
     runner.register_hook(_Telling(tell))
     runner.train()
-    return outcome_of(runner)
+    outcome = outcome_of(runner)
+    outcome.write(out, TUNED)
+    return outcome
 
 
 class _Telling(Hook):

@@ -15,7 +15,8 @@ from .pixels import sign
 
 LARGEST_KERNEL = 31
 SHARED = 0.75
-"""Scale of an image that was shared: services shrink what they pass on, and save it again."""
+"""Scale of an image that was shared: services shrink what they pass on, and save it again. By how
+much depends on service and image; this is an assumption."""
 RESIZING = ('resize', 'shared')
 """Kinds after which the mask has another size."""
 
@@ -69,7 +70,7 @@ class Perturb(BaseTransform):
                grey levels of 0..255
     ``resize`` scale of both sides, bilinear        lossless, as a screenshot is; the mask follows,
                                                     nearest neighbour
-    ``shared`` libjpeg quality                      a JPEG, chroma 4:2:0, at three quarters of the
+    ``shared`` libjpeg quality                      a JPEG, chroma 4:2:0, at :data:`SHARED` of the
                                                     size, as social media make it; the mask follows
     ========== ==================================== ============================================
 

@@ -3,6 +3,7 @@
 Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning" (AAAI 2015).
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -26,7 +27,12 @@ class Reliability(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Expected calibration error, 0 at best: mean of ``|tampered - probability|``."""
+        """Expected calibration error, 0 at best: mean of ``|tampered - probability|``.
+
+        NaN without pixels.
+        """
+        if not len(self.weight):
+            return math.nan
         return float((self.weight * (self.tampered - self.probability).abs()).sum())
 
 

@@ -12,7 +12,7 @@ from mmomni.apis.torch_network import fuse_norms
 from mmomni.checkpoints import build_model, load_weights, publish, read_checkpoint
 from test_models.test_stagewise import test_adapters as adapters
 
-DEMO = next((Path(__file__).resolve().parents[3] / 'configs/demo').glob('*.py'))
+DEMO = Path(__file__).resolve().parents[3] / 'configs/demo/omni-iml_convnext-atto_demo.py'
 BACKBONES = [
     adapters.TestConvNeXt.backbone,
     adapters.TestConvNeXtSwin.backbone,
