@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mmomni.datasets.lists import authentic_of_list
-from mmomni.evaluation.calibration import conformal_threshold
+from mmomni.evaluation.calibration import Threshold, conformal_threshold
 from mmomni.utils.files import (
     Contents,
     closed_text,
@@ -148,8 +148,7 @@ def calibrate(
     path, backend, _ = chosen_weights(checkpoint, backend)
     contents = authentic_contents(source)
     paths = [str(path) for path in contents.images]
-    for fpr in fprs:  # refuse too few images before the work
-        conformal_threshold([0.0] * len(paths), fpr)
+    _vouched_for([0.0] * len(paths), fprs)  # refuse too few images before the work
     digest = file_sha256(path)
     predictor = open_predictor(
         path, config=config, device=device, backend=backend, trust_checkpoint=trust_checkpoint,
@@ -167,15 +166,10 @@ def calibrate(
         **({} if precision == 'fp32' else dict(precision=precision)),
         **({} if domain is None else dict(domain=domain)),
     )
-    found, refused = [], []
-    for fpr in fprs:
-        try:
-            found.append(_threshold(scores, unreadable, fpr, pooling) | about)
-        except ValueError as error:
-            refused.append(str(error))
-    if not found:
-        raise ValueError('\n  '.join(refused))
-    return Calibrated(found, refused)
+    thresholds, refused = _vouched_for(list(scores.values()), fprs, unreadable)
+    return Calibrated(
+        [_as_told(each, fpr, pooling) | about for fpr, each in thresholds.items()], refused
+    )
 
 
 def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str | None:
@@ -198,19 +192,31 @@ def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str 
     return config
 
 
-def _threshold(
-    scores: Mapping[str, float], unreadable: Mapping[str, str], fpr: float, pooling: str
-) -> dict[str, Any]:
-    try:
-        threshold = conformal_threshold(list(scores.values()), fpr)
-    except ValueError as error:
-        reasons = [f'{error}. Could not be read:', *unreadable.values()]
-        raise ValueError('\n  '.join(reasons)) from error
-    if threshold.value >= 1:
-        raise ValueError(
-            f'too many authentic images have the highest score, 1, for a false-positive rate of '
-            f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
-        )
+def _vouched_for(
+    scores: Sequence[float], fprs: Sequence[float], unreadable: Mapping[str, str] | None = None
+) -> tuple[dict[float, Threshold], list[str]]:
+    """Thresholds by rate, and why others have none; ``ValueError`` where none has one."""
+    found, refused = {}, []
+    for fpr in fprs:
+        try:
+            threshold = conformal_threshold(scores, fpr)
+        except ValueError as error:
+            reasons = [f'{error}. Could not be read:', *unreadable.values()] if unreadable else []
+            refused.append('\n  '.join(reasons) or str(error))
+            continue
+        if threshold.value < 1:
+            found[fpr] = threshold
+        else:
+            refused.append(
+                'too many authentic images have the highest score, 1, for a false-positive rate of '
+                f'{fpr}: no image could be called tampered; use another pooling or a higher rate'
+            )
+    if not found:
+        raise ValueError('\n  '.join(refused))
+    return found, refused
+
+
+def _as_told(threshold: Threshold, fpr: float, pooling: str) -> dict[str, Any]:
     return dict(
         threshold=threshold.value,
         pooling=pooling,

@@ -2,7 +2,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         '--out', type=Path, metavar='FILE',
         help='default: CHECKPOINT.calibration.json; for the weights of the package in the current '
-        'folder. Of several rates each has a file, FILE with the rate before its ending',
+        'folder; with --domain that stands before the ending, and of several rates the rate',
     )  # fmt: skip
     parser.set_defaults(run=_run, parser=parser)
 
@@ -89,11 +89,13 @@ def _run(args: argparse.Namespace) -> int:
     authentic = _sort_out(args)
     rates = _rates(args)
     is_named = args.checkpoint is not None
+    settle_weights(args)
+    beside = args.checkpoint if is_named else args.checkpoint.name
+    files = _files(args.out or Path(f'{beside}.calibration.json'), rates, args)
     with ending_at_once('mmomni calibrate: stopped; nothing was written'):
         from mmomni.apis.calibration import calibrate
         from mmomni.utils.files import counted_kinds
 
-        settle_weights(args)
         found, refused = calibrate(
             args.config, args.checkpoint, authentic, rates, args.pooling,
             progress=ProgressLine('calibrate'), trust_checkpoint=args.trust_checkpoint,
@@ -105,18 +107,43 @@ def _run(args: argparse.Namespace) -> int:
         print('\n'.join(f'  {reason}' for reason in unreadable.values()))
     if kinds := found[0].get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
-    beside = args.checkpoint if is_named else args.checkpoint.name
-    out = args.out or Path(f'{beside}.calibration.json')
     for each in found:
-        _write(each, out if len(rates) == 1 else _with_rate(out, each['fpr']))
+        _write(each, files[each['fpr']])
     for reason in refused:
         print(f'mmomni calibrate: {reason}', file=sys.stderr)
     return 1 if refused else 0
 
 
-def _with_rate(out: Path, rate: float) -> Path:
-    """The rate stands before the ending."""
-    return out.with_suffix(f'.{_text(rate)}{out.suffix}')
+def _files(out: Path, rates: Sequence[float], args: argparse.Namespace) -> dict[float, Path]:
+    """Where the calibration of each rate goes: kind and, of several, rate stand before the ending.
+
+    Raises:
+        FileExistsError: Something else lies there.
+    """
+    files = {}
+    for rate in rates:
+        words = [args.domain] if args.domain and args.out is None else []
+        words += [_text(rate)] if len(rates) > 1 else []
+        files[rate] = out.with_suffix(''.join(f'.{word}' for word in words) + out.suffix)
+        if files[rate].exists():
+            _refuse_other(files[rate], rate, args.domain)
+    return files
+
+
+def _refuse_other(path: Path, rate: float, domain: str | None) -> None:
+    from mmomni.checkpoints.description import check_calibration
+
+    try:
+        before = json.loads(path.read_bytes())
+        check_calibration(before)
+        is_of_same = (before['fpr'], before.get('domain')) == (rate, domain)
+    except (ValueError, TypeError, AttributeError, OSError):
+        is_of_same = False
+    if not is_of_same:
+        raise FileExistsError(
+            f'expected no file at {path}, or an earlier calibration for the same rate and kind of '
+            'images, got something else; choose another with --out'
+        )
 
 
 def _write(found: Mapping[str, Any], path: Path) -> None:

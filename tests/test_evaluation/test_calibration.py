@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -302,15 +303,43 @@ def test_several_rates_and_the_kind_of_images(
     told = [line for line in printed if line.startswith('calibration for ')]
     assert told == [f'calibration for 0.2: {files[0]}', f'calibration for 0.5: {files[1]}']
     for found, rate in zip(several, (0.2, 0.5), strict=True):
-        assert command(checkpoint, photos, '--fpr', rate, '--out', tmp_path / 'alone.json') == 0
-        alone = json.loads((tmp_path / 'alone.json').read_text())
+        file = tmp_path / f'alone_{rate}.json'
+        assert command(checkpoint, photos, '--fpr', rate, '--out', file) == 0
+        alone = json.loads(file.read_text())
         assert found == alone | dict(domain='document')
 
 
-def test_a_rate_that_cannot_be_met_costs_the_others_nothing(checkpoint, photos, tmp_path, capsys):
+@pytest.mark.parametrize('content', ['photo', None, dict(fpr=0.25), dict(domain='face')])
+def test_nothing_else_is_overwritten(content, checkpoint, photos, tmp_path, capsys):
+    """A photo, a folder, a calibration for another rate or kind of images."""
+    out = tmp_path / 'c.json'
+    if content is None:
+        out.mkdir()
+    elif content == 'photo':
+        shutil.copy(photos / '1.jpg', out)
+    else:
+        assert command(checkpoint, photos, '--fpr', 0.5, '--out', out) == 0
+        out.write_text(json.dumps(json.loads(out.read_text()) | content))
+    before = out.is_file() and out.read_bytes()
+    assert command(checkpoint, photos, '--fpr', 0.5, '--out', out) == 1
+    assert 'got something else; choose another with --out' in capsys.readouterr().err
+    assert (out.is_file() and out.read_bytes()) == before
+
+
+def test_kinds_of_images_have_files_of_their_own(checkpoint, photos):
+    for options in ((), ('--domain', 'face')):
+        assert command(checkpoint, photos, '--fpr', 0.5, *options) == 0
+    found = {path.name for path in checkpoint.parent.glob('random.pth.*')}
+    assert {'random.pth.calibration.json', 'random.pth.calibration.face.json'} <= found
+
+
+@pytest.mark.parametrize('rate', [0.2, 0.01])
+def test_a_rate_that_cannot_be_met_costs_the_others_nothing(
+    rate, checkpoint, photos, tmp_path, capsys
+):
     for path in list(photos.iterdir())[:2]:
         path.write_bytes(b'no image')
-    options = ('--fpr', 0.2, '--fpr', 0.5, '--out', tmp_path / 'c.json')
+    options = ('--fpr', rate, '--fpr', 0.5, '--out', tmp_path / 'c.json')
     assert command(checkpoint, photos, *options) == 1
     assert [path.name for path in tmp_path.glob('c.*')] == ['c.0.5.json']
     assert '3 authentic images can vouch' in capsys.readouterr().err
@@ -329,17 +358,19 @@ def test_a_kind_of_images_is_a_word(name, checkpoint, photos, capsys):
     assert 'expected a word of up to 40 letters' in capsys.readouterr().err
 
 
-def test_too_few_images_end_before_the_network_is_built(checkpoint, photos, capsys, monkeypatch):
+def test_too_few_images_end_before_the_network_is_built(
+    checkpoint, photos, tmp_path, capsys, monkeypatch
+):
     built = 'mmomni.apis.calibration.open_predictor'
     monkeypatch.setattr(built, lambda *_, **__: pytest.fail('was built'))
-    assert command(checkpoint, photos, '--fpr', 0.01) == 1
+    assert command(checkpoint, photos, '--fpr', 0.01, '--out', tmp_path / 'c.json') == 1
     assert 'mmomni calibrate: 5 authentic images can vouch' in capsys.readouterr().err
 
 
-def test_too_few_readable_images_are_named(checkpoint, photos, capsys):
+def test_too_few_readable_images_are_named(checkpoint, photos, tmp_path, capsys):
     for path in list(photos.iterdir())[:3]:
         path.write_bytes(b'no image')
-    assert command(checkpoint, photos, '--fpr', 0.2) == 1
+    assert command(checkpoint, photos, '--fpr', 0.2, '--out', tmp_path / 'c.json') == 1
     error = capsys.readouterr().err
     assert '2 authentic images can vouch' in error
     assert error.count('(no known format)') == 3
