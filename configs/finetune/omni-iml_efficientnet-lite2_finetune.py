@@ -9,7 +9,7 @@
 _base_ = '../lite/omni-iml_efficientnet-lite2_1xb12-40k_192x192.py'
 
 # --cfg-options load_from=... for other ones
-load_from = 'mmomni/weights/omni-iml_efficientnet-lite2-beb83523.safetensors'
+load_from = 'mmomni/weights/omni-iml_efficientnet-lite2-3f06ea85.safetensors'
 max_iters = 400
 warmup_iters = 20
 val_interval = 40

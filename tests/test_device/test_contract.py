@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2] / 'configs'
 CONFIGS = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
 SAME = (
     'omni-iml_convnext-atto_mini', 'plain-mixture', 'resized-test', 'lite2_1xb12-12k_192x192',
-    'lite2_finetune',
+    'lite2_1xb12-2k_192x192', 'lite2_finetune', 'lite2_demo',
 )  # fmt: skip
 """Those have a model of others, and other data or another recipe."""
 OTHERS = [p for p in CONFIGS if p.stem.endswith(SAME)]
