@@ -124,8 +124,14 @@ def check_calibration(calibration: Mapping[str, Any]) -> None:
     ):
         raise ValueError(
             'expected calibrations with threshold (from 0 to below 1), fpr (above 0, below 1), '
-            f'pooling (one of {IMAGE_POOLINGS}) and, if any, domain ({A_DOMAIN}), got {calibration}'
+            f'pooling (one of {IMAGE_POOLINGS}) and, if any, domain ({A_DOMAIN}), got '
+            f'{_of(calibration)}'
         )
+
+
+def _of(calibration: Mapping[str, Any]) -> dict[str, Any]:
+    """What of it decides; it may hold anything beside."""
+    return {key: calibration.get(key) for key in ('threshold', 'fpr', 'pooling', 'domain')}
 
 
 # ---- configs from strangers ------------------------------------------------------------------

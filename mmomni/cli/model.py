@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .parser import DOMAIN, RATE, checked
+from .parser import DOMAIN, RATE, Once, checked
 
 if TYPE_CHECKING:
     from mmomni.apis import Predictor
@@ -51,17 +51,17 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help='a pixel is called tampered above this probability (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--fpr', type=RATE, metavar='RATE',
+        '--fpr', type=RATE, action=Once, metavar='RATE',
         help='also flag images, by a threshold that flags this share of unchanged images, too '
         '(false alarms); needs a calibration for it, in the checkpoint or by --calibration',
     )  # fmt: skip
     parser.add_argument(
-        '--domain', type=DOMAIN, metavar='NAME',
+        '--domain', type=DOMAIN, action=Once, metavar='NAME',
         help='what kind of images these are, such as document: take the calibration for it '
         '(default: the one for images of any kind)',
     )  # fmt: skip
     parser.add_argument(
-        '--calibration', type=Path, metavar='FILE',
+        '--calibration', type=Path, action=Once, metavar='FILE',
         help='that of `mmomni calibrate`, where the checkpoint carries none',
     )  # fmt: skip
     parser.add_argument(

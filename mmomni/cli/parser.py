@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from mmomni.evaluation.calibration import A_DOMAIN, is_domain
 
@@ -37,6 +37,19 @@ def checked(
         return value
 
     return parse
+
+
+class Once(argparse.Action):
+    """Refuses a second value, which would else replace the first in silence; the default is None."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+        option_string: str | None = None,
+    ) -> None:  # fmt: skip
+        """Called by argparse."""
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f'expected {option_string} once, got it again')
+        setattr(namespace, self.dest, values)
 
 
 def rate(text: str) -> float:

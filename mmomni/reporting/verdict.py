@@ -167,7 +167,7 @@ def threshold_from_file(
     if domain not in (None, found.domain):
         raise ValueError(
             f'{path}: expected a calibration for --domain {domain}, got one for '
-            f'{found.domain or "images of any"}; leave out one of the two options'
+            f'{found.domain or "any kind of images"}; leave out one of the two options'
         )
     return found
 

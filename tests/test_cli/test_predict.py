@@ -156,6 +156,16 @@ def test_a_calibration_file_gives_the_verdict(predict, published, tmp_path):
         assert line['verdict'] == ('tampered' if line['score'] > 0.75 else 'authentic')
 
 
+@pytest.mark.parametrize(
+    ('option', 'values'),
+    [('--fpr', ['0.05', '0.01']), ('--domain', ['a', 'b']), ('--calibration', ['a', 'b'])],
+)
+def test_a_threshold_is_chosen_once(option, values, predict, capsys):
+    with pytest.raises(SystemExit):
+        predict(*(word for value in values for word in (option, value)))
+    assert f'expected {option} once, got it again' in capsys.readouterr().err
+
+
 def test_a_kind_of_images_chooses_a_calibration(predict, published, tmp_path, capsys):
     file = calibration(tmp_path / 'c.json', published, fpr=0.02, threshold=0.75, domain='face')
     assert predict('--calibration', file, '--domain', 'face') == 0

@@ -100,6 +100,13 @@ def test_rows_and_bad_files(page, photos):
     assert '&lt;svg onload=alert(2)&gt;.png' in page.read_text()
 
 
+def test_the_kind_of_images_of_a_threshold_is_told(tmp_path, photos, run):
+    run(photos, limit=ImageThreshold(0.5, 'max', 0.01, domain='document'), report=True)
+    text = (tmp_path / 'out/report.html').read_text()
+    assert '1 % of false alarms among images of the kind document' in text
+    assert '4 flagged at 1 % false alarms (document)' in text
+
+
 def test_a_resumed_run_reports_everything(tmp_path, page, photos, run, save):
     save(photos / 'new.png')
     run(photos, limit=ImageThreshold(0.5, 'max', 0.01), report=True)
