@@ -34,6 +34,10 @@ def add_parser(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from mmomni.inspection import check_data, render_text, write_reports
+    from mmomni.inspection.reports import demand_room
+
+    if args.out is not None:
+        demand_room(args.out)  # before the work
 
     diagnosis = check_data(args.inputs, args.test, args.workers, ProgressLine('check-data'))
     print(render_text(diagnosis))

@@ -40,7 +40,7 @@ def checked(
 
 
 class Once(argparse.Action):
-    """Refuses a second value, which would else replace the first in silence; the default is None."""
+    """Refuses a second value, which would else replace the first in silence; default: None."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,

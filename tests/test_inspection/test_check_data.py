@@ -319,6 +319,21 @@ def test_names_from_outside_are_escaped(tmp_path, capsys):
     assert name in json.loads((out / 'report.json').read_text())['findings'][0]['file']
 
 
+@pytest.mark.parametrize('name', ['photo.jpg', 'settings.json'])
+def test_a_folder_of_something_else_is_left_alone(name, tmp_path, capsys):
+    """Of originals, or of predictions, which have a report.html, too."""
+    root, out = tmp_path / 'set', tmp_path / 'out'
+    Builder(root).add('a.png', mask=np.zeros(SIZE, np.uint8))
+    argv = ['check-data', str(root), '--workers', '1', '--out', str(out)]
+    assert main(argv) == 0
+    assert main(argv) == 0  # again
+    (out / name).touch()
+    (out / 'report.html').write_text('of others')
+    assert main(argv) == 1
+    assert 'holds other files; choose another with --out' in capsys.readouterr().err
+    assert (out / 'report.html').read_text() == 'of others'
+
+
 def test_names_in_broken_encodings_are_reported(tmp_path, capsys):
     Builder(tmp_path).add('a.png')
     path = os.fsencode(tmp_path / 'images') + b'/\xff.png'
