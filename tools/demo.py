@@ -21,7 +21,7 @@ import skimage
 
 from mmomni.apis.weights import packaged
 
-CONFIG = 'configs/demo/omni-iml_efficientnet-lite2_demo.py'
+CONFIG = 'configs/finetune/omni-iml_efficientnet-lite2_demo.py'
 WORK_DIR = Path('work_dirs/demo')
 SEEDS = {'train': 1, 'test': 2}
 NUM_IMAGES = {'train': 40, 'test': 12}

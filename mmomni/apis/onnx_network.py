@@ -107,7 +107,7 @@ class OnnxNetwork:
         finally:
             self._sharing = None
         if self.on_cpu:  # what it took for windows, it keeps: a gigabyte
-            with suppress(MemoryError):
+            with suppress(Exception):  # else it keeps it; a network may take no such size
                 self._run(np.zeros((5, GRID, GRID), np.uint8), _returning_memory())
 
     def __call__(self, planes: np.ndarray) -> Output:

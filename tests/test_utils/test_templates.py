@@ -23,7 +23,7 @@ PAGES = {
             checkpoint='a.pth', checkpoint_sha256='0', threshold=0.5, image_threshold=None,
             words=None, limits=[], dates=[], versions=[],
         ),
-        failures={}, account='', files=0, rows=[], embedded=True, views=[],
+        failures={}, account='', files=0, copies=[], rows=[], embedded=True, views=[],
     ),
     'serve.html.jinja': {},
 }  # fmt: skip

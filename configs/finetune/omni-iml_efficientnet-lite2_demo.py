@@ -1,6 +1,6 @@
 # The released weights go on with forgeries of a kind of their own, for a few minutes on two CPU
-# cores (`make demo`). Fine-tuning that is to be of use: ../finetune.
-_base_ = '../finetune/omni-iml_efficientnet-lite2_finetune.py'
+# cores (`make demo`). Fine-tuning that is to be of use: omni-iml_efficientnet-lite2_finetune.py.
+_base_ = './omni-iml_efficientnet-lite2_finetune.py'
 
 data_root = 'work_dirs/demo/data/'
 domains = ['natural', 'document', 'face']
