@@ -81,7 +81,9 @@ def no_verdict_text(calibrations: Sequence[Any]) -> str:
     Args:
         calibrations: Those that the model carries.
     """
-    options = ['--fpr'] + ['--domain'] * any(each.get('domain') for each in calibrations)
+    options = ['--fpr']
+    if any(each.get('domain') for each in calibrations):
+        options.append('--domain')
     rates = [
         rate_text(each['fpr']) + (f' ({each["domain"]})' if each.get('domain') else '')
         for each in calibrations
