@@ -47,6 +47,7 @@ class Sample(NamedTuple):
         planes: Of :func:`~mmomni.jpeg.planes.five_planes`, ``uint8`` (5, H, W).
         warnings: What a person should know before trusting the result.
         flaws: Those of them that tell what is odd or broken in the file.
+        damage: Those of them that tell of pixels that are not the ones that were saved.
         seconds: Spent on reading.
     """
 
@@ -57,6 +58,7 @@ class Sample(NamedTuple):
     orientation: int
     warnings: tuple[str, ...]
     flaws: tuple[str, ...]
+    damage: tuple[str, ...]
     seconds: float
 
 
@@ -68,12 +70,14 @@ class Loaded(NamedTuple):
         data: Its file; empty for an array.
         orientation: EXIF, 1 to 8.
         notes: Warnings for a person.
+        damage: See :class:`Sample`.
     """
 
     image: np.ndarray
     data: bytes
     orientation: int
     notes: list[str]
+    damage: tuple[str, ...] = ()
 
 
 def try_to_read(source: Source, max_pixels: int) -> Sample | Failure:
@@ -115,6 +119,7 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
         orientation=loaded.orientation,
         warnings=(*loaded.notes, *_notes(obstacle, int(table.max()), min(height, width))),
         flaws=tuple(loaded.notes),
+        damage=loaded.damage,
         seconds=time.perf_counter() - start,
     )
 
@@ -154,8 +159,10 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> Loaded:
     data, flaws = examined(data)
     with without_words_of_libjpeg() if flaws else nullcontext():
         image, assumed = decode_with_notes(data, source.name, 'bgr')
-    notes = [*notes_of_file, *notes, *flaws, *assumed, *note_on_transparency(data, image)]
-    return Loaded(image, data, orientation, notes)
+    found = [flaw.text for flaw in flaws]
+    notes = [*notes_of_file, *notes, *found, *assumed, *note_on_transparency(data, image)]
+    damage = tuple(flaw.text for flaw in flaws if flaw.falsifies)
+    return Loaded(image, data, orientation, notes, damage)
 
 
 def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:

@@ -42,7 +42,7 @@ class Inferencer:
             source=sample.source, image=sample.image, probability=np.float32(nothing),
             threshold=0.5, mask=nothing, score=0.0, pooling='top_k_mean', regions=(), gate=None,
             dct_source=sample.dct_source, orientation=sample.orientation, windows=1, seconds=0.1,
-            warnings=sample.warnings,
+            warnings=sample.warnings, flaws=sample.flaws, damage=sample.damage,
         )  # fmt: skip
 
 
@@ -231,6 +231,47 @@ def test_optional_formats_are_examined_where_they_can_be(tmp_path):
         expected += ['contract.pdf (image 1, page 1)', 'contract.pdf (image 2, page 2)']
     assert names == expected
     assert account(tmp_path)['not_image_kinds'] == ({} if can_read_pdf else {'pdf': 1})
+
+
+def torn_tiff():
+    """A TIFF of a JPEG that lost some of its data."""
+    whole = written(GREY, 'TIFF', compression='jpeg')
+    scan = whole.index(b'\xff\xda') + 30
+    return whole[:scan] + bytes(100) + whole[scan + 100 :]
+
+
+DAMAGED = {
+    'cut.jpg': JPEG[: len(JPEG) * 2 // 3], 'cut_and_closed.jpg': JPEG[:-60] + b'\xff\xd9',
+    'torn.tif': torn_tiff(),
+}  # fmt: skip
+
+
+def test_what_is_examined_though_it_is_damaged_is_counted_and_named(tmp_path, capsys):
+    """Also by a second run; a file that lacks its end alone has all of its pixels."""
+    folder = tmp_path / 'evidence'
+    folder.mkdir()
+    whole = {name: EXAMINED[name] for name in ('a.jpg', 'almost_whole.jpg', 'pages.tif')}
+    for name, data in (whole | DAMAGED | {'cut.png': UNREADABLE['cut.png']}).items():
+        (folder / name).write_bytes(data)
+    for _ in range(2):
+        assert run(tmp_path, folder) == 3
+        *_, named, text, _ = capsys.readouterr().out.splitlines()
+        assert text == '7 files: 6 examined (3 of them damaged), 1 unreadable (1 png), 0 not images'
+        listed = '; '.join(str(folder / name) for name in sorted(DAMAGED))
+        assert named.startswith(f'3 damaged images examined in what is left of each: {listed} (')
+    numbers = account(tmp_path)
+    assert (numbers['damaged'], numbers['examined'], numbers['files']) == (3, 6, 7)
+    assert text in (tmp_path / 'out/report.html').read_text()
+    found = {os.path.basename(line['path']): line for line in lines(tmp_path) if line['damage']}
+    assert found.keys() == DAMAGED.keys()
+    assert all(set(line['damage']) <= set(line['warnings']) != set() for line in found.values())
+
+
+def test_a_run_of_whole_images_tells_of_no_damage(tmp_path, capsys):
+    (tmp_path / 'a.jpg').write_bytes(JPEG)
+    assert run(tmp_path, tmp_path / 'a.jpg') == 0
+    assert 'damaged' not in capsys.readouterr().out
+    assert 'damaged' not in account(tmp_path)
 
 
 def test_a_pdf_that_is_not_opened_is_told(tmp_path, monkeypatch, capsys):
