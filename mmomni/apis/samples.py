@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
-from mmomni.jpeg.codec import decode_with_notes, not_opened, refusal_of
+from mmomni.jpeg.codec import DECODER_ERRORS, decode_with_notes, not_opened, refusal_of
 from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.guarded import check_image, read_image_file
 from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
@@ -20,7 +20,6 @@ from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.planes import MAX_STEP, five_planes, luma_of_image, magnitude, steps
-from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.utils.files import url_in
 from mmomni.utils.quiet import without_words_of_libjpeg
@@ -179,16 +178,14 @@ def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
 
 def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
     """Orientation and notes; refuses what is no image."""
-    if not data:
-        raise ImageReadError(
-            f'{name}: expected an image, got an empty file; replace or remove the file'
-        )
     try:
         with open_image(data) as image:
             if image.format not in FORMATS:
                 raise ImageReadError(f'{name}: {not_opened(data, image.format or "")}')
             return _notes_of_header(image)
-    except (Image.UnidentifiedImageError, UnreadableTIFFError) as error:
+    except ImageReadError:
+        raise
+    except DECODER_ERRORS as error:
         raise refusal_of(data, name, error) from error
 
 

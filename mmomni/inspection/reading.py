@@ -8,14 +8,19 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmomni.datasets.mask_rules import GENERAL_RULE, MaskRule
 from mmomni.datasets.masks import IGNORED, MaskValues, mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
-from mmomni.jpeg.codec import UnusualKindError, decode_with_notes
-from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, whole_but_odd
+from mmomni.jpeg.codec import ImageReadError, decode_with_notes
+from mmomni.jpeg.damage.integrity import (
+    BROKEN_EXIF,
+    BROKEN_METADATA,
+    refuse_without_end,
+    whole_but_odd,
+)
 from mmomni.jpeg.luma import NO_LUMA, obstacle_to_luma
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import orientation_of, readable_orientation_of
@@ -49,7 +54,7 @@ def read_image(path: str) -> ImageFacts:
     What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes,
     or whose pixels were made up in decoding.
     """
-    data = read_bytes(path)
+    data = _whole_bytes(path)
     pixels, assumed = decode_with_notes(data, path)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     oddities = whole_but_odd(data, path)
@@ -72,9 +77,15 @@ def read_image(path: str) -> ImageFacts:
         )
 
 
+def _whole_bytes(path: str) -> bytes:
+    data = read_bytes(path)
+    refuse_without_end(data, path)
+    return data
+
+
 def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
     """Raises whatever the file makes Pillow or the storage raise."""
-    values = mask_values(read_bytes(path), path, rule)
+    values = mask_values(_whole_bytes(path), path, rule)
     tampered, labels = values.tampered(), values.labels()
     height, width = tampered.shape
     border = np.concatenate(
@@ -135,9 +146,8 @@ def _facts_or_fault(read: Callable[[str], Facts], path: str) -> Facts | Fault:
 
 
 def _reason(error: Exception, path: str) -> str:
-    cause = error if isinstance(error, UnusualKindError) else error.__cause__ or error
-    if isinstance(cause, UnidentifiedImageError):  # its text holds an address in memory
-        return 'not an image file, or its header is broken'
+    # Those of ours say the same as those of whoever predicts the file.
+    cause = error if isinstance(error, ImageReadError) else error.__cause__ or error
     reason = str(cause).removeprefix(f'{path}: ').replace(f"'{path}'", 'the file')
     return ' '.join(reason.split()) or type(cause).__name__
 

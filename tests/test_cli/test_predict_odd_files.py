@@ -16,8 +16,11 @@ from pdf_files import jpeg_image, pdf_file
 from PIL import Image, features
 
 from mmomni.apis import Prediction
+from mmomni.apis.inputs import Source
 from mmomni.apis.samples import MAX_PIXELS, Sample, try_to_read
 from mmomni.cli import main
+from mmomni.inspection.reading import read_record
+from mmomni.inspection.records import ListedImage
 from mmomni.jpeg import pdf
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8))
@@ -265,6 +268,32 @@ def test_what_is_examined_though_it_is_damaged_is_counted_and_named(tmp_path, ca
     found = {os.path.basename(line['path']): line for line in lines(tmp_path) if line['damage']}
     assert found.keys() == DAMAGED.keys()
     assert all(set(line['damage']) <= set(line['warnings']) != set() for line in found.values())
+
+
+CUT = {
+    form: [data[: int(len(data) * share)] for share in (0.02, 0.3, 0.6, 0.97)]
+    for form, data in EXAMINED.items()
+    if form in ('a.jpg', 'progressive.jpe', 'c.png', 'scan.tif', 'd.webp', 'e.bmp', 'g.ppm')
+}
+
+
+BAD = [*UNREADABLE, *CUT]
+BAD.remove('favicon.ico')  # which is whole
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_a_bad_file_is_worded_alike_by_whoever_reads_it(name, tmp_path):
+    path = tmp_path / name
+    for data in CUT.get(name) or [UNREADABLE[name]]:
+        path.write_bytes(data)
+        found = try_to_read(Source(str(path), path), MAX_PIXELS)
+        fault = read_record(ListedImage('set', '-', 'train', str(path), None)).image
+        if isinstance(found, Sample):
+            reason = f'expected a whole JPEG, got a damaged one: {found.damage[0]}; replace or remo'
+            assert fault.reason.startswith(reason)
+        else:
+            assert fault.reason == found.reason
+            assert 'ended with' not in fault.reason
 
 
 def test_a_run_of_whole_images_tells_of_no_damage(tmp_path, capsys):

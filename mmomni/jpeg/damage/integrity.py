@@ -135,7 +135,7 @@ def check_whole(data: bytes, name: str, pixels: np.ndarray) -> None:
     else:
         return
     if found is not None:
-        raise ImageReadError(_damaged(name, found))
+        raise ImageReadError(damaged(name, found))
 
 
 def _once(data: bytes, look: Callable[[], str | None]) -> str | None:
@@ -158,11 +158,25 @@ def whole_but_odd(data: bytes, name: str) -> tuple[str, ...]:
     flaws = flaws_of(data)
     false = next((flaw.text for flaw in flaws if flaw.falsifies), None)
     if false is not None:
-        raise ImageReadError(_damaged(name, false))
+        raise ImageReadError(damaged(name, false))
     return tuple(flaw.text for flaw in flaws)
 
 
-def _damaged(name: str, flaw: str) -> str:
+def refuse_without_end(data: bytes, name: str) -> None:
+    """Refuse a JPEG that lacks its end in the words for what is there of its picture.
+
+    Raises:
+        ImageReadError: It is one of which something can be decoded; of others, decoding tells.
+    """
+    if not lacks_its_end(data):
+        return
+    ended, flaws = examined(data)
+    if ended is not data:
+        worst = next((flaw for flaw in flaws if flaw.falsifies), flaws[0])
+        raise ImageReadError(damaged(name, worst.text))
+
+
+def damaged(name: str, flaw: str) -> str:
     """The reason to refuse a file that was decoded."""
     return f'{name}: expected a whole JPEG, got a damaged one: {flaw}; replace or remove the file'
 
