@@ -135,7 +135,7 @@ def check_whole(data: bytes, name: str, pixels: np.ndarray) -> None:
     else:
         return
     if found is not None:
-        raise ImageReadError(damaged(name, found))
+        raise ImageReadError(f'{name}: {damaged_text(found)}')
 
 
 def _once(data: bytes, look: Callable[[], str | None]) -> str | None:
@@ -158,7 +158,7 @@ def whole_but_odd(data: bytes, name: str) -> tuple[str, ...]:
     flaws = flaws_of(data)
     false = next((flaw.text for flaw in flaws if flaw.falsifies), None)
     if false is not None:
-        raise ImageReadError(damaged(name, false))
+        raise ImageReadError(f'{name}: {damaged_text(false)}')
     return tuple(flaw.text for flaw in flaws)
 
 
@@ -173,12 +173,12 @@ def refuse_without_end(data: bytes, name: str) -> None:
     ended, flaws = examined(data)
     if ended is not data:
         worst = next((flaw for flaw in flaws if flaw.falsifies), flaws[0])
-        raise ImageReadError(damaged(name, worst.text))
+        raise ImageReadError(f'{name}: {damaged_text(worst.text)}')
 
 
-def damaged(name: str, flaw: str) -> str:
+def damaged_text(flaw: str) -> str:
     """The reason to refuse a file that was decoded."""
-    return f'{name}: expected a whole JPEG, got a damaged one: {flaw}; replace or remove the file'
+    return f'expected a whole JPEG, got a damaged one: {flaw}; replace or remove the file'
 
 
 def _of_end(data: bytes, structure: Structure, pixels: np.ndarray | None) -> Iterator[str]:
