@@ -147,10 +147,10 @@ def calibrate(
         why, as long as there is one that they can. A file holds ``threshold``, ``pooling``, ``fpr``
         (that was asked for), ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable``
         (path to reason; damaged ones too), ``source``, ``config`` (``None``: the checkpoint's own),
-        ``checkpoint``, ``checkpoint_sha256``; where a folder holds other files, ``not_images`` (kind
-        to number); where files have the bytes of others, ``copies`` (path to that of the first,
-        which counts); where it is not ``'fp32'``, ``precision``; where there is one, ``domain``.
-        Folders that cannot be entered are unreadable.
+        ``checkpoint``, ``checkpoint_sha256``; where a folder holds other files, ``not_images``
+        (kind to number); where files have the bytes of others, ``copies`` (path to that of the
+        first, which counts); where it is not ``'fp32'``, ``precision``; where there is one,
+        ``domain``. Folders that cannot be entered are unreadable.
 
     Raises:
         FileNotFoundError: Files are not there, all of which are named.
