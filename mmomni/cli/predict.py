@@ -213,14 +213,13 @@ def _sum_up(
 
 def _tell_of(survey: 'Survey') -> None:
     """What would else pass in silence; not in the way of the account."""
-    from mmomni.jpeg import pdf
+    from mmomni.reporting import closed_pdfs_text
 
     if survey.repeated:
         many = _count(survey.repeated, 'file')
         print(f'{many} given more than once: each is examined once', file=sys.stderr)
-    documents = sum(kind == 'pdf' for kind in survey.others.values())
-    if documents and not pdf.is_available():
-        print(f'{documents} pdf not opened: {pdf.NEEDED}', file=sys.stderr)
+    if hint := closed_pdfs_text(sum(kind == 'pdf' for kind in survey.others.values())):
+        print(hint, file=sys.stderr)
 
 
 def _count(number: int, of_what: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmomni.jpeg import pdf
 from mmomni.utils.file_kinds import kind_of
 from mmomni.utils.files import counted_kinds
 
@@ -96,6 +97,14 @@ def damaged_files(records: Iterable[Mapping[str, Any]]) -> list[Path]:
 def damaged_part(number: int) -> str:
     """How many of the images of an account are damaged, behind their number."""
     return f' ({number:,} of them damaged)' if number else ''
+
+
+def closed_pdfs_text(number: int) -> str:
+    """That so many PDFs were not opened and what opens them; empty for none, or where it is there.
+
+    They are not images then, though they may hold some.
+    """
+    return '' if not number or pdf.is_available() else f'{number:,} pdf not opened: {pdf.NEEDED}'
 
 
 def copies(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """Sixty files of more than thirty kinds: where each of them is in what `mmomni predict` says."""
 
 import gzip
+import html
 import io
 import json
 import os
@@ -312,9 +313,13 @@ def test_a_pdf_that_is_not_opened_is_told(tmp_path, monkeypatch, capsys):
     assert run(tmp_path, folder) == 0
     captured = capsys.readouterr()
     assert captured.out.splitlines()[0].endswith('1 not images (1 pdf)')
-    assert "1 pdf not opened: its pictures are read by pikepdf: pip install 'mmomni[pdf]'" in (
-        captured.err
-    )
+    hint = "1 pdf not opened: its pictures are read by pikepdf: pip install 'mmomni[pdf]'"
+    assert hint in captured.err
+    report = tmp_path / 'out/report.html'
+    assert f'1 not images (1 pdf); {hint}' in html.unescape(report.read_text())
+    monkeypatch.setattr(pdf, 'is_available', lambda: True)
+    assert run(tmp_path, folder) == 0
+    assert 'pdf not opened' not in capsys.readouterr().err + report.read_text()
 
 
 def test_a_file_given_twice_is_told(tmp_path, capsys):
