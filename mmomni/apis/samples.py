@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.planes import MAX_STEP, five_planes, luma_of_image, magnitude, steps
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.utils.files import url_in
-from mmomni.utils.quiet import without_words_of_libjpeg
+from mmomni.utils.quiet import note_of_words, without_words_of_decoders
 
 from .inputs import Source
 from .pictures import content_of
@@ -104,10 +103,11 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
     """
     start = time.perf_counter()
     loaded = load(source, max_pixels)
-    with without_words_of_libjpeg() if loaded.notes else nullcontext():
+    with without_words_of_decoders() as words:
         luma, obstacle = luma_of_image(
             loaded.image, loaded.data, source.name, transcode_unreadable=True
         )
+    flaws = (*loaded.notes, *note_of_words(words, loaded.notes))
     height, width = loaded.image.shape[:2]
     dct, table = magnitude(luma.coefficients[:height, :width]), steps(luma.table)
     return Sample(
@@ -116,8 +116,8 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
         planes=five_planes(loaded.image, dct, table),
         dct_source='transcoded' if obstacle else 'file',
         orientation=loaded.orientation,
-        warnings=(*loaded.notes, *_notes(obstacle, int(table.max()), min(height, width))),
-        flaws=tuple(loaded.notes),
+        warnings=(*flaws, *_notes(obstacle, int(table.max()), min(height, width))),
+        flaws=flaws,
         damage=loaded.damage,
         seconds=time.perf_counter() - start,
     )
@@ -156,9 +156,9 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> Loaded:
     data = _read(content, source.name, max_pixels)
     orientation, notes = _look_at_header(data, source.name)
     data, flaws = examined(data)
-    with without_words_of_libjpeg() if flaws else nullcontext():
+    with without_words_of_decoders() as words:
         image, assumed = decode_with_notes(data, source.name, 'bgr')
-    found = [flaw.text for flaw in flaws]
+    found = [flaw.text for flaw in flaws] + note_of_words(words, flaws)
     notes = [*notes_of_file, *notes, *found, *assumed, *note_on_transparency(data, image)]
     damage = tuple(flaw.text for flaw in flaws if flaw.falsifies)
     return Loaded(image, data, orientation, notes, damage)

@@ -26,6 +26,7 @@ from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import orientation_of, readable_orientation_of
 from mmomni.jpeg.quality import estimate_quality
 from mmomni.jpeg.tiff.pixels import LAYOUT
+from mmomni.utils.quiet import note_of_words, without_words_of_decoders
 
 from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
 from .similarity import appearance_of
@@ -55,9 +56,11 @@ def read_image(path: str) -> ImageFacts:
     or whose pixels were made up in decoding.
     """
     data = _whole_bytes(path)
-    pixels, assumed = decode_with_notes(data, path)
+    with without_words_of_decoders() as words:
+        pixels, assumed = decode_with_notes(data, path)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     oddities = whole_but_odd(data, path)
+    oddities += tuple(note_of_words(words, oddities))
     with open_image(data) as image:
         oddities += tuple(_header_oddities(image, data))
         return ImageFacts(
@@ -85,7 +88,10 @@ def _whole_bytes(path: str) -> bytes:
 
 def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
     """Raises whatever the file makes Pillow or the storage raise."""
-    values = mask_values(_whole_bytes(path), path, rule)
+    data = _whole_bytes(path)
+    with without_words_of_decoders():
+        values = mask_values(data, path, rule)
+    whole_but_odd(data, path)  # none of its values is made up
     tampered, labels = values.tampered(), values.labels()
     height, width = tampered.shape
     border = np.concatenate(

@@ -21,8 +21,10 @@ from mmomni.apis.inputs import Source
 from mmomni.apis.samples import MAX_PIXELS, Sample, try_to_read
 from mmomni.cli import main
 from mmomni.inspection.reading import read_record
-from mmomni.inspection.records import ListedImage
-from mmomni.jpeg import pdf
+from mmomni.inspection.records import Fault, ListedImage
+from mmomni.inspection.thumbnails import upright_thumbnail
+from mmomni.jpeg import ImageReadError, pdf
+from mmomni.synthesis.authentic import read_image
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8))
 JPEG = written(PHOTO, 'JPEG')
@@ -295,6 +297,34 @@ def test_a_bad_file_is_worded_alike_by_whoever_reads_it(name, tmp_path):
         else:
             assert fault.reason == found.reason
             assert 'ended with' not in fault.reason
+
+
+def zeroed(data, start, length):
+    return data[:start] + bytes(length) + data[start + length :]
+
+
+SCAN = JPEG.index(b'\xff\xda') + 14
+TALKED_OF = {
+    'torn.jpg': zeroed(JPEG, SCAN + 300, 200), 'cut.jpg': DAMAGED['cut.jpg'],
+    'zip.tif': zeroed(written(GREY, 'TIFF', compression='tiff_adobe_deflate'), 8, 40),
+    'tables.tif': written(GREY, 'TIFF', compression='jpeg').replace(b'\xff\xdb', b'\xff\xe5'),
+}  # fmt: skip
+
+
+def test_decoders_print_nothing_and_what_is_wrong_is_in_the_record(tmp_path, capfd):
+    for name, data in TALKED_OF.items():
+        path = tmp_path / 'evidence' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        sample = try_to_read(Source(name, path), MAX_PIXELS)
+        assert sample.flaws if isinstance(sample, Sample) else sample.reason
+        record = read_record(ListedImage('set', '-', 'train', str(path), str(path)))
+        assert isinstance(record.image, Fault)
+        assert isinstance(record.mask, Fault)
+        assert upright_thumbnail(str(path)) is None or name == 'torn.jpg'
+        with pytest.raises(ImageReadError):
+            read_image(path)
+    assert capfd.readouterr() == ('', '')
 
 
 def test_a_run_of_whole_images_tells_of_no_damage(tmp_path, capsys):
