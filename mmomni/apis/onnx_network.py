@@ -115,9 +115,10 @@ class OnnxNetwork:
 
     def _give_memory_back(self) -> None:
         """By a run of the smallest image that there is; the results before are whole without."""
+        failures = _failures_of_a_run()
         try:
             self._run(np.zeros((5, GRID, GRID), np.uint8), _returning_memory())
-        except (MemoryError, *_failures_of_a_run()) as error:
+        except failures as error:
             reason = ' '.join(str(error).split())
             logger.warning('ONNX Runtime keeps the memory of a large image: %.200s', reason)
 
@@ -241,10 +242,10 @@ def _returning_memory() -> Any:
 
 
 def _failures_of_a_run() -> tuple[type[Exception], ...]:
-    """What a session raises that cannot run a graph; they have no class in common."""
+    """What a run raises that a session cannot do; they have no class in common."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    return state.Fail, state.InvalidArgument, state.RuntimeException
+    return MemoryError, state.Fail, state.InvalidArgument, state.RuntimeException
 
 
 def _threads() -> int:

@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -26,6 +27,8 @@ from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import orientation_of, readable_orientation_of
 from mmomni.jpeg.quality import estimate_quality
 from mmomni.jpeg.tiff.pixels import LAYOUT
+from mmomni.utils.file_kinds import untold_format
+from mmomni.utils.files import is_image
 from mmomni.utils.quiet import note_of_words, without_words_of_decoders
 
 from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
@@ -77,6 +80,7 @@ def read_image(path: str) -> ImageFacts:
             assumed=(*(image.info[LAYOUT].notes if LAYOUT in image.info else ()), *assumed),
             oddities=oddities,
             like_mask=_looks_like_mask(pixels, image.format in JPEG_FORMATS),
+            untold=untold_format(Path(path)) if is_image(Path(path)) else '',
         )
 
 
