@@ -11,10 +11,12 @@ from typing import Any, Literal, NamedTuple
 
 from mmomni.datasets.lists import authentic_of_list
 from mmomni.evaluation.calibration import Threshold, conformal_threshold
+from mmomni.jpeg.damage.integrity import damaged_text
 from mmomni.utils.files import (
     Contents,
     closed_text,
     contents_of,
+    copies_among,
     file_sha256,
     missing_text,
     no_images_text,
@@ -24,6 +26,7 @@ from .inputs import pictures_as_sources
 from .network import Precision
 from .predictor import Predictor, open_predictor
 from .results import Failure
+from .samples import Sample
 from .weights import Backend, chosen_weights, packaged_hint
 
 
@@ -37,7 +40,7 @@ class Calibrated(NamedTuple):
 def authentic_images(source: Path) -> list[str]:
     """Paths of all images below a folder, or of a list file with lines ``image -`` or ``image``.
 
-    A list may have any form that training reads; an image that it names twice counts once.
+    A list may have any form that training reads; an image that it names twice is there once.
 
     Raises:
         FileNotFoundError: There is neither.
@@ -84,13 +87,18 @@ def score_images(
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Scores of images by path, those of `mmomni predict`, and why others could not be used.
 
-    ``progress`` is called with (images done, all images).
+    Damaged ones, of which `mmomni predict` examines what is left, are not: their score is not that
+    of what was saved. ``progress`` is called with (images done, all images).
     """
     scores, unreadable = {}, {}
     # Not by stream(), which would open up what is no file.
     sources = [each for path in paths for each in pictures_as_sources(Path(path), path)]
     batches = predictor.preprocess(sources)
-    results = (each for batch in batches for each in predictor.forward(batch, pooling=pooling))
+    results = (
+        each
+        for batch in batches
+        for each in predictor.forward([*map(_whole, batch)], pooling=pooling)
+    )
     for number, result in enumerate(results, 1):
         if isinstance(result, Failure):
             unreadable[result.source] = f'{result.source}: {result.reason}'
@@ -98,6 +106,12 @@ def score_images(
             scores[result.source] = result.score
         progress(number, len(sources))
     return scores, unreadable
+
+
+def _whole(item: Sample | Failure) -> Sample | Failure:
+    if isinstance(item, Failure) or not item.damage:
+        return item
+    return Failure(item.source, damaged_text(item.damage[0]))
 
 
 def calibrate(
@@ -132,10 +146,11 @@ def calibrate(
         Of each rate what its calibration file holds, and of each that the images cannot vouch for
         why, as long as there is one that they can. A file holds ``threshold``, ``pooling``, ``fpr``
         (that was asked for), ``expected_fpr``, ``expected_fpr_std``, ``num_images``, ``unreadable``
-        (path to reason), ``source``, ``config`` (``None``: the checkpoint's own), ``checkpoint``,
-        ``checkpoint_sha256``; where a folder holds other files, ``not_images`` (kind to number);
-        where it is not ``'fp32'``, ``precision``; where there is one, ``domain``. Folders that
-        cannot be entered are unreadable.
+        (path to reason; damaged ones too), ``source``, ``config`` (``None``: the checkpoint's own),
+        ``checkpoint``, ``checkpoint_sha256``; where a folder holds other files, ``not_images``
+        (kind to number); where files have the bytes of others, ``copies`` (path to that of the
+        first, which counts); where it is not ``'fp32'``, ``precision``; where there is one,
+        ``domain``. Folders that cannot be entered are unreadable.
 
     Raises:
         FileNotFoundError: Files are not there, all of which are named.
@@ -147,14 +162,18 @@ def calibrate(
     config = _existing(config, None if checkpoint is None else Path(checkpoint), source)
     path, backend, _ = chosen_weights(checkpoint, backend)
     contents = authentic_contents(source)
-    paths = [str(path) for path in contents.images]
-    _vouched_for([0.0] * len(paths), fprs)  # refuse too few images before the work
+    copies = copies_among(contents.images)
+    paths = [str(path) for path in contents.images if path not in copies]
+    # Too few images are refused before the work.
+    _vouched_for([0.0] * len(paths), fprs, _copies_text(copies))
     digest = file_sha256(path)
     predictor = open_predictor(
         path, config=config, device=device, backend=backend, trust_checkpoint=trust_checkpoint,
         precision=precision,
     )  # fmt: skip
     scores, unreadable = score_images(predictor, paths, pooling, progress)
+    unreadable |= (bad_copies := _of_bad(copies, unreadable))
+    copies = {path: first for path, first in copies.items() if str(path) not in bad_copies}
     unreadable |= {str(path): closed_text(path, why) for path, why in contents.closed.items()}
     about = dict(
         unreadable=unreadable,
@@ -163,10 +182,12 @@ def calibrate(
         checkpoint=str(path),
         checkpoint_sha256=digest,
         **_not_images(contents),
+        **_copies(copies),
         **({} if precision == 'fp32' else dict(precision=precision)),
         **({} if domain is None else dict(domain=domain)),
     )
-    thresholds, refused = _vouched_for(list(scores.values()), fprs, unreadable)
+    left_out = [*unreadable.values(), *_copies_text(copies)]
+    thresholds, refused = _vouched_for(list(scores.values()), fprs, left_out)
     return Calibrated(
         [_as_told(each, fpr, pooling) | about for fpr, each in thresholds.items()], refused
     )
@@ -193,7 +214,7 @@ def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str 
 
 
 def _vouched_for(
-    scores: Sequence[float], fprs: Sequence[float], unreadable: Mapping[str, str] | None = None
+    scores: Sequence[float], fprs: Sequence[float], left_out: Sequence[str]
 ) -> tuple[dict[float, Threshold], list[str]]:
     """Thresholds by rate, and why others have none; ``ValueError`` where none has one."""
     found, refused = {}, []
@@ -201,8 +222,8 @@ def _vouched_for(
         try:
             threshold = conformal_threshold(scores, fpr)
         except ValueError as error:
-            reasons = [f'{error}. Could not be read:', *unreadable.values()] if unreadable else []
-            refused.append('\n  '.join(reasons) or str(error))
+            reasons = [f'{error}. Not used:', *left_out] if left_out else [str(error)]
+            refused.append('\n  '.join(reasons))
             continue
         if threshold.value < 1:
             found[fpr] = threshold
@@ -225,6 +246,24 @@ def _as_told(threshold: Threshold, fpr: float, pooling: str) -> dict[str, Any]:
         expected_fpr_std=threshold.rate_std,
         num_images=threshold.num_images,
     )
+
+
+def _of_bad(copies: Mapping[Path, Path], unreadable: Mapping[str, str]) -> dict[str, str]:
+    """Why copies cannot be used: what is wrong with the first file is wrong with them."""
+    return {
+        str(path): unreadable[str(first)].replace(str(first), str(path), 1)
+        for path, first in copies.items()
+        if str(first) in unreadable
+    }
+
+
+def _copies(copies: Mapping[Path, Path]) -> dict[str, dict[str, str]]:
+    found = {str(path): str(first) for path, first in copies.items()}
+    return dict(copies=found) if found else {}
+
+
+def _copies_text(copies: Mapping[Path, Path]) -> list[str]:
+    return [f'{path}: the bytes of {first}, which count once' for path, first in copies.items()]
 
 
 def _not_images(contents: Contents) -> dict[str, dict[str, int]]:

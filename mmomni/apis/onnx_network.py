@@ -1,8 +1,9 @@
 """Run an exported network with ONNX Runtime; nothing here needs torch or OpenMMLab."""
 
+import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ WAITING = 'OMP_WAIT_POLICY'
 """Likewise, whether those that wait spin; the commands say not, beside other programs."""
 ALLOCATION = ('Failed to allocate memory', 'bad allocation')
 """What ONNX Runtime says when memory is short; its exceptions have no common class."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class OnnxNetwork:
@@ -107,8 +111,16 @@ class OnnxNetwork:
         finally:
             self._sharing = None
         if self.on_cpu:  # what it took for windows, it keeps: a gigabyte
-            with suppress(Exception):  # else it keeps it; a network may take no such size
-                self._run(np.zeros((5, GRID, GRID), np.uint8), _returning_memory())
+            self._give_memory_back()
+
+    def _give_memory_back(self) -> None:
+        """By a run of the smallest image that there is; the results before are whole without."""
+        failures = _failures_of_a_run()
+        try:
+            self._run(np.zeros((5, GRID, GRID), np.uint8), _returning_memory())
+        except failures as error:
+            reason = ' '.join(str(error).split())
+            logger.warning('ONNX Runtime keeps the memory of a large image: %.200s', reason)
 
     def __call__(self, planes: np.ndarray) -> Output:
         """See :class:`~.network.Network`."""
@@ -227,6 +239,13 @@ def _returning_memory() -> Any:
     options = onnxruntime.RunOptions()
     options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')
     return options
+
+
+def _failures_of_a_run() -> tuple[type[Exception], ...]:
+    """What a run raises that a session cannot do; they have no class in common."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return MemoryError, state.Fail, state.InvalidArgument, state.RuntimeException
 
 
 def _threads() -> int:

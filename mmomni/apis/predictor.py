@@ -196,6 +196,7 @@ class Predictor:
             seconds=seconds,
             warnings=sample.warnings + found.warnings,
             flaws=sample.flaws,
+            damage=sample.damage,
             precision=self.precision,
         )
 

@@ -68,6 +68,7 @@ class Prediction:
         warnings: What a person should know before trusting the result.
         precision: In which the network computed, ``'fp32'`` or ``'bf16'``.
         flaws: Those of the warnings that tell what is odd or broken in the file.
+        damage: Those of the warnings that tell of pixels that are not the ones that were saved.
     """
 
     source: str
@@ -86,6 +87,7 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     precision: Literal['fp32', 'bf16'] = 'fp32'
     flaws: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """What a notebook shows: image, heat map, score, gate and warnings."""

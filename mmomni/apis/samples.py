@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from mmomni.jpeg import ImageReadError, open_image
 from mmomni.jpeg.arrays import bgr_of
-from mmomni.jpeg.codec import decode_with_notes, not_opened, refusal_of
+from mmomni.jpeg.codec import DECODER_ERRORS, decode_with_notes, not_opened, refusal_of
 from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, examined
 from mmomni.jpeg.guarded import check_image, read_image_file
 from mmomni.jpeg.limits import MAX_PIXELS, SMALLEST_SIDE, check_size
@@ -20,10 +19,9 @@ from mmomni.jpeg.luma import NO_LUMA
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import UPRIGHT, readable_orientation_of
 from mmomni.jpeg.planes import MAX_STEP, five_planes, luma_of_image, magnitude, steps
-from mmomni.jpeg.tiff.layout import UnreadableTIFFError
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.utils.files import url_in
-from mmomni.utils.quiet import without_words_of_libjpeg
+from mmomni.utils.quiet import note_of_words, without_words_of_decoders
 
 from .inputs import Source
 from .pictures import content_of
@@ -47,6 +45,7 @@ class Sample(NamedTuple):
         planes: Of :func:`~mmomni.jpeg.planes.five_planes`, ``uint8`` (5, H, W).
         warnings: What a person should know before trusting the result.
         flaws: Those of them that tell what is odd or broken in the file.
+        damage: Those of them that tell of pixels that are not the ones that were saved.
         seconds: Spent on reading.
     """
 
@@ -57,6 +56,7 @@ class Sample(NamedTuple):
     orientation: int
     warnings: tuple[str, ...]
     flaws: tuple[str, ...]
+    damage: tuple[str, ...]
     seconds: float
 
 
@@ -68,12 +68,14 @@ class Loaded(NamedTuple):
         data: Its file; empty for an array.
         orientation: EXIF, 1 to 8.
         notes: Warnings for a person.
+        damage: See :class:`Sample`.
     """
 
     image: np.ndarray
     data: bytes
     orientation: int
     notes: list[str]
+    damage: tuple[str, ...] = ()
 
 
 def try_to_read(source: Source, max_pixels: int) -> Sample | Failure:
@@ -101,10 +103,11 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
     """
     start = time.perf_counter()
     loaded = load(source, max_pixels)
-    with without_words_of_libjpeg() if loaded.notes else nullcontext():
+    with without_words_of_decoders() as words:
         luma, obstacle = luma_of_image(
             loaded.image, loaded.data, source.name, transcode_unreadable=True
         )
+    flaws = (*loaded.notes, *note_of_words(words, loaded.notes))
     height, width = loaded.image.shape[:2]
     dct, table = magnitude(luma.coefficients[:height, :width]), steps(luma.table)
     return Sample(
@@ -113,8 +116,9 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
         planes=five_planes(loaded.image, dct, table),
         dct_source='transcoded' if obstacle else 'file',
         orientation=loaded.orientation,
-        warnings=(*loaded.notes, *_notes(obstacle, int(table.max()), min(height, width))),
-        flaws=tuple(loaded.notes),
+        warnings=(*flaws, *_notes(obstacle, int(table.max()), min(height, width))),
+        flaws=flaws,
+        damage=loaded.damage,
         seconds=time.perf_counter() - start,
     )
 
@@ -152,10 +156,12 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> Loaded:
     data = _read(content, source.name, max_pixels)
     orientation, notes = _look_at_header(data, source.name)
     data, flaws = examined(data)
-    with without_words_of_libjpeg() if flaws else nullcontext():
+    with without_words_of_decoders() as words:
         image, assumed = decode_with_notes(data, source.name, 'bgr')
-    notes = [*notes_of_file, *notes, *flaws, *assumed, *note_on_transparency(data, image)]
-    return Loaded(image, data, orientation, notes)
+    found = [flaw.text for flaw in flaws] + note_of_words(words, flaws)
+    notes = [*notes_of_file, *notes, *found, *assumed, *note_on_transparency(data, image)]
+    damage = tuple(flaw.text for flaw in flaws if flaw.falsifies)
+    return Loaded(image, data, orientation, notes, damage)
 
 
 def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
@@ -172,16 +178,14 @@ def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:
 
 def _look_at_header(data: bytes, name: str) -> tuple[int, list[str]]:
     """Orientation and notes; refuses what is no image."""
-    if not data:
-        raise ImageReadError(
-            f'{name}: expected an image, got an empty file; replace or remove the file'
-        )
     try:
         with open_image(data) as image:
             if image.format not in FORMATS:
                 raise ImageReadError(f'{name}: {not_opened(data, image.format or "")}')
             return _notes_of_header(image)
-    except (Image.UnidentifiedImageError, UnreadableTIFFError) as error:
+    except ImageReadError:
+        raise
+    except DECODER_ERRORS as error:
         raise refusal_of(data, name, error) from error
 
 

@@ -95,6 +95,7 @@ def _run(args: argparse.Namespace) -> int:
     with ending_at_once('mmomni calibrate: stopped; nothing was written'):
         from mmomni.apis.calibration import calibrate
         from mmomni.utils.files import counted_kinds
+        from mmomni.utils.templates import printable
 
         found, refused = calibrate(
             args.config, args.checkpoint, authentic, rates, args.pooling,
@@ -103,8 +104,11 @@ def _run(args: argparse.Namespace) -> int:
             domain=args.domain,
         )  # fmt: skip
     if unreadable := found[0]['unreadable']:
-        print(f'{len(unreadable)} unreadable images, not used:')
+        print(f'{len(unreadable)} unreadable or damaged images, not used:')
         print('\n'.join(f'  {reason}' for reason in unreadable.values()))
+    if copies := found[0].get('copies'):
+        print(f'{len(copies)} copies of others, byte by byte, not counted:')
+        print('\n'.join(printable(f'  {path} = {first}') for path, first in copies.items()))
     if kinds := found[0].get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
     for each in found:

@@ -18,6 +18,7 @@ FORMATS = ('png', 'npz', 'json')
 VIEWS = ('ela', 'noise', 'ghosts', 'copy-move')
 ALL_VIEWS = 'all'
 LISTED_COPIES = 5
+LISTED_DAMAGED = 5
 BAD_FILES = 3
 """Exit status."""
 
@@ -130,7 +131,8 @@ def _run(args: argparse.Namespace) -> int:
             )
         except StoppedError as error:
             stop, summary = error, error.summary
-        account = account_of(survey, summary.failures, stop.pending if stop else ())
+        pending = stop.pending if stop else ()
+        account = account_of(survey, summary.failures, pending, folder.records.values())
         folder.write_account(account)
         report = write_report(folder)
     _sum_up(summary, account, report, folder)
@@ -172,6 +174,22 @@ def _tell_copies(folder: 'PredictionFolder') -> None:
     print(f'{many} with the bytes of another: {listed}{more}', file=sys.stderr)
 
 
+def _tell_damaged(folder: 'PredictionFolder') -> None:
+    """Images that were examined although part of them is not what was saved."""
+    from mmomni.reporting import damaged_files
+    from mmomni.utils.templates import printable
+
+    found = damaged_files(folder.records.values())
+    if not found:
+        return
+    listed = '; '.join(printable(str(path)) for path in found[:LISTED_DAMAGED])
+    more = f'; {len(found) - LISTED_DAMAGED:,} more' if len(found) > LISTED_DAMAGED else ''
+    print(
+        f'{_count(len(found), "damaged image")} examined in what is left of each: {listed}{more} '
+        '(`damage` in predictions.jsonl and the warnings in the report say what is wrong)'
+    )
+
+
 def _sum_up(
     summary: 'Summary', account: 'Account', report: str, folder: 'PredictionFolder'
 ) -> None:
@@ -184,6 +202,7 @@ def _sum_up(
     for path, reason in summary.failures.items():
         # Many reasons begin with the name.
         print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
+    _tell_damaged(folder)
     _tell_copies(folder)
     print(account.text())
     print(
@@ -194,14 +213,13 @@ def _sum_up(
 
 def _tell_of(survey: 'Survey') -> None:
     """What would else pass in silence; not in the way of the account."""
-    from mmomni.jpeg import pdf
+    from mmomni.reporting import closed_pdfs_text
 
     if survey.repeated:
         many = _count(survey.repeated, 'file')
         print(f'{many} given more than once: each is examined once', file=sys.stderr)
-    documents = sum(kind == 'pdf' for kind in survey.others.values())
-    if documents and not pdf.is_available():
-        print(f'{documents} pdf not opened: {pdf.NEEDED}', file=sys.stderr)
+    if hint := closed_pdfs_text(sum(kind == 'pdf' for kind in survey.others.values())):
+        print(hint, file=sys.stderr)
 
 
 def _count(number: int, of_what: str) -> str:

@@ -32,11 +32,13 @@ class LeftOut(NamedTuple):
         folder: Where they are.
         kinds: How many of which, in words.
         images: Whether some call themselves images.
+        files: Those that are not hidden.
     """
 
     folder: str
     kinds: str
     images: bool
+    files: list[Path]
 
 
 @dataclass
@@ -199,4 +201,4 @@ def _leave_out(found: FolderPairs, side: _Side) -> None:
     kinds += [HIDDEN] * side.files.hidden
     if kinds:
         images = any(map(claims_image, others))
-        found.left_out.append(LeftOut(side.folder, counted_kinds(kinds), images))
+        found.left_out.append(LeftOut(side.folder, counted_kinds(kinds), images, others))

@@ -179,7 +179,7 @@ class ManipulationDataset(BaseSegDataset):
 
     def _pairs_of_folders(self) -> Pairs:
         found = pair_in_folders(*folders_of(self.name, self.data_prefix), self._suffixes)
-        for folder, kinds, images in found.left_out:
+        for folder, kinds, images, _ in found.left_out:
             level = logging.WARNING if images else logging.INFO
             message = f'{self.name}: left out of {folder}, as no samples: {kinds}'
             print_log(message, logger='current', level=level)

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from mmomni.utils.quiet import without_words_of_libjpeg
+from mmomni.utils.quiet import without_words_of_decoders
 
 from .compression import compression_section
 from .credentials import credentials_section
@@ -57,6 +57,6 @@ def _section(title: str, make: Callable[[], Section]) -> Section:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without what Pillow and libjpeg say of metadata and damage, which the facts speak of."""
-    with warnings.catch_warnings(), without_words_of_libjpeg():
+    with warnings.catch_warnings(), without_words_of_decoders():
         warnings.simplefilter('ignore')
         yield

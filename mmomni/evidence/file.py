@@ -76,7 +76,7 @@ def notes_on(data: bytes) -> list[str]:
         with open_image(data) as image:
             notes = list(image.info[LAYOUT].notes) if LAYOUT in image.info else []
             notes += [BROKEN_METADATA] if image.info.get(PASSED_OVER) else []
-        return notes + examined(data)[1]
+        return notes + [flaw.text for flaw in examined(data)[1]]
     except Exception as error:  # noqa: BLE001  (broken files make decoders raise anything)
         reason = str(error).removeprefix(f'{NAME}: ') or reason_of(error)
         return [f'not examined: {reason}']

@@ -165,10 +165,20 @@ def check_integrity(record: Record) -> list[Finding]:
     return [_of_image(record, 'image-odd', oddity) for oddity in image.oddities]
 
 
+def check_name(record: Record) -> list[Finding]:
+    """Its suffix says what it is."""
+    image = record.image
+    if not isinstance(image, ImageFacts) or not image.untold:
+        return []
+    message = f'it is {image.untold} by its content, and read as that'
+    return [_of_image(record, 'image-misnamed', message, 'note')]
+
+
 CHECKS: tuple[Check, ...] = (
     check_image_file, check_mask_file, check_mask_size, check_mask_area, check_mask_values,
     check_mask_source, check_image_pixels, check_image_size, check_orientation,
     check_pixel_format, check_quantisation, check_assumptions, check_integrity,
+    check_name,
 )  # fmt: skip
 
 

@@ -133,6 +133,11 @@ KINDS: dict[str, Kind] = {
         'warning', 'image under 32 px',
         'Less than one pixel at the coarsest level of the network. Leave it out.',
     ),
+    'image-misnamed': Kind(
+        'warning', 'image whose name says something else',
+        'Without the suffix of an image that training reads, it is left out of its folder: rename '
+        'it, or use a list file. With that of another format it is read as what it is (a note).',
+    ),
     'duplicate-exact': Kind(
         'warning', 'same file more than once',
         'It is drawn more often than others. Keep one.',

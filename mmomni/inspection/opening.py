@@ -29,6 +29,7 @@ from mmomni.datasets.pairing import (
     stems_of,
 )
 from mmomni.datasets.splits import SPLIT_DEFAULTS, at_indices, indices_of_split
+from mmomni.utils.file_kinds import untold_format
 from mmomni.utils.files import is_image
 from mmomni.utils.needed import demand_host, missing
 from mmomni.utils.text import read_text, text_lines
@@ -80,7 +81,7 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
         return [_open_folder(path, split)]
     if is_config(path):
         return open_config(path)
-    if is_image(path):
+    if is_image(path) or untold_format(path):
         raise ValueError(f'{path} is a single image; give the folder or a list file that names it')
     name = f'{path.resolve().parent.name}/{path.name}'
     data_set = DataSet(name, UNKNOWN_DOMAIN, split, str(path))

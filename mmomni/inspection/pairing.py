@@ -7,6 +7,7 @@ from mmomni.datasets.folders import SYSTEM_FILES, pair_in_folders
 from mmomni.datasets.lists import read_list
 from mmomni.datasets.masks import is_mask
 from mmomni.datasets.pairing import ANY_SUFFIX, MASK_FOLDERS, Suffixes
+from mmomni.utils.file_kinds import untold_format
 from mmomni.utils.files import files_below
 
 from .records import DataSet
@@ -45,8 +46,12 @@ def pair_folders(
     found = pair_in_folders(images, masks, suffixes)
     for kind, file, message, _, related in found.misfits:
         data_set.add(kind, file, message, related)
-    for folder, kinds, claims in found.left_out:
+    for folder, kinds, claims, files in found.left_out:
         data_set.add('files-left-out', folder, kinds, level='warning' if claims else None)
+        for path in files:
+            if untold := untold_format(path):
+                message = f'it is {untold} by its content, and left out for its name'
+                data_set.add('image-misnamed', str(path), message)
     if not found.pairs and not found.misfits:
         data_set.add('set-missing', images, 'there are no images in the folder')
     name = Path(images).name

@@ -4,23 +4,32 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmomni.datasets.mask_rules import GENERAL_RULE, MaskRule
 from mmomni.datasets.masks import IGNORED, MaskValues, mask_values
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import open_image
-from mmomni.jpeg.codec import UnusualKindError, decode_with_notes
-from mmomni.jpeg.damage.integrity import BROKEN_EXIF, BROKEN_METADATA, whole_but_odd
+from mmomni.jpeg.codec import ImageReadError, decode_with_notes
+from mmomni.jpeg.damage.integrity import (
+    BROKEN_EXIF,
+    BROKEN_METADATA,
+    refuse_without_end,
+    whole_but_odd,
+)
 from mmomni.jpeg.luma import NO_LUMA, obstacle_to_luma
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import orientation_of, readable_orientation_of
 from mmomni.jpeg.quality import estimate_quality
 from mmomni.jpeg.tiff.pixels import LAYOUT
+from mmomni.utils.file_kinds import untold_format
+from mmomni.utils.files import is_image
+from mmomni.utils.quiet import note_of_words, without_words_of_decoders
 
 from .records import Fault, ImageFacts, JPEGFacts, ListedImage, MaskFacts, Record
 from .similarity import appearance_of
@@ -49,10 +58,12 @@ def read_image(path: str) -> ImageFacts:
     What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes,
     or whose pixels were made up in decoding.
     """
-    data = read_bytes(path)
-    pixels, assumed = decode_with_notes(data, path)
+    data = _whole_bytes(path)
+    with without_words_of_decoders() as words:
+        pixels, assumed = decode_with_notes(data, path)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     oddities = whole_but_odd(data, path)
+    oddities += tuple(note_of_words(words, oddities))
     with open_image(data) as image:
         oddities += tuple(_header_oddities(image, data))
         return ImageFacts(
@@ -69,12 +80,22 @@ def read_image(path: str) -> ImageFacts:
             assumed=(*(image.info[LAYOUT].notes if LAYOUT in image.info else ()), *assumed),
             oddities=oddities,
             like_mask=_looks_like_mask(pixels, image.format in JPEG_FORMATS),
+            untold=untold_format(Path(path)) if is_image(Path(path)) else '',
         )
+
+
+def _whole_bytes(path: str) -> bytes:
+    data = read_bytes(path)
+    refuse_without_end(data, path)
+    return data
 
 
 def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
     """Raises whatever the file makes Pillow or the storage raise."""
-    values = mask_values(read_bytes(path), path, rule)
+    data = _whole_bytes(path)
+    with without_words_of_decoders():
+        values = mask_values(data, path, rule)
+    whole_but_odd(data, path)  # none of its values is made up
     tampered, labels = values.tampered(), values.labels()
     height, width = tampered.shape
     border = np.concatenate(
@@ -135,9 +156,8 @@ def _facts_or_fault(read: Callable[[str], Facts], path: str) -> Facts | Fault:
 
 
 def _reason(error: Exception, path: str) -> str:
-    cause = error if isinstance(error, UnusualKindError) else error.__cause__ or error
-    if isinstance(cause, UnidentifiedImageError):  # its text holds an address in memory
-        return 'not an image file, or its header is broken'
+    # Those of ours say the same as those of whoever predicts the file.
+    cause = error if isinstance(error, ImageReadError) else error.__cause__ or error
     reason = str(cause).removeprefix(f'{path}: ').replace(f"'{path}'", 'the file')
     return ' '.join(reason.split()) or type(cause).__name__
 

@@ -113,6 +113,7 @@ class ImageFacts(NamedTuple):
     assumed: tuple[str, ...] = ()  # what was taken for its picture, or for white
     oddities: tuple[str, ...] = ()  # what is odd in a JPEG and changes no pixel
     like_mask: bool = False  # whether its pixels are those of a mask
+    untold: str = ''  # its format, where its suffix says another
 
 
 class MaskFacts(NamedTuple):

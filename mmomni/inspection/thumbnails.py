@@ -10,12 +10,14 @@ from mmomni.datasets.masks import colours_of, mask_values, tampered_pixels
 from mmomni.datasets.stored_files import read_bytes
 from mmomni.jpeg import ImageReadError, decode, open_image
 from mmomni.jpeg.orientation import orientation_of, upright
+from mmomni.utils.quiet import without_words_of_decoders
 
 SIDE = 168
 OUTLINE = (255, 0, 200)
 HALO = (255, 255, 255)
 
 
+@without_words_of_decoders()
 def image_thumbnail(image: str, mask: str | None = None) -> bytes | None:
     """An image with the outline of its mask; ``None`` if it cannot be read."""
     pixels = _pixels(image)
@@ -28,6 +30,7 @@ def image_thumbnail(image: str, mask: str | None = None) -> bytes | None:
     return _jpeg(small)
 
 
+@without_words_of_decoders()
 def upright_thumbnail(image: str) -> bytes | None:
     """An image turned as viewers turn it, by its EXIF orientation."""
     try:
@@ -40,6 +43,7 @@ def upright_thumbnail(image: str) -> bytes | None:
     return _jpeg(_shrink(pixels))
 
 
+@without_words_of_decoders()
 def mask_thumbnail(mask: str) -> bytes | None:
     """A mask as it is stored, brightened to full range; ``None`` if it cannot be read."""
     try:

@@ -30,6 +30,11 @@ BITS_IN_USE = (8, 10, 12, 14, FULL_BITS)
 READ_KINDS = ('jpg', 'png', 'gif', 'webp', 'tif', 'jp2')
 """Those of :func:`~mmomni.utils.file_kinds.certain_image_format` that only damage keeps shut."""
 ChannelOrder = Literal['rgb', 'bgr']
+DECODER_ERRORS = (
+    OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError,
+    cv2.error,
+)  # fmt: skip
+"""What opening and decoding a file may raise (EOFError and RuntimeError are of plugins)."""
 _EXPECTED = f'expected a whole image file ({FORMAT_NAMES})'
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -97,11 +102,7 @@ def _decoded(
                 raise ValueError('image file is truncated: it has no end')
             rgb = values_of(image, 'RGB')
             return rgb if channel_order == 'rgb' else _swapped(rgb)
-    # (EOFError and RuntimeError are of plugins)
-    except (
-        OSError, ValueError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError,
-        cv2.error,
-    ) as error:  # fmt: skip
+    except DECODER_ERRORS as error:
         raise refusal_of(data, name, error) from error
 
 
@@ -117,8 +118,8 @@ def refusal_of(data: bytes, name: str, error: Exception) -> ImageReadError:
     if isinstance(error, UnidentifiedImageError):
         return ImageReadError(f'{name}: {not_opened(data)}')
     return ImageReadError(
-        f'{name}: {_EXPECTED}, got {len(data)} bytes that cannot be decoded ({error}); replace or '
-        'remove the file'
+        f'{name}: {_EXPECTED}, got {len(data)} bytes that cannot be decoded '
+        f'({" ".join(str(error).split())}); replace or remove the file'
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmomni.jpeg import pdf
 from mmomni.utils.file_kinds import kind_of
 from mmomni.utils.files import counted_kinds
 
@@ -24,17 +25,20 @@ class Account(NamedTuple):
             folders that could not be entered, and of inputs that do not exist.
         not_images: The kinds of other files.
         pending: How many files a run that was stopped did not come to.
+        damaged: How many of those examined have pixels that are not the ones that were saved.
     """
 
     examined: int
     unreadable: Counter[str]
     not_images: Counter[str]
     pending: int = 0
+    damaged: int = 0
 
     def numbers(self) -> dict[str, Any]:
         """What ``account.json`` holds; ``files`` is the sum of the numbers behind it.
 
-        ``pending`` is among them if a run was stopped.
+        ``pending`` is among them if a run was stopped. ``damaged``, if any are, is a part of
+        ``examined``.
         """
         known = self.examined + self.unreadable.total() + self.not_images.total()
         return dict(
@@ -43,6 +47,7 @@ class Account(NamedTuple):
             unreadable=self.unreadable.total(),
             not_images=self.not_images.total(),
             **(dict(pending=self.pending) if self.pending else {}),
+            **(dict(damaged=self.damaged) if self.damaged else {}),
             unreadable_kinds=dict(self.unreadable.most_common()),
             not_image_kinds=dict(self.not_images.most_common()),
         )
@@ -53,14 +58,18 @@ class Account(NamedTuple):
         unreadable, others = map(_in_brackets, (self.unreadable, self.not_images))
         return (
             f'{numbers["files"]} file{"" if numbers["files"] == 1 else "s"}: '
-            f'{self.examined} examined, {numbers["unreadable"]} unreadable{unreadable}, '
+            f'{self.examined} examined{damaged_part(self.damaged)}, '
+            f'{numbers["unreadable"]} unreadable{unreadable}, '
             f'{numbers["not_images"]} not images{others}'
             + (f', {self.pending} not reached' if self.pending else '')
         )
 
 
 def account_of(
-    survey: Survey, unreadable: Iterable[Path], pending: Iterable[Path] = ()
+    survey: Survey,
+    unreadable: Iterable[Path],
+    pending: Iterable[Path] = (),
+    records: Iterable[Mapping[str, Any]] = (),
 ) -> Account:
     """The account of a run that had results for all files of the survey but some.
 
@@ -68,13 +77,34 @@ def account_of(
         survey: All files.
         unreadable: Those with failures.
         pending: Those that a run that was stopped did not come to, or not to all their pictures.
+        records: What is known of those examined, and perhaps of others.
     """
     failed_paths = set(unreadable)
     failed = Counter(kind_of(path).name for path in failed_paths)
     files = {file.path for file in survey.files}
-    rest = len(set(pending) - failed_paths)
+    rest = set(pending) - failed_paths
     others = Counter(survey.others.values())
-    return Account(len(files) - failed.total() - rest, failed, others, rest)
+    examined = len(files) - failed.total() - len(rest)
+    damaged = (set(damaged_files(records)) & files) - failed_paths - rest
+    return Account(examined, failed, others, len(rest), len(damaged))
+
+
+def damaged_files(records: Iterable[Mapping[str, Any]]) -> list[Path]:
+    """Files with a record that tells of pixels that are not the ones that were saved."""
+    return list(dict.fromkeys(Path(each['path']) for each in records if each.get('damage')))
+
+
+def damaged_part(number: int) -> str:
+    """How many of the images of an account are damaged, behind their number."""
+    return f' ({number:,} of them damaged)' if number else ''
+
+
+def closed_pdfs_text(number: int) -> str:
+    """That so many PDFs were not opened and what opens them; empty for none, or where it is there.
+
+    They are not images then, though they may hold some.
+    """
+    return '' if not number or pdf.is_available() else f'{number:,} pdf not opened: {pdf.NEEDED}'
 
 
 def copies(records: Iterable[Mapping[str, Any]]) -> list[list[str]]:

@@ -33,6 +33,7 @@ LATER_KEYS: dict[str, Any] = dict(
         pictures=[dict(shows=str, file=str)],
     )],
     views=[dict(name=str, title=str, explanation=str, file=str)],
+    damage=[str],  # those of the warnings that tell of pixels that are not as they were saved
 )  # fmt: skip
 """Likewise, what lines of earlier versions lack, and what may be ``null``."""
 
@@ -108,5 +109,6 @@ def make_record(
         windows=prediction.windows,
         seconds=prediction.seconds,
         warnings=list(prediction.warnings),
+        damage=list(prediction.damage),
         **({} if prediction.precision == 'fp32' else dict(precision=prediction.precision)),
     )

@@ -11,7 +11,7 @@ from mmomni.jpeg.orientation import upright_box
 from mmomni.utils.files import replacing
 from mmomni.utils.templates import data_uri, printable, render_pieces
 
-from .account import copies
+from .account import closed_pdfs_text, copies
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
 from .model_card import model_summary
@@ -55,6 +55,7 @@ def report_page(folder: Predictions) -> Iterator[str]:
         analysis=analysis_of(folder),
         failures=[_failure(line) for line in folder.failures.values()],
         account='' if folder.account is None else folder.account.text(),
+        hint='' if folder.account is None else closed_pdfs_text(folder.account.not_images['pdf']),
         rows=[
             _row(folder, number, record, names[key])
             for number, (key, record) in enumerate(folder.records.items())

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 
 from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg.damage.integrity import check_whole
 from mmomni.jpeg.guarded import read_image_file
 from mmomni.utils.files import IMAGE_SUFFIXES, Contents, contents_of, no_images_text
+from mmomni.utils.quiet import without_words_of_decoders
 from mmomni.utils.regular_files import open_regular
 
 from .jpeg_history import MADE, NONE, OWN
@@ -78,11 +80,19 @@ def survey_sources(sources: Sequence[Path]) -> Contents:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read any image as RGB, ``uint8`` (H, W, 3); raises :class:`~mmomni.jpeg.ImageReadError`."""
+    """Read any image as RGB, ``uint8`` (H, W, 3).
+
+    Raises:
+        ImageReadError: It cannot be read, or is a JPEG with pixels that were made up in decoding.
+    """
     try:
-        return decode(read_image_file(path), str(path))
+        data = read_image_file(path)
     except OSError as error:
         raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
+    with without_words_of_decoders():
+        pixels = decode(data, str(path))
+    check_whole(data, str(path), pixels)
+    return pixels
 
 
 def read_source(path: Path) -> np.ndarray:

@@ -48,6 +48,13 @@ _IMAGES = {
 }
 _MAYBE_IMAGES = {'bmp': (b'BM', 'BMP'), 'ppm': (b'P', 'PPM'), 'ico': (b'\0\0\1\0', 'ICO')}
 """Few first bytes, which a text may have too, and Pillow's name of the format."""
+_MORE_SUFFIXES = {
+    'jpg': ('jpeg', 'jpe', 'jfif', 'mpo', 'jps', 'pjpeg', 'pjp'), 'png': ('apng',),
+    'tif': ('tiff',), 'bmp': ('dib',), 'ppm': ('pgm', 'pbm', 'pnm', 'pam', 'pfm'),
+    'heic': ('heif', 'hif'), 'jp2': ('j2k', 'j2c', 'jpc', 'jpf', 'jpx'), 'jxr': ('wdp',),
+    'psd': ('psb',),
+}  # fmt: skip
+"""Which say of an image what its format is, beside the name of that."""
 _OTHERS = {
     'avi': rb'RIFF....AVI ',
     'wav': rb'RIFF....WAVE',
@@ -95,6 +102,16 @@ def kind_of(path: Path) -> Kind:
     except (OSError, ValueError):  # a name may hold what no name can
         return Kind(_suffix_name(path) or 'locked', True)
     return _kind_of_head(head, path, claim)
+
+
+def untold_format(path: Path) -> str:
+    """The format of an image by its content, where the suffix of its file does not say it.
+
+    Empty where it does, and where the content does not say that it is an image.
+    """
+    kind, suffix = kind_of(path).name, _suffix_name(path)
+    is_told = suffix in (kind, *_MORE_SUFFIXES.get(kind, ()))
+    return '' if is_told or kind not in _IMAGES.keys() | _MAYBE_IMAGES.keys() else kind
 
 
 def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:

@@ -217,6 +217,25 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def copies_among(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Files with the bytes of an earlier one, with that one; only those of equal size are read.
+
+    What cannot be read is no copy.
+    """
+    by_size: dict[int, list[Path]] = {}
+    for path in paths:
+        with suppress(OSError, ValueError):  # a name may hold what no name can
+            by_size.setdefault(os.stat(path).st_size, []).append(path)
+    firsts: dict[str, Path] = {}
+    found: dict[Path, Path] = {}
+    for path in (each for alike in by_size.values() if len(alike) > 1 for each in alike):
+        with suppress(OSError):
+            first = firsts.setdefault(file_sha256(path), path)
+            if first != path:
+                found[path] = first
+    return found
+
+
 @contextmanager
 def replacing(target: Path, unfinished: Path | None = None) -> Iterator[Path]:
     """Lend a path to write to; the file there takes the place of ``target`` once it is whole.

@@ -138,6 +138,34 @@ def test_after_an_image_in_windows_the_next_one_is_on_its_own(exported, planes):
     assert np.array_equal(network(image).log_odds, expected.log_odds)
 
 
+class Failing:
+    """A session that cannot run."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def run(self, *_):
+        raise self.error
+
+
+@pytest.mark.parametrize('name', ['Fail', 'InvalidArgument', 'RuntimeException'])
+@pytest.mark.parametrize('reason', ['no such size', 'bad allocation'])
+def test_memory_that_is_not_given_back_costs_no_result_and_is_told(exported, caplog, name, reason):
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    network = OnnxNetwork(exported)
+    with network.sharing():
+        network._session = Failing(getattr(state, name)(reason))
+    (record,) = caplog.records
+    assert record.getMessage() == f'ONNX Runtime keeps the memory of a large image: {reason}'
+
+
+def test_any_other_failure_to_give_memory_back_is_raised(exported):
+    network = OnnxNetwork(exported)
+    with pytest.raises(TypeError, match='a fault of ours'), network.sharing():
+        network._session = Failing(TypeError('a fault of ours'))
+
+
 IN_A_WINDOW = """
 import resource, sys
 from pathlib import Path

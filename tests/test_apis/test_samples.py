@@ -294,7 +294,7 @@ def test_a_jpeg_that_is_not_decoded_is_named_as_what_it_is(tmp_path, change, kin
         (b'\0\0\0\x18ftypcrx ' + bytes(200), 'got RAW, a format that is not read here; convert'),
         (b'GIF89a', 'got 6 bytes (damaged gif); replace or remove'),
         (b'PK\3\4' + bytes(200), 'got 204 bytes (zip); replace or remove'),
-        (b'', 'got an empty file; replace or remove'),
+        (b'', 'got 0 bytes (empty); replace or remove'),
         (b'no image', 'got 8 bytes (no known format); replace or remove'),
     ],
     ids=['TGA', 'PSD', 'JXL', 'raw', 'damaged', 'archive', 'empty', 'text'],
@@ -421,8 +421,7 @@ def test_what_would_hang_or_fill_the_memory_is_refused(kind, no_decoding, tmp_pa
 
 @pytest.mark.parametrize('content', [b'', b'GIF89a', b'no image', bytes(1000)])
 def test_bytes_of_no_image(content):
-    expected = 'expected a whole image file' if content else 'expected an image, got an empty file'
-    assert reason(content).startswith(expected)
+    assert reason(content).startswith('expected a whole image file')
     assert reason(content).endswith('; replace or remove the file')
 
 

@@ -16,6 +16,7 @@ from mmomni.apis import Predictor
 from mmomni.checkpoints import publish
 from mmomni.cli import main
 from mmomni.cli.predict import VIEWS, _count
+from mmomni.jpeg.plugins import FORMAT_NAMES
 from mmomni.registry import MODELS
 from mmomni.utils.files import file_sha256
 
@@ -423,7 +424,8 @@ def test_a_reason_names_what_it_is_and_not_the_path_once_more(predict, photos, t
     assert predict() == 3
     found = map(json.loads, (tmp_path / 'out/failures.jsonl').read_text().splitlines())
     assert {Path(line['path']).name: line['reason'] for line in found} == {
-        'empty.jpg': 'expected an image, got an empty file; replace or remove the file',
+        'empty.jpg': f'expected a whole image file ({FORMAT_NAMES}), got 0 bytes (empty); replace '
+        'or remove the file',
         'gone.jpg': f'a link to {photos}/nowhere, which does not exist',
         'pipe.jpg': 'expected an image file, got a pipe',
     }

@@ -1,6 +1,7 @@
 """Sixty files of more than thirty kinds: where each of them is in what `mmomni predict` says."""
 
 import gzip
+import html
 import io
 import json
 import os
@@ -16,9 +17,14 @@ from pdf_files import jpeg_image, pdf_file
 from PIL import Image, features
 
 from mmomni.apis import Prediction
+from mmomni.apis.inputs import Source
 from mmomni.apis.samples import MAX_PIXELS, Sample, try_to_read
 from mmomni.cli import main
-from mmomni.jpeg import pdf
+from mmomni.inspection.reading import read_record
+from mmomni.inspection.records import Fault, ListedImage
+from mmomni.inspection.thumbnails import upright_thumbnail
+from mmomni.jpeg import ImageReadError, pdf
+from mmomni.synthesis.authentic import read_image
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8))
 JPEG = written(PHOTO, 'JPEG')
@@ -42,7 +48,7 @@ class Inferencer:
             source=sample.source, image=sample.image, probability=np.float32(nothing),
             threshold=0.5, mask=nothing, score=0.0, pooling='top_k_mean', regions=(), gate=None,
             dct_source=sample.dct_source, orientation=sample.orientation, windows=1, seconds=0.1,
-            warnings=sample.warnings,
+            warnings=sample.warnings, flaws=sample.flaws, damage=sample.damage,
         )  # fmt: skip
 
 
@@ -233,6 +239,101 @@ def test_optional_formats_are_examined_where_they_can_be(tmp_path):
     assert account(tmp_path)['not_image_kinds'] == ({} if can_read_pdf else {'pdf': 1})
 
 
+def torn_tiff():
+    """A TIFF of a JPEG that lost some of its data."""
+    whole = written(GREY, 'TIFF', compression='jpeg')
+    scan = whole.index(b'\xff\xda') + 30
+    return whole[:scan] + bytes(100) + whole[scan + 100 :]
+
+
+DAMAGED = {
+    'cut.jpg': JPEG[: len(JPEG) * 2 // 3], 'cut_and_closed.jpg': JPEG[:-60] + b'\xff\xd9',
+    'torn.tif': torn_tiff(),
+}  # fmt: skip
+
+
+def test_what_is_examined_though_it_is_damaged_is_counted_and_named(tmp_path, capsys):
+    """Also by a second run; a file that lacks its end alone has all of its pixels."""
+    folder = tmp_path / 'evidence'
+    folder.mkdir()
+    whole = {name: EXAMINED[name] for name in ('a.jpg', 'almost_whole.jpg', 'pages.tif')}
+    for name, data in (whole | DAMAGED | {'cut.png': UNREADABLE['cut.png']}).items():
+        (folder / name).write_bytes(data)
+    for _ in range(2):
+        assert run(tmp_path, folder) == 3
+        *_, named, text, _ = capsys.readouterr().out.splitlines()
+        assert text == '7 files: 6 examined (3 of them damaged), 1 unreadable (1 png), 0 not images'
+        listed = '; '.join(str(folder / name) for name in sorted(DAMAGED))
+        assert named.startswith(f'3 damaged images examined in what is left of each: {listed} (')
+    numbers = account(tmp_path)
+    assert (numbers['damaged'], numbers['examined'], numbers['files']) == (3, 6, 7)
+    assert text in (tmp_path / 'out/report.html').read_text()
+    found = {os.path.basename(line['path']): line for line in lines(tmp_path) if line['damage']}
+    assert found.keys() == DAMAGED.keys()
+    assert all(set(line['damage']) <= set(line['warnings']) != set() for line in found.values())
+
+
+CUT = {
+    form: [data[: int(len(data) * share)] for share in (0.02, 0.3, 0.6, 0.97)]
+    for form, data in EXAMINED.items()
+    if form in ('a.jpg', 'progressive.jpe', 'c.png', 'scan.tif', 'd.webp', 'e.bmp', 'g.ppm')
+}
+
+
+BAD = [*UNREADABLE, *CUT]
+BAD.remove('favicon.ico')  # which is whole
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_a_bad_file_is_worded_alike_by_whoever_reads_it(name, tmp_path):
+    path = tmp_path / name
+    for data in CUT.get(name) or [UNREADABLE[name]]:
+        path.write_bytes(data)
+        found = try_to_read(Source(str(path), path), MAX_PIXELS)
+        fault = read_record(ListedImage('set', '-', 'train', str(path), None)).image
+        if isinstance(found, Sample):
+            reason = f'expected a whole JPEG, got a damaged one: {found.damage[0]}; replace or remo'
+            assert fault.reason.startswith(reason)
+        else:
+            assert fault.reason == found.reason
+            assert 'ended with' not in fault.reason
+
+
+def zeroed(data, start, length):
+    return data[:start] + bytes(length) + data[start + length :]
+
+
+SCAN = JPEG.index(b'\xff\xda') + 14
+TALKED_OF = {
+    'torn.jpg': zeroed(JPEG, SCAN + 300, 200), 'cut.jpg': DAMAGED['cut.jpg'],
+    'zip.tif': zeroed(written(GREY, 'TIFF', compression='tiff_adobe_deflate'), 8, 40),
+    'tables.tif': written(GREY, 'TIFF', compression='jpeg').replace(b'\xff\xdb', b'\xff\xe5'),
+}  # fmt: skip
+
+
+def test_decoders_print_nothing_and_what_is_wrong_is_in_the_record(tmp_path, capfd):
+    for name, data in TALKED_OF.items():
+        path = tmp_path / 'evidence' / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        sample = try_to_read(Source(name, path), MAX_PIXELS)
+        assert sample.flaws if isinstance(sample, Sample) else sample.reason
+        record = read_record(ListedImage('set', '-', 'train', str(path), str(path)))
+        assert isinstance(record.image, Fault)
+        assert isinstance(record.mask, Fault)
+        assert upright_thumbnail(str(path)) is None or name == 'torn.jpg'
+        with pytest.raises(ImageReadError):
+            read_image(path)
+    assert capfd.readouterr() == ('', '')
+
+
+def test_a_run_of_whole_images_tells_of_no_damage(tmp_path, capsys):
+    (tmp_path / 'a.jpg').write_bytes(JPEG)
+    assert run(tmp_path, tmp_path / 'a.jpg') == 0
+    assert 'damaged' not in capsys.readouterr().out
+    assert 'damaged' not in account(tmp_path)
+
+
 def test_a_pdf_that_is_not_opened_is_told(tmp_path, monkeypatch, capsys):
     folder = tmp_path / 'evidence'
     folder.mkdir()
@@ -242,9 +343,13 @@ def test_a_pdf_that_is_not_opened_is_told(tmp_path, monkeypatch, capsys):
     assert run(tmp_path, folder) == 0
     captured = capsys.readouterr()
     assert captured.out.splitlines()[0].endswith('1 not images (1 pdf)')
-    assert "1 pdf not opened: its pictures are read by pikepdf: pip install 'mmomni[pdf]'" in (
-        captured.err
-    )
+    hint = "1 pdf not opened: its pictures are read by pikepdf: pip install 'mmomni[pdf]'"
+    assert hint in captured.err
+    report = tmp_path / 'out/report.html'
+    assert f'1 not images (1 pdf); {hint}' in html.unescape(report.read_text())
+    monkeypatch.setattr(pdf, 'is_available', lambda: True)
+    assert run(tmp_path, folder) == 0
+    assert 'pdf not opened' not in capsys.readouterr().err + report.read_text()
 
 
 def test_a_file_given_twice_is_told(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Configs by path and by name, and the one line that says why one cannot be read."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,26 @@ def test_a_file_goes_before_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path(f'{LITE}.py').write_text('a = 1\n')
     assert open_config(f'{LITE}.py').a == 1
+
+
+@pytest.mark.parametrize(
+    'base',
+    [
+        "_base_ = './base.py'\n",
+        'from mmengine.config import read_base\nwith read_base():\n    from .base import *\n',
+    ],
+)
+def test_its_text_says_the_same_and_is_not_laid_out_anew_for_every_checkpoint(
+    base, tmp_path, monkeypatch
+):
+    (tmp_path / 'base.py').write_text("model = dict(type='Net', sizes=[(1, 2)] * 40)\n")
+    (tmp_path / 'whole.py').write_text(f'{base}seed = 3\n')
+    cfg = copy.deepcopy(open_config(str(tmp_path / 'whole.py')))  # as runners do
+    cfg.merge_from_dict({'model.depth': 9})
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode', None)
+    assert max(map(len, cfg.pretty_text.splitlines())) < 80
+    cfg.dump(tmp_path / 'copy.py')
+    assert open_config(str(tmp_path / 'copy.py')).to_dict() == cfg.to_dict()
 
 
 def test_every_name_that_works_names_one_config():

@@ -222,9 +222,51 @@ def test_calibration_file_and_what_is_printed(checkpoint, photos, tmp_path, caps
     assert 'rests on 5 authentic images' in printed.out
     assert '33.33% +- 17.82%' in printed.out
     assert 'rests on 5 images only, too few for 40 %' in printed.out
-    assert '1 unreadable images' in printed.out
+    assert '1 unreadable or damaged images, not used:' in printed.out
     assert 'broken.jpg' in printed.out
     assert 'calibrate 6/6' in printed.err
+
+
+def test_copies_count_once_and_damaged_images_not_at_all(checkpoint, photos, tmp_path, capsys):
+    """The threshold is that of the images without them."""
+    assert command(checkpoint, photos, '--fpr', 0.4, '--out', tmp_path / 'before.json') == 0
+    for number, name in enumerate(('copy.jpg', 'sub/again.png', 'a link.jpg')):
+        (photos / name).parent.mkdir(exist_ok=True)
+        if number == 2:
+            (photos / name).symlink_to(photos / '3.jpg')
+        else:
+            shutil.copy(photos / '1.jpg', photos / name)
+    data = (photos / '3.jpg').read_bytes()
+    for name in ('cut.jpg', 'cut twice.jpg'):
+        (photos / name).write_bytes(data[: len(data) * 2 // 3])
+    (photos / 'same size.jpg').write_bytes(bytes(len(data)))
+    (photos / 'closed.jpg').write_bytes(data[:-40] + b'\xff\xd9')
+    capsys.readouterr()
+    assert command(checkpoint, photos, '--fpr', 0.4, '--out', tmp_path / 'after.json') == 0
+    before, after = (json.loads((tmp_path / f'{n}.json').read_text()) for n in ('before', 'after'))
+    copies = {'copy.jpg': '1.jpg', 'sub/again.png': '1.jpg', 'a link.jpg': '3.jpg'}
+    bad = after.pop('unreadable')
+    assert after.pop('copies') == {str(photos / a): str(photos / b) for a, b in copies.items()}
+    assert after == {key: value for key, value in before.items() if key != 'unreadable'}
+    names = {'cut.jpg', 'cut twice.jpg', 'same size.jpg', 'closed.jpg'}
+    assert {Path(path).name for path in bad} == names
+    start = 'expected a whole JPEG, got a damaged one: its data end before its picture does: about '
+    for name in names - {'same size.jpg'}:
+        assert bad[str(photos / name)].startswith(f'{photos / name}: {start}')
+    printed = capsys.readouterr().out
+    assert 'rests on 5 authentic images' in printed
+    assert '4 unreadable or damaged images, not used:\n' in printed
+    assert '3 copies of others, byte by byte, not counted:\n' in printed
+    assert f'\n  {photos}/copy.jpg = {photos}/1.jpg\n' in printed
+
+
+def test_copies_do_not_vouch_for_a_rate(checkpoint, photos, tmp_path, capsys):
+    for number in range(9):
+        shutil.copy(photos / '1.jpg', photos / f'copy{number}.jpg')
+    assert command(checkpoint, photos, '--fpr', 0.1, '--out', tmp_path / 'c.json') == 1
+    error = capsys.readouterr().err
+    assert 'mmomni calibrate: 5 authentic images can vouch' in error
+    assert f'{photos}/copy8.jpg: the bytes of {photos}/1.jpg, which count once' in error
 
 
 def test_all_else_in_the_folder_is_accounted_for(checkpoint, tmp_path, capsys, monkeypatch):
@@ -236,11 +278,12 @@ def test_all_else_in_the_folder_is_accounted_for(checkpoint, tmp_path, capsys, m
     out = tmp_path / 'calibration.json'
     assert command(checkpoint, tmp_path / 'photos', '--fpr', 0.5, '--out', out) == 0
     found = json.loads(out.read_text())
-    assert found['num_images'] == 3
+    assert found['num_images'] + len(found['copies']) == 3
+    assert {Path(path).name for path in found['copies']} == {'b.txt'}  # of a.jpg
     assert {Path(path).name for path in found['unreadable']} == {'d.jpg', 'pipe.png', 'closed'}
     assert found['not_images'] == NOT_IMAGES
     printed = capsys.readouterr().out
-    assert '3 unreadable images, not used:' in printed
+    assert '3 unreadable or damaged images, not used:' in printed
     assert 'closed: a folder that cannot be entered (Permission denied)' in printed
     assert 'pipe.png: expected an image file, got a pipe' in printed
     assert '\nnot images: 2 hidden, 1 pdf, 1 pipe, 1 txt\n' in printed
@@ -368,8 +411,8 @@ def test_too_few_images_end_before_the_network_is_built(
 
 
 def test_too_few_readable_images_are_named(checkpoint, photos, tmp_path, capsys):
-    for path in list(photos.iterdir())[:3]:
-        path.write_bytes(b'no image')
+    for number, path in enumerate(list(photos.iterdir())[:3]):
+        path.write_bytes(b'no image' + bytes(number))
     assert command(checkpoint, photos, '--fpr', 0.2, '--out', tmp_path / 'c.json') == 1
     error = capsys.readouterr().err
     assert '2 authentic images can vouch' in error

@@ -34,6 +34,7 @@ def planted(tmp_path):
         'mask-not-binary': 'classes.png', 'mask-soft-edge': 'soft.png',
         'mask-orphan': 'orphan.png', 'mask-unrecognised': 'exr.exr', 'mask-is-image': 'own.png',
         'mask-elsewhere': 'white.png', 'image-is-mask': 'shown_gt.png', 'files-left-out': 'images',
+        'image-misnamed': 'nameless',
         'label-contradiction': 'said_a.png',
         'image-unreadable': 'truncated.jpg', 'image-odd': 'followed.jpg', 'image-tiny': 'tiny.png',
         'image-rotated': 'rotated.jpg', 'stem-collision': 'twice.jpg', 'large-steps': 'coarse.jpg',

@@ -86,6 +86,8 @@ def plant_strangers(build):
         path = build.root / 'images' / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(make_picture(99)[:2].tobytes())
+    save(build.root / 'images' / 'nameless.png', make_picture(98))
+    (build.root / 'images' / 'nameless.png').rename(build.root / 'images' / 'nameless')
 
 
 def plant_images(build):

@@ -30,6 +30,30 @@ def test_every_planted_defect_is_found_and_named(planted):
     assert not invented
 
 
+def test_content_tells_which_names_are_wrong(tmp_path, capsys):
+    """What is left out for its name is a warning; what is read as what it is, a note."""
+    (tmp_path / 'text.jpg').write_text('no image')
+    (tmp_path / 'notes.txt').write_text('no image')
+    formats = {
+        'good.jpg': 'JPEG', 'good.JPE': 'JPEG', 'good.tiff': 'TIFF', 'a.png': 'JPEG',
+        'b.jpg': 'PNG', 'c': 'JPEG', 'd.txt': 'PNG', 'e.heic': 'JPEG', 'f.jpg_large': 'JPEG',
+    }  # fmt: skip
+    for number, (name, kind) in enumerate(formats.items()):
+        Image.fromarray(make_picture(number)).save(tmp_path / name, kind)
+    findings = check_data([str(tmp_path)]).findings
+    told = {Path(f.file).name: (f.level, f.message) for f in findings if f.kind == 'image-misnamed'}
+    left_out = {'c': 'jpg', 'd.txt': 'png', 'e.heic': 'jpg', 'f.jpg_large': 'jpg'}
+    assert told == {
+        'a.png': ('note', 'it is jpg by its content, and read as that'),
+        'b.jpg': ('note', 'it is png by its content, and read as that'),
+    } | {
+        name: ('warning', f'it is {kind} by its content, and left out for its name')
+        for name, kind in left_out.items()
+    }
+    assert main(['check-data', str(tmp_path / 'c')]) == 1
+    assert 'is a single image; give the folder' in capsys.readouterr().err
+
+
 def test_copies_are_named_with_their_originals(planted):
     train, test, _ = planted
     by_kind = {f.kind: f for f in check_data([str(train)], [str(test)]).findings}

@@ -44,7 +44,7 @@ FLAT = {
 
 
 def texts(data):
-    return examined(data)[1]
+    return [flaw.text for flaw in examined(data)[1]]
 
 
 def is_refused(data):

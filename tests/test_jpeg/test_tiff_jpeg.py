@@ -202,7 +202,7 @@ def test_a_damaged_jpeg_of_a_tiff_is_named_and_not_trained_on():
     check_whole(whole, 'a.tif', decode(whole))
     scan = whole.index(b'\xff\xda', whole.index(b'\xff\xda') + 1) + 14  # of the second of three
     damaged = whole[: scan + 8] + bytes(64) + whole[scan + 72 :]
-    (note,) = examined(damaged)[1]
+    ((note, _),) = examined(damaged)[1]
     assert note.startswith('of the JPEGs that it is made of, number 2: ')
     for _ in range(2):  # what was found once is found again
         with pytest.raises(ImageReadError, match=r'^a\.tif: expected a whole .* number 2: '):

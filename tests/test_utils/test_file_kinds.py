@@ -6,7 +6,7 @@ import socket
 import pytest
 from PIL import Image
 
-from mmomni.utils.file_kinds import Kind, claims_image, kind_of
+from mmomni.utils.file_kinds import Kind, claims_image, kind_of, untold_format
 
 TEXT = b'nothing that is known'
 HEADS = {
@@ -120,3 +120,21 @@ def test_what_cannot_be_opened_may_be_an_image(write, monkeypatch):
     monkeypatch.setattr('builtins.open', refuse)
     assert kind_of(path) == Kind('txt', True)
     assert kind_of(bare) == Kind('locked', True)
+
+
+@pytest.mark.parametrize(
+    ('name', 'head', 'untold'),
+    [
+        ('a.jpg', 'jpg', ''), ('a.JPEG', 'jpg', ''), ('a.heif', 'heic', ''), ('a.j2k', 'jp2', ''),
+        ('a', 'jpg', 'jpg'), ('a.txt', 'psd', 'psd'), ('a.png', 'jpg', 'jpg'),
+        ('a.jpg', 'avif', 'avif'), ('a.jpg_large', 'jpg', 'jpg'),
+    ],
+)  # fmt: skip
+def test_a_format_that_no_suffix_tells(write, name, head, untold):
+    assert untold_format(write(name, HEADS[head])) == untold
+
+
+def test_what_is_no_image_has_no_untold_format(write, tmp_path):
+    assert untold_format(write('a.jpg', TEXT)) == untold_format(write('a', b'%PDF-1.7')) == ''
+    assert untold_format(write('a.dng', b'II*\0' + bytes(40))) == ''  # a TIFF inside, as they are
+    assert untold_format(tmp_path / 'gone') == untold_format(tmp_path) == ''

@@ -1,12 +1,15 @@
 """Files that are found, written whole or not at all, and read without a torn line."""
 
+import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 from odd_folders import close_folders, obeying_modes
 
 from mmomni.utils.files import (
     contents_of,
+    copies_among,
     counted_kinds,
     files_below,
     find_by_stem,
@@ -174,6 +177,19 @@ def test_a_hidden_folder_need_not_be_entered(tmp_path, refuse_folders):
     (tmp_path / 'a.jpg').touch()
     refuse_folders('.Trash')
     assert find_images(tmp_path) == [tmp_path / 'a.jpg']
+
+
+def test_copies_are_files_with_the_bytes_of_an_earlier_one(tmp_path):
+    contents = dict(b=b'xy', a=b'xy', c=b'yx', d=b'xyz', e=b'xy', f=b'', g=b'')
+    paths = {name: tmp_path / name for name in contents}
+    for name, content in contents.items():
+        paths[name].write_bytes(content)
+    paths['h'] = tmp_path / 'h'
+    paths['h'].symlink_to(paths['d'])
+    os.mkfifo(tmp_path / 'pipe')
+    given = [*paths.values(), tmp_path / 'pipe', tmp_path / 'gone', tmp_path, Path('no\0name')]
+    expected = dict(a='b', e='b', g='f', h='d')
+    assert copies_among(given) == {paths[copy]: paths[first] for copy, first in expected.items()}
 
 
 def test_what_is_whole_takes_the_place(tmp_path):

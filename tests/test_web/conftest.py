@@ -48,6 +48,7 @@ class Inferencer:
             seconds=0.5,
             warnings=sample.warnings,
             flaws=sample.flaws,
+            damage=sample.damage,
         )
 
 

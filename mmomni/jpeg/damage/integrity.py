@@ -48,20 +48,22 @@ class Flaw(NamedTuple):
     falsifies: bool
 
 
-def examined(data: bytes) -> tuple[bytes, list[str]]:
-    """What to decode of a file, and notes for whoever looks at the result; none of no JPEG.
+def examined(data: bytes) -> tuple[bytes, list[Flaw]]:
+    """What to decode of a file, and what is wrong with it, which is to be told; none of no JPEG.
 
     A JPEG without the marker of its end gets it, be its picture whole or cut, unless nothing of the
     picture is there: then it stays what no decoder takes.
     """
     if not lacks_its_end(data):
-        return data, [flaw.text for flaw in flaws_of(data)]
+        return data, flaws_of(data)
     whole = with_its_end(data)
     lacking = 'part of the picture may be, too' if whole is None else 'the picture is whole'
-    notes = [f'its last two bytes, the end of a JPEG, are missing; {lacking}']
     ended = whole or closed(_without_torn_segment(data))
-    notes += [flaw.text for flaw in flaws_of(ended)]
-    return ended if whole or _holds_part(ended) else data, notes
+    flaws = flaws_of(ended)
+    # What is known to be false says more than that something may be.
+    unknown = whole is None and not any(flaw.falsifies for flaw in flaws)
+    end = Flaw(f'its last two bytes, the end of a JPEG, are missing; {lacking}', unknown)
+    return ended if whole or _holds_part(ended) else data, [end, *flaws]
 
 
 def _without_torn_segment(data: bytes) -> bytes:
@@ -104,7 +106,7 @@ def flaws_of(data: bytes) -> list[Flaw]:
 
 def has_false_pixels(data: bytes) -> bool:
     """Whether pixels of a JPEG, be it cut, are not those that were saved; it is decoded."""
-    return any(flaw.falsifies for flaw in flaws_of(examined(data)[0]))
+    return any(flaw.falsifies for flaw in examined(data)[1])
 
 
 def check_whole(data: bytes, name: str, pixels: np.ndarray) -> None:
@@ -133,7 +135,7 @@ def check_whole(data: bytes, name: str, pixels: np.ndarray) -> None:
     else:
         return
     if found is not None:
-        raise ImageReadError(_damaged(name, found))
+        raise ImageReadError(f'{name}: {damaged_text(found)}')
 
 
 def _once(data: bytes, look: Callable[[], str | None]) -> str | None:
@@ -156,13 +158,27 @@ def whole_but_odd(data: bytes, name: str) -> tuple[str, ...]:
     flaws = flaws_of(data)
     false = next((flaw.text for flaw in flaws if flaw.falsifies), None)
     if false is not None:
-        raise ImageReadError(_damaged(name, false))
+        raise ImageReadError(f'{name}: {damaged_text(false)}')
     return tuple(flaw.text for flaw in flaws)
 
 
-def _damaged(name: str, flaw: str) -> str:
+def refuse_without_end(data: bytes, name: str) -> None:
+    """Refuse a JPEG that lacks its end in the words for what is there of its picture.
+
+    Raises:
+        ImageReadError: It is one of which something can be decoded; of others, decoding tells.
+    """
+    if not lacks_its_end(data):
+        return
+    ended, flaws = examined(data)
+    if ended is not data:
+        worst = next((flaw for flaw in flaws if flaw.falsifies), flaws[0])
+        raise ImageReadError(f'{name}: {damaged_text(worst.text)}')
+
+
+def damaged_text(flaw: str) -> str:
     """The reason to refuse a file that was decoded."""
-    return f'{name}: expected a whole JPEG, got a damaged one: {flaw}; replace or remove the file'
+    return f'expected a whole JPEG, got a damaged one: {flaw}; replace or remove the file'
 
 
 def _of_end(data: bytes, structure: Structure, pixels: np.ndarray | None) -> Iterator[str]:

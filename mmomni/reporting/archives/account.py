@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mmomni.reporting.account import damaged_part
+
 from .shards import Count
 
 
@@ -19,6 +21,7 @@ class ArchiveAccount(NamedTuple):
         flagged: Results above the threshold of images; 0 without one.
         shards: All of them.
         shards_done: Those that are written.
+        damaged: Of those predicted, files with pixels that are not the ones that were saved.
     """
 
     files: int
@@ -30,6 +33,7 @@ class ArchiveAccount(NamedTuple):
     flagged: int
     shards: int
     shards_done: int
+    damaged: int = 0
 
     @classmethod
     def of(
@@ -42,12 +46,13 @@ class ArchiveAccount(NamedTuple):
         return cls(
             files, predicted, failed, files - predicted - failed, repeated,
             sum(count.pictures for count in counts), sum(count.flagged for count in counts),
-            shards, len(counts),
+            shards, len(counts), sum(count.damaged for count in counts),
         )  # fmt: skip
 
     def text(self) -> str:
         """``'5,000 files: 4,960 predicted, 40 failed, 0 not looked at'``."""
         return (
-            f'{self.files:,} file{"" if self.files == 1 else "s"}: {self.predicted:,} predicted, '
-            f'{self.failed:,} failed, {self.not_looked_at:,} not looked at'
+            f'{self.files:,} file{"" if self.files == 1 else "s"}: {self.predicted:,} predicted'
+            f'{damaged_part(self.damaged)}, {self.failed:,} failed, '
+            f'{self.not_looked_at:,} not looked at'
         )

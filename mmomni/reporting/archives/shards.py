@@ -38,6 +38,7 @@ class Count(NamedTuple):
         pictures: Likewise.
         flagged: Likewise.
         picture_bytes: Size of the file of pictures.
+        damaged: As ``predicted``; shards of earlier versions do not tell.
     """
 
     files: int
@@ -46,6 +47,7 @@ class Count(NamedTuple):
     pictures: int
     flagged: int
     picture_bytes: int
+    damaged: int = 0
 
 
 class Shard(NamedTuple):
@@ -140,11 +142,13 @@ class ShardWriter:
         """Write all of it, of so many files of the plan."""
         self._write_pictures()
         self._closing.close()
-        failed = len({row['path'] for row in self._rows if row['status'] == FAILED})
+        failed = {row['path'] for row in self._rows if row['status'] == FAILED}
+        damaged = {row['path'] for row in self._rows if row.get('damage')} - failed
         pictures = sum(row['status'] == PREDICTED for row in self._rows)
         flagged = sum(row.get('verdict') == 'tampered' for row in self._rows)
         size = self._shard.pictures.stat().st_size
-        count = Count(files, files - failed, failed, pictures, flagged, size)
+        predicted = files - len(failed)
+        count = Count(files, predicted, len(failed), pictures, flagged, size, len(damaged))
         target = self._shard.records
         write_durably(target, _records_parquet(self._rows, count), _unfinished(target))
         return count

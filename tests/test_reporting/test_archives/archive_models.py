@@ -12,6 +12,8 @@ from mmomni.reporting import ImageThreshold, PredictionsInMemory
 
 SETTINGS = dict(checkpoint='c.pth', checkpoint_sha256='ab' * 32, threshold=0.5, pooling='max')
 FORMATS = ('png', 'json')
+DAMAGED: set[str] = set()
+"""Names of files that are said to be so."""
 ALL_SETTINGS = PredictionsInMemory(SETTINGS, FORMATS).settings
 
 
@@ -42,6 +44,7 @@ def predict_one(source, threshold, pooling):
         source=source.name, image=image, probability=probability, threshold=threshold, mask=mask,
         score=float(probability.max()), pooling=pooling, regions=find_regions(mask, probability),
         gate=None, dct_source='transcoded', orientation=1, windows=1, seconds=0.25,
+        damage=('a part is missing',) if Path(source.name).name in DAMAGED else (),
     )  # fmt: skip
 
 

@@ -64,6 +64,20 @@ def test_it_tells_what_became_of_every_file(command, tmp_path, capsys):
     assert 'shard_size 2, got 3' in capsys.readouterr().err
 
 
+def test_files_that_are_damaged_are_counted_and_it_is_said_where_they_are_named(
+    command, tmp_path, capsys, monkeypatch, rows
+):
+    monkeypatch.setattr('archive_models.DAMAGED', {'1.png', '2.png'})
+    assert command('--shard-size', '2') == 3
+    told = capsys.readouterr().out.splitlines()
+    text = '6 files: 4 predicted (2 of them damaged), 2 failed, 0 not looked at'
+    assert told[1].startswith(f'after: {text}; 4 results')
+    assert f'what is damaged: the column warnings of {tmp_path}/out/records' in told
+    assert json.loads((tmp_path / 'out/account.json').read_text())['damaged'] == 2
+    assert command('--shard-size', '2') == 3
+    assert capsys.readouterr().out.startswith(f'before: {text}')
+
+
 def test_records_are_those_of_predict(command, tmp_path, rows):
     for name in ('predict', 'predict-archive'):
         assert command('--views', 'ela', name=name, out=f'out-{name}') == 3
