@@ -1,6 +1,5 @@
 """ADE20K weights of ConvNeXt by the names of OpenMMLab and of facebookresearch/ConvNeXt."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -182,6 +181,17 @@ class TestAverage:
         return {'conv.weight': weight, 'bn.num_batches_tracked': torch.tensor(count)}
 
     @pytest.fixture
+    def run_tool(self, load_tool, monkeypatch):
+        """Its exit status; a process of its own would spend five seconds on imports."""
+        tool = load_tool('model_converters/average_checkpoints.py')
+
+        def run(*arguments):
+            monkeypatch.setattr(sys, 'argv', [tool.__file__, *map(str, arguments)])
+            return tool.main()
+
+        return run
+
+    @pytest.fixture
     def files(self, tmp_path):
         for name, value, iterations in (('a', 1, 40), ('b', 5, 70)):
             meta = dict(cfg='load_from = "long/iter_9.pth"', iter=iterations)
@@ -202,9 +212,8 @@ class TestAverage:
     @pytest.mark.parametrize(
         ('shares', 'expected'), [([], 3.0), (['--shares', '0.75', '0.25'], 2.0)]
     )
-    def test_files(self, files, shares, expected, tmp_path):
-        done = run_average(tmp_path / 'out.pth', *files, *shares)
-        assert done.returncode == 0, done.stderr
+    def test_files(self, files, shares, expected, run_tool, tmp_path):
+        assert run_tool(tmp_path / 'out.pth', *files, *shares) == 0
         out = torch.load(tmp_path / 'out.pth', weights_only=True)
         assert out['state_dict']['conv.weight'][0, 0] == expected
         assert 'iter_9' in out['meta']['cfg']
@@ -249,7 +258,7 @@ class TestAverage:
         with pytest.raises(ValueError, match=f'got again: .*{files[0]}.*use shares'):
             average_files([*files, files[0]], tmp_path / 'out.pth')
 
-    def test_files_of_another_kind_are_named(self, files, tmp_path):
+    def test_files_of_another_kind_are_named(self, files, run_tool, tmp_path, capsys):
         bare = tmp_path / 'bare.pth'
         torch.save(self.state_dict(1), bare)
         meta = dict(cfg='model = dict(type="EncoderDecoder")')
@@ -258,12 +267,6 @@ class TestAverage:
         for path, reason in ((bare, 'weights alone'), (published, 'a published one')):
             with pytest.raises(ValueError, match=f'{path}: expected .* got {reason}'):
                 average_files([path, *files], tmp_path / 'out.pth')
-        done = run_average(tmp_path / 'out.pth', files[0], tmp_path / 'absent.pth')
-        assert (done.returncode, done.stderr.count('\n')) == (1, 1)
-        assert 'absent.pth' in done.stderr
-
-
-def run_average(*arguments):
-    tool = CONFIGS.parent / 'tools/model_converters/average_checkpoints.py'
-    command = [sys.executable, '-W', 'ignore', tool, *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+        assert run_tool(tmp_path / 'out.pth', files[0], tmp_path / 'absent.pth') == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert 'absent.pth' in line

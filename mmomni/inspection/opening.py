@@ -81,7 +81,7 @@ def _open_input(path: Path, split: str) -> list[DataSet]:
         return [_open_folder(path, split)]
     if is_config(path):
         return open_config(path)
-    if is_image(path) or untold_format(path):
+    if is_image(path) or (not path.suffix and untold_format(path)):
         raise ValueError(f'{path} is a single image; give the folder or a list file that names it')
     name = f'{path.resolve().parent.name}/{path.name}'
     data_set = DataSet(name, UNKNOWN_DOMAIN, split, str(path))
