@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from mmomni.utils.quiet import to_stderr
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Item = TypeVar('Item')
 _Handler = Callable[[int, FrameType | None], object]
@@ -49,7 +51,7 @@ def ending_at_once(line: str) -> Iterator[None]:
 
     def end(number: int, _: FrameType | None) -> NoReturn:
         with suppress(OSError):
-            os.write(2, f'{line}\n'.encode(errors='replace'))
+            to_stderr(f'{line}\n'.encode(errors='replace'))
         os._exit(128 + number)
 
     before = _set(end)

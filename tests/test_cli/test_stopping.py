@@ -9,6 +9,7 @@ from processes import started
 
 from mmomni.cli import main, stopping, tools
 from mmomni.cli.stopping import StopRequest, check, stoppable, until_stopped
+from mmomni.utils.quiet import without_words_of_decoders
 
 BOTH = pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 
@@ -162,3 +163,17 @@ def test_predict_ends_at_once_while_it_loads_whatever_a_library_does(number):
         assert process.stderr.read() == (
             'mmomni predict: stopped before the first image; nothing was written\n'
         )
+
+
+@BOTH
+def test_the_line_of_who_ends_at_once_is_seen_while_an_image_is_read(number, capfd, monkeypatch):
+    """Of which no decoder is to print anything, and no end of the block comes."""
+    seen = []
+
+    def leave(status):
+        seen.append((status, capfd.readouterr().err))
+
+    monkeypatch.setattr('os._exit', leave)
+    with stopping.ending_at_once('stopped'), without_words_of_decoders():
+        signal.raise_signal(number)
+    assert seen == [(128 + number, 'stopped\n')]
