@@ -68,6 +68,7 @@ class Loaded(NamedTuple):
         data: Its file; empty for an array.
         orientation: EXIF, 1 to 8.
         notes: Warnings for a person.
+        found: Those of them that decoding made, on what is wrong with the file.
         damage: See :class:`Sample`.
     """
 
@@ -75,6 +76,7 @@ class Loaded(NamedTuple):
     data: bytes
     orientation: int
     notes: list[str]
+    found: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
 
 
@@ -107,7 +109,7 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
         luma, obstacle = luma_of_image(
             loaded.image, loaded.data, source.name, transcode_unreadable=True
         )
-    flaws = (*loaded.notes, *note_of_words(words, loaded.notes))
+    flaws = (*loaded.notes, *note_of_words(words, loaded.found))
     height, width = loaded.image.shape[:2]
     dct, table = magnitude(luma.coefficients[:height, :width]), steps(luma.table)
     return Sample(
@@ -139,8 +141,8 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> Loaded:
     """Read an image the way :class:`mmomni.LoadOriginalImage` does, and what people ask of it.
 
     Arrays are BGR (or grey) ``uint8``, as OpenCV and the host have them. More than ``max_pixels``
-    are refused before anything is decoded. A damaged JPEG, as one that was cut, of which something
-    can be decoded is examined with a note, while training and `check-data` leave it out.
+    are refused before anything is decoded. A damaged file, as a JPEG that was cut, of which
+    something can be decoded is examined with a note, while training and `check-data` leave it out.
 
     Raises:
         ImageReadError: It cannot be used.
@@ -158,10 +160,10 @@ def load(source: Source, max_pixels: int = MAX_PIXELS) -> Loaded:
     data, flaws = examined(data)
     with without_words_of_decoders() as words:
         image, assumed = decode_with_notes(data, source.name, 'bgr')
-    found = [flaw.text for flaw in flaws] + note_of_words(words, flaws)
+    found = (*(flaw.text for flaw in flaws), *note_of_words(words, flaws))
     notes = [*notes_of_file, *notes, *found, *assumed, *note_on_transparency(data, image)]
     damage = tuple(flaw.text for flaw in flaws if flaw.falsifies)
-    return Loaded(image, data, orientation, notes, damage)
+    return Loaded(image, data, orientation, notes, found, damage)
 
 
 def _read(content: Path | bytes, name: str, max_pixels: int) -> bytes:

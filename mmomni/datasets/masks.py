@@ -8,6 +8,7 @@ from PIL import Image
 
 from mmomni.jpeg import ImageReadError, decode, open_image, values_of
 from mmomni.jpeg.codec import deep_values
+from mmomni.jpeg.damage.integrity import check_whole, refuse_without_end
 from mmomni.jpeg.tiff.pixels import LAYOUT
 from mmomni.jpeg.tiff.tags import Coding
 from mmomni.utils.file_kinds import IMAGE_SUFFIXES
@@ -84,7 +85,8 @@ def mask_values(data: bytes, name: str = 'mask', rule: MaskRule = GENERAL_RULE) 
         rule: What the set says of its masks.
 
     Raises:
-        ImageReadError: The file cannot be read, or it is not clear what in it is tampered.
+        ImageReadError: The file cannot be read, pixels of it were made up in decoding, or it is
+            not clear what in it is tampered.
         ImportError: It needs a package that is not installed.
     """
     if mask_arrays.is_array(data, name):
@@ -93,7 +95,9 @@ def mask_values(data: bytes, name: str = 'mask', rule: MaskRule = GENERAL_RULE) 
             raise _without_alpha(name, rule)
         found = MaskValues(_grey(array), LOSSY_THRESHOLD if shares else 0, 'array')
     else:
+        refuse_without_end(data, name)
         colours, lossy = colours_of(data, name)
+        check_whole(data, name, colours)
         found = MaskValues(colours, 0, 'colours')
         if lossy:
             found = MaskValues(colours, LOSSY_THRESHOLD, 'lossy')

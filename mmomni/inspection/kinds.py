@@ -160,7 +160,7 @@ KINDS: dict[str, Kind] = {
         'Strong compression; the network clamps these steps to 63.',
     ),
     'image-odd': Kind(
-        'note', 'JPEG is odd beside its pixels',
+        'note', 'image is odd beside its pixels',
         'Its pixels are whole, and it is trained on. The oddity may tell where it comes from.',
     ),
     'alpha': Kind('note', 'image has transparency', 'The loader drops the alpha channel.'),

@@ -58,7 +58,8 @@ def read_image(path: str) -> ImageFacts:
     What is not whole is refused, as in training, also a JPEG that lacks only its last two bytes,
     or whose pixels were made up in decoding.
     """
-    data = _whole_bytes(path)
+    data = read_bytes(path)
+    refuse_without_end(data, path)
     with without_words_of_decoders() as words:
         pixels, assumed = decode_with_notes(data, path)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -84,18 +85,11 @@ def read_image(path: str) -> ImageFacts:
         )
 
 
-def _whole_bytes(path: str) -> bytes:
-    data = read_bytes(path)
-    refuse_without_end(data, path)
-    return data
-
-
 def read_mask(path: str, rule: MaskRule = GENERAL_RULE) -> MaskFacts:
     """Raises whatever the file makes Pillow or the storage raise."""
-    data = _whole_bytes(path)
+    data = read_bytes(path)
     with without_words_of_decoders():
         values = mask_values(data, path, rule)
-    whole_but_odd(data, path)  # none of its values is made up
     tampered, labels = values.tampered(), values.labels()
     height, width = tampered.shape
     border = np.concatenate(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmomni.jpeg import ImageReadError, decode
-from mmomni.jpeg.damage.integrity import check_whole
+from mmomni.jpeg import ImageReadError
+from mmomni.jpeg.damage.integrity import decode_whole
 from mmomni.jpeg.guarded import read_image_file
 from mmomni.utils.files import IMAGE_SUFFIXES, Contents, contents_of, no_images_text
 from mmomni.utils.quiet import without_words_of_decoders
@@ -83,16 +83,14 @@ def read_image(path: Path) -> np.ndarray:
     """Read any image as RGB, ``uint8`` (H, W, 3).
 
     Raises:
-        ImageReadError: It cannot be read, or is a JPEG with pixels that were made up in decoding.
+        ImageReadError: It cannot be read, or has pixels that were made up in decoding.
     """
     try:
         data = read_image_file(path)
     except OSError as error:
         raise ImageReadError(f'{path}: cannot be opened ({error}); check it') from error
     with without_words_of_decoders():
-        pixels = decode(data, str(path))
-    check_whole(data, str(path), pixels)
-    return pixels
+        return decode_whole(data, str(path))
 
 
 def read_source(path: Path) -> np.ndarray:

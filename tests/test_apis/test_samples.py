@@ -167,7 +167,7 @@ def test_a_jpeg_without_its_end_alone_is_examined_with_a_note(tmp_path, options)
     np.testing.assert_array_equal(sample.planes, read(data).planes)
     path = tmp_path / 'x.jpg'
     path.write_bytes(data[:-2])
-    with pytest.raises(ImageReadError, match='truncated'):  # training goes on leaving it out
+    with pytest.raises(ImageReadError, match=expected):  # training goes on leaving it out
         LoadOriginalImage()(dict(img_path=str(path)))
 
 
@@ -481,3 +481,22 @@ def test_a_file_far_larger_than_its_image_is_not_read(tmp_path):
     assert 'expected at most 67,188,864 bytes' in reason
     os.truncate(path, 2**26 + 8 * 10_000)
     assert try_to_read(Source('sparse', path), max_pixels=10_000).image.shape == (64, 64, 3)
+
+
+def test_what_is_said_of_coefficients_is_told_beside_notes_of_something_else(monkeypatch):
+    """But not where there are words on the same, better than those of libjpeg."""
+
+    def luma_of_image(*args, **options):
+        os.write(2, b'Corrupt JPEG data: 3 extraneous bytes\n')
+        return planes.luma_of_image(*args, **options)
+
+    monkeypatch.setattr(samples, 'luma_of_image', luma_of_image)
+    told = 'its decoder says: Corrupt JPEG data: 3 extraneous bytes'
+    clear = picture()
+    clear.putalpha(0)
+    sample = read(saved(clear, 'PNG'))
+    assert sample.flaws[-1] == told
+    assert 'transparent' in ''.join(sample.flaws[:-1])
+    followed = read(saved(picture(), 'JPEG') + b'text')
+    assert followed.flaws
+    assert told not in followed.flaws

@@ -57,7 +57,7 @@ def is_refused(data):
 
 def is_clear(reason):
     return bool(
-        re.match(r'a\.jpg: expected a whole JPEG, got a damaged one: ', reason)
+        re.match(r'a\.jpg: expected a whole image, got a damaged one: ', reason)
         and reason.endswith('; replace or remove the file')
     )
 

@@ -7,9 +7,9 @@ from mmomni.datasets.lmdb_files import DatabaseError
 from mmomni.datasets.mask_rules import GENERAL_RULE
 from mmomni.datasets.masks import mask_values
 from mmomni.datasets.stored_files import read_bytes
-from mmomni.jpeg import ImageReadError, decode
+from mmomni.jpeg import ImageReadError
 from mmomni.jpeg.arrays import bgr_of
-from mmomni.jpeg.damage.integrity import check_whole
+from mmomni.jpeg.damage.integrity import decode_whole
 from mmomni.registry import TRANSFORMS
 
 from .pixels import sign
@@ -65,7 +65,8 @@ class LoadOriginalImage(_Loading):
 
     EXIF orientation is ignored: a rotated image would match neither its DCT coefficients nor
     its mask. Files that are not whole are refused, also a JPEG that lacks only its last two bytes,
-    or whose pixels were made up in decoding (prediction examines both with a note).
+    and JPEGs and TIFFs whose pixels were made up in decoding (prediction examines these with a
+    note).
 
     Required Keys: img_path; or, of an image without a file, img (BGR uint8, (H, W, 3))
 
@@ -87,8 +88,7 @@ class LoadOriginalImage(_Loading):
             )
         path = str(path)
         results['img_bytes'] = self.read(path)
-        results['img'] = decode(results['img_bytes'], path, 'bgr')
-        check_whole(results['img_bytes'], path, results['img'])
+        results['img'] = decode_whole(results['img_bytes'], path, 'bgr')
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         results['dct_source'] = 'file'
         sign(results)
