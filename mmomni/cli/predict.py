@@ -174,12 +174,10 @@ def _tell_copies(folder: 'PredictionFolder') -> None:
     print(f'{many} with the bytes of another: {listed}{more}', file=sys.stderr)
 
 
-def _tell_damaged(folder: 'PredictionFolder') -> None:
+def _tell_damaged(found: Sequence[Path]) -> None:
     """Images that were examined although part of them is not what was saved."""
-    from mmomni.reporting import damaged_files
     from mmomni.utils.templates import printable
 
-    found = damaged_files(folder.records.values())
     if not found:
         return
     listed = '; '.join(printable(str(path)) for path in found[:LISTED_DAMAGED])
@@ -202,7 +200,7 @@ def _sum_up(
     for path, reason in summary.failures.items():
         # Many reasons begin with the name.
         print(printable(f'  {path}: {reason.removeprefix(f"{path}: ")}'))
-    _tell_damaged(folder)
+    _tell_damaged(account.damaged)
     _tell_copies(folder)
     print(account.text())
     print(

@@ -140,7 +140,7 @@ def _sum_up(archive: 'Archive', status: int) -> int:
         print(f'{account.repeated:,} names in the lists were repetitions', file=sys.stderr)
     print(f'after: {account.text()}; {account.pictures:,} results in {archive.root}')
     if account.damaged:
-        print(f'what is damaged: the column warnings of {archive.root / "records"}')
+        print(f'what is damaged: the column damage of {archive.root / "records"}')
     if status:
         print('stopped; run the same command again to go on')
     elif account.failed:

@@ -25,20 +25,20 @@ class Account(NamedTuple):
             folders that could not be entered, and of inputs that do not exist.
         not_images: The kinds of other files.
         pending: How many files a run that was stopped did not come to.
-        damaged: How many of those examined have pixels that are not the ones that were saved.
+        damaged: Those examined that have pixels other than the ones that were saved.
     """
 
     examined: int
     unreadable: Counter[str]
     not_images: Counter[str]
     pending: int = 0
-    damaged: int = 0
+    damaged: tuple[Path, ...] = ()
 
     def numbers(self) -> dict[str, Any]:
         """What ``account.json`` holds; ``files`` is the sum of the numbers behind it.
 
-        ``pending`` is among them if a run was stopped. ``damaged``, if any are, is a part of
-        ``examined``.
+        ``pending`` is among them if a run was stopped. ``damaged``, the number of them, if any
+        are, is a part of ``examined``.
         """
         known = self.examined + self.unreadable.total() + self.not_images.total()
         return dict(
@@ -47,7 +47,7 @@ class Account(NamedTuple):
             unreadable=self.unreadable.total(),
             not_images=self.not_images.total(),
             **(dict(pending=self.pending) if self.pending else {}),
-            **(dict(damaged=self.damaged) if self.damaged else {}),
+            **(dict(damaged=len(self.damaged)) if self.damaged else {}),
             unreadable_kinds=dict(self.unreadable.most_common()),
             not_image_kinds=dict(self.not_images.most_common()),
         )
@@ -58,7 +58,7 @@ class Account(NamedTuple):
         unreadable, others = map(_in_brackets, (self.unreadable, self.not_images))
         return (
             f'{numbers["files"]} file{"" if numbers["files"] == 1 else "s"}: '
-            f'{self.examined} examined{damaged_part(self.damaged)}, '
+            f'{self.examined} examined{damaged_part(len(self.damaged))}, '
             f'{numbers["unreadable"]} unreadable{unreadable}, '
             f'{numbers["not_images"]} not images{others}'
             + (f', {self.pending} not reached' if self.pending else '')
@@ -77,7 +77,8 @@ def account_of(
         survey: All files.
         unreadable: Those with failures.
         pending: Those that a run that was stopped did not come to, or not to all their pictures.
-        records: What is known of those examined, and perhaps of others.
+        records: What is known of those examined, and perhaps of others. Lines of earlier versions
+            do not tell of damage.
     """
     failed_paths = set(unreadable)
     failed = Counter(kind_of(path).name for path in failed_paths)
@@ -85,13 +86,10 @@ def account_of(
     rest = set(pending) - failed_paths
     others = Counter(survey.others.values())
     examined = len(files) - failed.total() - len(rest)
-    damaged = (set(damaged_files(records)) & files) - failed_paths - rest
-    return Account(examined, failed, others, len(rest), len(damaged))
-
-
-def damaged_files(records: Iterable[Mapping[str, Any]]) -> list[Path]:
-    """Files with a record that tells of pixels that are not the ones that were saved."""
-    return list(dict.fromkeys(Path(each['path']) for each in records if each.get('damage')))
+    found = dict.fromkeys(Path(each['path']) for each in records if each.get('damage'))
+    whole = files - failed_paths - rest
+    damaged = tuple(path for path in found if path in whole)
+    return Account(examined, failed, others, len(rest), damaged)
 
 
 def damaged_part(number: int) -> str:

@@ -46,7 +46,7 @@ class PredictionFolder(Predictions):
     Attributes:
         records: The lines of ``predictions.jsonl``, by the key of the image.
         failures: The lines of ``failures.jsonl`` of this run and earlier ones, likewise.
-        damaged: Of images that were asked for and are in a line, what is wrong with their outputs.
+        spoilt: Of images that were asked for and are in a line, what is wrong with their outputs.
 
     Raises:
         FileExistsError: The folder holds something else.
@@ -64,7 +64,7 @@ class PredictionFolder(Predictions):
     ) -> None:
         super().__init__(settings, formats, image_threshold, views)
         self.root = Path(os.path.realpath(root))
-        self.damaged: dict[str, str] = {}
+        self.spoilt: dict[str, str] = {}
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = locked(self.root)
         try:
@@ -131,13 +131,13 @@ class PredictionFolder(Predictions):
     def is_done(self, image: ImageFile) -> bool:
         """Whether the image was predicted, and neither it nor its outputs have changed since.
 
-        Outputs that are gone or not whole are noted in ``damaged``.
+        Outputs that are gone or not whole are noted in ``spoilt``.
         """
         path, record = image.path, self.records.get(str(image.key))
         if record is None:
             return False
         if fault := fault_of(self.root, record):
-            self.damaged[str(image.key)] = fault
+            self.spoilt[str(image.key)] = fault
             return False
         try:
             state = file_state(path)

@@ -66,7 +66,7 @@ def write_predictions(
         StoppedError: A ``KeyboardInterrupt`` came; the folder is whole.
     """
     pending = [file for file in files if not folder.is_done(file)]
-    _tell_of(folder.damaged)
+    _tell_of(folder.spoilt)
     taken = {Path(key): record['name'] for key, record in folder.records.items()}
     names = assign_names(pending, taken)
     folder.begin(pending, files)
@@ -93,12 +93,12 @@ def write_predictions(
     return Summary(len(pending) - len(failures), done, _by_file(failures))
 
 
-def _tell_of(damaged: Mapping[str, str]) -> None:
+def _tell_of(spoilt: Mapping[str, str]) -> None:
     """That images are examined again, and why."""
-    if damaged:
-        several = f'{len(damaged):,} images are' if len(damaged) > 1 else '1 image is'
-        first = '; '.join(list(damaged.values())[:LISTED_FAULTS])
-        more = f'; {len(damaged) - LISTED_FAULTS:,} more' if len(damaged) > LISTED_FAULTS else ''
+    if spoilt:
+        several = f'{len(spoilt):,} images are' if len(spoilt) > 1 else '1 image is'
+        first = '; '.join(list(spoilt.values())[:LISTED_FAULTS])
+        more = f'; {len(spoilt) - LISTED_FAULTS:,} more' if len(spoilt) > LISTED_FAULTS else ''
         logger.warning(
             '%s examined again, because outputs are not as they were written: %s%s',
             several, printable(first), more,

@@ -273,6 +273,10 @@ def test_what_is_examined_though_it_is_damaged_is_counted_and_named(tmp_path, ca
     found = {os.path.basename(line['path']): line for line in lines(tmp_path) if line['damage']}
     assert found.keys() == DAMAGED.keys()
     assert all(set(line['damage']) <= set(line['warnings']) != set() for line in found.values())
+    assert run(tmp_path, folder / 'a.jpg', folder / 'cut.jpg') == 0  # the folder has all the others
+    *_, named, text, _ = capsys.readouterr().out.splitlines()
+    assert text == '2 files: 2 examined (1 of them damaged), 0 unreadable, 0 not images'
+    assert named.startswith(f'1 damaged image examined in what is left of each: {folder}/cut.jpg (')
 
 
 CUT = {
@@ -307,7 +311,7 @@ def test_a_bad_file_is_worded_alike_by_whoever_reads_it(name, tmp_path):
                 continue
             assert str(refused.value) == f'{path}: {fault.reason}'
         if isinstance(found, Sample):
-            reason = f'expected a whole image, got a damaged one: {found.damage[0]}; replace or remo'
+            reason = f'expected a whole image, got a damaged one: {found.damage[0]}; replace or'
             assert fault.reason.startswith(reason)
         else:
             assert fault.reason == found.reason

@@ -250,7 +250,7 @@ def test_copies_count_once_and_damaged_images_not_at_all(checkpoint, photos, tmp
     assert after == {key: value for key, value in before.items() if key != 'unreadable'}
     names = {'cut.jpg', 'cut twice.jpg', 'same size.jpg', 'closed.jpg'}
     assert {Path(path).name for path in bad} == names
-    start = 'expected a whole image, got a damaged one: its data end before its picture does: about '
+    start = 'expected a whole image, got a damaged one: its data end before its picture does: about'
     for name in names - {'same size.jpg'}:
         assert bad[str(photos / name)].startswith(f'{photos / name}: {start}')
     printed = capsys.readouterr().out

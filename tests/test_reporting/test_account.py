@@ -3,6 +3,7 @@
 import json
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -99,7 +100,7 @@ def test_a_folder_that_cannot_be_entered_is_unreadable(photos, account_for, monk
 
     monkeypatch.setattr('os.scandir', refusing)
     account, summary = account_for(photos)
-    assert account == (2, Counter(folder=1), Counter(), 0, 0)
+    assert account == (2, Counter(folder=1), Counter(), 0, ())
     (reason,) = summary.failures.values()
     expected = 'a folder that cannot be entered (Permission denied), nothing in it'
     assert reason.startswith(expected)
@@ -107,7 +108,7 @@ def test_a_folder_that_cannot_be_entered_is_unreadable(photos, account_for, monk
 
 def test_an_input_that_does_not_exist_is_unreadable(photos, account_for):
     account, summary = account_for(photos / 'a.png', photos / 'bb.png')
-    assert account == (1, Counter(missing=1), Counter(), 0, 0)
+    assert account == (1, Counter(missing=1), Counter(), 0, ())
     (reason,) = summary.failures.values()
     assert reason == "does not exist; the closest name there is 'b.png'"
 
@@ -129,7 +130,7 @@ def test_an_account_of_an_earlier_run_does_not_stay(photos, account_for, run, tm
             '7 files: 3 examined, 1 unreadable (1 heic), 3 not images (2 pdf, 1 txt)',
         ),
         (
-            Account(3, Counter(), Counter(), 1, 2),
+            Account(3, Counter(), Counter(), 1, (Path('a.jpg'), Path('b.jpg'))),
             '4 files: 3 examined (2 of them damaged), 0 unreadable, 0 not images, 1 not reached',
         ),
     ],
@@ -143,9 +144,9 @@ def test_a_damaged_file_counts_once_and_only_where_it_was_examined(photos, tmp_p
     a, b, c = (file.path for file in survey.files)
     known = [(a, ['x']), (a, ['y']), (b, None), (c, ['x']), (tmp_path / 'earlier.jpg', ['x'])]
     records = [dict(path=str(path), damage=damage) for path, damage in known]
-    assert account_of(survey, [], [], records).damaged == 2
-    assert account_of(survey, [a], [], records).damaged == 1
-    assert account_of(survey, [], [a, c], records).damaged == 0
+    assert account_of(survey, [], [], records).damaged == (a, c)
+    assert account_of(survey, [a], [], records).damaged == (c,)
+    assert account_of(survey, [], [a, c], records).damaged == ()
 
 
 def test_files_with_the_same_bytes_are_named_once_each():

@@ -64,7 +64,7 @@ NAMES = ['a_page-1.png', 'a_page-2.png', 'a_page-3.png', 'one.png', 'sub/a_page-
 def test_each_page_has_a_line_and_outputs_of_its_own(scans, predict, tmp_path):
     summary, account = predict(scans)
     assert summary == (6, 0, {})
-    assert account == (3, Counter(), Counter(), 0, 0)
+    assert account == (3, Counter(), Counter(), 0, ())
     assert outputs(tmp_path) == NAMES
     found = lines(tmp_path)
     assert [line['image'] for line in found] == [
@@ -146,7 +146,7 @@ def test_a_file_is_unreadable_if_any_of_its_pictures_is(bad_pages, predict, tmp_
     for predicted, before in ((7, 0), (0, 7)):
         summary, account = predict(bad_pages)
         assert (summary.predicted, summary.skipped) == (predicted, before)
-        assert account == (2, Counter(tif=1), Counter(), 0, 0)
+        assert account == (2, Counter(tif=1), Counter(), 0, ())
         ((path, reason),) = summary.failures.items()
         assert path == bad_pages / 'a.tif'
         assert reason.startswith('page 2: ')

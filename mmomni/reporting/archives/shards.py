@@ -25,6 +25,7 @@ TEXTS = (
     'gate_modality', 'sha256', 'examined_at', 'mmomni', 'record',
 )  # fmt: skip
 NUMBERS = ('score', 'tampered_share', 'gate_confidence', 'seconds')
+LISTS = ('warnings', 'damage')
 COUNTS = ('page', 'num_regions', 'width', 'height', 'orientation', 'size_bytes', 'mtime_ns')
 
 
@@ -175,14 +176,14 @@ def _records_parquet(rows: list[dict[str, Any]], count: Count) -> bytes:
             *((name, arrow.string()) for name in TEXTS),
             *((name, arrow.float64()) for name in NUMBERS),
             *((name, arrow.int64()) for name in COUNTS),
-            ('warnings', arrow.list_(arrow.string())),
+            *((name, arrow.list_(arrow.string())) for name in LISTS),
         ],
         metadata={FOOTER: json.dumps(count._asdict())},
     )
     table = [
         {name: row.get(name) for name in (*NUMBERS, *COUNTS)}
         | {name: as_text(row.get(name)) for name in TEXTS}
-        | dict(warnings=[as_text(warning) for warning in row.get('warnings', ())])
+        | {name: [as_text(text) for text in row.get(name) or ()] for name in LISTS}
         for row in rows
     ]
     sink = arrow.BufferOutputStream()

@@ -1,6 +1,7 @@
 """The command with a stand-in for the cluster, which examines in this process."""
 
 import json
+import os
 import signal
 from contextlib import suppress
 
@@ -72,8 +73,10 @@ def test_files_that_are_damaged_are_counted_and_it_is_said_where_they_are_named(
     told = capsys.readouterr().out.splitlines()
     text = '6 files: 4 predicted (2 of them damaged), 2 failed, 0 not looked at'
     assert told[1].startswith(f'after: {text}; 4 results')
-    assert f'what is damaged: the column warnings of {tmp_path}/out/records' in told
+    assert f'what is damaged: the column damage of {tmp_path}/out/records' in told
     assert json.loads((tmp_path / 'out/account.json').read_text())['damaged'] == 2
+    names = {os.path.basename(row['path']): row['damage'] for row in rows('records') if row['damage']}
+    assert names == {'1.png': ['a part is missing'], '2.png': ['a part is missing']}
     assert command('--shard-size', '2') == 3
     assert capsys.readouterr().out.startswith(f'before: {text}')
 
