@@ -20,6 +20,10 @@ OTHER_IMAGE_SUFFIXES = frozenset((
     '.ico', '.icns', '.dds', '.qoi', '.bpg', '.dcm', '.fits',
 ))  # fmt: skip
 """Of images that training sets do not hold, and of which not all can be read."""
+_MORE_CAMERAS = frozenset((
+    '.kdc', '.dcr', '.k25', '.mrw', '.erf', '.mef', '.mos', '.fff', '.gpr', '.rwl', '.raw', '.ptx',
+))  # fmt: skip
+"""Of raw data of a camera where the content is an image; other programs have such names, too."""
 _CLAIMS = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES
 
 HEAD_BYTES = 132
@@ -49,12 +53,13 @@ _IMAGES = {
 _MAYBE_IMAGES = {'bmp': (b'BM', 'BMP'), 'ppm': (b'P', 'PPM'), 'ico': (b'\0\0\1\0', 'ICO')}
 """Few first bytes, which a text may have too, and Pillow's name of the format."""
 _MORE_SUFFIXES = {
-    'jpg': ('jpeg', 'jpe', 'jfif', 'mpo', 'jps', 'pjpeg', 'pjp'), 'png': ('apng',),
+    'jpg': ('jpeg', 'jpe', 'jfif', 'mpo', 'jps', 'pjpeg', 'pjp', 'jls'), 'png': ('apng',),
     'tif': ('tiff',), 'bmp': ('dib',), 'ppm': ('pgm', 'pbm', 'pnm', 'pam', 'pfm'),
-    'heic': ('heif', 'hif'), 'jp2': ('j2k', 'j2c', 'jpc', 'jpf', 'jpx'), 'jxr': ('wdp',),
+    'heic': ('heif', 'hif', 'avif'), 'fits': ('fit', 'fts'), 'jp2': ('j2k', 'j2c', 'jpc', 'jpf', 'jpx'), 'jxr': ('wdp',),
     'psd': ('psb',),
 }  # fmt: skip
-"""Which say of an image what its format is, beside the name of that."""
+"""Which say of an image what its format is, beside the name of that. An AVIF may begin as a HEIC
+does (``mif1``)."""
 _OTHERS = {
     'avi': rb'RIFF....AVI ',
     'wav': rb'RIFF....WAVE',
@@ -118,7 +123,7 @@ def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:
     suffix = _suffix_name(path)
     if image := image_format(head, path):
         # Most cameras' own formats are TIFF inside.
-        inside = image in ('tif', 'raw') and path.suffix.lower() in OTHER_IMAGE_SUFFIXES
+        inside = image in ('tif', 'raw') and path.suffix.lower() in OTHER_IMAGE_SUFFIXES | _MORE_CAMERAS
         return Kind(suffix if inside else image, True)
     # A document that is called .jpg is an image that cannot be read to whoever asks for images.
     if (other := other_format(head)) in ('empty', 'pdf'):

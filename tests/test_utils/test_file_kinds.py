@@ -83,6 +83,8 @@ def test_a_broken_file_that_is_called_an_image_stays_one(write, file, head):
 def test_raw_photos_are_called_by_their_suffix(write):
     assert kind_of(write('a.NEF', b'MM\0*')) == Kind('nef', True)
     assert kind_of(write('a', b'MM\0*')) == Kind('tif', True)
+    assert kind_of(write('a.kdc', b'MM\0*')) == Kind('kdc', True)
+    assert kind_of(write('a.gpr', TEXT)) == Kind('gpr', False)  # a project of a compiler
 
 
 @pytest.mark.parametrize(
@@ -127,11 +129,15 @@ def test_what_cannot_be_opened_may_be_an_image(write, monkeypatch):
     [
         ('a.jpg', 'jpg', ''), ('a.JPEG', 'jpg', ''), ('a.heif', 'heic', ''), ('a.j2k', 'jp2', ''),
         ('a', 'jpg', 'jpg'), ('a.txt', 'psd', 'psd'), ('a.png', 'jpg', 'jpg'),
-        ('a.jpg', 'avif', 'avif'), ('a.jpg_large', 'jpg', 'jpg'),
+        ('a.jpg', 'avif', 'avif'), ('a.jpg_large', 'jpg', 'jpg'), ('a.avif', 'heic', ''),
+        ('a.jls', 'jpg', ''), ('a.fit', 'fits', ''), ('a.fts', 'fits', ''),
+        *((f'a.{camera}', 'tif', '') for camera in ('KDC', 'mrw', 'erf', 'fff', 'gpr', 'raw')),
+        ('a.rwl', 'raw', ''),
     ],
 )  # fmt: skip
 def test_a_format_that_no_suffix_tells(write, name, head, untold):
-    assert untold_format(write(name, HEADS[head])) == untold
+    heads = HEADS | dict(tif=b'MM\0*', fits=b'SIMPLE  =                    T')
+    assert untold_format(write(name, heads[head])) == untold
 
 
 def test_what_is_no_image_has_no_untold_format(write, tmp_path):
