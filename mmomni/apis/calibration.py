@@ -29,6 +29,9 @@ from .results import Failure
 from .samples import Sample
 from .weights import Backend, chosen_weights, packaged_hint
 
+NAMED_COPIES = 10
+"""Of files with the bytes of others, which may be thousands; the calibration file holds them all."""
+
 
 class Calibrated(NamedTuple):
     """See :func:`calibrate`."""
@@ -263,7 +266,13 @@ def _copies(copies: Mapping[Path, Path]) -> dict[str, dict[str, str]]:
 
 
 def _copies_text(copies: Mapping[Path, Path]) -> list[str]:
-    return [f'{path}: the bytes of {first}, which count once' for path, first in copies.items()]
+    """Why copies are not counted, of the first of them and how many more there are."""
+    found = [*copies.items()]
+    told = [
+        f'{path}: the bytes of {first}, which count once' for path, first in found[:NAMED_COPIES]
+    ]
+    more = len(found) - NAMED_COPIES
+    return [*told, f'{more:,} more copies of others'] if more > 0 else told
 
 
 def _not_images(contents: Contents) -> dict[str, dict[str, int]]:

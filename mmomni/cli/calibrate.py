@@ -3,6 +3,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def _run(args: argparse.Namespace) -> int:
     beside = args.checkpoint if is_named else args.checkpoint.name
     files = _files(args.out or Path(f'{beside}.calibration.json'), rates, args)
     with ending_at_once('mmomni calibrate: stopped; nothing was written'):
-        from mmomni.apis.calibration import calibrate
+        from mmomni.apis.calibration import NAMED_COPIES, calibrate
         from mmomni.utils.files import counted_kinds
         from mmomni.utils.templates import printable
 
@@ -108,7 +109,10 @@ def _run(args: argparse.Namespace) -> int:
         print('\n'.join(f'  {reason}' for reason in unreadable.values()))
     if copies := found[0].get('copies'):
         print(f'{len(copies)} copies of others, byte by byte, not counted:')
-        print('\n'.join(printable(f'  {path} = {first}') for path, first in copies.items()))
+        for path, first in islice(copies.items(), NAMED_COPIES):
+            print(printable(f'  {path} = {first}'))
+        if len(copies) > NAMED_COPIES:
+            print(f'  {len(copies) - NAMED_COPIES:,} more: `copies` in the calibration file')
     if kinds := found[0].get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
     for each in found:

@@ -55,8 +55,8 @@ _MAYBE_IMAGES = {'bmp': (b'BM', 'BMP'), 'ppm': (b'P', 'PPM'), 'ico': (b'\0\0\1\0
 _MORE_SUFFIXES = {
     'jpg': ('jpeg', 'jpe', 'jfif', 'mpo', 'jps', 'pjpeg', 'pjp', 'jls'), 'png': ('apng',),
     'tif': ('tiff',), 'bmp': ('dib',), 'ppm': ('pgm', 'pbm', 'pnm', 'pam', 'pfm'),
-    'heic': ('heif', 'hif', 'avif'), 'fits': ('fit', 'fts'), 'jp2': ('j2k', 'j2c', 'jpc', 'jpf', 'jpx'), 'jxr': ('wdp',),
-    'psd': ('psb',),
+    'heic': ('heif', 'hif', 'avif'), 'jp2': ('j2k', 'j2c', 'jpc', 'jpf', 'jpx'), 'jxr': ('wdp',),
+    'psd': ('psb',), 'fits': ('fit', 'fts'),
 }  # fmt: skip
 """Which say of an image what its format is, beside the name of that. An AVIF may begin as a HEIC
 does (``mif1``)."""
@@ -123,7 +123,8 @@ def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:
     suffix = _suffix_name(path)
     if image := image_format(head, path):
         # Most cameras' own formats are TIFF inside.
-        inside = image in ('tif', 'raw') and path.suffix.lower() in OTHER_IMAGE_SUFFIXES | _MORE_CAMERAS
+        own = path.suffix.lower() in OTHER_IMAGE_SUFFIXES | _MORE_CAMERAS
+        inside = image in ('tif', 'raw') and own
         return Kind(suffix if inside else image, True)
     # A document that is called .jpg is an image that cannot be read to whoever asks for images.
     if (other := other_format(head)) in ('empty', 'pdf'):

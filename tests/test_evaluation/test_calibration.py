@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -267,6 +268,17 @@ def test_copies_do_not_vouch_for_a_rate(checkpoint, photos, tmp_path, capsys):
     error = capsys.readouterr().err
     assert 'mmomni calibrate: 5 authentic images can vouch' in error
     assert f'{photos}/copy8.jpg: the bytes of {photos}/1.jpg, which count once' in error
+    for number in range(9, 1009):
+        os.link(photos / 'copy1.jpg', photos / f'copy{number}.jpg')
+    assert command(checkpoint, photos, '--fpr', 0.1, '--out', tmp_path / 'c.json') == 1
+    error = capsys.readouterr().err
+    assert error.endswith('\n  999 more copies of others\n')
+    assert error.count('which count once') == 10
+    assert command(checkpoint, photos, '--fpr', 0.4, '--out', tmp_path / 'c.json') == 0
+    *_, more = (out := capsys.readouterr().out).split('\nflagged if')[0].splitlines()
+    assert out.count(f' = {photos}/1.jpg\n') == 10
+    assert more == '  999 more: `copies` in the calibration file'
+    assert len(json.loads((tmp_path / 'c.json').read_text())['copies']) == 1009
 
 
 def test_all_else_in_the_folder_is_accounted_for(checkpoint, tmp_path, capsys, monkeypatch):
