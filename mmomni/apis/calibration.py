@@ -30,7 +30,7 @@ from .samples import Sample
 from .weights import Backend, chosen_weights, packaged_hint
 
 NAMED_COPIES = 10
-"""Of files with the bytes of others, which may be thousands; the calibration file holds them all."""
+"""Of those with the bytes of others, perhaps thousands; the calibration file holds them all."""
 
 
 class Calibrated(NamedTuple):
