@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmomni.utils.text import counted
+
 from .model import add_weights_options, device_of, settle_weights
 from .parser import DOMAIN, RATE, Commands
 from .progress import ProgressLine
@@ -104,10 +106,11 @@ def _run(args: argparse.Namespace) -> int:
             domain=args.domain,
         )  # fmt: skip
     if unreadable := found[0]['unreadable']:
-        print(f'{len(unreadable)} unreadable or damaged images, not used:')
+        bad = counted(len(unreadable), 'unreadable or damaged image')
+        print(f'{bad}, not used:')
         print('\n'.join(f'  {reason}' for reason in unreadable.values()))
     if copies := found[0].get('copies'):
-        print(f'{len(copies)} copies of others, byte by byte, not counted:')
+        print(f'{counted(len(copies), "file")} with the bytes of another, not counted:')
         print('\n'.join(printable(f'  {path} = {first}') for path, first in copies.items()))
     if kinds := found[0].get('not_images'):
         print(f'not images: {counted_kinds(Counter(kinds).elements())}')
@@ -160,7 +163,7 @@ def _write(found: Mapping[str, Any], path: Path) -> None:
         unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
     rate, deviation = found['expected_fpr'], found['expected_fpr_std']
     print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
-    print(f'rests on {found["num_images"]} authentic images')
+    print(f'rests on {counted(found["num_images"], "authentic image")}')
     print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
     if caution := threshold_of(found).caution():
         print(caution)

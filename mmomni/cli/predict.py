@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmomni.utils.text import counted as _count
+
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .progress import ProgressLine
@@ -220,7 +222,3 @@ def _tell_of(survey: 'Survey') -> None:
         print(f'{many} given more than once: each is examined once', file=sys.stderr)
     if hint := closed_pdfs_text(sum(kind == 'pdf' for kind in survey.others.values())):
         print(hint, file=sys.stderr)
-
-
-def _count(number: int, of_what: str) -> str:
-    return f'{number:,} {of_what}' if number == 1 else f'{number:,} {of_what}s'

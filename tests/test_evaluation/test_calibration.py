@@ -222,7 +222,7 @@ def test_calibration_file_and_what_is_printed(checkpoint, photos, tmp_path, caps
     assert 'rests on 5 authentic images' in printed.out
     assert '33.33% +- 17.82%' in printed.out
     assert 'rests on 5 images only, too few for 40 %' in printed.out
-    assert '1 unreadable or damaged images, not used:' in printed.out
+    assert '1 unreadable or damaged image, not used:' in printed.out
     assert 'broken.jpg' in printed.out
     assert 'calibrate 6/6' in printed.err
 
@@ -256,7 +256,7 @@ def test_copies_count_once_and_damaged_images_not_at_all(checkpoint, photos, tmp
     printed = capsys.readouterr().out
     assert 'rests on 5 authentic images' in printed
     assert '4 unreadable or damaged images, not used:\n' in printed
-    assert '3 copies of others, byte by byte, not counted:\n' in printed
+    assert '3 files with the bytes of another, not counted:\n' in printed
     assert f'\n  {photos}/copy.jpg = {photos}/1.jpg\n' in printed
 
 
