@@ -151,13 +151,15 @@ def _tell_stop(summary: 'Summary', images: int, out: Path) -> None:
 
 def _tell_verdicts(folder: 'PredictionFolder') -> None:
     """How many images are flagged, and what to know about it; or why none is."""
-    from mmomni.reporting import analysis_of
+    from mmomni.reporting import analysis_of, kept_text
 
     told = analysis_of(folder)
     if told['words'] is not None:
         verdicts = [record['verdict'] for record in folder.records.values()]
         flagged = f'{verdicts.count("tampered"):,} of {_count(len(verdicts), "image")}'
         print(f'{flagged} {told["words"]["tampered"]}; not flagged proves nothing')
+    if kept := kept_text(folder):
+        print(f'among these {_count(len(folder.records), "image")} are kept from before: {kept}')
     for sentence in told['limits']:
         print(sentence, file=sys.stderr)  # not in the way of the account
 

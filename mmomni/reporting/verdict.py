@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mmomni.checkpoints.description import check_calibration
+from mmomni.evaluation.calibration import expected_rate
 
 RELIABLE_ALARMS = 10
 """So many of the images of a calibration should lie above its threshold: with fewer, the rate of
@@ -61,8 +62,7 @@ class ImageThreshold(NamedTuple):
             )
         if self.num_images >= needed:
             return None
-        expected = math.floor((self.num_images + 1) * self.fpr + 1e-9) / (self.num_images + 1)
-        deviation = (expected * (1 - expected) / (self.num_images + 2)) ** 0.5
+        expected, deviation = expected_rate(self.num_images, self.fpr)
         return (
             f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its '
             f'rate of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. '
@@ -178,11 +178,12 @@ def threshold_of(calibration: Mapping[str, Any]) -> ImageThreshold:
     """The one of a calibration that has been checked."""
     return ImageThreshold(
         float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr']),
-        _precision(calibration), _num_images(calibration), calibration.get('domain') or None,
+        _precision(calibration), num_images_of(calibration), calibration.get('domain') or None,
     )  # fmt: skip
 
 
-def _num_images(calibration: Mapping[str, Any]) -> int | None:
+def num_images_of(calibration: Mapping[str, Any]) -> int | None:
+    """How many images it rests on; ``None``: it does not say, or no number."""
     found = calibration.get('num_images')
     return found if type(found) is int and found > 0 else None
 

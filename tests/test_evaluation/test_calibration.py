@@ -265,7 +265,7 @@ def test_copies_do_not_vouch_for_a_rate(checkpoint, photos, tmp_path, capsys):
         shutil.copy(photos / '1.jpg', photos / f'copy{number}.jpg')
     assert command(checkpoint, photos, '--fpr', 0.1, '--out', tmp_path / 'c.json') == 1
     error = capsys.readouterr().err
-    assert 'mmomni calibrate: 5 authentic images can vouch' in error
+    assert 'mmomni calibrate: 5 files can vouch' in error
     assert f'{photos}/copy8.jpg: the bytes of {photos}/1.jpg, which count once' in error
 
 
@@ -407,7 +407,7 @@ def test_too_few_images_end_before_the_network_is_built(
     built = 'mmomni.apis.calibration.open_predictor'
     monkeypatch.setattr(built, lambda *_, **__: pytest.fail('was built'))
     assert command(checkpoint, photos, '--fpr', 0.01, '--out', tmp_path / 'c.json') == 1
-    assert 'mmomni calibrate: 5 authentic images can vouch' in capsys.readouterr().err
+    assert 'mmomni calibrate: 5 files can vouch' in capsys.readouterr().err
 
 
 def test_too_few_readable_images_are_named(checkpoint, photos, tmp_path, capsys):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from chromium import CHROMIUM, NEEDED, Browser
 
-from mmomni.reporting import ImageThreshold
+from mmomni.reporting import ImageThreshold, kept_text
 from mmomni.reporting import report as report_module
 from mmomni.utils.templates import asset, render
 from mmomni.version import __version__
@@ -93,7 +93,8 @@ def test_rows_and_bad_files(page, photos):
     rows = {row['name']: row for row in data_of(page)['rows']}
     assert rows.keys() == {'a.png', NUMBERED, 'sub/c.png', ATTACK, OTHER_ATTACK}
     assert (rows['a.png']['verdict'], rows[NUMBERED]['verdict']) == ('tampered', 'authentic')
-    assert '5 images, 4 flagged at 1 % false alarms, 1 could not be read' in page.read_text()
+    heading = '5 images examined, 4 flagged at 1 % false alarms, 1 file could not be read'
+    assert heading in page.read_text()
     assert 'each page of a TIFF' not in page.read_text()
     words = data_of(page)['analysis']['words']
     assert words == dict(tampered='flagged at 1 % false alarms', authentic='not flagged')
@@ -123,7 +124,7 @@ def test_without_bad_files_and_threshold_neither_is_told(tmp_path, save, run):
     save(tmp_path / 'a.png')
     run(tmp_path / 'a.png', report=True)
     text = (tmp_path / 'out/report.html').read_text()
-    assert '<h1>1 image</h1>' in text
+    assert '<h1>1 image examined</h1>' in text
     assert 'the same bytes' not in text
     assert 'No image is flagged: this model has no calibration.' in text
 
@@ -140,7 +141,19 @@ def test_boxes_are_turned_with_the_picture(page, photos, run, predictor):
 def test_an_empty_run_has_a_page(tmp_path, run):
     (tmp_path / 'bad.jpg').touch()
     run(tmp_path / 'bad.jpg', report=True)
-    assert '0 images, 1 could not be read' in (tmp_path / 'out/report.html').read_text()
+    text = (tmp_path / 'out/report.html').read_text()
+    assert '0 images examined, 1 file could not be read' in text
+
+
+def test_results_of_files_that_are_gone_are_told_apart(tmp_path, photos, run):
+    run(photos, report=True)
+    assert 'kept from before' not in (tmp_path / 'out/report.html').read_text()
+    (photos / 'a.png').unlink()
+    _, folder = run(photos, report=True)
+    text = (tmp_path / 'out/report.html').read_text()
+    assert '<dt>kept from before</dt><dd>1 image, of files that are gone or' in text
+    assert kept_text(folder).endswith('of the last run: a.png')
+    assert '5 images examined' in text
 
 
 def test_large_reports_link_to_the_pictures(page, photos, run, monkeypatch):
