@@ -139,17 +139,18 @@ def _files(out: Path, rates: Sequence[float], args: argparse.Namespace) -> dict[
 
 def _refuse_other(path: Path, rate: float, domain: str | None) -> None:
     from mmomni.checkpoints.description import check_calibration
+    from mmomni.reporting.verdict import as_asked
 
     try:
         before = json.loads(path.read_bytes())
         check_calibration(before)
-        is_of_same = (before['fpr'], before.get('domain')) == (rate, domain)
+        found = as_asked(before['fpr'], before.get('domain'))
     except (ValueError, TypeError, AttributeError, OSError):
-        is_of_same = False
-    if not is_of_same:
+        found = ''
+    if found != (asked := as_asked(rate, domain)):
         raise FileExistsError(
-            f'expected no file at {path}, or an earlier calibration for the same rate and kind of '
-            'images, got something else; choose another with --out'
+            f'expected no file at {path}, or an earlier calibration for --fpr {asked}, got '
+            f'{f"one for --fpr {found}" if found else "no calibration"}; choose another with --out'
         )
 
 

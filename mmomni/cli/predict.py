@@ -76,7 +76,7 @@ def add_output_options(parser: argparse.ArgumentParser, out: Path) -> None:
     parser.add_argument(
         '--views', type=_view, nargs='+', default=(), metavar='VIEW',
         help='second opinions without a network, one picture of each image each: ela (error '
-        'levels), noise, ghosts (of JPEG), copy-move, or all; behind the inputs (default: none)',
+        'levels), noise, ghosts (of JPEG), copy-move, or all; behind the inputs (without: none)',
     )  # fmt: skip
 
 
@@ -90,6 +90,8 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _view(text: str) -> str:
+    if text == 'none':
+        raise argparse.ArgumentTypeError('expected a view, got none; leave --views out for no view')
     if text not in (*VIEWS, ALL_VIEWS):
         raise argparse.ArgumentTypeError(
             f'expected some of {" ".join(VIEWS)}, or {ALL_VIEWS}, got {text!r}; inputs stand '

@@ -61,7 +61,7 @@ def _tests(metrics: object) -> list[dict[str, Any]]:
         name, domain = str(row.get('name'))[:LONGEST], str(row.get('domain') or '')[:LONGEST]
         scores = {key: row['scores'].get(key) for key in SCORES}
         known = {key: value for key, value in scores.items() if _number(value) is not None}
-        entry = dict(name=name, domain=domain, images=_number(row.get('images')))
+        entry: dict[str, Any] = dict(name=name, domain=domain, images=_number(row.get('images')))
         found.setdefault((domain, name), entry).update(known)
     for (domain, name), entry in found.items():
         if len(members := _averaged(domain, name, found)) > 1:

@@ -208,6 +208,12 @@ def test_views(predict, tmp_path, asked, drawn):
         assert all((tmp_path / 'out' / view['file']).is_file() for view in line['views'])
 
 
+def test_no_view_is_none_that_is_asked_for(predict, capsys):
+    with pytest.raises(SystemExit):
+        predict('--views', 'none')
+    assert 'leave --views out for no view' in capsys.readouterr().err
+
+
 def test_other_views_are_no_silent_reuse(predict, capsys):
     assert predict() == 0
     assert predict('--views', 'noise') == 1

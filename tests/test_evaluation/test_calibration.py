@@ -352,8 +352,12 @@ def test_several_rates_and_the_kind_of_images(
         assert found == alone | dict(domain='document')
 
 
-@pytest.mark.parametrize('content', ['photo', None, dict(fpr=0.25), dict(domain='face')])
-def test_nothing_else_is_overwritten(content, checkpoint, photos, tmp_path, capsys):
+@pytest.mark.parametrize(('content', 'got'), [
+    ('photo', 'no calibration'), (None, 'no calibration'),
+    (dict(fpr=0.25), 'one for --fpr 0.25'),
+    (dict(domain='face'), 'one for --fpr 0.5 --domain face'),
+])  # fmt: skip
+def test_nothing_else_is_overwritten(content, got, checkpoint, photos, tmp_path, capsys):
     """A photo, a folder, a calibration for another rate or kind of images."""
     out = tmp_path / 'c.json'
     if content is None:
@@ -365,7 +369,8 @@ def test_nothing_else_is_overwritten(content, checkpoint, photos, tmp_path, caps
         out.write_text(json.dumps(json.loads(out.read_text()) | content))
     before = out.is_file() and out.read_bytes()
     assert command(checkpoint, photos, '--fpr', 0.5, '--out', out) == 1
-    assert 'got something else; choose another with --out' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f'or an earlier calibration for --fpr 0.5, got {got}; choose another with --out' in told
     assert (out.is_file() and out.read_bytes()) == before
 
 
