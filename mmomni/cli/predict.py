@@ -161,7 +161,7 @@ def _tell_verdicts(folder: 'PredictionFolder') -> None:
         flagged = f'{verdicts.count("tampered"):,} of {_count(len(verdicts), "image")}'
         print(f'{flagged} {told["words"]["tampered"]}; not flagged proves nothing')
     if kept := kept_text(folder):
-        print(f'among these {_count(len(folder.records), "image")} are kept from before: {kept}')
+        print(f'of {_count(len(folder.records), "image")} in all, kept from before: {kept}')
     for sentence in told['limits']:
         print(sentence, file=sys.stderr)  # not in the way of the account
 

@@ -15,10 +15,8 @@ def kept_text(folder: Predictions) -> str:
     if not folder.kept:
         return ''
     names = [folder.records[key]['image'] for key in folder.kept]
-    return (
-        f'{counted(len(names), "image")}, of files that are gone or are not among those of the '
-        f'last run: {listed(names)}'
-    )
+    many = counted(len(names), 'image')
+    return f'{many}, file gone or not given in the last run: {listed(names)}'
 
 
 def changed_text(paths: Sequence[str]) -> str:
