@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from chromium import CHROMIUM, NEEDED, Browser
 
-from mmomni.reporting import ImageThreshold, kept_text
+from mmomni.reporting import ImageThreshold, kept_text, model_summary
 from mmomni.reporting import report as report_module
 from mmomni.utils.templates import asset, render
 from mmomni.version import __version__
@@ -313,6 +313,22 @@ def test_the_page_in_a_browser(page, open_page):
     assert browser.run("document.querySelectorAll('td img[onerror], svg[onload]').length") == 0
     assert browser.complaints() == []
     assert all(url.startswith(('file:', 'data:')) for url in browser.requested())
+
+
+@pytest.mark.browser
+def test_rates_and_means_of_the_model_in_a_browser(tmp_path, photos, run, open_page):
+    rows = [dict(name=name, domain='real', images=n, scores=dict(IoU=0.5))
+            for name, n in (('a', 4), ('b', 2), ('real', 6))]  # fmt: skip
+    made = [dict(threshold=0.5, pooling='max', fpr=0.05, num_images=91, domain='document')]
+    limit = ImageThreshold(0.5, 'max', 0.05, num_images=91, domain='document')
+    run(photos, limit=limit, report=True, model=model_summary(dict(metrics=rows), made))
+    browser = open_page(tmp_path / 'out/report.html')
+    told = browser.run("byId('card-content').textContent")
+    expected = '4.3 % give or take 2.1 %'
+    assert f'document: --fpr 0.05: {expected} to be expected, from 91 images' in told
+    assert f'its rate of false alarms is {expected}.' in limit.caution()
+    assert 'real (mean of a, b)6' in told
+    assert browser.complaints() == []
 
 
 @pytest.mark.browser
