@@ -86,12 +86,12 @@ def score_images(
     predictor: Predictor,
     paths: Sequence[str],
     pooling: str,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int, int], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Scores of images by path, those of `mmomni predict`, and why others could not be used.
 
     Damaged ones, of which `mmomni predict` examines what is left, are not: their score is not that
-    of what was saved. ``progress`` is called with (images done, all images).
+    of what was saved. ``progress`` is called with (images done, all, those that have a score).
     """
     scores, unreadable = {}, {}
     # Not by stream(), which would open up what is no file.
@@ -107,7 +107,7 @@ def score_images(
             unreadable[result.source] = f'{result.source}: {result.reason}'
         else:
             scores[result.source] = result.score
-        progress(number, len(sources))
+        progress(number, len(sources), len(scores))
     return scores, unreadable
 
 
@@ -123,7 +123,7 @@ def calibrate(
     source: Path,
     fprs: Sequence[float],
     pooling: str,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int, int], None],
     trust_checkpoint: bool = False,
     precision: Precision = 'fp32',
     device: str | None = None,
@@ -138,7 +138,7 @@ def calibrate(
         source: See :func:`authentic_images`.
         fprs: One or more, see :func:`~mmomni.evaluation.calibration.conformal_threshold`.
         pooling: See :func:`mmomni.evaluation.image_score.image_score`.
-        progress: Called with (images done, all images).
+        progress: Called with (images done, all images, those that have a score).
         trust_checkpoint: See :func:`~mmomni.apis.open_predictor`.
         precision: In which the network computes, and then has to wherever the threshold is used.
         device: See :func:`~mmomni.apis.open_predictor`.
@@ -168,7 +168,7 @@ def calibrate(
     copies = copies_among(contents.images)
     paths = [str(path) for path in contents.images if path not in copies]
     # Too few images are refused before the work.
-    _vouched_for([0.0] * len(paths), fprs, _copies_text(copies))
+    _vouched_for([0.0] * len(paths), fprs, _copies_text(copies), of_what='file')
     digest = file_sha256(path)
     predictor = open_predictor(
         path, config=config, device=device, backend=backend, trust_checkpoint=trust_checkpoint,
@@ -217,13 +217,16 @@ def _existing(config: str | None, checkpoint: Path | None, source: Path) -> str 
 
 
 def _vouched_for(
-    scores: Sequence[float], fprs: Sequence[float], left_out: Sequence[str]
+    scores: Sequence[float],
+    fprs: Sequence[float],
+    left_out: Sequence[str],
+    of_what: str = 'authentic image',
 ) -> tuple[dict[float, Threshold], list[str]]:
     """Thresholds by rate, and why others have none; ``ValueError`` where none has one."""
     found, refused = {}, []
     for fpr in fprs:
         try:
-            threshold = conformal_threshold(scores, fpr)
+            threshold = conformal_threshold(scores, fpr, of_what)
         except ValueError as error:
             reasons = [f'{error}. Not used:', *left_out] if left_out else [str(error)]
             refused.append('\n  '.join(reasons))

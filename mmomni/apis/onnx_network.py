@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -220,7 +221,7 @@ def _session(path: Path, device: str) -> Any:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions have no common class
-        reason = ' '.join(str(error).split())
+        reason = _reason(error)
         raise ValueError(
             f'{path} is damaged, or no ONNX file: {reason:.200}; download it anew, or {REMEDY}'
         ) from error
@@ -230,6 +231,13 @@ def _session(path: Path, device: str) -> Any:
             'onnxruntime-gpu'
         )
     return session
+
+
+def _reason(error: Exception) -> str:
+    """What ONNX Runtime says against a file, without its codes and the path."""
+    words = re.sub(r'\[ONNXRuntimeError\] : \d+ : \w+ : ', '', ' '.join(str(error).split()))
+    words = re.sub(r'^Load model from .* failed: ?', '', words)
+    return 'it has not the form of one' if 'rotobuf parsing failed' in words else words.rstrip('.')
 
 
 def _returning_memory() -> Any:

@@ -127,9 +127,10 @@ def read_sample(source: Source, max_pixels: int) -> Sample:
 
 def _notes(obstacle: str, step: int, side: int) -> Iterator[str]:
     """What is to be said of coefficients, of the largest step and of the shorter side."""
-    if obstacle:
-        none = 'there is no' if obstacle == NO_LUMA else 'there is no readable'
-        yield f'{obstacle}: {none} compression history, only what the pixels show'
+    if obstacle == NO_LUMA:
+        yield 'no ordinary JPEG: how it was compressed is not examined, only what the pixels show'
+    elif obstacle:
+        yield f'{obstacle}: there is no readable compression history, only what the pixels show'
     if step > MAX_STEP:
         told = f'the network reads all above {MAX_STEP} as {MAX_STEP}'
         yield f'quantisation steps up to {step}: {told}'

@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mmomni.utils.text import counted
+
 from .model import add_weights_options, device_of, settle_weights
 from .parser import DOMAIN, RATE, Commands
 from .progress import ProgressLine
@@ -105,10 +107,11 @@ def _run(args: argparse.Namespace) -> int:
             domain=args.domain,
         )  # fmt: skip
     if unreadable := found[0]['unreadable']:
-        print(f'{len(unreadable)} unreadable or damaged images, not used:')
+        bad = counted(len(unreadable), 'unreadable or damaged image')
+        print(f'{bad}, not used:')
         print('\n'.join(f'  {reason}' for reason in unreadable.values()))
     if copies := found[0].get('copies'):
-        print(f'{len(copies)} copies of others, byte by byte, not counted:')
+        print(f'{counted(len(copies), "file")} with the bytes of another, not counted:')
         for path, first in islice(copies.items(), NAMED_COPIES):
             print(printable(f'  {path} = {first}'))
         if len(copies) > NAMED_COPIES:
@@ -140,17 +143,18 @@ def _files(out: Path, rates: Sequence[float], args: argparse.Namespace) -> dict[
 
 def _refuse_other(path: Path, rate: float, domain: str | None) -> None:
     from mmomni.checkpoints.description import check_calibration
+    from mmomni.reporting.verdict import as_asked
 
     try:
         before = json.loads(path.read_bytes())
         check_calibration(before)
-        is_of_same = (before['fpr'], before.get('domain')) == (rate, domain)
+        found = as_asked(before['fpr'], before.get('domain'))
     except (ValueError, TypeError, AttributeError, OSError):
-        is_of_same = False
-    if not is_of_same:
+        found = ''
+    if found != (asked := as_asked(rate, domain)):
         raise FileExistsError(
-            f'expected no file at {path}, or an earlier calibration for the same rate and kind of '
-            'images, got something else; choose another with --out'
+            f'expected no file at {path}, or an earlier calibration for --fpr {asked}, got '
+            f'{f"one for --fpr {found}" if found else "no calibration"}; choose another with --out'
         )
 
 
@@ -164,7 +168,7 @@ def _write(found: Mapping[str, Any], path: Path) -> None:
         unfinished.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
     rate, deviation = found['expected_fpr'], found['expected_fpr_std']
     print(f'flagged if the score ({found["pooling"]}) is above {found["threshold"]:.6g}')
-    print(f'rests on {found["num_images"]} authentic images')
+    print(f'rests on {counted(found["num_images"], "authentic image")}')
     print(f'false alarms to expect among images like these: {rate:.2%} +- {deviation:.2%}')
     if caution := threshold_of(found).caution():
         print(caution)

@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmomni.utils.text import counted
+
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .progress import ProgressLine
@@ -74,7 +76,7 @@ def add_output_options(parser: argparse.ArgumentParser, out: Path) -> None:
     parser.add_argument(
         '--views', type=_view, nargs='+', default=(), metavar='VIEW',
         help='second opinions without a network, one picture of each image each: ela (error '
-        'levels), noise, ghosts (of JPEG), copy-move, or all; behind the inputs (default: none)',
+        'levels), noise, ghosts (of JPEG), copy-move, or all; behind the inputs (without: none)',
     )  # fmt: skip
 
 
@@ -88,6 +90,8 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _view(text: str) -> str:
+    if text == 'none':
+        raise argparse.ArgumentTypeError('expected a view, got none; leave --views out for no view')
     if text not in (*VIEWS, ALL_VIEWS):
         raise argparse.ArgumentTypeError(
             f'expected some of {" ".join(VIEWS)}, or {ALL_VIEWS}, got {text!r}; inputs stand '
@@ -143,19 +147,21 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _tell_stop(summary: 'Summary', images: int, out: Path) -> None:
-    done = f'{summary.predicted + summary.skipped:,} of {_count(images, "image")}'
+    done = f'{summary.predicted + summary.skipped:,} of {counted(images, "image")}'
     print(f'stopped: {done} done, in {out}; run the same command again to go on')
 
 
 def _tell_verdicts(folder: 'PredictionFolder') -> None:
     """How many images are flagged, and what to know about it; or why none is."""
-    from mmomni.reporting import analysis_of
+    from mmomni.reporting import analysis_of, kept_text
 
     told = analysis_of(folder)
     if told['words'] is not None:
         verdicts = [record['verdict'] for record in folder.records.values()]
-        flagged = f'{verdicts.count("tampered"):,} of {_count(len(verdicts), "image")}'
+        flagged = f'{verdicts.count("tampered"):,} of {counted(len(verdicts), "image")}'
         print(f'{flagged} {told["words"]["tampered"]}; not flagged proves nothing')
+    if kept := kept_text(folder):
+        print(f'of {counted(len(folder.records), "image")} in all, kept from before: {kept}')
     for sentence in told['limits']:
         print(sentence, file=sys.stderr)  # not in the way of the account
 
@@ -170,7 +176,7 @@ def _tell_copies(folder: 'PredictionFolder') -> None:
         return
     listed = '; '.join(' = '.join(map(printable, paths)) for paths in found[:LISTED_COPIES])
     more = f'; {len(found) - LISTED_COPIES:,} more' if len(found) > LISTED_COPIES else ''
-    many = _count(sum(len(paths) - 1 for paths in found), 'file')
+    many = counted(sum(len(paths) - 1 for paths in found), 'file')
     print(f'{many} with the bytes of another: {listed}{more}', file=sys.stderr)
 
 
@@ -183,7 +189,7 @@ def _tell_damaged(found: Sequence[Path]) -> None:
     listed = '; '.join(printable(str(path)) for path in found[:LISTED_DAMAGED])
     more = f'; {len(found) - LISTED_DAMAGED:,} more' if len(found) > LISTED_DAMAGED else ''
     print(
-        f'{_count(len(found), "damaged image")} examined in what is left of each: {listed}{more} '
+        f'{counted(len(found), "damaged image")} examined in what is left of each: {listed}{more} '
         '(`damage` in predictions.jsonl and the warnings in the report say what is wrong)'
     )
 
@@ -194,7 +200,7 @@ def _sum_up(
     from mmomni.utils.templates import printable
 
     _tell_verdicts(folder)
-    bad = _count(len(summary.failures), 'bad file')
+    bad = counted(len(summary.failures), 'bad file')
     if summary.failures:
         print(f'{bad}:')
     for path, reason in summary.failures.items():
@@ -204,7 +210,7 @@ def _sum_up(
     _tell_copies(folder)
     print(account.text())
     print(
-        f'{_count(summary.predicted, "image")} predicted, {summary.skipped:,} done before, '
+        f'{counted(summary.predicted, "image")} predicted, {summary.skipped:,} done before, '
         f'{bad}; report: {report}'
     )
 
@@ -214,11 +220,7 @@ def _tell_of(survey: 'Survey') -> None:
     from mmomni.reporting import closed_pdfs_text
 
     if survey.repeated:
-        many = _count(survey.repeated, 'file')
+        many = counted(survey.repeated, 'file')
         print(f'{many} given more than once: each is examined once', file=sys.stderr)
     if hint := closed_pdfs_text(sum(kind == 'pdf' for kind in survey.others.values())):
         print(hint, file=sys.stderr)
-
-
-def _count(number: int, of_what: str) -> str:
-    return f'{number:,} {of_what}' if number == 1 else f'{number:,} {of_what}s'

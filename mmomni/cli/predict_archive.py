@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmomni.utils.text import counted
+
 from .model import add_model_options, open_model
 from .parser import Commands, checked
 from .predict import BAD_FILES, add_batch_size, add_output_options, views_of
@@ -137,7 +139,8 @@ def _examine(
 def _sum_up(archive: 'Archive', status: int) -> int:
     account = archive.write_account()
     if account.repeated:
-        print(f'{account.repeated:,} names in the lists were repetitions', file=sys.stderr)
+        many = counted(account.repeated, 'name')
+        print(f'{many} in the lists repeated, each is examined once', file=sys.stderr)
     print(f'after: {account.text()}; {account.pictures:,} results in {archive.root}')
     if account.damaged:
         print(f'what is damaged: the column damage of {archive.root / "records"}')

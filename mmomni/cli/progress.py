@@ -15,13 +15,15 @@ class ProgressLine:
         self._start: tuple[int, float] | None = None
         self._line = label
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, examined: int | None = None) -> None:
+        """Of those done, the speed is that of the ones ``examined``; default: of all."""
         check()
+        worked = done if examined is None else examined
         # A resumed run does not begin at 0, and the first image comes with the start of workers.
         if self._start is None:
-            self._start = done, time.monotonic()
+            self._start = worked, time.monotonic()
         first, since = self._start
-        speed = (done - first) / max(time.monotonic() - since, 1e-9)
+        speed = (worked - first) / max(time.monotonic() - since, 1e-9)
         self._line = f'{self._label} {done}/{total}'
         if speed:
             minutes, seconds = divmod(round((total - done) / speed), 60)

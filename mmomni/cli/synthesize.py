@@ -2,6 +2,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmomni.utils.text import counted
+
 from .parser import Commands
 from .progress import ProgressLine
 
@@ -117,10 +119,10 @@ def _run(args: argparse.Namespace) -> None:
         grey=args.grey, donors=args.donors, histories=args.histories,
     )  # fmt: skip
     counts = ', '.join(f'{name} {count}' for name, count in sorted(summary.operations.items()))
-    kind = 'images' if args.authentic else 'tampered images'
-    line = f'{summary.num} {kind} in {args.out}: {counts}'
+    kind = 'image' if args.authentic else 'tampered image'
+    line = f'{counted(summary.num, kind)} in {args.out}: {counts}'
     if summary.unreadable:
-        line += f'; {len(summary.unreadable)} unreadable sources left out'
+        line += f'; {counted(len(summary.unreadable), "unreadable source")} left out'
     if summary.not_images:
         line += f'; not images: {counted_kinds(summary.not_images.elements())}'
     unfound = DOMAINS[args.domain].unfound

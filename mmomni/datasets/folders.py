@@ -1,7 +1,7 @@
 """Which files of two folders are images and masks, and which belong together."""
 
 import os.path as osp
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,15 +30,28 @@ class LeftOut(NamedTuple):
 
     Attributes:
         folder: Where they are.
-        kinds: How many of which, in words.
-        images: Whether some call themselves images.
         files: Those that are not hidden.
+        hidden: How many are.
     """
 
     folder: str
-    kinds: str
-    images: bool
     files: list[Path]
+    hidden: int
+
+    @property
+    def kinds(self) -> str:
+        """How many of which, in words; empty for none."""
+        suffixes = [path.suffix[1:].lower() or 'no suffix' for path in self.files]
+        return counted_kinds([*suffixes, *[HIDDEN] * self.hidden])
+
+    @property
+    def images(self) -> bool:
+        """Whether some call themselves images."""
+        return any(map(claims_image, self.files))
+
+    def without(self, files: Collection[Path]) -> 'LeftOut':
+        """All but these."""
+        return self._replace(files=[path for path in self.files if path not in files])
 
 
 @dataclass
@@ -196,9 +209,5 @@ def _name_unrecognised(found: FolderPairs, images: _Side, masks: _Side) -> _Side
 
 
 def _leave_out(found: FolderPairs, side: _Side) -> None:
-    others = side.files.others
-    kinds = [path.suffix[1:].lower() or 'no suffix' for path in others]
-    kinds += [HIDDEN] * side.files.hidden
-    if kinds:
-        images = any(map(claims_image, others))
-        found.left_out.append(LeftOut(side.folder, counted_kinds(kinds), images, others))
+    if side.files.others or side.files.hidden:
+        found.left_out.append(LeftOut(side.folder, side.files.others, side.files.hidden))

@@ -179,9 +179,9 @@ class ManipulationDataset(BaseSegDataset):
 
     def _pairs_of_folders(self) -> Pairs:
         found = pair_in_folders(*folders_of(self.name, self.data_prefix), self._suffixes)
-        for folder, kinds, images, _ in found.left_out:
-            level = logging.WARNING if images else logging.INFO
-            message = f'{self.name}: left out of {folder}, as no samples: {kinds}'
+        for left in found.left_out:
+            level = logging.WARNING if left.images else logging.INFO
+            message = f'{self.name}: left out of {left.folder}, as no samples: {left.kinds}'
             print_log(message, logger='current', level=level)
         if found.misfits:
             raise refusal(self.name, [*found.misfits, *misfits_of(found.pairs)])

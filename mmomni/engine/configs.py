@@ -120,4 +120,8 @@ def _reason(error: Exception) -> str:
         while (earlier := first.__cause__ or first.__context__) is not None:
             first = earlier
         return f'custom_imports: {first}; PYTHONPATH must name the folder that it is in'
+    if isinstance(error, UnicodeDecodeError):
+        return 'expected a config, text in UTF-8, got other bytes'
+    if isinstance(error, OSError) and 'type are supported' in str(error):  # mmengine's, of a suffix
+        return 'expected a config (.py, .yml, .yaml or .json), got another kind of file'
     return f'{type(error).__name__}: {str(error).partition(chr(10))[0]}'

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from mmomni.utils.text import counted
+
 A_DOMAIN = 'a word of up to 40 letters, digits, - and _'
 """What the kind of images of a calibration is called by."""
 
@@ -37,7 +39,9 @@ class Threshold(NamedTuple):
     num_images: int
 
 
-def conformal_threshold(scores: Sequence[float], fpr: float) -> Threshold:
+def conformal_threshold(
+    scores: Sequence[float], fpr: float, of_what: str = 'authentic image'
+) -> Threshold:
     """The lowest threshold that ``n`` scores of authentic images vouch for.
 
     With ``m = floor((n + 1) fpr)`` it is the m-th largest score. A new authentic score is as likely
@@ -49,6 +53,7 @@ def conformal_threshold(scores: Sequence[float], fpr: float) -> Threshold:
     Args:
         scores: Of authentic images.
         fpr: Largest share of authentic images to be called tampered, above 0 and below 1.
+        of_what: In the error, what they are scores of.
 
     Raises:
         ValueError: ``fpr`` makes no sense, or is below ``1 / (n + 1)``, the smallest rate that n
@@ -56,19 +61,25 @@ def conformal_threshold(scores: Sequence[float], fpr: float) -> Threshold:
     """
     if not 0 < fpr < 1:
         raise ValueError(f'the false-positive rate must be above 0 and below 1, got {fpr}')
-    exact = Fraction(str(fpr))  # 0.29 * 100 is 28.999999999999996
     n = len(scores)
-    m = int((n + 1) * exact)
+    m = _ranked_above(n, fpr)
     if m < 1:
+        least = -(-1 // Fraction(str(fpr))) - 1
         raise ValueError(
-            f'{n} authentic images can vouch for a false-positive rate of at least 1/{n + 1} = '
-            f'{1 / (n + 1):.2g}, not for {fpr}; give at least {-(-1 // exact) - 1} images, or a '
-            'higher rate'
+            f'{counted(n, of_what)} can vouch for a false-positive rate of at least 1/{n + 1} = '
+            f'{1 / (n + 1):.2g}, not for {fpr}; give at least {least} images, or a higher rate'
         )
-    rate = m / (n + 1)
-    return Threshold(
-        value=float(sorted(scores)[n - m]),
-        rate=rate,
-        rate_std=(rate * (1 - rate) / (n + 2)) ** 0.5,
-        num_images=n,
-    )
+    return Threshold(float(sorted(scores)[n - m]), *expected_rate(n, fpr), num_images=n)
+
+
+def expected_rate(n: int, fpr: float) -> tuple[float, float]:
+    """Share above the threshold that ``n`` scores vouch for, and its standard deviation.
+
+    Both over calibration sets of this size; see :func:`conformal_threshold`.
+    """
+    rate = _ranked_above(n, fpr) / (n + 1)
+    return rate, (rate * (1 - rate) / (n + 2)) ** 0.5
+
+
+def _ranked_above(n: int, fpr: float) -> int:
+    return int((n + 1) * Fraction(str(fpr)))  # 0.29 * 100 is 28.999999999999996

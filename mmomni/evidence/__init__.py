@@ -24,6 +24,7 @@ def evidence_of(
     modified: float | None = None,
     notes: Sequence[str] | None = None,
     picture: bytes | None = None,
+    name: str = '',
 ) -> list[Section]:
     """All that a file tells. Whatever its bytes are, this ends soon and raises nothing.
 
@@ -32,13 +33,14 @@ def evidence_of(
         modified: When the file system says that it was changed last, in seconds since 1970.
         notes: What reading it has found already; ``None``: a JPEG is decoded to find its flaws.
         picture: The bytes of the one that is examined, of a file of several; default: the file.
+        name: Of the file, to be compared with its format; empty: not known.
     """
     picture = data if picture is None else picture
     if notes is None:
         with _quietly():
             notes = notes_on(data)
     return [
-        _section('File', lambda: file_section(data, modified, notes)),
+        _section('File', lambda: file_section(data, modified, notes, name)),
         _section('Metadata', lambda: metadata_section(picture, modified)),
         _section('Compression', lambda: compression_section(picture, notes)),
         _section('Content Credentials', lambda: credentials_section(data)),

@@ -11,6 +11,7 @@ from mmomni.jpeg.orientation import stored_size
 from mmomni.jpeg.tiff.directories import directory_at, first_offset, is_tiff, with_first
 from mmomni.jpeg.tiff.tags import Tag
 
+from .photoshop import levels_of
 from .wording import reason_of, shown
 
 IPTC_IN_TIFF = 33723
@@ -39,6 +40,7 @@ class Blocks:
         xmp: XML; empty for none.
         iptc: Values by record and number.
         texts: Comments, and named texts of a PNG.
+        levels: In words, at which of its levels Photoshop says that it saved a JPEG.
         size: Width and height as stored; zeros where it is no image.
         problems: What could not be read, and why.
     """
@@ -47,6 +49,7 @@ class Blocks:
     xmp: bytes = b''
     iptc: IptcRecords = field(default_factory=dict)
     texts: dict[str, Any] = field(default_factory=dict)
+    levels: list[str] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     problems: list[str] = field(default_factory=list)
 
@@ -100,6 +103,7 @@ def _fill_from_image(blocks: Blocks, data: bytes) -> None:
         photoshop = info.get('photoshop')
         if isinstance(photoshop, dict):
             _fill_iptc(blocks, photoshop.get(IPTC_IN_PHOTOSHOP, b''))
+        blocks.levels = levels_of(image)
         texts = {**getattr(image, 'text', {}), **_comments(image)}
         blocks.texts = {name: text for name, text in texts.items() if name not in _KNOWN_TEXTS}
         blocks.problems += [

@@ -14,7 +14,14 @@ MOST_READS = 100_000
 """So many times exifread may read; real EXIF takes some thousands, directories in a circle more."""
 MOST_BYTES = 2**22
 """So many bytes it may read, for fields that all claim the same ones are copied each time."""
-_SIGNS = (b'II*\0', b'MM\0*')
+_SIGNS = {b'II*\0': 'little', b'MM\0*': 'big'}
+"""And the order of bytes behind each."""
+_DIRECTORIES = ('EXIF', 'GPS', 'Interoperability')
+"""Of EXIF alone; the first of a TIFF holds how its pixels lie there, too, and others are pages."""
+_SHARED = frozenset((
+    11, 270, 271, 272, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096),
+))  # fmt: skip
+"""Fields of the first directory that are about the picture."""
 # What it says of broken fields is none of a person's concern: the facts say it.
 logging.getLogger('exifread').addHandler(logging.NullHandler())
 
@@ -26,11 +33,22 @@ class Exif(NamedTuple):
         tags: Of exifread, by directory and name: ``'Image Make'``, ``'EXIF DateTimeOriginal'``.
         thumbnail: The embedded preview, a JPEG or TIFF; empty for none.
         problem: Why there is nothing, or not all.
+        is_empty: It has a directory, and that has no field.
     """
 
     tags: Mapping[str, Any]
     thumbnail: bytes = b''
     problem: str = ''
+    is_empty: bool = False
+
+    def fields(self, of_tiff: bool) -> list[str]:
+        """Names of those that are EXIF; of a whole TIFF, those that any TIFF needs are not."""
+        if not of_tiff:
+            return [*self.tags]
+        return [
+            name for name, tag in self.tags.items()
+            if name.startswith(_DIRECTORIES) or (name.startswith('Image') and tag.tag in _SHARED)
+        ]  # fmt: skip
 
     def text(self, name: str, most: int = LONGEST) -> str:
         """A value in words; empty where it is missing."""
@@ -76,7 +94,7 @@ def exif_of(data: bytes) -> Exif:
     """
     if not data:
         return Exif({})
-    if not data.startswith(_SIGNS):
+    if data[:4] not in _SIGNS:
         return Exif({}, problem='it does not begin as EXIF does')
     try:
         tags, problem = _read(data, True), ''
@@ -89,9 +107,17 @@ def exif_of(data: bytes) -> Exif:
             return Exif({}, problem=reason_of(error))
     thumbnail = tags.pop('JPEGThumbnail', b'') or tags.pop('TIFFThumbnail', b'')
     tags.pop('TIFFThumbnail', None)
-    if not tags and not problem:
+    is_empty = not tags and _is_empty(data)
+    if not (tags or problem or is_empty):
         problem = 'it holds no field that can be read'
-    return Exif(tags, thumbnail if isinstance(thumbnail, bytes) else b'', problem)
+    return Exif(tags, thumbnail if isinstance(thumbnail, bytes) else b'', problem, is_empty)
+
+
+def _is_empty(data: bytes) -> bool:
+    """Whether the first directory has no field."""
+    start = int.from_bytes(data[4:8], _SIGNS[data[:4]])  # type: ignore[arg-type]
+    number = data[start : start + 2]
+    return len(number) == 2 and not any(number)
 
 
 def _read(data: bytes, thumbnail: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import sha256
+from pathlib import Path
 
 from mmomni.jpeg import open_image
 from mmomni.jpeg.damage.integrity import BROKEN_METADATA, examined
@@ -11,7 +12,7 @@ from mmomni.jpeg.limits import MAX_PIXELS
 from mmomni.jpeg.opening import PASSED_OVER
 from mmomni.jpeg.orientation import stored_size
 from mmomni.jpeg.tiff.pixels import LAYOUT
-from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format, other_format
+from mmomni.utils.file_kinds import HEAD_BYTES, certain_image_format, other_format, untold_in
 
 from .sections import Fact, Section
 from .wording import reason_of, shown
@@ -21,7 +22,10 @@ NO_FLAWS = 'nothing found wrong'
 
 
 def file_section(
-    data: bytes, modified: float | None = None, notes: Sequence[str] | None = None
+    data: bytes,
+    modified: float | None = None,
+    notes: Sequence[str] | None = None,
+    name: str = '',
 ) -> Section:
     """Size, SHA-256, format, date and integrity of a file.
 
@@ -29,11 +33,13 @@ def file_section(
         data: All its bytes.
         modified: When the file system says that it was changed last, in seconds since 1970.
         notes: What reading it has found already; ``None``: a JPEG is decoded to find its flaws.
+        name: Of the file, to be compared with its format; empty: not known.
     """
     return Section('File', (
         Fact('Size', f'{len(data):,} bytes'),
         Fact('SHA-256', sha256(data).hexdigest(), 'the same for no other content'),
         _format(data),
+        *_name(data, name),
         _modified(modified),
         *_integrity(notes_on(data) if notes is None else notes),
     ))  # fmt: skip
@@ -50,6 +56,14 @@ def _format(data: bytes) -> Fact:
         kind = certain_image_format(head) or other_format(head)
         value = kind.upper() if kind else 'not known'
         return Fact('Format', value, f'not opened as an image ({reason_of(error)})')
+
+
+def _name(data: bytes, name: str) -> list[Fact]:
+    """That the suffix says something else than the content, where it does."""
+    path = Path(name)
+    untold = path.suffix and untold_in(data[:HEAD_BYTES], path)
+    note = f'says something else than the content, which is {untold.upper()}; read as that'
+    return [Fact('Suffix of the name', shown(path.suffix), note)] if untold else []
 
 
 def _modified(modified: float | None) -> Fact:

@@ -1,9 +1,11 @@
 """What EXIF, XMP, IPTC and comments say of where a picture comes from."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
+
+from mmomni.jpeg.tiff.directories import is_tiff
 
 from .blocks import Blocks, IptcRecords, blocks_of, iptc_texts
 from .credentials import source_note
@@ -11,24 +13,14 @@ from .dates import date_facts, dates_of
 from .exif import Exif, exif_of
 from .places import place_fact
 from .sections import Fact, Section
+from .software import GENERATOR_TEXTS, is_software_text, software_facts
 from .thumbnail import compared
-from .wording import NONE, shown
+from .wording import NONE, number_of, shown
 from .xmp import Xmp, xmp_of
 
 LISTED_EVENTS = 20
 LISTED_TEXTS = 20
 LONGEST_TEXT = 600
-EDITORS = (
-    'photoshop', 'lightroom', 'gimp', 'snapseed', 'picsart', 'pixelmator', 'affinity', 'acdsee',
-    'picasa', 'paint', 'facetune', 'faceapp', 'meitu', 'beautycam', 'canva', 'luminar', 'corel',
-    'capture one', 'darktable', 'rawtherapee', 'photoscape', 'fotor', 'vsco', 'imagemagick',
-    'krita', 'photoimpact', 'paintshop', 'polarr', 'remini', 'irfanview', 'dxo',
-)  # fmt: skip
-"""How names of programs that edit pictures begin, or a word in them."""
-GENERATORS = ('midjourney', 'stable diffusion', 'dall-e', 'dall·e', 'dalle-', 'firefly', 'comfyui',
-              'automatic1111', 'novelai', 'flux')  # fmt: skip
-_GENERATOR_TEXTS = ('parameters', 'prompt', 'workflow', 'dream', 'sd-metadata', 'invokeai_metadata')
-"""Names of texts of a PNG in which programs that make pictures note how."""
 _FACEBOOK = 'FBMD'
 
 
@@ -43,9 +35,10 @@ def metadata_section(data: bytes, modified: float | None = None) -> Section:
     exif, xmp = exif_of(blocks.exif), xmp_of(blocks.xmp)
     thumbnail = compared(exif.thumbnail, data)
     facts = (
-        *_kinds(blocks, exif, xmp),
+        *_kinds(blocks, exif, xmp, is_tiff(data)),
         *_camera(exif, xmp),
-        *_software(exif, xmp, blocks),
+        *software_facts(exif, xmp, blocks),
+        *_sources(xmp),
         *_history(xmp),
         *date_facts(dates_of(exif, xmp, blocks.iptc), _moment(modified)),
         place_fact(exif, xmp),
@@ -64,14 +57,15 @@ def _moment(modified: float | None) -> datetime | None:
         return None
 
 
-def _kinds(blocks: Blocks, exif: Exif, xmp: Xmp) -> Iterator[Fact]:
+def _kinds(blocks: Blocks, exif: Exif, xmp: Xmp, of_tiff: bool) -> Iterator[Fact]:
     yield from (Fact('Metadata', 'not all read', problem) for problem in blocks.problems)
-    fields = f'{len(exif.tags):,} fields' if exif.tags else NONE
-    yield _kind('EXIF', fields, exif.problem)
-    fields = f'{len(blocks.xmp):,} bytes' if blocks.xmp else NONE
+    fields = number_of(exif.fields(of_tiff), 'field')
+    value, note = ('empty', 'it is there, without a field') if exif.is_empty else (fields, '')
+    yield _kind('EXIF', value, exif.problem, note)
+    fields = number_of(blocks.xmp, 'byte')
     more = xmp.text('xmpNote:HasExtendedXMP') and 'more of it lies elsewhere and is not read'
     yield _kind('XMP', fields, xmp.problem, more)
-    yield Fact('IPTC', f'{len(blocks.iptc):,} fields' if blocks.iptc else NONE)
+    yield Fact('IPTC', number_of(blocks.iptc, 'field'))
 
 
 def _kind(term: str, value: str, problem: str, note: str = '') -> Fact:
@@ -116,20 +110,7 @@ def _exposure(exif: Exif) -> str:
     return ', '.join(parts)
 
 
-def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
-    of_iptc = [text for number in (65, 70) for text in iptc_texts(blocks.iptc, number)]
-    found = {
-        'EXIF': exif.text('Image Software'),
-        'EXIF, by': exif.text('Image ProcessingSoftware'),
-        'XMP': xmp.text('xmp:CreatorTool'),
-        'IPTC': ' '.join(of_iptc),
-        'text': shown(blocks.texts.get('Software', '')),
-    }
-    named = {where: text for where, text in found.items() if text}
-    if not named:
-        yield Fact('Software', NONE, 'no program says that it wrote this file')
-    for where, text in named.items():
-        yield Fact(f'Software ({where})', text, software_note(text))
+def _sources(xmp: Xmp) -> Iterator[Fact]:
     kind = next((text for name, (text, *_) in xmp.values.items()
                  if name.endswith('Iptc4xmpExt:DigitalSourceType')), '')  # fmt: skip
     if kind:
@@ -142,19 +123,6 @@ def _software(exif: Exif, xmp: Xmp, blocks: Blocks) -> Iterator[Fact]:
     if settings:
         note = 'developed from raw data, or with the same tools'
         yield Fact('Camera Raw settings', f'{settings:,} kept', note)
-
-
-def software_note(text: str) -> str:
-    """What a program is that signed a file by this name; empty where it is not known."""
-    if _is_named(GENERATORS, text):
-        return 'a program that makes pictures'
-    if _is_named(EDITORS, text):
-        return 'a program that edits pictures; what it did, be it a crop, this does not tell'
-    return ''
-
-
-def _is_named(names: Sequence[str], text: str) -> bool:
-    return bool(re.search(rf'\b({"|".join(map(re.escape, names))})', text.lower()))
 
 
 def _history(xmp: Xmp) -> Iterator[Fact]:
@@ -214,11 +182,11 @@ def _words(exif: Exif, xmp: Xmp, iptc: IptcRecords) -> Iterator[Fact]:
 
 
 def _texts(texts: Mapping[str, Any]) -> Iterator[Fact]:
-    rest = {name: text for name, text in texts.items() if name != 'Software'}
+    rest = {name: text for name, text in texts.items() if not is_software_text(name)}
     if not rest:
         yield Fact('Comments', NONE)
     for name, text in list(rest.items())[:LISTED_TEXTS]:
-        makes = str(name).lower() in _GENERATOR_TEXTS
+        makes = str(name).lower() in GENERATOR_TEXTS
         # No word on programs: what a comment speaks of need not be one.
         note = 'where programs that make pictures note how' if makes else ''
         term = name if re.fullmatch(r'Comment( \d+)?', name) else f'Text “{shown(name, 40)}”'

@@ -9,16 +9,14 @@ from PIL import JpegPresets
 
 from mmomni.jpeg.damage.scan_tables import scans_with_tables
 from mmomni.jpeg.damage.structure import Structure
-from mmomni.jpeg.opening import open_image
 from mmomni.jpeg.quality import estimate_quality, nearest_quality
 from mmomni.jpeg.stream import table_of
 
+from .blocks import blocks_of
 from .sections import Fact
+from .software import COPIED, quality_texts
+from .wording import NONE
 
-_PHOTOSHOP_QUALITY = 0x0406
-_LOWEST_LEVEL = -4
-_DUCKY, _DUCKY_QUALITY = b'Ducky', 1
-_APP12 = b'\xec'
 _NAMES = ('Luma', 'Chroma')
 _STANDARD = "exactly libjpeg's table (IJG), which most programs and web sites use"
 _NOT_STANDARD = 'not standard: of a camera, a phone or a program with tables of its own'
@@ -51,7 +49,7 @@ def quality_facts(structure: Structure, data: bytes) -> list[Fact]:
     if len(tables) >= 3:
         same = np.array_equal(tables[1], tables[2])
         facts += [] if same else [Fact('Two chroma tables', 'they differ', 'rare')]
-    return [*facts, Fact('Whose tables', _whose(tables)), *_own_words(structure, data)]
+    return [*facts, Fact('Whose tables', _whose(tables)), _own_words(data)]
 
 
 def _quality_of(name: str, table: np.ndarray, chroma: int) -> Fact:
@@ -97,42 +95,7 @@ def _presets() -> dict[bytes, str]:
     return {key: ' or '.join(names) for key, names in named.items()}
 
 
-def _own_words(structure: Structure, data: bytes) -> list[Fact]:
-    """What Photoshop wrote on the level that it saved with. Other programs may have copied it."""
-    note = 'as written in the file; stays when another program saves it again and copies metadata'
-    said = [
-        f"Photoshop's Save for Web, quality {quality}"
-        for quality in map(_ducky_quality, _contents(structure, _APP12)) if quality is not None
-    ]  # fmt: skip
-    level = _photoshop_level(data)
-    said += [] if level is None else [f"Photoshop's Save As, level {level} of 12"]
-    return [Fact('Says that it was saved by', '; '.join(said) or 'nothing', note if said else '')]
-
-
-def _contents(structure: Structure, marker: bytes) -> list[bytes]:
-    return [each.content for each in structure.segments if each.marker == marker]
-
-
-def _ducky_quality(content: bytes) -> int | None:
-    if not content.startswith(_DUCKY):
-        return None
-    at = len(_DUCKY)
-    while at + 4 <= len(content):
-        tag, length = (int.from_bytes(content[i : i + 2], 'big') for i in (at, at + 2))
-        if tag == _DUCKY_QUALITY and length == 4:
-            quality = int.from_bytes(content[at + 4 : at + 8], 'big')
-            return quality if quality <= 100 else None
-        at += 4 + length
-    return None
-
-
-def _photoshop_level(data: bytes) -> int | None:
-    try:
-        with open_image(data) as image:
-            resource = image.info.get('photoshop', {}).get(_PHOTOSHOP_QUALITY)
-    except Exception:  # noqa: BLE001  (a broken file makes Pillow raise anything)
-        return None
-    if not isinstance(resource, bytes) or len(resource) < 6:
-        return None
-    level = int.from_bytes(resource[:2], 'big', signed=True) - _LOWEST_LEVEL
-    return level if 0 <= level <= 12 else None
+def _own_words(data: bytes) -> Fact:
+    """What a program wrote of the quality that it saved with."""
+    said = quality_texts(blocks_of(data))
+    return Fact('Quality in its own words', '; '.join(said) or NONE, COPIED if said else '')

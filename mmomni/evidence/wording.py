@@ -1,13 +1,20 @@
 """What strangers wrote into a file, in words that can be shown."""
 
 import re
+from collections.abc import Sized
 from typing import Any
 
 from mmomni.utils.templates import printable
+from mmomni.utils.text import counted
 
 NONE = 'none'
 LONGEST = 200
 LONGEST_REASON = 120
+
+
+def number_of(things: Sized, of_what: str) -> str:
+    """``'1 field'``, ``'2 fields'``, and :data:`NONE`."""
+    return counted(len(things), of_what) if things else NONE
 
 
 def shown(value: Any, most: int = LONGEST) -> str:

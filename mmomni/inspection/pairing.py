@@ -46,12 +46,15 @@ def pair_folders(
     found = pair_in_folders(images, masks, suffixes)
     for kind, file, message, _, related in found.misfits:
         data_set.add(kind, file, message, related)
-    for folder, kinds, claims, files in found.left_out:
-        data_set.add('files-left-out', folder, kinds, level='warning' if claims else None)
-        for path in files:
-            if untold := untold_format(path):
-                message = f'it is {untold} by its content, and left out for its name'
-                data_set.add('image-misnamed', str(path), message)
+    for left in found.left_out:
+        misnamed = {path: kind for path in left.files if (kind := untold_format(path))}
+        for path, kind in misnamed.items():
+            message = f'it is {kind} by its content, and left out for its name'
+            data_set.add('image-misnamed', str(path), message)
+        rest = left.without(misnamed)  # what is to be renamed is not to be converted
+        if rest.kinds:
+            level = 'warning' if rest.images else None
+            data_set.add('files-left-out', rest.folder, rest.kinds, level=level)
     if not found.pairs and not found.misfits:
         data_set.add('set-missing', images, 'there are no images in the folder')
     name = Path(images).name

@@ -1,6 +1,7 @@
 """Words shared by the terminal and the HTML report."""
 
 from mmomni.utils.templates import printable
+from mmomni.utils.text import counted
 
 from .doctor import Diagnosis
 from .summary import SetSummary
@@ -31,11 +32,9 @@ def verdict(diagnosis: Diagnosis) -> str:
     """One line: what was looked at and how much was found."""
     images = sum(row.images for row in diagnosis.sets)
     counts = ', '.join(
-        f'{diagnosis.count(level):,} {level}{"" if diagnosis.count(level) == 1 else "s"}'
-        for level in ('error', 'warning', 'note')
+        counted(diagnosis.count(level), level) for level in ('error', 'warning', 'note')
     )
-    sets = len(diagnosis.sets)
-    return f'{images:,} images in {sets} set{"" if sets == 1 else "s"}: {counts}'
+    return f'{counted(images, "image")} in {counted(len(diagnosis.sets), "set")}: {counts}'
 
 
 def _quality(summary: SetSummary) -> str:

@@ -29,13 +29,18 @@ def evidence_in_file(file: ImageFile, state: FileState, prediction: Prediction) 
         return [Section('File', (Fact('Size', f'{state.size_bytes:,} bytes', note),))]
     with open_regular(file.path) as stream:
         data = stream.read(LARGEST + 1)
-    return evidence_in(data, file.picture, prediction, state.mtime_ns / _NANOSECONDS)
+    modified = state.mtime_ns / _NANOSECONDS
+    return evidence_in(data, file.path.name, file.picture, prediction, modified)
 
 
 def evidence_in(
-    data: bytes, picture: Picture | None, prediction: Prediction, modified: float | None = None
+    data: bytes,
+    name: str,
+    picture: Picture | None,
+    prediction: Prediction,
+    modified: float | None = None,
 ) -> list[Section]:
-    """What the bytes of a file tell; of one picture, where they hold several.
+    """What the bytes and the name of a file tell; of one picture, where they hold several.
 
     What is odd in the file the prediction tells, so that nothing is decoded again to find them.
     """
@@ -46,7 +51,7 @@ def evidence_in(
         except ImageReadError:  # which the facts of no bytes tell
             content = b''
     assert isinstance(content, bytes)
-    return evidence_of(data, modified, prediction.flaws, content)
+    return evidence_of(data, modified, prediction.flaws, content, name)
 
 
 def record_of(section: Section, files: dict[str, str]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class PredictionFolder(Predictions):
         records: The lines of ``predictions.jsonl``, by the key of the image.
         failures: The lines of ``failures.jsonl`` of this run and earlier ones, likewise.
         spoilt: Of images that were asked for and are in a line, what is wrong with their outputs.
+        changed: Paths of files that were asked for and have other bytes than those in a line.
 
     Raises:
         FileExistsError: The folder holds something else.
@@ -65,12 +66,14 @@ class PredictionFolder(Predictions):
         super().__init__(settings, formats, image_threshold, views)
         self.root = Path(os.path.realpath(root))
         self.spoilt: dict[str, str] = {}
+        self.changed: list[str] = []
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = locked(self.root)
         try:
             self._check_settings()
             lines = read_lines(self.root / PREDICTIONS, RECORD_KEYS)
             self.records = {_key(line): line for line in lines}
+            self._by_path = {line['path']: line for line in lines}
             for record in lines:
                 self._check_files(record)
             lines = read_lines(self.root / FAILURES, dict(path=str, reason=str))
@@ -131,22 +134,23 @@ class PredictionFolder(Predictions):
     def is_done(self, image: ImageFile) -> bool:
         """Whether the image was predicted, and neither it nor its outputs have changed since.
 
-        Outputs that are gone or not whole are noted in ``spoilt``.
+        Outputs that are gone or not whole are noted in ``spoilt``, files in ``changed``.
         """
         path, record = image.path, self.records.get(str(image.key))
+        earlier = record or self._by_path.get(str(path))  # with other pictures than now
+        if earlier is None:
+            return False
+        try:
+            is_same = _is_same(path, earlier)
+        except OSError:
+            return False
+        if not is_same and str(path) not in self.changed:
+            self.changed.append(str(path))
         if record is None:
             return False
         if fault := fault_of(self.root, record):
             self.spoilt[str(image.key)] = fault
-            return False
-        try:
-            state = file_state(path)
-        except OSError:
-            return False
-        if state == (record['size_bytes'], record['mtime_ns']):
-            return True
-        # A copied or touched file is still the same.
-        return state.size_bytes == record['size_bytes'] and file_sha256(path) == record['sha256']
+        return is_same and not fault
 
     def begin(self, pending: Collection[ImageFile], files: Collection[ImageFile]) -> None:
         """Remove what an earlier run says about images that are now to be predicted (again).
@@ -167,6 +171,7 @@ class PredictionFolder(Predictions):
             for key, line in self.failures.items()
             if not is_outdated(key, line) and os.path.lexists(line['path'])
         }
+        self.kept = [key for key, line in self.records.items() if line['path'] not in paths]
         (self.root / ACCOUNT).unlink(missing_ok=True)  # of an earlier run
         self._write(PREDICTIONS, ''.join(map(json_line, self.records.values())).encode())
         self._write(FAILURES, ''.join(map(json_line, self.failures.values())).encode())
@@ -216,6 +221,18 @@ class PredictionFolder(Predictions):
     def _append(self, file: str, line: Mapping[str, Any]) -> None:
         with open(self.root / file, 'ab') as lines:
             lines.write(json_line(line).encode())
+
+
+def _is_same(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a file has the bytes of its record; one that was copied or touched has.
+
+    Raises:
+        OSError: It is gone, or no file.
+    """
+    state = file_state(path)
+    if state == (record['size_bytes'], record['mtime_ns']):
+        return True
+    return state.size_bytes == record['size_bytes'] and file_sha256(path) == record['sha256']
 
 
 def _key(line: Mapping[str, Any]) -> str:

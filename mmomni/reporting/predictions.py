@@ -39,6 +39,7 @@ class Predictions(ABC):
             one of its file.
         failures: Likewise, why others could not be predicted.
         account: What became of every file of this run, once that is known.
+        kept: Keys of records whose files this run was not given.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Predictions(ABC):
         self.records: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, dict[str, Any]] = {}
         self.account: Account | None = None
+        self.kept: list[str] = []
 
     @abstractmethod
     def read(self, file: str) -> bytes | None:

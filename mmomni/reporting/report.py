@@ -12,6 +12,7 @@ from mmomni.utils.files import replacing
 from mmomni.utils.templates import data_uri, printable, render_pieces
 
 from .account import closed_pdfs_text, copies
+from .changes import kept_text
 from .folder import UNFINISHED, PredictionFolder
 from .image_files import shown_name
 from .model_card import model_summary
@@ -60,6 +61,8 @@ def report_page(folder: Predictions) -> Iterator[str]:
             _row(folder, number, record, names[key])
             for number, (key, record) in enumerate(folder.records.items())
         ],
+        unread=_unread(folder),
+        kept=kept_text(folder),
         files=len({record['path'] for record in records}),
         copies=_copies(folder, names),
         embedded=embedded,
@@ -160,6 +163,13 @@ def without_path(text: str, path: str, name: str) -> str:
     parent = os.path.dirname(path)
     text = text.replace(path, name)
     return text.replace(f'{parent}/', '') if os.path.isabs(path) and len(parent) > 1 else text
+
+
+def _unread(folder: Predictions) -> dict[str, int]:
+    """How many files have no result at all, and how many not of all their pictures."""
+    failed = {line['path'] for line in folder.failures.values()}
+    partly = failed & {record['path'] for record in folder.records.values()}
+    return dict(none=len(failed - partly), partly=len(partly))
 
 
 def _view_bytes(folder: Predictions) -> int:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mmomni.checkpoints.description import check_calibration
+from mmomni.evaluation.calibration import expected_rate
+from mmomni.utils.regular_files import NotRegularError, open_regular
 
 RELIABLE_ALARMS = 10
 """So many of the images of a calibration should lie above its threshold: with fewer, the rate of
@@ -61,8 +63,7 @@ class ImageThreshold(NamedTuple):
             )
         if self.num_images >= needed:
             return None
-        expected = math.floor((self.num_images + 1) * self.fpr + 1e-9) / (self.num_images + 1)
-        deviation = (expected * (1 - expected) / (self.num_images + 2)) ** 0.5
+        expected, deviation = expected_rate(self.num_images, self.fpr)
         return (
             f'The calibration rests on {self.num_images:,} images only, too few for {rate}: its '
             f'rate of false alarms is {100 * expected:.1f} % give or take {100 * deviation:.1f} %. '
@@ -117,8 +118,8 @@ def carried_threshold(
     found = [each for each in known if math.isclose(each.fpr, fpr) and each.domain == domain]
     if found:
         return next((each for each in found if each.precision == precision), found[0])
-    carried = ', '.join(_asked(each.fpr, each.domain) for each in known) or 'none'
-    asked = _asked(fpr, domain)
+    carried = ', '.join(as_asked(each.fpr, each.domain) for each in known) or 'none'
+    asked = as_asked(fpr, domain)
     raise ValueError(
         f'expected a checkpoint that carries a calibration for --fpr {asked}, it carries '
         f'{carried}; make one (mmomni calibrate AUTHENTIC --checkpoint FILE --fpr {asked}) and '
@@ -126,9 +127,9 @@ def carried_threshold(
     )
 
 
-def _asked(fpr: float, domain: str | None) -> str:
-    """As on a command line, behind ``--fpr``."""
-    return f'{fpr:g}' if domain is None else f'{fpr:g} --domain {domain}'
+def as_asked(fpr: float, domain: str | None) -> str:
+    """A rate and a kind of images as on a command line, behind ``--fpr``."""
+    return f'{fpr:g}' if not domain else f'{fpr:g} --domain {domain}'
 
 
 def threshold_from_file(
@@ -143,19 +144,8 @@ def threshold_from_file(
         OSError: The file cannot be read.
         ValueError: It is no calibration, or one of another checkpoint, rate or kind of images.
     """
-    try:
-        calibration = json.loads(path.read_text(encoding='utf-8'))
-        check_calibration(calibration)
-        found, digest = threshold_of(calibration), calibration['checkpoint_sha256']
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f'{path}: expected a file that mmomni calibrate wrote, found none (--calibration)'
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f'{path}: expected a file that mmomni calibrate wrote, got {type(error).__name__}: '
-            f'{error}'
-        ) from error
+    calibration = _read_calibration(path)
+    found, digest = threshold_of(calibration), calibration['checkpoint_sha256']
     if digest != checkpoint_sha256:
         raise ValueError(
             f'{path}: expected a calibration of this checkpoint (SHA-256 {checkpoint_sha256}), got '
@@ -174,15 +164,39 @@ def threshold_from_file(
     return found
 
 
+def _read_calibration(path: Path) -> dict[str, Any]:
+    expected = f'{path}: expected a file that mmomni calibrate wrote'
+    remedy = 'give its .json with --calibration'
+    try:
+        with open_regular(path) as file:
+            calibration = json.loads(file.read())
+        check_calibration(calibration)
+        threshold_of(calibration)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{expected}, found none (--calibration)') from error
+    except NotRegularError as error:
+        raise OSError(f'{expected}, got a {error.kind}; {remedy}') from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f'{expected}, got no JSON; {remedy}') from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f'{expected}, got other JSON; {remedy}') from error
+    except ValueError as error:
+        raise ValueError(f'{expected}; {error}') from error
+    if not isinstance(calibration.get('checkpoint_sha256'), str):
+        raise ValueError(f'{expected}, got JSON that names no checkpoint; {remedy}')
+    return calibration
+
+
 def threshold_of(calibration: Mapping[str, Any]) -> ImageThreshold:
     """The one of a calibration that has been checked."""
     return ImageThreshold(
         float(calibration['threshold']), str(calibration['pooling']), float(calibration['fpr']),
-        _precision(calibration), _num_images(calibration), calibration.get('domain') or None,
+        _precision(calibration), num_images_of(calibration), calibration.get('domain') or None,
     )  # fmt: skip
 
 
-def _num_images(calibration: Mapping[str, Any]) -> int | None:
+def num_images_of(calibration: Mapping[str, Any]) -> int | None:
+    """How many images it rests on; ``None``: it does not say, or no number."""
     found = calibration.get('num_images')
     return found if type(found) is int and found > 0 else None
 

@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from mmomni.apis.inputs import Source
 from mmomni.apis.results import Failure, Prediction
 from mmomni.evidence import Section
 from mmomni.utils.files import file_sha256
-from mmomni.utils.templates import printable
 
+from .changes import changed_text, listed
 from .evidence import evidence_in_file
 from .folder import PredictionFolder
 from .image_files import ImageFile, assign_names
@@ -18,7 +18,6 @@ from .record import FileState, file_state
 Predict = Callable[[Sequence[Source]], Iterable[Prediction | Failure]]
 LISTED_PICTURES = 3
 """So many bad pictures of a file are named with their reasons; ``failures.jsonl`` has all."""
-LISTED_FAULTS = 3
 
 logger = logging.getLogger(__name__)
 
@@ -55,23 +54,23 @@ def write_predictions(
     folder: PredictionFolder,
     files: Sequence[ImageFile],
     predict: Predict,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int, int], None],
 ) -> Summary:
     """Predict the files that the folder does not hold yet and write their results into it.
 
     ``predict`` gives one result for each source, in order, when it is asked for the next;
-    ``progress`` is called with (files done, all files).
+    ``progress`` is called with (files done, all files, those that were examined now).
 
     Raises:
         StoppedError: A ``KeyboardInterrupt`` came; the folder is whole.
     """
     pending = [file for file in files if not folder.is_done(file)]
-    _tell_of(folder.spoilt)
+    _tell_of(folder)
     taken = {Path(key): record['name'] for key, record in folder.records.items()}
     names = assign_names(pending, taken)
     folder.begin(pending, files)
     done = len(files) - len(pending)
-    progress(done, len(files))
+    progress(done, len(files), 0)
     failures: list[tuple[ImageFile, str]] = []
     number = done
     try:
@@ -83,7 +82,7 @@ def write_predictions(
             else:
                 folder.add(file, names[file.key], *outcome)
             number += 1
-            progress(number, len(files))
+            progress(number, len(files), number - done - len(failures))
     except KeyboardInterrupt as error:
         bad = {file.key for file, _ in failures}
         rest = [f for f in pending if f.key not in bad and str(f.key) not in folder.records]
@@ -93,15 +92,15 @@ def write_predictions(
     return Summary(len(pending) - len(failures), done, _by_file(failures))
 
 
-def _tell_of(spoilt: Mapping[str, str]) -> None:
+def _tell_of(folder: PredictionFolder) -> None:
     """That images are examined again, and why."""
-    if spoilt:
+    if folder.changed:
+        logger.warning('%s', changed_text(folder.changed))
+    if spoilt := list(folder.spoilt.values()):
         several = f'{len(spoilt):,} images are' if len(spoilt) > 1 else '1 image is'
-        first = '; '.join(list(spoilt.values())[:LISTED_FAULTS])
-        more = f'; {len(spoilt) - LISTED_FAULTS:,} more' if len(spoilt) > LISTED_FAULTS else ''
         logger.warning(
-            '%s examined again, because outputs are not as they were written: %s%s',
-            several, printable(first), more,
+            '%s examined again, because outputs are not as they were written: %s',
+            several, listed(spoilt),
         )  # fmt: skip
 
 

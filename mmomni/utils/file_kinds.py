@@ -114,7 +114,20 @@ def untold_format(path: Path) -> str:
 
     Empty where it does, and where the content does not say that it is an image.
     """
-    kind, suffix = kind_of(path).name, _suffix_name(path)
+    return _untold(kind_of(path).name, path)
+
+
+def untold_in(head: bytes, path: Path) -> str:
+    """:func:`untold_format` by the first bytes of a file, which need not lie at its path.
+
+    Empty for formats that these alone do not tell, as BMP.
+    """
+    kind = certain_image_format(head)
+    return '' if _is_inside(kind, path) else _untold(kind, path)
+
+
+def _untold(kind: str, path: Path) -> str:
+    suffix = _suffix_name(path)
     is_told = suffix in (kind, *_MORE_SUFFIXES.get(kind, ()))
     return '' if is_told or kind not in _IMAGES.keys() | _MAYBE_IMAGES.keys() else kind
 
@@ -122,14 +135,16 @@ def untold_format(path: Path) -> str:
 def _kind_of_head(head: bytes, path: Path, claim: bool) -> Kind:
     suffix = _suffix_name(path)
     if image := image_format(head, path):
-        # Most cameras' own formats are TIFF inside.
-        own = path.suffix.lower() in OTHER_IMAGE_SUFFIXES | _MORE_CAMERAS
-        inside = image in ('tif', 'raw') and own
-        return Kind(suffix if inside else image, True)
+        return Kind(suffix if _is_inside(image, path) else image, True)
     # A document that is called .jpg is an image that cannot be read to whoever asks for images.
     if (other := other_format(head)) in ('empty', 'pdf'):
         return Kind(other, claim)
     return Kind(suffix or other or 'no suffix', claim)
+
+
+def _is_inside(image: str, path: Path) -> bool:
+    """Whether it is the TIFF that most cameras' own formats, of which the suffix tells, are."""
+    return image in ('tif', 'raw') and path.suffix.lower() in OTHER_IMAGE_SUFFIXES | _MORE_CAMERAS
 
 
 def certain_image_format(head: bytes) -> str:

@@ -68,7 +68,12 @@ def demand_opencv() -> None:
 
 
 def explained(error: BaseException) -> str:
-    """The words of an error, and what to do if OpenCV wants libraries of a display."""
+    """The words of an error, and what to do if OpenCV wants libraries of a display.
+
+    What the system says of a file begins with the file, as our own words do.
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f'{error.filename}: {error.strerror}'
     if isinstance(error, ImportError) and 'cannot open shared object file' in str(error):
         return f'{error}; if that is a server without display: {_opencv_anew()}'
     return str(error)

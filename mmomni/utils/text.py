@@ -1,4 +1,4 @@
-"""Text files of whoever wrote them: which encoding they are in, and where their lines end."""
+"""Text files of whoever wrote them (encoding, ends of lines), and numbers of things in words."""
 
 import codecs
 import re
@@ -14,6 +14,11 @@ _ENCODINGS = {
     codecs.BOM_UTF16_BE: 'utf-16-be',
 }
 """Encodings by the byte order mark at the start of a file."""
+
+
+def counted(number: int, of_what: str) -> str:
+    """``'1 file'``, ``'1,234 files'``."""
+    return f'{number:,} {of_what}{"" if number == 1 else "s"}'
 
 
 def read_text(path: Path) -> str:

@@ -105,7 +105,7 @@ class Examiner:
             self.settings, ('json',), self.image_threshold, VIEWS if views else ()
         )
         state = FileState(len(data), mtime_ns=0)
-        evidence = evidence_in(data, file.picture, prediction)
+        evidence = evidence_in(data, file.path.name, file.picture, prediction)
         results.add(file, name, state, sha256(data).hexdigest(), prediction, evidence)
         record = results.records[str(file.key)]
         del record['output_bytes']  # those of a folder

@@ -361,7 +361,10 @@ def refusal(path):
 def test_file_that_is_none(content, tmp_path):
     path = tmp_path / 'x.onnx'
     path.write_bytes(content)
-    assert re.search(r'is damaged, or no ONNX file: .*; download it anew, or export', refusal(path))
+    told = refusal(path)
+    assert re.search(r'is damaged, or no ONNX file: .*; download it anew, or export', told)
+    assert 'ONNXRuntimeError' not in told
+    assert told.count(str(path)) == 1
 
 
 def test_file_that_was_cut(exported, tmp_path):

@@ -107,7 +107,7 @@ def test_samples_are_read_on_demand_in_order():
 
 # ---- what a person should know ---------------------------------------------------------------
 
-HISTORY = 'no JPEG with luma: there is no compression history, only what the pixels show'
+HISTORY = 'no ordinary JPEG: how it was compressed is not examined, only what the pixels show'
 
 
 def test_a_jpeg_with_luma_needs_no_warning():

@@ -91,7 +91,7 @@ def test_unreadable_sources_are_counted(photos, tmp_path, capsys):
     (photos / 'broken.jpg').write_bytes(b'no image')
     out = tmp_path / 'out'
     main(['synthesize', str(photos), str(out), '--domain', 'natural', '--num', '8'])
-    assert '1 unreadable sources left out' in capsys.readouterr().out
+    assert '1 unreadable source left out' in capsys.readouterr().out
 
 
 def test_all_else_in_the_folders_of_synthesize_is_accounted_for(

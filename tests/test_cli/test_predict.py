@@ -95,6 +95,19 @@ def test_predict_writes_resumes_and_sums_up(predict, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f'{account}\n0 images predicted, 2 done before')
 
 
+def test_changed_and_missing_files_are_told_by_the_next_run(predict, photos, capsys, caplog):
+    assert predict('--fpr', '0.05') == 0
+    changed = photos / 'a.jpg'
+    Image.new('RGB', (64, 48)).save(changed)
+    (photos / 'b.png').unlink()
+    assert predict('--fpr', '0.05') == 0
+    told = capsys.readouterr().out
+    assert 'of 2 images in all, kept from before: 1 image, file gone or not given in' in told
+    assert caplog.messages == [
+        f'1 file has other bytes than when examined before; earlier results are replaced: {changed}'
+    ]
+
+
 def test_copies_are_told(predict, photos, capsys):
     """Of six contents five by name."""
     for name in 'cdefgh':
@@ -206,6 +219,12 @@ def test_views(predict, tmp_path, asked, drawn):
     for line in lines(tmp_path).values():
         assert [view['name'] for view in line['views']] == list(drawn)
         assert all((tmp_path / 'out' / view['file']).is_file() for view in line['views'])
+
+
+def test_no_view_is_none_that_is_asked_for(predict, capsys):
+    with pytest.raises(SystemExit):
+        predict('--views', 'none')
+    assert 'leave --views out for no view' in capsys.readouterr().err
 
 
 def test_other_views_are_no_silent_reuse(predict, capsys):

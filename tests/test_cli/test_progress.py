@@ -59,6 +59,19 @@ def test_slow_images_are_told_in_seconds_each(seconds, told, monkeypatch, capsys
     assert capsys.readouterr().err.splitlines()[-1] == told
 
 
+def test_files_that_cost_nothing_do_not_count_as_speed(monkeypatch, capsys):
+    """Missing and broken ones, of which there may be any number."""
+    times = iter([0.0, 0.0, 0.001, 4.0])
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: next(times))
+    line = ProgressLine('predict')
+    line(0, 10, 0)
+    line(6, 10, 0)
+    line(8, 10, 2)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        'predict 6/10', 'predict 8/10, 2.0 s an image, 0:04 left'
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ('text', 'rate'), [('0.05', 0.05), ('5%', 0.05), ('.1%', 0.001), ('0.7%', 0.007)]
 )

@@ -223,7 +223,7 @@ def test_calibration_file_and_what_is_printed(checkpoint, photos, tmp_path, caps
     assert 'rests on 5 authentic images' in printed.out
     assert '33.33% +- 17.82%' in printed.out
     assert 'rests on 5 images only, too few for 40 %' in printed.out
-    assert '1 unreadable or damaged images, not used:' in printed.out
+    assert '1 unreadable or damaged image, not used:' in printed.out
     assert 'broken.jpg' in printed.out
     assert 'calibrate 6/6' in printed.err
 
@@ -257,7 +257,7 @@ def test_copies_count_once_and_damaged_images_not_at_all(checkpoint, photos, tmp
     printed = capsys.readouterr().out
     assert 'rests on 5 authentic images' in printed
     assert '4 unreadable or damaged images, not used:\n' in printed
-    assert '3 copies of others, byte by byte, not counted:\n' in printed
+    assert '3 files with the bytes of another, not counted:\n' in printed
     assert f'\n  {photos}/copy.jpg = {photos}/1.jpg\n' in printed
 
 
@@ -266,7 +266,7 @@ def test_copies_do_not_vouch_for_a_rate(checkpoint, photos, tmp_path, capsys):
         shutil.copy(photos / '1.jpg', photos / f'copy{number}.jpg')
     assert command(checkpoint, photos, '--fpr', 0.1, '--out', tmp_path / 'c.json') == 1
     error = capsys.readouterr().err
-    assert 'mmomni calibrate: 5 authentic images can vouch' in error
+    assert 'mmomni calibrate: 5 files can vouch' in error
     assert f'{photos}/copy8.jpg: the bytes of {photos}/1.jpg, which count once' in error
     for number in range(9, 1009):
         os.link(photos / 'copy1.jpg', photos / f'copy{number}.jpg')
@@ -364,8 +364,12 @@ def test_several_rates_and_the_kind_of_images(
         assert found == alone | dict(domain='document')
 
 
-@pytest.mark.parametrize('content', ['photo', None, dict(fpr=0.25), dict(domain='face')])
-def test_nothing_else_is_overwritten(content, checkpoint, photos, tmp_path, capsys):
+@pytest.mark.parametrize(('content', 'got'), [
+    ('photo', 'no calibration'), (None, 'no calibration'),
+    (dict(fpr=0.25), 'one for --fpr 0.25'),
+    (dict(domain='face'), 'one for --fpr 0.5 --domain face'),
+])  # fmt: skip
+def test_nothing_else_is_overwritten(content, got, checkpoint, photos, tmp_path, capsys):
     """A photo, a folder, a calibration for another rate or kind of images."""
     out = tmp_path / 'c.json'
     if content is None:
@@ -377,7 +381,8 @@ def test_nothing_else_is_overwritten(content, checkpoint, photos, tmp_path, caps
         out.write_text(json.dumps(json.loads(out.read_text()) | content))
     before = out.is_file() and out.read_bytes()
     assert command(checkpoint, photos, '--fpr', 0.5, '--out', out) == 1
-    assert 'got something else; choose another with --out' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f'or an earlier calibration for --fpr 0.5, got {got}; choose another with --out' in told
     assert (out.is_file() and out.read_bytes()) == before
 
 
@@ -419,7 +424,7 @@ def test_too_few_images_end_before_the_network_is_built(
     built = 'mmomni.apis.calibration.open_predictor'
     monkeypatch.setattr(built, lambda *_, **__: pytest.fail('was built'))
     assert command(checkpoint, photos, '--fpr', 0.01, '--out', tmp_path / 'c.json') == 1
-    assert 'mmomni calibrate: 5 authentic images can vouch' in capsys.readouterr().err
+    assert 'mmomni calibrate: 5 files can vouch' in capsys.readouterr().err
 
 
 def test_too_few_readable_images_are_named(checkpoint, photos, tmp_path, capsys):

@@ -11,7 +11,7 @@ from hostile_files import many_scans, png_that_says
 from image_bytes import written
 from PIL import Image, JpegPresets
 
-from mmomni.evidence import evidence_of
+from mmomni.evidence import evidence_of, metadata_section
 from mmomni.evidence.compression import HISTOGRAMS, compression_section
 from mmomni.jpeg import SUBSAMPLING, decode, encode
 
@@ -179,12 +179,15 @@ def test_what_photoshop_wrote_of_its_levels_is_told():
     plain = encode(scene(side=32), 75)
     ducky = b'Ducky\0\1\0\4' + struct.pack('>I', 60) + bytes(2)
     level = b'Photoshop 3.0\x008BIM\4\6\0\0' + struct.pack('>Ihhhbb', 7, 4, 0, 1, 1, 0)
-    says = 'Says that it was saved by'
-    assert told(plain)[says].value == 'nothing'
+    says = 'Quality in its own words'
+    assert told(plain)[says].value == 'none'
     value = told(_with_segment(plain, b'\xff\xec', ducky))[says].value
     assert value == "Photoshop's Save for Web, quality 60"
     value = told(_with_segment(plain, b'\xff\xed', level))[says].value
     assert value == "Photoshop's Save As, level 8 of 12"
+    section = metadata_section(_with_segment(plain, b'\xff\xec', ducky))
+    assert "Photoshop's Save for Web, quality 60" in {each.value for each in section.facts}
+    assert ('Software', 'none') not in {each[:2] for each in section.facts}
 
 
 def test_an_adobe_marker_and_colours_without_luma_are_told():

@@ -44,3 +44,15 @@ def test_what_is_no_image_is_said_to_be_none(data, kind):
     assert fact(section, 'Format')[0] == kind
     assert 'not opened' in fact(section, 'Format')[1]
     assert fact(section, 'Integrity')[0] != ''
+
+
+@pytest.mark.parametrize(('image_format', 'name', 'told'), [
+    ('PNG', 'a.jpg', '.jpg'), ('JPEG', 'a.heic', '.heic'), ('WEBP', 'a.b.PNG', '.PNG'),
+    ('JPEG', 'a.JPE', None), ('TIFF', 'a.dng', None), ('JPEG', 'a', None), ('JPEG', '', None),
+])  # fmt: skip
+def test_a_name_that_says_another_format_is_told(image_format, name, told):
+    section = file_section(saved(image_format), name=name)
+    found = [each for each in section.facts if each.term == 'Suffix of the name']
+    assert [each.value for each in found] == ([told] if told else [])
+    kind = dict(JPEG='JPG').get(image_format, image_format)
+    assert not told or f'which is {kind}' in found[0].note

@@ -5,12 +5,12 @@ import pytest
 from evidence_bytes import XMP, directory, exif_bytes, fact, picture, saved
 from PIL import Image, PngImagePlugin
 
-from mmomni.evidence import Fact, evidence_of, metadata_section
+from mmomni.evidence import Fact, compression_section, evidence_of, metadata_section
 from mmomni.evidence.blocks import blocks_of
 from mmomni.evidence.dates import Dated, _dated, date_facts, disagreements
 from mmomni.evidence.exif import exif_of
-from mmomni.evidence.metadata import software_note
 from mmomni.evidence.places import place_fact
+from mmomni.evidence.software import software_note
 from mmomni.evidence.xmp import Xmp, xmp_of
 from mmomni.jpeg import open_image
 from mmomni.jpeg.opening import PASSED_OVER
@@ -82,6 +82,42 @@ def test_a_comment_of_a_jpeg():
     assert fact(section, 'Comment')[0].startswith('CREATOR: gd-jpeg v1.0')
 
 
+@pytest.mark.parametrize('comment', [
+    'CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 80', 'Created with GIMP',
+    'File written by Adobe Photoshop 4.0', 'Lavc59.37.100', 'Optimized by JPEGmini',
+])  # fmt: skip
+@pytest.mark.parametrize('image_format', ['JPEG', 'GIF', 'PNG'])
+def test_a_program_that_signs_in_a_comment_is_software(comment, image_format):
+    options = dict(comment=comment.encode())
+    if image_format == 'PNG':
+        options = dict(pnginfo=PngImagePlugin.PngInfo())
+        options['pnginfo'].add_text('Comment', comment)
+    section = metadata_section(saved(image_format, **options))
+    assert fact(section, 'Software (comment)')[0] == comment
+    assert 'Software' not in {each.term for each in section.facts}
+
+
+def test_the_quality_that_a_program_signs_with_is_told_of_the_compression_too():
+    comment = 'CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 80'
+    section = compression_section(saved(comment=comment.encode()))
+    assert fact(section, 'Quality in its own words')[0] == comment
+
+
+@pytest.mark.parametrize('comment', ['Ann at the sea', 'made with love', 'edited by Ann'])
+def test_other_comments_name_no_program(comment):
+    section = metadata_section(saved(comment=comment.encode()))
+    assert fact(section, 'Software')[0] == 'none'
+
+
+def test_who_took_the_last_step_and_notes_of_generators_are_not_denied():
+    xmp = XMP.replace('xmp:CreatorTool="Adobe Photoshop 25.0"', '')
+    section = metadata_section(saved(xmp=xmp.encode()))
+    assert fact(section, 'Software (XMP, last step)')[0] == 'Adobe Photoshop 25.0'
+    info = PngImagePlugin.PngInfo()
+    info.add_text('parameters', 'a cat, Steps: 20')
+    assert fact(metadata_section(saved('PNG', pnginfo=info)), 'Software')[0] == 'not named'
+
+
 def test_credentials_that_lie_elsewhere_are_told():
     xmp = XMP.replace('xmp:CreatorTool', 't:provenance="https://a.example/1" xmp:CreatorTool')
     xmp = xmp.replace('xmlns:xmp', 'xmlns:t="http://purl.org/dc/terms/" xmlns:xmp')
@@ -140,6 +176,22 @@ def test_fields_of_iptc_that_occur_again():
     section = metadata_section(saved('TIFF', tiffinfo={33723: records}))
     assert fact(section, 'Software (IPTC)')[0] == 'GIMP other'
     assert fact(section, 'Date (IPTC, created)')[0] == '2024-05-01'
+
+
+@pytest.mark.parametrize('exif', [{}, dict(Make='Canon'), dict(CAMERA)])
+@pytest.mark.parametrize('pages', [1, 3])
+def test_of_a_tiff_only_exif_is_counted(exif, pages):
+    more = dict(save_all=True, append_images=[picture()] * (pages - 1)) if pages > 1 else {}
+    if exif:
+        more.update(exif=exif_bytes(**exif))
+    expected = {0: 'none', 1: '1 field', 6: '6 fields'}[len(exif)]
+    assert fact(metadata_section(saved('TIFF', **more)), 'EXIF') == (expected, '')
+
+
+@pytest.mark.parametrize('order', ['II', 'MM'])
+def test_an_empty_directory_of_exif_is_said_to_be_empty(order):
+    exif = b'Exif\0\0II*\0\x08\0\0\0\0\0' if order == 'II' else b'Exif\0\0MM\0*\0\0\0\x08\0\0'
+    assert fact(metadata_section(saved(exif=exif + bytes(4))), 'EXIF')[0] == 'empty'
 
 
 # ---- dates --------------------------------------------------------------------------------------

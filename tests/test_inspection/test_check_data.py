@@ -50,6 +50,8 @@ def test_content_tells_which_names_are_wrong(tmp_path, capsys):
         name: ('warning', f'it is {kind} by its content, and left out for its name')
         for name, kind in left_out.items()
     }
+    (rest,) = [f for f in findings if f.kind == 'files-left-out']
+    assert (rest.level, rest.message) == ('note', '1 txt')  # not what is to be renamed
     assert main(['check-data', str(tmp_path / 'c')]) == 1
     assert 'is a single image; give the folder' in capsys.readouterr().err
 

@@ -50,7 +50,7 @@ def test_names_of_sets_are_made_printable():
     ('sets', 'kinds', 'words'),
     [
         ([], [], '0 images in 0 sets: 0 errors, 0 warnings, 0 notes'),
-        ([1], ['mask-size', 'alpha'], '1 images in 1 set: 1 error, 0 warnings, 1 note'),
+        ([1], ['mask-size', 'alpha'], '1 image in 1 set: 1 error, 0 warnings, 1 note'),
         (
             [1_000, 234], ['mask-size'] * 1_001 + ['mask-full'],
             '1,234 images in 2 sets: 1,001 errors, 1 warning, 0 notes',

@@ -48,7 +48,7 @@ def test_heic_is_read_everywhere_without_a_word_before(heic, tmp_path):
     assert np.abs(decode(heic).astype(int) - np.asarray(picture())).mean() < 3
     sample = read_sample(Source('x', path), 10**6)
     assert sample.dct_source == 'transcoded'
-    assert any('there is no compression history' in note for note in sample.warnings)
+    assert any('how it was compressed is not examined' in note for note in sample.warnings)
     loaded = LoadOriginalImage()(dict(img_path=str(path)))
     np.testing.assert_array_equal(loaded['img'][..., ::-1], sample.image)
 

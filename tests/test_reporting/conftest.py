@@ -42,7 +42,7 @@ def run(tmp_path, predictor):
         predictor.seen.clear()
         settings = {**SETTINGS, **settings}
         with PredictionFolder(tmp_path / 'out', settings, formats, limit, views) as folder:
-            summary = write_predictions(folder, files, predictor, lambda done, total: None)
+            summary = write_predictions(folder, files, predictor, lambda *_: None)
             if report:
                 write_report(folder)
         return summary, folder

@@ -47,6 +47,13 @@ def test_a_record_tells_what_its_file_says(photos, tmp_path, run):
         assert str(tmp_path) not in json.dumps(record['evidence'])
 
 
+def test_a_name_that_says_another_format_is_told_in_the_record(tmp_path, run, save):
+    save(tmp_path / 'photos/a.png').rename(tmp_path / 'photos/a.jpg')
+    run(tmp_path / 'photos')
+    (record,) = records(tmp_path / 'out')
+    assert facts(record)['Suffix of the name'] == '.jpg'
+
+
 def test_histograms_do_not_turn_with_the_image(tmp_path, run):
     (tmp_path / 'in').mkdir()
     exif = Image.Exif()

@@ -105,6 +105,21 @@ def test_a_changed_file_is_predicted_again_under_its_name(photos, tmp_path, run,
     assert len(lines(tmp_path / 'out')) == 3
 
 
+def test_files_with_other_bytes_than_before_are_named(photos, run, save, caplog, tmp_path):
+    """Whether their outputs are whole or not."""
+    run(photos)
+    os.utime(photos / 'sub/a.png', ns=(1, 1))
+    assert run(photos)[1].changed == caplog.messages == []
+    for name in ('b.png', 'a.png'):
+        save(photos / name, box=(0, 0, 10, 10))
+    (tmp_path / 'out/masks/b.png').unlink()
+    run(photos)
+    assert caplog.messages[0] == (
+        '2 files have other bytes than when examined before; earlier results are replaced: '
+        f'{photos}/a.png; {photos}/b.png'
+    )
+
+
 def test_a_file_that_was_only_touched_is_not_predicted_again(photos, run, predictor):
     run(photos)
     os.utime(photos / 'b.png', ns=(1, 1))
@@ -548,7 +563,7 @@ KILLED = """
     os.replace = counted
     files = survey_inputs([sys.argv[2]], Path(sys.argv[3])).files
     with PredictionFolder(Path(sys.argv[3]), SETTINGS, ('png', 'json')) as folder:
-        write_predictions(folder, files, Predictor(), lambda done, total: None)
+        write_predictions(folder, files, Predictor(), lambda *_: None)
 """
 
 

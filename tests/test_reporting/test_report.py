@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from chromium import CHROMIUM, NEEDED, Browser
 
-from mmomni.reporting import ImageThreshold
+from mmomni.reporting import ImageThreshold, kept_text, model_summary
 from mmomni.reporting import report as report_module
 from mmomni.utils.templates import asset, render
 from mmomni.version import __version__
@@ -93,7 +93,8 @@ def test_rows_and_bad_files(page, photos):
     rows = {row['name']: row for row in data_of(page)['rows']}
     assert rows.keys() == {'a.png', NUMBERED, 'sub/c.png', ATTACK, OTHER_ATTACK}
     assert (rows['a.png']['verdict'], rows[NUMBERED]['verdict']) == ('tampered', 'authentic')
-    assert '5 images, 4 flagged at 1 % false alarms, 1 could not be read' in page.read_text()
+    heading = '5 images examined, 4 flagged at 1 % false alarms, 1 file could not be read'
+    assert heading in page.read_text()
     assert 'each page of a TIFF' not in page.read_text()
     words = data_of(page)['analysis']['words']
     assert words == dict(tampered='flagged at 1 % false alarms', authentic='not flagged')
@@ -123,7 +124,7 @@ def test_without_bad_files_and_threshold_neither_is_told(tmp_path, save, run):
     save(tmp_path / 'a.png')
     run(tmp_path / 'a.png', report=True)
     text = (tmp_path / 'out/report.html').read_text()
-    assert '<h1>1 image</h1>' in text
+    assert '<h1>1 image examined</h1>' in text
     assert 'the same bytes' not in text
     assert 'No image is flagged: this model has no calibration.' in text
 
@@ -140,7 +141,20 @@ def test_boxes_are_turned_with_the_picture(page, photos, run, predictor):
 def test_an_empty_run_has_a_page(tmp_path, run):
     (tmp_path / 'bad.jpg').touch()
     run(tmp_path / 'bad.jpg', report=True)
-    assert '0 images, 1 could not be read' in (tmp_path / 'out/report.html').read_text()
+    text = (tmp_path / 'out/report.html').read_text()
+    assert '0 images examined, 1 file could not be read' in text
+
+
+def test_results_of_files_that_are_gone_are_told_apart(tmp_path, photos, run):
+    run(photos, report=True)
+    assert 'kept from before' not in (tmp_path / 'out/report.html').read_text()
+    (photos / 'a.png').unlink()
+    _, folder = run(photos, report=True)
+    text = (tmp_path / 'out/report.html').read_text()
+    told = '1 image, file gone or not given in the last run: a.png'
+    assert kept_text(folder) == told
+    assert f'<dt>kept from before</dt><dd>{told}</dd>' in text
+    assert '5 images examined' in text
 
 
 def test_large_reports_link_to_the_pictures(page, photos, run, monkeypatch):
@@ -299,6 +313,22 @@ def test_the_page_in_a_browser(page, open_page):
     assert browser.run("document.querySelectorAll('td img[onerror], svg[onload]').length") == 0
     assert browser.complaints() == []
     assert all(url.startswith(('file:', 'data:')) for url in browser.requested())
+
+
+@pytest.mark.browser
+def test_rates_and_means_of_the_model_in_a_browser(tmp_path, photos, run, open_page):
+    rows = [dict(name=name, domain='real', images=n, scores=dict(IoU=0.5))
+            for name, n in (('a', 4), ('b', 2), ('real', 6))]  # fmt: skip
+    made = [dict(threshold=0.5, pooling='max', fpr=0.05, num_images=91, domain='document')]
+    limit = ImageThreshold(0.5, 'max', 0.05, num_images=91, domain='document')
+    run(photos, limit=limit, report=True, model=model_summary(dict(metrics=rows), made))
+    browser = open_page(tmp_path / 'out/report.html')
+    told = browser.run("byId('card-content').textContent")
+    expected = '4.3 % give or take 2.1 %'
+    assert f'document: --fpr 0.05: {expected} to be expected, from 91 images' in told
+    assert f'its rate of false alarms is {expected}.' in limit.caution()
+    assert 'real (mean of a, b)6' in told
+    assert browser.complaints() == []
 
 
 @pytest.mark.browser

@@ -102,7 +102,7 @@ def test_pages_that_are_gone_leave_nothing_behind(scans, predict, tmp_path):
 
 
 def test_a_result_of_an_earlier_version_is_replaced_by_those_of_the_pages(
-    scans, predict, run, tmp_path
+    scans, predict, run, tmp_path, caplog
 ):
     predict(scans / 'one.tif')
     path = tmp_path / 'out/predictions.jsonl'
@@ -112,6 +112,7 @@ def test_a_result_of_an_earlier_version_is_replaced_by_those_of_the_pages(
     assert predict(scans / 'one.tif')[0] == (0, 1, {})
     (scans / 'one.tif').write_bytes(scan(2))
     predict(scans / 'one.tif')
+    assert caplog.messages[-1].startswith('1 file has other bytes than when examined before')
     assert outputs(tmp_path) == ['one_page-1.png', 'one_page-2.png']
 
 
@@ -156,7 +157,8 @@ def test_a_file_is_unreadable_if_any_of_its_pictures_is(bad_pages, predict, tmp_
         assert places == [('page 2', 2), ('page 5', 5)]
     report = (tmp_path / 'out/report.html').read_text()
     assert 'a.tif (page 5)</b>' in report
-    assert '2 could not be read' in report
+    assert '7 images examined, 1 file only in part</h1>' in report
+    assert '1 bad file</summary>' in report
 
 
 def test_many_bad_pictures_of_a_file_are_summed_up(scans, tmp_path):

@@ -80,6 +80,21 @@ def test_any_other_file_is_refused(file, text):
         threshold_from_file(file, 'ab' * 32, None)
 
 
+@pytest.mark.parametrize(('content', 'told'), [
+    (b'\xff\xd8\xff\xe0photo', 'got no JSON; give its .json with --calibration'),
+    (b'[1]', 'got other JSON; '), (None, 'got a folder; '),
+    (b'{"threshold": 0.5, "pooling": "max", "fpr": 0.05}', 'got JSON that names no checkpoint'),
+])  # fmt: skip
+def test_what_a_wrong_file_is_instead_is_said_without_names_of_python(tmp_path, content, told):
+    path = tmp_path / 'photo.jpg'
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises((ValueError, OSError)) as error:
+        threshold_from_file(path, 'ab' * 32, None)
+    assert str(error.value).startswith(f'{path}: expected a file that mmomni calibrate wrote, ')
+    assert told in str(error.value)
+    assert 'Error' not in str(error.value)
+
+
 @pytest.mark.parametrize('changed', [
     dict(threshold=float('nan')), dict(threshold=1.5), dict(fpr=0), dict(fpr=-3),
     dict(fpr=float('nan')), dict(pooling='median'), dict(domain=3), dict(domain=''),

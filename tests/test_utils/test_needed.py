@@ -217,6 +217,13 @@ def test_libraries_of_a_display_are_explained():
     assert needed.explained(ValueError(libgl)) == libgl
 
 
+def test_what_the_system_says_of_a_file_is_a_sentence_about_the_file(tmp_path):
+    with pytest.raises(OSError, match='Errno') as error:
+        tmp_path.read_bytes()
+    assert needed.explained(error.value) == f'{tmp_path}: Is a directory'
+    assert needed.explained(OSError('of our own')) == 'of our own'
+
+
 def test_an_opencv_that_works_is_not_complained_of():
     needed.demand_opencv()
 

@@ -89,7 +89,7 @@ def test_good_bad_good(page, photo):
 
     choose(page, photo('PNG'), 'second.png')
     assert text(page, '#name') == 'second.png'
-    assert 'no JPEG' in text(page, '#warnings')
+    assert 'no ordinary JPEG' in text(page, '#warnings')
     assert page.locator('#error').is_hidden()
 
 

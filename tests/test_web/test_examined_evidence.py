@@ -25,7 +25,7 @@ def test_the_answer_tells_what_the_file_says(examine, photo):
 def test_what_the_network_lacks_is_no_flaw_of_the_file(examine, photo):
     answer = examine(photo(kind='PNG'), 'photo.png')
     facts = [fact for each in answer['evidence'] for fact in each['facts']]
-    assert any('no compression history' in warning for warning in answer['warnings'])
+    assert any('no ordinary JPEG' in warning for warning in answer['warnings'])
     assert [each['value'] for each in facts if each['term'] == 'Integrity'] == [NO_FLAWS]
 
 

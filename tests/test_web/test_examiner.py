@@ -79,7 +79,7 @@ def test_no_jpeg(examine, photo):
     answer = examine(photo('PNG'), 'photo.png')
     assert answer['dct_source'] == 'transcoded'
     assert answer['quantisation_table'] == [[1] * 8] * 8
-    assert any('no JPEG' in warning for warning in answer['warnings'])
+    assert any('no ordinary JPEG' in warning for warning in answer['warnings'])
 
 
 def test_a_table_larger_than_the_image_is_cut(examine):

@@ -44,7 +44,14 @@ def listed_files(
 
 
 def digests(inputs: Sequence[str | Path]) -> list[str]:
-    """SHA-256 of each list; of a folder of Parquet, of each file in it."""
+    """SHA-256 of each list; of a folder of Parquet, of each file in it.
+
+    Raises:
+        OSError: One cannot be read; all that do not exist are named.
+    """
+    if missing := [str(item) for item in inputs if not os.path.exists(item)]:
+        exist = 'do not exist' if len(missing) > 1 else 'does not exist'
+        raise FileNotFoundError(f'expected {EXPECTED}, {", ".join(missing)} {exist}')
     return [file_sha256(file) for item in inputs for file in _files_of(Path(item))]
 
 

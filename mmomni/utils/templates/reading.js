@@ -162,10 +162,11 @@ function drawCard(parent, { model, checkpoint, checkpoint_sha256: digest }) {
   const facts = [['file', `${checkpoint} (SHA-256 ${digest})`]];
   for (const [key, word] of Object.entries(WORDS)) if (model[key]) facts.push([word, model[key]]);
   if (model.trained_on.length) facts.push(['trained on', model.trained_on.join(', ')]);
-  const alarms = model.calibrations.map(({ fpr, num_images: images, expected_fpr_std: deviation,
-    domain }) => (domain ? `${domain}: ` : '') + rate(fpr) + (deviation === null ? ''
-      : ` give or take ${(100 * deviation).toFixed(1)} %`)
-    + (images === null ? ', on an unknown number of images' : `, measured on ${images} images`));
+  const alarms = model.calibrations.map(({ fpr, num_images: images, expected_fpr: expected,
+    expected_fpr_std: deviation, domain }) => `${domain ? `${domain}: ` : ''}--fpr ${fpr}: `
+    + (images === null ? 'on an unknown number of images'
+      : `${(100 * expected).toFixed(1)} % give or take ${(100 * deviation).toFixed(1)} % to be `
+        + `expected, from ${images} images`));
   facts.push(['false alarms', alarms.join('; ')
     || 'not known: this model has no calibration, nobody has measured how often it is wrong']);
   const list = make('dl');
@@ -188,7 +189,8 @@ function testsOf(tests) {
   for (const test of tests) {
     const line = make('tr');
     const [name, domain] = [test.name, test.domain];
-    line.append(make('td', domain && domain !== name ? `${domain}: ${name}` : name, 'word'),
+    const mean = test.mean_of ? ` (mean of ${test.mean_of.join(', ')})` : '';
+    line.append(make('td', (domain && domain !== name ? `${domain}: ${name}` : name) + mean, 'word'),
       make('td', test.images ?? '\u2013'));
     for (const key of ['F1', 'IoU', 'AUC'])
       line.append(make('td', key in test ? test[key].toFixed(2) : '\u2013'));

@@ -8,7 +8,7 @@ const TABLE_NOTES = {
   file: 'By these steps the luma coefficients of the file were divided when it was saved. '
     + 'Frequencies rise to the right and downwards; small steps mean high quality. What is left of '
     + 'the coefficients is shown above, under "DCT |q|".',
-  transcoded: 'The file is no JPEG with luma and has no table of its own; this is the one of the '
+  transcoded: 'The file is no ordinary JPEG, of which the table could be read; this is the one of the '
     + 'save at quality 100 that the network was shown instead.',
 };
 const SAVED = {

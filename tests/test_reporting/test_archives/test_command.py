@@ -57,7 +57,7 @@ def test_it_tells_what_became_of_every_file(command, tmp_path, capsys):
         f'after: 6 files: 4 predicted, 2 failed, 0 not looked at; 4 results in {tmp_path}/out',
         f'why files failed: {tmp_path}/out/failures.jsonl',
     ]
-    assert '1 names in the lists were repetitions' in captured.err
+    assert '1 name in the lists repeated' in captured.err
     assert 'predict-archive 6/6' in captured.err
     assert command('--shard-size', '2') == 3
     assert capsys.readouterr().out.startswith('before: 6 files: 4 predicted, 2 failed, 0 not')

@@ -42,6 +42,11 @@ def test_a_folder_of_parquet_and_absolute_paths(photos, tmp_path):
     assert len(digests([folder])) == 2
 
 
+def test_lists_that_are_missing_are_named_before_anything_is_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'expected a list of images .* x, y do not exist'):
+        digests(['x', 'y'])
+
+
 def test_a_list_may_name_files_above_it(photos, text_list):
     (photos / 'lists').mkdir()
     path = photos / 'lists/list.txt'
