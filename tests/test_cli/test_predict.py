@@ -15,10 +15,11 @@ from PIL import Image
 from mmomni.apis import Predictor
 from mmomni.checkpoints import publish
 from mmomni.cli import main
-from mmomni.cli.predict import VIEWS, _count
+from mmomni.cli.predict import VIEWS
 from mmomni.jpeg.plugins import FORMAT_NAMES
 from mmomni.registry import MODELS
 from mmomni.utils.files import file_sha256
+from mmomni.utils.text import counted
 
 TOUCHED = (signal.SIGINT, signal.SIGTERM)
 DEMO = Path(__file__).resolve().parents[2] / 'configs/demo/omni-iml_convnext-atto_demo.py'
@@ -129,11 +130,6 @@ def test_windows_are_of_the_size_asked_for(predict, photos, tmp_path, options, w
     assert {name: line['windows'] for name, line in lines(tmp_path).items()} == {
         'a.jpg': 1, 'b.png': windows
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(('number', 'words'), [(0, '0 images'), (1, '1 image'), (2, '2 images')])
-def test_one_is_singular(number, words):
-    assert _count(number, 'image') == words
 
 
 def test_bad_files_are_listed_and_change_the_status(predict, photos, tmp_path, capsys):
@@ -374,7 +370,7 @@ def test_ctrl_c_leaves_report_and_account_and_the_same_command_goes_on(
     assert account == (
         f'3 files: {after} examined, 1 unreadable (1 jpg), 0 not images, {2 - after} not reached'
     )
-    assert summary.startswith(f'{_count(after, "image")} predicted, 0 done before, 1 bad file')
+    assert summary.startswith(f'{counted(after, "image")} predicted, 0 done before, 1 bad file')
     assert last == (
         f'stopped: {after} of 3 images done, in {tmp_path}/out; run the same command again to go on'
     )

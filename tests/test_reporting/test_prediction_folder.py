@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from datetime import datetime
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -221,7 +222,14 @@ def test_settings_that_are_broken_are_named(photos, tmp_path, run, content):
         run(photos)
 
 
-def test_predictions_in_memory_are_those_of_a_folder(photos, tmp_path, run):
+class StoppedClock(datetime):
+    @classmethod
+    def now(cls, tz):
+        return cls(2026, 1, 2, tzinfo=tz)
+
+
+def test_predictions_in_memory_are_those_of_a_folder(photos, tmp_path, run, monkeypatch):
+    monkeypatch.setattr('mmomni.reporting.predictions.datetime', StoppedClock)
     run(photos / 'a.png', report=True)
     (line,) = lines(tmp_path / 'out')
     source = ImageFile(photos / 'a.png', PurePath('a.png'))

@@ -23,7 +23,8 @@ PAGES = {
             checkpoint='a.pth', checkpoint_sha256='0', threshold=0.5, image_threshold=None,
             words=None, limits=[], dates=[], versions=[],
         ),
-        failures={}, account='', files=0, copies=[], rows=[], embedded=True, views=[],
+        failures={}, unread=dict(none=0, partly=0), account='', kept='', files=0, copies=[],
+        rows=[], embedded=True, views=[],
     ),
     'serve.html.jinja': {},
 }  # fmt: skip

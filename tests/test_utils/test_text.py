@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from mmomni.utils.text import decode_text, read_text, text_lines
+from mmomni.utils.text import counted, decode_text, read_text, text_lines
 
 TEXT = 'images/ünï.jpg\tmasks/ünï.png\nb.jpg\t-\n'
 
@@ -67,3 +67,8 @@ def test_only_ends_of_lines_end_lines():
 
     assert text_lines(text) == ['a', 'b', 'c', 'd\x0be\x0cf\x85g\u2028h', 'i']
     assert text_lines('') == ['']
+
+
+@pytest.mark.parametrize(('number', 'words'), [(0, '0 images'), (1, '1 image'), (2, '2 images')])
+def test_one_is_singular(number, words):
+    assert counted(number, 'image') == words
