@@ -67,6 +67,7 @@ custom_hooks = [
 
 SPIES = '''
 """Die at a given iteration; leave behind what every rank starts from and what it learns."""
+import gc
 import os
 import resource
 import signal
@@ -85,23 +86,23 @@ class SpyHook(Hook):
 
     def after_train(self, runner):
         self.save(runner, 'after')
-        self.count_pages(runner)
+        self.look_at_memory(runner)
 
     def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.save(runner, 'tested')
 
     def after_test(self, runner):
-        self.count_pages(runner)
+        self.look_at_memory(runner)
 
-    def count_pages(self, runner):
-        """Those that the system makes for 64 MiB that were free before, at best."""
+    def look_at_memory(self, runner):
+        """Pages that the system makes for 64 MiB that were free before, at best; frozen objects."""
         counts = []
         for _ in range(5):
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             torch.empty(2**26, dtype=torch.uint8).fill_(1)  # numpy asks for huge pages
             counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-        with open(os.path.join(runner.work_dir, f'pages_{runner.rank}.txt'), 'w') as file:
-            file.write(str(min(counts)))
+        with open(os.path.join(runner.work_dir, f'memory_{runner.rank}.txt'), 'w') as file:
+            file.write(f'{min(counts)} {gc.get_freeze_count()}')
 
     def save(self, runner, when):
         weights = {
@@ -434,8 +435,20 @@ def test_truncated_training_image_is_named(runs):
 @pytest.mark.skipif(torch.cuda.is_available(), reason='memory is kept on a CPU only')
 @pytest.mark.parametrize('run', ['whole', 'test'])
 def test_freed_memory_is_kept(run, runs, place):
-    (file,) = (place / 'work_dirs' / run).rglob('pages_0.txt')
-    assert int(file.read_text()) < 2**26 / resource.getpagesize() / 10
+    pages, _ = memory_of(place / 'work_dirs' / run)
+    assert pages < 2**26 / resource.getpagesize() / 10
+
+
+@pytest.mark.parametrize('run', ['whole', 'test'])
+def test_garbage_is_not_looked_for_in_what_is_imported(run, runs, place):
+    _, frozen = memory_of(place / 'work_dirs' / run)
+    assert frozen > 100_000
+
+
+def memory_of(work_dir):
+    """What the spy wrote of it."""
+    (file,) = work_dir.rglob('memory_0.txt')
+    return map(int, file.read_text().split())
 
 
 def test_two_processes_learn_the_same_weights(two_ranks, place):

@@ -34,6 +34,7 @@ from mmomni.engine.launch import (
     config_path,
     demand,
     end_tool,
+    freeze_imports,
     leave_ranks,
     merge_trust,
     override,
@@ -158,6 +159,7 @@ def main() -> None:
     demand_folders(args)
     demand(demand_known, cfg, 'test')
     report = Report(cfg, drop_absent_sets(cfg, optional=PAPER_SETS))
+    freeze_imports()
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)

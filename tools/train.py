@@ -23,6 +23,7 @@ from mmomni.engine.launch import (
     config_path,
     demand,
     end_tool,
+    freeze_imports,
     leave_ranks,
     merge_trust,
     override,
@@ -90,6 +91,7 @@ def main() -> None:
     args = parse_args()
     cfg = merge_args(read_config(args.config), args)
     demand(check_training, cfg)
+    freeze_imports()
     if get_device() == 'cpu':
         keep_freed_memory()
     demand(allow_cpu_ranks, cfg)

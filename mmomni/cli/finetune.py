@@ -195,9 +195,15 @@ def _trained(cfg: 'Config', args: argparse.Namespace, start: 'Start') -> 'Outcom
 
     from mmomni.apis.finetuning import mixed, run, schedule
     from mmomni.engine.finite import DivergedError
-    from mmomni.engine.launch import checkpoints_trusted, config_at_fault, run_at_fault
+    from mmomni.engine.launch import (
+        checkpoints_trusted,
+        config_at_fault,
+        freeze_imports,
+        run_at_fault,
+    )
     from mmomni.utils.allocator import keep_freed_memory
 
+    freeze_imports()
     if get_device() == 'cpu':
         keep_freed_memory()
     cfg.trust_checkpoint = args.trust_checkpoint

@@ -1,4 +1,5 @@
 import argparse
+import gc
 import os
 import os.path as osp
 import sys
@@ -149,6 +150,15 @@ def end_tool(error: Exception | str) -> NoReturn:
 
 def _name() -> str:
     return osp.basename(sys.argv[0])
+
+
+def freeze_imports() -> None:
+    """Let garbage collection pass over all that is there by now: for programs, before they build.
+
+    mmengine asks for a collection for every data set, each of which went through all modules: that
+    was a second of a start. And workers that are forked copied the pages of what it touched.
+    """
+    gc.freeze()
 
 
 def allow_cpu_ranks(cfg: Config) -> None:
