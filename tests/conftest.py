@@ -24,6 +24,7 @@ def pytest_addoption(parser, pluginmanager):
     # For pytest's workers and programs that tests start; see `one_thread`.
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     hide_gpus(pluginmanager.getplugin('pytestconfig').known_args_namespace.markexpr)
+    gc.disable()  # until `collected_once`: what is imported and collected makes no garbage
 
 
 @pytest.fixture(autouse=True, scope='session')
@@ -39,6 +40,7 @@ def collected_once():
     modules and collected tests each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
