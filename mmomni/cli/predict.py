@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ('png', 'npz', 'json')
 VIEWS = ('ela', 'noise', 'ghosts', 'copy-move')
 ALL_VIEWS = 'all'
-LISTED_COPIES = 5
-LISTED_DAMAGED = 5
+LISTED = 5
 BAD_FILES = 3
 """Exit status."""
 
@@ -169,29 +168,24 @@ def _tell_verdicts(folder: 'PredictionFolder') -> None:
 def _tell_copies(folder: 'PredictionFolder') -> None:
     """Files with the same bytes, which have the same results."""
     from mmomni.reporting import copies
-    from mmomni.utils.templates import printable
+    from mmomni.utils.templates import listed
 
-    found = copies(folder.records.values())
-    if not found:
-        return
-    listed = '; '.join(' = '.join(map(printable, paths)) for paths in found[:LISTED_COPIES])
-    more = f'; {len(found) - LISTED_COPIES:,} more' if len(found) > LISTED_COPIES else ''
-    many = counted(sum(len(paths) - 1 for paths in found), 'file')
-    print(f'{many} with the bytes of another: {listed}{more}', file=sys.stderr)
+    if found := copies(folder.records.values()):
+        many = counted(sum(len(paths) - 1 for paths in found), 'file')
+        which = listed([' = '.join(paths) for paths in found], LISTED)
+        print(f'{many} with the bytes of another: {which}', file=sys.stderr)
 
 
 def _tell_damaged(found: Sequence[Path]) -> None:
     """Images that were examined although part of them is not what was saved."""
-    from mmomni.utils.templates import printable
+    from mmomni.utils.templates import listed
 
-    if not found:
-        return
-    listed = '; '.join(printable(str(path)) for path in found[:LISTED_DAMAGED])
-    more = f'; {len(found) - LISTED_DAMAGED:,} more' if len(found) > LISTED_DAMAGED else ''
-    print(
-        f'{counted(len(found), "damaged image")} examined in what is left of each: {listed}{more} '
-        '(`damage` in predictions.jsonl and the warnings in the report say what is wrong)'
-    )
+    if found:
+        many = counted(len(found), 'damaged image')
+        print(
+            f'{many} examined in what is left of each: {listed([*map(str, found)], LISTED)} '
+            '(`damage` in predictions.jsonl and the warnings in the report say what is wrong)'
+        )
 
 
 def _sum_up(

@@ -4,7 +4,7 @@ import io
 import logging
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import exifread
 
@@ -14,7 +14,7 @@ MOST_READS = 100_000
 """So many times exifread may read; real EXIF takes some thousands, directories in a circle more."""
 MOST_BYTES = 2**22
 """So many bytes it may read, for fields that all claim the same ones are copied each time."""
-_SIGNS = {b'II*\0': 'little', b'MM\0*': 'big'}
+_SIGNS: dict[bytes, Literal['little', 'big']] = {b'II*\0': 'little', b'MM\0*': 'big'}
 """And the order of bytes behind each."""
 _DIRECTORIES = ('EXIF', 'GPS', 'Interoperability')
 """Of EXIF alone; the first of a TIFF holds how its pixels lie there, too, and others are pages."""
@@ -115,7 +115,7 @@ def exif_of(data: bytes) -> Exif:
 
 def _is_empty(data: bytes) -> bool:
     """Whether the first directory has no field."""
-    start = int.from_bytes(data[4:8], _SIGNS[data[:4]])  # type: ignore[arg-type]
+    start = int.from_bytes(data[4:8], _SIGNS[data[:4]])
     number = data[start : start + 2]
     return len(number) == 2 and not any(number)
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from mmomni.utils.templates import printable
+from mmomni.utils.templates import listed
 from mmomni.utils.text import counted
 
 from .predictions import Predictions
-
-LISTED = 3
 
 
 def kept_text(folder: Predictions) -> str:
@@ -26,9 +24,3 @@ def changed_text(paths: Sequence[str]) -> str:
         f'{len(paths):,} {several} other bytes than when examined before; earlier results are '
         f'replaced: {listed(paths)}'
     )
-
-
-def listed(texts: Sequence[str]) -> str:
-    """The first of them, on one line, and how many there are more."""
-    more = f'; {len(texts) - LISTED:,} more' if len(texts) > LISTED else ''
-    return printable('; '.join(texts[:LISTED])) + more

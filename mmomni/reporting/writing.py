@@ -8,8 +8,9 @@ from mmomni.apis.inputs import Source
 from mmomni.apis.results import Failure, Prediction
 from mmomni.evidence import Section
 from mmomni.utils.files import file_sha256
+from mmomni.utils.templates import listed
 
-from .changes import changed_text, listed
+from .changes import changed_text
 from .evidence import evidence_in_file
 from .folder import PredictionFolder
 from .image_files import ImageFile, assign_names

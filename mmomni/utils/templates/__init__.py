@@ -5,7 +5,7 @@ into a page unescaped says so (``safe``): the files beside it and what is drawn 
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -38,6 +38,12 @@ def printable(text: str) -> str:
     return ''.join(
         c if c.isprintable() else c.encode('unicode_escape').decode('ascii') for c in text
     )
+
+
+def listed(texts: Sequence[str], most: int = 3) -> str:
+    """The first of them, on one line for a terminal, and how many more there are."""
+    more = f'; {len(texts) - most:,} more' if len(texts) > most else ''
+    return printable('; '.join(texts[:most])) + more
 
 
 def moment(iso: str) -> str:
